@@ -1,0 +1,30 @@
+"""pictell tells what is in a picture.
+
+    import pictell
+
+    classifier = pictell.load()
+    print(classifier.classify("cat.jpg").top)
+
+Importing this package imports neither an engine nor an image library; its first use does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pictell import errors
+from pictell.types import Limits, Prediction, Result
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier, load
+
+__version__ = "0.1.0"
+__all__ = ["Classifier", "Limits", "Prediction", "Result", "__version__", "errors", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Classifier", "load"}:
+        from pictell import classifier
+
+        return getattr(classifier, name)
+    raise AttributeError(f"module 'pictell' has no attribute {name!r}")

@@ -1,0 +1,174 @@
+"""The main job: ``pictell PICTURE …`` names what is in each picture."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pictell import Result, __version__
+from pictell.cli.exit_statuses import EXIT_STATUSES
+from pictell.cli.parser import Parser, positive_int, positive_seconds
+from pictell.cli.progress import Progress
+from pictell.errors import UsageError
+from pictell.reports import FORMATS
+from pictell.reports.escape import visible
+from pictell.reports.style import Style
+from pictell.sources import STDIN, expand_argument, expand_list
+from pictell.types import Limits, Source
+
+EXAMPLE = """\
+Tell what is in a picture, best label first:
+
+  pictell cat.jpg
+  pictell holiday/ *.png https://example.org/dog.jpg - < bird.webp
+  pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
+"""
+
+
+def run(words: list[str]) -> int:
+    """Parse the command line, name the pictures, write the report; the exit status.
+
+    Raises ``PictellError`` for what concerns the whole run.
+    """
+    options = parse(words)
+    # The engine and the image library are loaded once the command line is known to be right.
+    from pictell.classifier import load
+
+    limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
+    classifier = load(options.model, limits=limits)
+    with Progress() as progress:
+        run_ = Run(progress)
+        results = classifier.stream(run_.sources(options), top_k=options.top_k)
+        write(FORMATS[options.format](run_.watch(results), terminal_style()))
+    run_.report_skipped()
+    return run_.exit_status
+
+
+class Run:
+    """What goes by while the results stream: failures are told at once, skipped files counted."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.exit_status = 0
+        self._progress = progress
+        self._skipped = 0
+
+    def sources(self, options: argparse.Namespace) -> Iterator[Source]:
+        """Everything the command line names, in its order; lists after the words."""
+        for word in options.pictures:
+            yield from expand_argument(word, self._skip)
+        if options.from_file is not None:
+            yield from expand_list(
+                options.from_file,
+                separator=b"\0" if options.null else b"\n",
+                allow_private=options.allow_private,
+                on_skip=self._skip,
+            )
+
+    def watch(self, results: Iterable[Result]) -> Iterator[Result]:
+        """The results as they are; each failure also named on stderr."""
+        for result in results:
+            if result.error is not None:
+                self.exit_status = max(self.exit_status, EXIT_STATUSES[type(result.error)])
+                self._progress.say(
+                    f"pictell: {visible(result.source)}: {visible(str(result.error))}"
+                )
+            self._progress.advance()
+            yield result
+
+    def report_skipped(self) -> None:
+        """Say how many files of the folders were no pictures."""
+        if self._skipped:
+            files = (
+                "file that is not a picture"
+                if self._skipped == 1
+                else "files that are not pictures"
+            )
+            self._progress.say(f"pictell: skipped {self._skipped} {files}")
+
+    def _skip(self, path: Path) -> None:
+        self._skipped += 1
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options and pictures of a command line. Raises ``UsageError``."""
+    options = _parser().parse_args(words)
+    if not options.pictures and options.from_file is None:
+        raise UsageError("no picture given: name a file, a folder or a URL (see pictell --help)")
+    if options.from_file == STDIN and STDIN in options.pictures:
+        raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
+    return options
+
+
+def write(pieces: Iterable[str]) -> None:
+    """Every piece to stdout as soon as it is there."""
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+
+
+def terminal_style() -> Style:
+    """Colour on a terminal that knows it, unless NO_COLOR is set (no-color.org)."""
+    shows_colour = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return Style(colour=shows_colour and not os.environ.get("NO_COLOR"))
+
+
+def _parser() -> Parser:
+    parser = Parser(example=EXAMPLE, prog="pictell", usage="pictell [OPTION …] PICTURE …")
+    add = parser.add_argument
+    add(
+        "pictures",
+        nargs="*",
+        metavar="PICTURE",
+        help="a file, a folder (with all below it), a pattern, a URL, or - for standard input",
+    )
+    add("-k", "--top-k", type=positive_int, default=5, metavar="N", help="labels a picture (5)")
+    add(
+        "-f",
+        "--format",
+        choices=FORMATS,
+        default="text",
+        metavar="F",
+        help="text, json, jsonl or csv (text)",
+    )
+    add("-m", "--model", default="default", metavar="M", help="a model's name or folder (default)")
+    add(
+        "--from-file",
+        metavar="LIST",
+        help="name the pictures that LIST holds, one a line; - is stdin",
+    )
+    add(
+        "-0", "--null", action="store_true", help="LIST is NUL-separated, as find -print0 writes it"
+    )
+    add("--allow-private", action="store_true", help="let URLs in LIST name private hosts")
+    _add_limits(parser)
+    add("--version", action="version", version=f"pictell {__version__}", help="show the version")
+    add("-h", "--help", action="help", help="show this help")
+    return parser
+
+
+def _add_limits(parser: Parser) -> None:
+    add, limits = parser.add_argument, Limits()
+    add(
+        "--timeout",
+        type=positive_seconds,
+        default=limits.timeout_s,
+        metavar="S",
+        help=f"seconds a download may take ({limits.timeout_s:g})",
+    )
+    add(
+        "--max-bytes",
+        type=positive_int,
+        default=limits.max_bytes,
+        metavar="N",
+        help=f"largest encoded picture ({limits.max_bytes})",
+    )
+    add(
+        "--max-pixels",
+        type=positive_int,
+        default=limits.max_pixels,
+        metavar="N",
+        help=f"largest picture, width x height ({limits.max_pixels})",
+    )

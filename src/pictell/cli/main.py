@@ -1,0 +1,60 @@
+"""The program: errors become one line and an exit status, signals end it the usual way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
+from pictell.errors import PictellError
+
+
+def main() -> int:
+    """Entry point of the command ``pictell``; the exit status."""
+    _speak_utf8()
+    try:
+        return _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return _die_of(signal.SIGINT)
+    except BrokenPipeError:
+        # Whoever read our output has gone (| head): nobody is left to tell.
+        return _die_of(getattr(signal, "SIGPIPE", signal.SIGTERM))
+
+
+def _run(words: list[str]) -> int:
+    from pictell.cli import classify
+    from pictell.reports.escape import visible
+
+    try:
+        return classify.run(words)
+    except PictellError as error:
+        print(f"pictell: {visible(str(error))}", file=sys.stderr)
+        return EXIT_STATUSES[type(error)]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What sources and downloads raise has become a PictellError: this is stdout.
+        print(f"pictell: cannot write the output: {error.strerror}", file=sys.stderr)
+        _silence_stdout()
+        return SOME_FAILED
+
+
+def _speak_utf8() -> None:
+    """Write names and labels as UTF-8 whatever the locale, and spell out what is not text."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _die_of(signal_number: signal.Signals) -> int:
+    """End as if the signal had not been caught, so that shells see what happened (128 + n)."""
+    _silence_stdout()
+    signal.signal(signal_number, signal.SIG_DFL)
+    os.kill(os.getpid(), signal_number)
+    return 128 + signal_number
+
+
+def _silence_stdout() -> None:
+    """What is still buffered cannot be written: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

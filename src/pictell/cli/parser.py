@@ -1,0 +1,42 @@
+"""argparse with pictell's manners: errors of one line, help that starts with an example."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from pictell.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises ``UsageError`` and shows ``example`` before anything else."""
+
+    def __init__(self, *, example: str, prog: str, usage: str) -> None:
+        super().__init__(prog=prog, usage=usage, add_help=False, allow_abbrev=False)
+        self._example = example
+
+    def format_help(self) -> str:
+        """The example, then argparse's own page."""
+        return f"{self._example}\n{super().format_help()}"
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of exit: one table turns errors into exit statuses."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def positive_int(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
+def positive_seconds(text: str) -> float:
+    """A time in seconds above 0."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a time in seconds above 0, not {text!r}")
+    return seconds

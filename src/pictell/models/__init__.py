@@ -1,0 +1,27 @@
+"""Models as data: where they are found and what is known of each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pictell.errors import UnknownModelError
+from pictell.models.folder import SPEC_FILE, read_model_folder
+from pictell.types import ModelSpec
+
+# Models that are part of the package, by name.
+BUILT_IN = {"default": Path(__file__).parent / "default"}
+
+
+def find(model: str | os.PathLike[str]) -> ModelSpec:
+    """The model of that name, or in the folder at that path.
+
+    Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.
+    """
+    folder = BUILT_IN.get(os.fspath(model), Path(model))
+    if not folder.joinpath(SPEC_FILE).is_file():
+        raise UnknownModelError(
+            f"no model named {os.fspath(model)!r}: give one of {', '.join(BUILT_IN)}, "
+            f"or a folder with a {SPEC_FILE}"
+        )
+    return read_model_folder(folder)

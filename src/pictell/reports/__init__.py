@@ -1,0 +1,18 @@
+"""One pure writer per format: results in, pieces of text out. ``FORMATS`` is the only list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pictell.reports import csv, json, jsonl, text
+from pictell.reports.style import Style
+from pictell.types import Result
+
+Report = Callable[[Iterable[Result], Style], Iterator[str]]
+
+FORMATS: dict[str, Report] = {
+    "text": text.render,
+    "json": json.render,
+    "jsonl": jsonl.render,
+    "csv": csv.render,
+}

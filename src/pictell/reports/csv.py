@@ -1,0 +1,69 @@
+"""CSV (RFC 4180): one row a prediction, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from pictell.reports.escape import visible
+from pictell.reports.record import MS_DIGITS, SCORE_DIGITS
+from pictell.reports.style import Style
+from pictell.types import Result
+
+HEADER = (
+    "source",
+    "rank",
+    "label",
+    "score",
+    "class_index",
+    "synset",
+    "model",
+    "width",
+    "height",
+    "total_ms",
+    "error",
+    "message",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Cell = str | int | float | None
+
+
+def render(results: Iterable[Result], style: Style) -> Iterator[str]:
+    """The header, then each result's rows; a failed one is a single row with error and message."""
+    yield _lines([HEADER])
+    for result in results:
+        yield _lines(_rows(result))
+
+
+def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
+    source, model = _text(result.source), _text(result.model)
+    if result.error is not None:
+        empty = (None,) * 5
+        facts = (model, None, None, None, result.error.code, _text(str(result.error)))
+        yield (source, *empty, *facts)
+    total_ms = None if result.timings is None else round(result.timings.total_ms, MS_DIGITS)
+    for rank, prediction in enumerate(result.predictions, 1):
+        named = (
+            _text(prediction.label),
+            round(prediction.score, SCORE_DIGITS),
+            prediction.class_index,
+            prediction.synset,
+        )
+        yield (source, rank, *named, model, result.width, result.height, total_ms, None, None)
+
+
+def _text(text: str) -> str:
+    """A text cell no spreadsheet takes for a formula; line breaks stay, a quoted cell holds them.
+
+    The rule of OWASP's page 'CSV Injection'.
+    """
+    safe = "\n".join(map(visible, text.split("\n")))
+    return f"'{safe}" if text.startswith(FORMULA) else safe
+
+
+def _lines(rows: Iterable[tuple[Cell, ...]]) -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

@@ -1,0 +1,174 @@
+"""The plain types that flow from room to room; no engine, no image library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from pictell.errors import PictellError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Layout = Literal["NHWC", "NCHW"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one picture may cost before it is refused.
+
+    ``timeout_s`` bounds a whole download, from the name lookup to the last byte (seconds);
+    ``max_bytes`` the encoded picture (bytes); ``max_pixels`` the decoded one (width x height),
+    read from the header before any pixel is decoded.
+    """
+
+    timeout_s: float = 20.0
+    max_bytes: int = 128 * 1024 * 1024
+    max_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An http or https address.
+
+    ``allow_private`` lets its own host be a private one (a camera on the user's network);
+    a redirect to another host is never allowed there.
+    """
+
+    text: str
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One picture to come.
+
+    ``name`` is what results show (a path or a URL as the user typed it, without credentials);
+    ``content`` says where the picture is: a file, a URL, encoded bytes, an open binary stream,
+    a PIL image, an RGB array of shape (H, W, 3) and dtype uint8, or the error that is already
+    known instead of a picture (a folder that cannot be listed, a pattern that matches nothing).
+    """
+
+    name: str
+    content: Path | Url | bytes | BinaryIO | Image | NDArray[np.uint8] | PictellError
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture.
+
+    ``pixels``: RGB, shape (H, W, 3), dtype uint8, upright, in sRGB. It may be smaller than the
+    file says, where a full decode would have been waste; ``width`` and ``height`` are the
+    upright picture's own size in pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessSpec:
+    """How a picture becomes a model's input tensor. Nothing in it has a silent default.
+
+    The largest centred box of the input's proportions is taken, times ``crop_fraction``
+    ((0, 1]; ``None`` squashes the whole picture instead), and resized to ``width`` x ``height``
+    pixels with ``interpolation``. ``mean`` and ``std`` (per RGB channel, on the 0..255 scale) give
+    ``(x - mean) / std`` as float32; ``None`` for both hands over uint8 as it is, for models
+    that normalise inside.
+    """
+
+    width: int
+    height: int
+    crop_fraction: float | None
+    interpolation: Interpolation
+    layout: Layout
+    mean: tuple[float, float, float] | None
+    std: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What one output of a model means: the name people say, its synonyms, its WordNet 3.0 id."""
+
+    name: str
+    synset: str | None = None
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything pictell knows of a model; ``model.toml`` as a record.
+
+    ``input_name`` and the outputs are names in the graph. ``logits`` has shape (N, classes);
+    with activation ``softmax`` it holds raw logits still to be turned into probabilities, with
+    ``none`` it holds probabilities already. ``embedding`` (N, D) and ``feature_map``
+    (N, D, h, w) are outputs some models offer besides. ``sha256`` is the checksum of ``weights``.
+    """
+
+    name: str
+    weights: Path
+    sha256: str
+    runtime: str
+    input_name: str
+    logits: str
+    activation: Literal["softmax", "none"]
+    preprocess: PreprocessSpec
+    labels: tuple[Label, ...]
+    licence: str
+    source: str
+    embedding: str | None = None
+    feature_map: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One label with its score, a probability in 0..1."""
+
+    label: str
+    score: float
+    class_index: int
+    synset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds spent on one picture, stage by stage."""
+
+    read_ms: float
+    decode_ms: float
+    preprocess_ms: float
+    run_ms: float
+
+    @property
+    def total_ms(self) -> float:
+        """The sum of the stages, in milliseconds."""
+        return self.read_ms + self.decode_ms + self.preprocess_ms + self.run_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What pictell says of one source: predictions, best first, or the error.
+
+    ``width`` and ``height`` are the upright picture's size in pixels. With an ``error``,
+    ``predictions`` is empty and size and timings are ``None``.
+    """
+
+    source: str
+    model: str
+    predictions: tuple[Prediction, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    timings: Timings | None = None
+    error: PictellError | None = None
+
+    @property
+    def top(self) -> Prediction:
+        """The best prediction. Raises the result's own error where there is none."""
+        if self.error is not None:
+            raise self.error
+        return self.predictions[0]
