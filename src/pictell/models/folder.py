@@ -62,7 +62,7 @@ class Table:
 
 
 def read_model_folder(folder: Path) -> ModelSpec:
-    """Read ``model.toml`` and the labels; the weights are only named. Raises ``InvalidModelError``."""
+    """Read ``model.toml`` and the labels, but not the weights. Raises ``InvalidModelError``."""
     document = _read_toml(folder / SPEC_FILE)
     model, image, output = (Table(document, name) for name in ("model", "input", "output"))
     spec = ModelSpec(

@@ -77,6 +77,8 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
+    # Keeping freed memory makes no run faster (benchmarks/README.md) but every process larger.
+    options.enable_cpu_mem_arena = False
     return options
 
 

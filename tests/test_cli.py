@@ -1,0 +1,327 @@
+"""The command as a subprocess: what it prints where, and how it ends."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from command import PICTELL, ROOT, environment, pictell
+from pictell import __version__
+from pictell.cli.exit_statuses import EXIT_STATUSES
+
+SAMPLES = ROOT / "samples"
+BALL = SAMPLES / "golf-ball.png"
+
+
+def labels(jsonl: str) -> list[str | None]:
+    results = [json.loads(line) for line in jsonl.splitlines()]
+    return [r["predictions"][0]["label"] if "predictions" in r else None for r in results]
+
+
+def test_names_a_picture_best_label_first() -> None:
+    run = pictell(BALL)
+    name, first, *others = run.stdout.splitlines()
+    assert name == str(BALL)
+    assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %", first)
+    assert len(others) == 4
+    assert (run.stderr, run.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("name", ["traffic light", "ping-pong ball", "wall clock", "golf ball"])
+def test_names_the_sample_pictures_with_confidence(name: str) -> None:
+    run = pictell("-f", "json", SAMPLES / f"{name.replace(' ', '-')}.png")
+    (result,) = json.loads(run.stdout)
+    best = result["predictions"][0]
+    assert best["label"] == name
+    assert best["score"] > 0.5
+
+
+def test_names_the_photographs_of_a_macaw_and_a_hotdog(shared: Path) -> None:
+    photos = shared / "models" / "coral"
+    run = pictell("-f", "jsonl", photos / "parrot.jpg", photos / "hot_dog.jpg")
+    assert labels(run.stdout) == ["macaw", "hotdog"]
+
+
+def test_json_is_one_array_and_top_k_its_length() -> None:
+    run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
+    results = json.loads(run.stdout)
+    assert [len(result["predictions"]) for result in results] == [3, 3]
+    assert results[0].keys() == {"source", "model", "predictions", "width", "height", "timings"}
+    assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
+
+
+def test_csv_has_a_row_a_prediction() -> None:
+    rows = list(csv.DictReader(io.StringIO(pictell("-f", "csv", "-k", "2", BALL).stdout)))
+    assert [row["rank"] for row in rows] == ["1", "2"]
+    assert rows[0]["label"] == "golf ball"
+
+
+def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> None:
+    for name in ("b10.png", "b2.png", ".hidden.png", "no-suffix", "sub/c.png"):
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(BALL, target)
+    tmp_path.joinpath("notes.txt").write_text("hello")
+    run = pictell("-f", "jsonl", ".", cwd=tmp_path)
+    sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
+    assert sources == ["b2.png", "b10.png", "no-suffix", "sub/c.png"]
+    assert run.stderr == "pictell: skipped 1 file that is not a picture\n"
+    assert run.returncode == 0
+
+
+def test_a_picture_on_stdin() -> None:
+    with BALL.open("rb") as stream:
+        run = pictell("-f", "jsonl", "-", stdin=stream)
+    assert labels(run.stdout) == ["golf ball"]
+    assert json.loads(run.stdout)["source"] == "stdin"
+
+
+@pytest.mark.parametrize(("options", "separator"), [((), "\n"), (("--null",), "\0")])
+def test_a_list_on_stdin(options: tuple[str, ...], separator: str) -> None:
+    listed = separator.join([str(BALL), "nope.jpg", str(SAMPLES / "wall-clock.png")])
+    run = pictell("-f", "jsonl", *options, "--from-file", "-", input=listed)
+    assert labels(run.stdout) == ["golf ball", None, "wall clock"]
+    assert run.returncode == 1
+
+
+def test_one_bad_picture_is_named_and_all_others_done(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0")
+    run = pictell("-f", "jsonl", BALL, broken, BALL)
+    assert labels(run.stdout) == ["golf ball", None, "golf ball"]
+    assert run.stderr.startswith(f"pictell: {broken}: broken or truncated JPEG picture")
+    assert run.returncode == 1
+
+
+def test_every_name_survives_and_no_terminal_obeys_it(tmp_path: Path) -> None:
+    names = ["übung.png", "two\nlines.png", "red\x1b[31m.png", "=1+1.png"]
+    raw_names = [*map(os.fsencode, names), b"caf\xe9.png"]
+    for raw_name in raw_names:
+        shutil.copy(BALL, os.fsencode(tmp_path) + b"/" + raw_name)
+    run = pictell("-f", "jsonl", "-k", "1", *raw_names, cwd=tmp_path)
+    assert run.returncode == 0
+    sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
+    assert [os.fsencode(source) for source in sources] == raw_names
+    for format_ in ("text", "csv", "json", "jsonl"):
+        printed = pictell("-f", format_, *raw_names, cwd=tmp_path).stdout
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", printed)
+
+
+NO_SUCH = "no such file or folder"
+FORMATS = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC"
+BAD_FILES = {
+    "missing.jpg": (None, NO_SUCH),
+    "empty.jpg": (b"", "the file is empty"),
+    "text.jpg": (b"hello", f"not a picture in a format pictell reads ({FORMATS})"),
+    "page.png": (
+        b"<!DOCTYPE html><html>",
+        f"a web page, not a picture in a format pictell reads ({FORMATS})",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_gets_one_line(name: str, tmp_path: Path) -> None:
+    content, message = BAD_FILES[name]
+    if content is not None:
+        tmp_path.joinpath(name).write_bytes(content)
+    run = pictell(name, cwd=tmp_path)
+    assert (run.stdout, run.stderr) == ("", f"pictell: {name}: {message}\n")
+    assert run.returncode == 1
+
+
+def test_a_truncated_photograph_is_an_error(tmp_path: Path, shared: Path) -> None:
+    whole = shared.joinpath("models/coral/parrot.jpg").read_bytes()
+    tmp_path.joinpath("half.jpg").write_bytes(whole[: len(whole) // 2])
+    run = pictell("half.jpg", cwd=tmp_path)
+    assert re.fullmatch(
+        r"pictell: half\.jpg: broken or truncated JPEG picture: image file is truncated.*\n",
+        run.stderr,
+    )
+    assert (run.stdout, run.returncode) == ("", 1)
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    tmp_path.joinpath("notes.txt").write_text("hello")
+    run = pictell(tmp_path)
+    assert run.stderr.splitlines() == [
+        f"pictell: {tmp_path}: a folder without pictures",
+        "pictell: skipped 1 file that is not a picture",
+    ]
+    assert run.returncode == 1
+
+
+WRONG_USES = {
+    ("-k", "0", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not '0'",
+    ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not 'many'",
+    ("-f", "xml", "x.jpg"): "argument -f/--format: invalid choice: 'xml' "
+    "(choose from 'text', 'json', 'jsonl', 'csv')",
+    ("--frobnicate", "x.jpg"): "unrecognized arguments: --frobnicate",
+    ("--timeout", "0", "x.jpg"): "argument --timeout: must be a time in seconds above 0, not '0'",
+    (): "no picture given: name a file, a folder or a URL",
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG_USES.items())
+def test_wrong_use_is_one_line_and_status_2(words: tuple[str, ...], message: str) -> None:
+    run = pictell(*words)
+    assert (run.stdout, run.stderr) == ("", f"pictell: {message} (see pictell --help)\n")
+    assert run.returncode == 2
+
+
+def test_stdin_cannot_be_a_picture_and_a_list() -> None:
+    run = pictell("--from-file", "-", "-", input="")
+    assert run.stderr == (
+        "pictell: standard input cannot be both a picture (-) and a list (--from-file -)\n"
+    )
+    assert run.returncode == 2
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    run = pictell("--model", "resnet", BALL)
+    assert run.stderr == (
+        "pictell: no model named 'resnet': give one of default, or a folder with a model.toml\n"
+    )
+    assert run.returncode == 2
+
+
+def test_help_starts_with_an_example() -> None:
+    run = pictell("--help")
+    assert run.stdout.startswith(
+        "Tell what is in a picture, best label first:\n\n  pictell cat.jpg"
+    )
+    assert run.returncode == 0
+
+
+def test_version() -> None:
+    assert pictell("--version").stdout == f"pictell {__version__}\n"
+
+
+# root reads everything, so the command gives up root once it has loaded what it needs.
+AS_NOBODY = """
+import os, sys
+from pictell.cli.main import main
+readable, secret = sys.argv[1:]
+sys.argv[1:] = [readable]
+main()
+if os.geteuid() == 0:
+    os.setuid(65534)
+sys.argv[1:] = [secret]
+sys.exit(main())
+"""
+
+
+def test_a_file_without_read_permission(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    shutil.copy(BALL, secret)
+    secret.chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    command = [sys.executable, "-c", AS_NOBODY, BALL, secret]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stderr == f"pictell: {secret}: cannot be read: Permission denied\n"
+    assert run.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = pictell(BALL, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert run.stderr == "pictell: cannot write the output: No space left on device\n"
+    assert run.returncode == 1
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    with subprocess.Popen(
+        [PICTELL, "-f", "jsonl", "--from-file", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        assert run.stderr
+        run.stdin.write(f"{BALL}\n" * 200)
+        run.stdin.close()
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == ""
+    assert run.returncode == -signal.SIGPIPE
+
+
+def test_ctrl_c_ends_quietly() -> None:
+    with subprocess.Popen(
+        [PICTELL, "-f", "jsonl", "--from-file", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        assert run.stderr
+        run.stdin.write(f"{BALL}\n" * 40)
+        run.stdin.flush()
+        run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.stderr.read() == ""
+    assert run.returncode == -signal.SIGINT
+
+
+def on_a_terminal(*words: str, **changes: str) -> str:
+    """What the command shows on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    changes = {"TERM": "xterm"} | changes
+    run = pictell(*words, capture_output=False, stdout=theirs, env=environment(**changes))
+    os.close(theirs)
+    assert run.returncode == 0
+    with os.fdopen(ours, "rb") as terminal:
+        return terminal.read1().decode()
+
+
+def test_colour_on_a_terminal_only() -> None:
+    assert "\x1b[" in on_a_terminal(str(BALL), NO_COLOR="")
+    assert "\x1b[" not in pictell(BALL).stdout
+
+
+@pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": ""}])
+def test_colour_can_be_declined(changes: dict[str, str]) -> None:
+    assert "\x1b[" not in on_a_terminal(str(BALL), **changes)
+
+
+def test_progress_shows_where_somebody_watches_and_results_go_elsewhere() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    streams = {"stdout": subprocess.DEVNULL, "stderr": theirs}
+    run = pictell(*[BALL] * 400, "missing.jpg", capture_output=False, **streams)
+    os.close(theirs)
+    shown = b""
+    with os.fdopen(ours, "rb") as terminal:
+        while chunk := _read_terminal(terminal):
+            shown += chunk
+    assert b" pictures" in shown
+    assert b"pictell: missing.jpg: no such file or folder" in shown
+    assert run.returncode == 1
+
+
+def _read_terminal(terminal: io.BufferedReader) -> bytes:
+    try:
+        return terminal.read1()
+    except OSError:
+        # Linux says EIO where other systems say end of file: the other side has hung up.
+        return b""
+
+
+def test_exit_statuses_are_those_of_the_readme() -> None:
+    assert set(EXIT_STATUSES.values()) == {1, 2}
