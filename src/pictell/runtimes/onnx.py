@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.types import ModelSpec
+
+# The published builds report every session to their makers and keep an identifier of
+# the machine, unless this is set before they are loaded (onnxruntime/Privacy.md). A picture is
+# its owner's business.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime  # noqa: E402
 
 # Written by tools/build_saturation_probe.py: one uint8 x int8 matrix product.
 PROBE = Path(__file__).with_name("saturation_probe.onnx")
