@@ -21,6 +21,7 @@ from pictell.cli.exit_statuses import EXIT_STATUSES
 
 SAMPLES = ROOT / "samples"
 BALL = SAMPLES / "golf-ball.png"
+SAMPLE_NAMES = ("crossword puzzle", "golf ball", "ping-pong ball", "traffic light", "wall clock")
 
 
 def labels(jsonl: str) -> list[str | None]:
@@ -37,7 +38,7 @@ def test_names_a_picture_best_label_first() -> None:
     assert (run.stderr, run.returncode) == ("", 0)
 
 
-@pytest.mark.parametrize("name", ["traffic light", "ping-pong ball", "wall clock", "golf ball"])
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_names_the_sample_pictures_with_confidence(name: str) -> None:
     run = pictell("-f", "json", SAMPLES / f"{name.replace(' ', '-')}.png")
     (result,) = json.loads(run.stdout)

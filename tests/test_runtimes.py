@@ -14,6 +14,7 @@ import skimage.data
 from PIL import Image
 
 import build_saturation_probe
+from command import ROOT, environment, pictell
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.models.folder import read_weights
@@ -130,3 +131,12 @@ def test_an_older_processor_gives_the_same_answer(
     assert run.stdout == "True\n"
     (expected,) = session.run(photo_batch(), ["logits"])
     np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
+
+
+def test_the_engine_reports_to_nobody(tmp_path: Path) -> None:
+    """With its telemetry on, ONNX Runtime keeps a device identifier and a database of events."""
+    env = environment(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    for name in ("ORT_DISABLE_TELEMETRY", "CI"):
+        env.pop(name, None)
+    assert pictell(ROOT / "samples" / "golf-ball.png", env=env).returncode == 0
+    assert list(tmp_path.iterdir()) == []

@@ -233,7 +233,8 @@ def _shrink(image: Image.Image, useful_side: int | None) -> Image.Image:
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if not profile or b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile:
-        return image.convert("RGB")
+        # convert() copies even where there is nothing to convert.
+        return image if image.mode == "RGB" else image.convert("RGB")
     # Little CMS is loaded only for the few pictures that bring another colour space.
     from PIL import ImageCms
 
