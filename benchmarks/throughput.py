@@ -55,7 +55,7 @@ def stream_images_per_s(classifier: pictell.Classifier, paths: list[Path]) -> fl
 
 
 def peak_mb(repeats: int) -> float:
-    """Peak resident memory, in MB, of a fresh process that streams all pictures ``repeats`` times."""
+    """Peak resident memory, in MB, of a process that streams all pictures ``repeats`` times."""
     command = [sys.executable, __file__, "--memory", str(repeats)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(json.loads(printed))

@@ -18,7 +18,7 @@ from pictell.types import ModelSpec
 # its owner's business.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 # Written by tools/build_saturation_probe.py: one uint8 x int8 matrix product.
 PROBE = Path(__file__).with_name("saturation_probe.onnx")

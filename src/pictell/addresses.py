@@ -1,0 +1,166 @@
+"""Where a download may go: URLs taken apart, redirects joined to them, IP addresses judged.
+
+All of it is pure; ``fetch`` does the talking. ``ipaddress.is_global`` alone is no judge: it
+follows the Python version, and it lets pass IPv6 addresses that only carry a private IPv4
+address to its destination.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+from urllib.parse import quote, urljoin, urlsplit
+
+from pictell.errors import AddressRefusedError
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_MAX_URL_CHARS = 8000  # what everybody should at least support: RFC 9110 §4.1
+_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_HOST_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
+_URL_CHARS = "%:/?#[]@!$&'()*+,;="  # RFC 3986 §2.1, §2.2; quote() adds the unreserved ones of §2.3
+
+# IPv6 prefixes that lead to an IPv4 host, named by the last 32 bits.
+_CARRIERS = (
+    IPv6Network("::ffff:0:0/96"),  # IPv4-mapped: RFC 4291 §2.5.5.2
+    IPv6Network("64:ff9b::/96"),  # NAT64: RFC 6052 §2.1
+)
+
+# Where public hosts live. The rest of IPv6 is loopback, link-local, unique local, site-local,
+# multicast or reserved; so are the deprecated IPv4-compatible ::/96 (RFC 4291 §2.5.5.1) and the
+# local NAT64 prefix 64:ff9b:1::/48, where each network decides which bits are the IPv4 address
+# (RFC 8215).
+_ROUTED = (
+    IPv4Network("0.0.0.0/0"),
+    IPv6Network("2000::/3"),  # global unicast: RFC 4291 §2.4, RFC 3587
+    *_CARRIERS,
+)
+
+_REFUSED = (
+    IPv4Network("0.0.0.0/8"),  # this network: RFC 1122 §3.2.1.3
+    IPv4Network("10.0.0.0/8"),  # private: RFC 1918
+    IPv4Network("100.64.0.0/10"),  # carrier-grade NAT: RFC 6598
+    IPv4Network("127.0.0.0/8"),  # loopback: RFC 1122 §3.2.1.3
+    IPv4Network("168.63.129.16/32"),  # Azure's platform services; a public number, a local host
+    IPv4Network("169.254.0.0/16"),  # link-local, cloud metadata: RFC 3927
+    IPv4Network("172.16.0.0/12"),  # private: RFC 1918
+    IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: RFC 6890
+    IPv4Network("192.0.2.0/24"),  # documentation: RFC 5737
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays: RFC 7526
+    IPv4Network("192.168.0.0/16"),  # private: RFC 1918
+    IPv4Network("198.18.0.0/15"),  # benchmarks: RFC 2544
+    IPv4Network("198.51.100.0/24"),  # documentation: RFC 5737
+    IPv4Network("203.0.113.0/24"),  # documentation: RFC 5737
+    IPv4Network("224.0.0.0/4"),  # multicast: RFC 5771
+    IPv4Network("240.0.0.0/4"),  # reserved, broadcast: RFC 1112 §4, RFC 919
+    IPv6Network("2001::/23"),  # IETF protocol assignments: RFC 2928; Teredo tunnels: RFC 4380
+    IPv6Network("2001:db8::/32"),  # documentation: RFC 3849
+    IPv6Network("2002::/16"),  # 6to4 tunnels to any IPv4 host, deprecated: RFC 3056, RFC 7526
+    IPv6Network("3fff::/20"),  # documentation: RFC 9637
+)
+
+# ISATAP may use any prefix: the interface id is 0000:5efe or 0200:5efe, then the IPv4 address
+# (RFC 5214 §6.1). The mask leaves out the bit in which the two differ.
+_ISATAP_MASK = 0xFDFF_FFFF
+_ISATAP = 0x0000_5EFE
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One address on the way: the URL of the user or of a redirect, checked and taken apart.
+
+    ``scheme`` is http or https; ``host`` a lower-case ASCII name, or an IP address without
+    brackets; ``port`` in 0..65535; ``target`` the path and query, percent-encoded.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header has them, the default port left out (RFC 9110 §7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse_url(text: str) -> Hop:
+    """Take a URL apart. Raises AddressRefusedError.
+
+    No message quotes ``text`` and no cause is kept: either could show a password.
+    """
+    if len(text) > _MAX_URL_CHARS:
+        raise AddressRefusedError(f"the URL is longer than {_MAX_URL_CHARS} characters")
+    if _BLANKS.search(text):
+        raise AddressRefusedError("the URL contains spaces or control characters; encode them")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise AddressRefusedError("the URL is malformed") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise AddressRefusedError("only http:// and https:// URLs are fetched")
+    if "@" in parts.netloc:
+        raise AddressRefusedError("URLs with a user name or password are refused; remove them")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Hop(
+        scheme=parts.scheme,
+        host=_parse_host(parts.hostname or ""),
+        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
+        target=quote(target, safe=_URL_CHARS),
+    )
+
+
+def _parse_host(text: str) -> str:
+    with suppress(ValueError):
+        if ":" in text and "%" not in text:
+            return str(IPv6Address(text))
+        name = text.encode("idna").decode("ascii").removesuffix(".")
+        if _HOST_NAME.fullmatch(name):
+            return name
+    raise AddressRefusedError("the URL has no valid host name")
+
+
+def follow(hop: Hop, location: str) -> Hop:
+    """The next hop, from a redirect's Location header as http.client gives it, in Latin-1.
+
+    Raises AddressRefusedError, also for a redirect from https to http.
+    """
+    base = f"{hop.scheme}://{hop.authority}{hop.target}"
+    try:
+        # Servers put raw UTF-8 and spaces into this header.
+        next_hop = parse_url(urljoin(base, quote(location, safe=_URL_CHARS, encoding="latin-1")))
+    except ValueError:
+        raise AddressRefusedError("the redirect is refused: its URL is malformed") from None
+    except AddressRefusedError as error:
+        raise AddressRefusedError(f"the redirect is refused: {error}") from None
+    if (hop.scheme, next_hop.scheme) == ("https", "http"):
+        raise AddressRefusedError("the redirect is refused: it leads from https to http")
+    return next_hop
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether ``address`` can only be a host on the public Internet, never one nearby.
+
+    Of an IPv6 address that carries an IPv4 address, both must be public. An address with a
+    scope (``%eth0``) never is.
+    """
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return False
+        if _carries_ipv4(address) and not is_public(IPv4Address(int(address) & 0xFFFF_FFFF)):
+            return False
+    return any(address in network for network in _ROUTED) and not any(
+        address in network for network in _REFUSED
+    )
+
+
+def _carries_ipv4(address: IPv6Address) -> bool:
+    isatap = int(address) >> 32 & _ISATAP_MASK == _ISATAP
+    return isatap or any(address in network for network in _CARRIERS)
