@@ -75,7 +75,7 @@ def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> 
     tmp_path.joinpath("notes.txt").write_text("hello")
     run = pictell("-f", "jsonl", ".", cwd=tmp_path)
     sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
-    assert sources == ["b2.png", "b10.png", "no-suffix", "sub/c.png"]
+    assert sources == ["./b2.png", "./b10.png", "./no-suffix", "./sub/c.png"]
     assert run.stderr == "pictell: skipped 1 file that is not a picture\n"
     assert run.returncode == 0
 

@@ -40,6 +40,10 @@ def _has_brand(*brands: bytes) -> Callable[[bytes], bool]:
     return matches
 
 
+# "BM" alone begins many a text. The second header's size tells its version: OS/2 1 and 2,
+# Windows 3, with masks, 4, 5 (Microsoft, 'Bitmap Header Types').
+BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)}
+
 FORMATS = (
     PictureFormat(
         "JPEG",
@@ -80,7 +84,7 @@ FORMATS = (
     PictureFormat(
         "BMP",
         frozenset({".bmp", ".dib"}),
-        _begins(b"BM"),
+        lambda head: head[:2] == b"BM" and head[14:18] in BMP_HEADERS,
         "PIL.BmpImagePlugin:BmpImageFile",
     ),
     PictureFormat(

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit, urlunsplit
 
 from pictell.errors import (
     NoPicturesError,
@@ -27,6 +26,8 @@ from pictell.types import Source, Url
 
 # A scheme has two letters at least, or C:\ would be one (RFC 3986, 3.1).
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# What stands between the scheme and the last @ before the path, in malformed URLs too.
+CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 PATTERN = re.compile(r"[*?\[]")
 STDIN = "-"
 READ_BYTES = 1 << 20
@@ -45,13 +46,13 @@ def expand_argument(argument: str, on_skip: OnSkip = ignore_skipped) -> Iterator
     carries the error, so that the others go on.
     """
     if argument == STDIN:
-        yield Source("stdin", sys.stdin.buffer)
+        yield _standard_input()
     elif SCHEME.match(argument):
         yield from_url(argument, allow_private=True)
     elif PATTERN.search(argument) and not os.path.lexists(argument):
         yield from _expand_pattern(argument, on_skip)
     else:
-        yield from expand_path(Path(argument), on_skip)
+        yield from expand_path(argument, on_skip)
 
 
 def expand_entry(
@@ -61,7 +62,7 @@ def expand_entry(
     if SCHEME.match(entry):
         yield from_url(entry, allow_private=allow_private)
     else:
-        yield from expand_path(Path(entry), on_skip)
+        yield from expand_path(entry, on_skip)
 
 
 def expand_list(
@@ -74,26 +75,31 @@ def expand_list(
     try:
         with _open_list(name) as stream:
             for entry in _split(stream, separator):
-                text = os.fsdecode(entry)
+                # A list written on Windows ends its lines in CR LF.
+                text = os.fsdecode(entry.removesuffix(b"\r") if separator == b"\n" else entry)
                 if text:
                     yield from expand_entry(text, allow_private=allow_private, on_skip=on_skip)
     except FileNotFoundError:
         yield Source(name, SourceNotFoundError("no such list"))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         yield Source(name, _unreadable(error))
 
 
-def expand_path(path: Path, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
+def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
     """A file as it is; a folder as all pictures below it, in natural order, without hidden ones."""
-    if not path.is_dir():
-        yield Source(str(path), path)
+    if not name:
+        yield Source(name, SourceNotFoundError("an empty name"))
+        return
+    # Not Path.is_dir, which raises for names that no file can have.
+    if not os.path.isdir(name):  # noqa: PTH112
+        yield Source(name, Path(name))
         return
     found = False
-    for source in _walk(path, on_skip):
+    for source in _walk(name, on_skip):
         found = True
         yield source
     if not found:
-        yield Source(str(path), NoPicturesError("a folder without pictures"))
+        yield Source(name, NoPicturesError("a folder without pictures"))
 
 
 def from_url(text: str, *, allow_private: bool) -> Source:
@@ -126,11 +132,14 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
         while room > 0 and (chunk := stream.read(min(room, READ_BYTES))):
             chunks.append(chunk)
             room -= len(chunk)
+        content = b"".join(chunks)
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
+    except TypeError as error:
+        raise SourceUnreadableError("cannot be read: a stream of text, not of bytes") from error
     if room <= 0:
         raise SourceTooLargeError(f"longer than the {max_bytes} bytes allowed (--max-bytes)")
-    return b"".join(chunks)
+    return content
 
 
 def _unreadable(error: OSError | ValueError) -> PictellError:
@@ -138,10 +147,19 @@ def _unreadable(error: OSError | ValueError) -> PictellError:
     return SourceUnreadableError(f"cannot be read: {reason}")
 
 
+def _standard_input() -> Source:
+    # None where the program was started with its standard input closed.
+    if sys.stdin is None:
+        return Source("stdin", SourceUnreadableError("standard input is closed"))
+    return Source("stdin", sys.stdin.buffer)
+
+
 def _open_list(name: str) -> BufferedReader:
-    if name == STDIN:
-        return open(sys.stdin.fileno(), "rb", closefd=False)
-    return Path(name).open("rb")
+    if name != STDIN:
+        return Path(name).open("rb")
+    if sys.stdin is None:
+        raise ValueError("standard input is closed")
+    return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
 def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
@@ -150,6 +168,8 @@ def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
     while chunk := stream.read1(READ_BYTES):
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
+        if len(rest) > READ_BYTES:
+            raise ValueError("a list without line ends is no list")
     yield rest
 
 
@@ -158,52 +178,53 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
     if not matches:
         yield Source(pattern, SourceNotFoundError("no file matches this pattern"))
     for match in matches:
-        yield from expand_path(Path(match), on_skip)
+        # ** matches the files of a folder as well as the folder.
+        if not ("**" in pattern and os.path.isdir(match)):  # noqa: PTH112
+            yield from expand_path(match, on_skip)
 
 
-def _walk(folder: Path, on_skip: OnSkip) -> Iterator[Source]:
+def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
     """Depth first, files and folders of a level in one natural order. Links to folders are not
     followed: they can lead back here."""
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: natural_key(entry.name))
     except OSError as error:
-        yield Source(str(folder), _unreadable(error))
+        yield Source(folder, _unreadable(error))
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, on_skip)
-        elif entry.is_file() and _may_be_a_picture(path):
-            yield Source(str(path), path)
-        elif not entry.is_dir():
-            on_skip(path)
+            yield from _walk(entry.path, on_skip)
+        elif os.path.isdir(entry.path):  # noqa: PTH112
+            continue
+        elif _may_be_a_picture(Path(entry.path)):
+            yield Source(entry.path, Path(entry.path))
+        else:
+            on_skip(Path(entry.path))
 
 
 def _may_be_a_picture(path: Path) -> bool:
     """Named like a picture, or beginning like one. One of the two is enough: a broken picture is
     worth an error, a forgotten suffix is not."""
-    if path.suffix.lower() in SUFFIXES:
-        return True
     try:
+        if not path.is_file():
+            return False
+        if path.suffix.lower() in SUFFIXES:
+            return True
         with path.open("rb") as stream:
             return sniff(stream.read(HEAD_BYTES)) is not None
     except OSError:
         return False
 
 
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sorts ``img2`` before ``img10``, letters without regard to case."""
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Sorts ``img2`` before ``img10``, letters without regard to case; no two names are equal."""
     parts = re.split(r"([0-9]+)", name.casefold())
-    return [(int(part), "") if part.isdigit() and part.isascii() else (0, part) for part in parts]
+    numbered = [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)]
+    return numbered, name
 
 
 def _without_credentials(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return url if host == parts.netloc else urlunsplit(parts._replace(netloc=f"***@{host}"))
+    return CREDENTIALS.sub("***@", url)

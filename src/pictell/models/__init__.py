@@ -19,7 +19,8 @@ def find(model: str | os.PathLike[str]) -> ModelSpec:
     Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.
     """
     folder = BUILT_IN.get(os.fspath(model), Path(model))
-    if not folder.joinpath(SPEC_FILE).is_file():
+    # Not Path.is_file, which raises for names that no file can have.
+    if not os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
         raise UnknownModelError(
             f"no model named {os.fspath(model)!r}: give one of {', '.join(BUILT_IN)}, "
             f"or a folder with a {SPEC_FILE}"

@@ -7,6 +7,7 @@ to state.
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,11 +89,12 @@ def read_model_folder(folder: Path) -> ModelSpec:
 def read_labels(path: Path) -> tuple[Label, ...]:
     """One label a line; after tabs, if known, its WordNet id and its synonyms (comma-separated)."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InvalidModelError(f"the labels cannot be read: {error}") from error
     labels = []
-    for line in text.splitlines():
+    # read_text has made every line end a \n; splitlines would see more of them than people do.
+    for line in text.removesuffix("\n").split("\n") if text else []:
         name, _, rest = line.partition("\t")
         synset, _, synonyms = rest.partition("\t")
         labels.append(Label(name, synset or None, tuple(synonyms.split(", ")) if synonyms else ()))
@@ -115,7 +117,7 @@ def read_weights(spec: ModelSpec) -> bytes:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidModelError(f"{SPEC_FILE} cannot be read: {error}") from error
     unknown = document.keys() - TABLES
     if unknown:
@@ -133,7 +135,7 @@ def _read_preprocess(table: Table) -> PreprocessSpec:
         interpolation=table.take_one_of("interpolation", get_args(Interpolation)),
         layout=table.take_one_of("layout", get_args(Layout)),
         mean=_three_numbers(table, "mean") if normalised else None,
-        std=_three_numbers(table, "std") if normalised else None,
+        std=_std(table) if normalised else None,
     )
 
 
@@ -153,10 +155,21 @@ def _crop_fraction(table: Table) -> float:
 
 def _three_numbers(table: Table, key: str) -> tuple[float, float, float]:
     value = table.take(key, list)
-    if len(value) != 3 or not all(isinstance(number, int | float) for number in value):
+    if len(value) != 3 or not all(map(_is_number, value)):
         raise InvalidModelError(
             f"{SPEC_FILE}: [{table.name}] {key} must be three numbers, "
             "for R, G and B on the 0..255 scale"
         )
     red, green, blue = map(float, value)
     return (red, green, blue)
+
+
+def _std(table: Table) -> tuple[float, float, float]:
+    std = _three_numbers(table, "std")
+    if min(std) <= 0:
+        raise InvalidModelError(f"{SPEC_FILE}: [{table.name}] std must be above 0")
+    return std
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -49,7 +49,7 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
             _text(prediction.label),
             round(prediction.score, SCORE_DIGITS),
             prediction.class_index,
-            prediction.synset,
+            _text(prediction.synset or ""),
         )
         yield (source, rank, *named, model, result.width, result.height, total_ms, None, None)
 

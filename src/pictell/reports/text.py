@@ -47,13 +47,13 @@ def bar(score: float) -> str:
 
 
 def display_width(text: str) -> int:
-    """Terminal columns: two for wide characters (Unicode TR 11), none for combining ones."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(character) else _columns(character) for character in text)
+    """Terminal columns: two for wide characters (Unicode TR 11), none for marks and controls."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def _columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 

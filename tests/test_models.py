@@ -1,0 +1,253 @@
+"""A model's folder: what is right is read, what is wrong is said."""
+
+import csv
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pictell import models
+from pictell.errors import InvalidModelError, UnknownModelError
+from pictell.models.folder import read_labels, read_model_folder, read_weights
+from pictell.types import Label, ModelSpec, PreprocessSpec
+
+WEIGHTS = b"the weights"
+SPEC = f"""\
+[model]
+name = "two"
+runtime = "fake"
+weights = "weights.onnx"
+sha256 = "{hashlib.sha256(WEIGHTS).hexdigest()}"
+labels = "labels.tsv"
+licence = "MIT"
+source = "nobody"
+
+[input]
+name = "image"
+layout = "NCHW"
+dtype = "float32"
+width = 8
+height = 6
+resize = "crop"
+crop_fraction = 0.5
+interpolation = "bilinear"
+mean = [1, 2.5, 3]
+std = [4, 5, 6]
+
+[output]
+logits = "logits"
+activation = "none"
+"""
+
+SCALE = ", for R, G and B on the 0..255 scale"
+INTERPOLATIONS = ", it must be one of nearest, bilinear, bicubic, lanczos"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model without fault."""
+    (tmp_path / "model.toml").write_text(SPEC)
+    (tmp_path / "labels.tsv").write_text("cat\tn1\tpuss, tabby\ndog\n")
+    (tmp_path / "weights.onnx").write_bytes(WEIGHTS)
+    return tmp_path
+
+
+def write_spec(folder: Path, old: str, new: str) -> None:
+    assert SPEC.count(old) == 1
+    (folder / "model.toml").write_text(SPEC.replace(old, new))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(InvalidModelError) as caught:
+        read_model_folder(folder)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_everything_a_folder_states_is_in_the_spec(folder: Path) -> None:
+    assert read_model_folder(folder) == ModelSpec(
+        name="two",
+        weights=folder / "weights.onnx",
+        sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+        runtime="fake",
+        input_name="image",
+        logits="logits",
+        activation="none",
+        preprocess=PreprocessSpec(
+            8, 6, 0.5, "bilinear", "NCHW", mean=(1.0, 2.5, 3.0), std=(4.0, 5.0, 6.0)
+        ),
+        labels=(Label("cat", "n1", ("puss", "tabby")), Label("dog")),
+        licence="MIT",
+        source="nobody",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "value"),
+    [
+        ('resize = "crop"\ncrop_fraction = 0.5', 'resize = "squash"', "crop_fraction", None),
+        ("crop_fraction = 0.5", "crop_fraction = 1", "crop_fraction", 1.0),
+        ('"float32"', '"uint8"', "mean", None),
+    ],
+)
+def test_what_another_key_makes_needless_is_none(
+    folder: Path, old: str, new: str, field: str, value: object
+) -> None:
+    write_spec(folder, old, new)
+    if new == '"uint8"':
+        text = (folder / "model.toml").read_text()
+        (folder / "model.toml").write_text(re.sub(r"(mean|std) = .*\n", "", text))
+    assert getattr(read_model_folder(folder).preprocess, field) == value
+
+
+def test_outputs_besides_the_logits_may_be_named(folder: Path) -> None:
+    write_spec(folder, '"logits"', '"logits"\nembedding = "e"\nfeature_map = "f"')
+    spec = read_model_folder(folder)
+    assert (spec.embedding, spec.feature_map) == ("e", "f")
+
+
+@pytest.mark.parametrize("table", ["model", "input", "output"])
+def test_each_table_must_be_there(folder: Path, table: str) -> None:
+    document = re.sub(rf"\[{table}\]\n(.+\n)*", "", SPEC)
+    (folder / "model.toml").write_text(document)
+    assert refusal(folder) == f"model.toml: the table [{table}] is missing"
+
+
+@pytest.mark.parametrize("line", [line for line in SPEC.splitlines() if "=" in line])
+def test_each_key_must_be_there(folder: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    table = re.findall(r"\[(\w+)\]\n", SPEC[: SPEC.index(line)])[-1]
+    write_spec(folder, line + "\n", "")
+    assert refusal(folder) == f"model.toml: [{table}] must state {key}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"two"', "2", "[model] name has the wrong type: 2"),
+        ("width = 8", 'width = "8"', "[input] width has the wrong type: '8'"),
+        ("width = 8", "width = 8.0", "[input] width has the wrong type: 8.0"),
+        ("width = 8", "width = true", "[input] width has the wrong type: True"),
+        ("width = 8", "width = 0", "[input] width must be 1 or more"),
+        ("height = 6", "height = -6", "[input] height must be 1 or more"),
+        ("fraction = 0.5", "fraction = 0", "[input] crop_fraction must be in (0, 1]"),
+        ("fraction = 0.5", "fraction = 1.1", "[input] crop_fraction must be in (0, 1]"),
+        ("fraction = 0.5", "fraction = nan", "[input] crop_fraction must be in (0, 1]"),
+        ("[1, 2.5, 3]", "127", "[input] mean has the wrong type: 127"),
+        ("[1, 2.5, 3]", "[1, 2]", "[input] mean must be three numbers" + SCALE),
+        ("[4, 5, 6]", '[4, 5, "6"]', "[input] std must be three numbers" + SCALE),
+        ('"crop"', '"pad"', "[input] resize is 'pad', it must be one of crop, squash"),
+        ('"float32"', '"int8"', "[input] dtype is 'int8', it must be one of uint8, float32"),
+        ('"NCHW"', '"CHWN"', "[input] layout is 'CHWN', it must be one of NHWC, NCHW"),
+        ('"bilinear"', '"box"', "[input] interpolation is 'box'" + INTERPOLATIONS),
+        ('"none"', '"tanh"', "[output] activation is 'tanh', it must be one of softmax, none"),
+        ('"none"', '"none"\nembedding = 3', "[output] embedding has the wrong type: 3"),
+        ('"none"', '"none"\nembeding = "e"\nx = 1', "[output] has unknown keys: embeding, x"),
+        ('"float32"', '"uint8"', "[input] has unknown keys: mean, std"),
+        ("[output]", "[outputs]\n[output]", "unknown tables: outputs"),
+    ],
+)  # fmt: skip
+def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: str) -> None:
+    write_spec(folder, old, new)
+    assert refusal(folder) == f"model.toml: {message}"
+
+
+@pytest.mark.parametrize("std", ["[4, 0, 6]", "[4, nan, 6]", "[4, inf, 6]", "[4, true, 6]"])
+def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
+    write_spec(folder, "[4, 5, 6]", std)
+    assert "std" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"[model", b"\xff\xfe", b"x = " + 5000 * b"["])
+def test_what_is_no_toml_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "model.toml").write_bytes(content)
+    assert refusal(folder).startswith("model.toml cannot be read: ")
+
+
+def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path).startswith("model.toml cannot be read: [Errno 2]")
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        ("", ()),
+        ("cat\ndog", (Label("cat"), Label("dog"))),
+        ("cat\r\ndog\r\n", (Label("cat"), Label("dog"))),
+        ("cat\tn1\n", (Label("cat", "n1"),)),
+        ("cat\t\tpuss\n", (Label("cat", None, ("puss",)),)),
+        ("cat\tn1\tpuss, tom cat, tabby", (Label("cat", "n1", ("puss", "tom cat", "tabby")),)),
+        ("Größe\n猫\n", (Label("Größe"), Label("猫"))),
+        ("a\x85b\u2028c\x0bd\x1ce\n", (Label("a\x85b\u2028c\x0bd\x1ce"),)),
+        ("\ufeffcat\n", (Label("cat"),)),
+    ],
+    ids=["none", "names", "CRLF", "id", "no id", "synonyms", "UTF-8", "odd separators", "BOM"],
+)
+def test_labels_are_one_a_line(tmp_path: Path, content: str, labels: tuple[Label, ...]) -> None:
+    path = tmp_path / "labels"
+    path.write_bytes(content.encode())
+    assert read_labels(path) == labels
+
+
+def test_labels_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModelError, match=r"the labels cannot be read: .*No such file"):
+        read_labels(tmp_path / "none")
+    (tmp_path / "labels").write_bytes(b"caf\xe9")
+    with pytest.raises(InvalidModelError, match=r"the labels cannot be read: 'utf-8' codec"):
+        read_labels(tmp_path / "labels")
+
+
+def test_weights_are_given_only_when_their_checksum_fits(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    assert read_weights(spec) == WEIGHTS
+    spec.weights.write_bytes(WEIGHTS + b".")
+    with pytest.raises(InvalidModelError) as caught:
+        read_weights(spec)
+    assert str(caught.value) == (
+        "weights.onnx is not the file that model.toml names: its SHA-256 differs"
+    )
+
+
+def test_weights_that_are_missing_are_refused(folder: Path) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / "none")
+    with pytest.raises(InvalidModelError, match=r"the weights cannot be read: .*No such file"):
+        read_weights(spec)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_model_is_found_by_its_folder(folder: Path, kind: type) -> None:
+    assert models.find(kind(folder)) == read_model_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "a\nb", "x" * 5000, "a\0b"])
+def test_an_unknown_model_lists_the_known_ones(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModelError) as caught:
+        models.find(name)
+    assert str(caught.value) == (
+        f"no model named {name!r}: give one of default, or a folder with a model.toml"
+    )
+
+
+def test_the_models_of_the_package_are_whole() -> None:
+    for name in models.BUILT_IN:
+        spec = models.find(name)
+        assert len(read_weights(spec)) > 0
+        assert len({label.name for label in spec.labels}) == len(spec.labels)
+
+
+def test_the_default_models_labels_are_those_of_imagenet(shared: Path) -> None:
+    labels = models.find("default").labels
+    with (shared / "facts" / "imagenet_classes.tsv").open(encoding="utf-8", newline="") as stream:
+        published = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [label.synset for label in labels] == [row["wnid"] for row in published]
+    assert [{label.name, *label.synonyms} for label in labels] == [
+        {label.name, *row["names"].split(", ")}
+        for label, row in zip(labels, published, strict=True)
+    ]
+    assert len(labels) == 1000
