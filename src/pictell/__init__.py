@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pictell import errors
 from pictell.types import Limits, Prediction, Result
+from pictell.version import __version__
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier, load
 
-__version__ = "0.1.0"
 __all__ = ["Classifier", "Limits", "Prediction", "Result", "__version__", "errors", "load"]
 
 

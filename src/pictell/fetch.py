@@ -25,7 +25,6 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from pictell import __version__
 from pictell.addresses import Hop, IPAddress, follow, is_public, parse_url
 from pictell.errors import (
     AddressRefusedError,
@@ -36,6 +35,7 @@ from pictell.errors import (
     HttpStatusError,
 )
 from pictell.types import Limits, Url
+from pictell.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pictell import Result, __version__
 from pictell.cli.exit_statuses import EXIT_STATUSES
 from pictell.cli.parser import Parser, positive_int, positive_seconds
 from pictell.cli.progress import Progress
@@ -17,7 +16,8 @@ from pictell.reports import FORMATS
 from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.sources import STDIN, expand_argument, expand_list
-from pictell.types import Limits, Source
+from pictell.types import Limits, Result, Source
+from pictell.version import __version__
 
 EXAMPLE = """\
 Tell what is in a picture, best label first:
