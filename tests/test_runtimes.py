@@ -140,3 +140,14 @@ def test_the_engine_reports_to_nobody(tmp_path: Path) -> None:
         env.pop(name, None)
     assert pictell(ROOT / "samples" / "golf-ball.png", env=env).returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_with_a_fixed_batch_of_one_still_takes_batches() -> None:
+    model = onnx.load_from_string(WEIGHTS)
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = runtimes.open_session(DEFAULT, model.SerializeToString())
+    batch = np.concatenate([photo_batch(), 255 - photo_batch()])
+    (expected,) = runtimes.open_session(DEFAULT, WEIGHTS).run(batch, ["logits"])
+    (found,) = fixed.run(batch, ["logits"])
+    np.testing.assert_allclose(found, expected, atol=1e-4)

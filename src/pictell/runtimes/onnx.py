@@ -34,9 +34,17 @@ class OnnxSession:
     def __init__(self, session: onnxruntime.InferenceSession, input_name: str) -> None:
         self._session = session
         self._input_name = input_name
+        # Exporters often fix the batch dimension to 1.
+        self._one_at_a_time = session.get_inputs()[0].shape[0] == 1
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
         """The named outputs for a batch. Raises ``RuntimeFailedError``."""
+        if self._one_at_a_time:
+            rows = [self._run(batch[i : i + 1], outputs) for i in range(len(batch))]
+            return [np.concatenate(values) for values in zip(*rows, strict=True)]
+        return self._run(batch, outputs)
+
+    def _run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
         try:
             values: list[NDArray[np.generic]] = self._session.run(
                 list(outputs), {self._input_name: batch}
