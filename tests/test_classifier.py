@@ -1,8 +1,11 @@
 """The composition, with the fake runtime (brightness decides) and with the real model."""
 
+import gc
 import io
 import itertools
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,11 +70,11 @@ def test_what_is_no_picture_is_wrong_use(classifier: pictell.Classifier) -> None
         classifier.classify(3)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("top_k", [0, -1])
-def test_top_k_below_one_is_wrong_use(top_k: int, classifier: pictell.Classifier) -> None:
-    with pytest.raises(errors.UsageError, match="top_k must be 1 or more"):
+@pytest.mark.parametrize("top_k", [0, -1, 2.5, "3"])
+def test_top_k_below_one_is_wrong_use(top_k: Any, classifier: pictell.Classifier) -> None:
+    with pytest.raises(errors.UsageError, match="top_k must be a whole number of 1 or more"):
         classifier.classify(image("dark"), top_k=top_k)
-    with pytest.raises(errors.UsageError, match="top_k must be 1 or more"):
+    with pytest.raises(errors.UsageError, match="top_k must be a whole number of 1 or more"):
         classifier.stream([], top_k=top_k)
 
 
@@ -144,6 +147,73 @@ def test_limits_hold(tmp_path: Path) -> None:
     path.write_bytes(encoded("dark"))
     with pytest.raises(errors.SourceTooLargeError):
         short.classify(path)
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "max_bytes", "max_pixels"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_limit_that_limits_nothing_is_wrong_use(name: str, value: Any) -> None:
+    with pytest.raises(errors.UsageError, match=f"{name} must be above 0"):
+        pictell.Limits(**{name: value})
+
+
+def test_no_threads_is_wrong_use() -> None:
+    with pytest.raises(errors.UsageError, match="threads must be 1 or more"):
+        pictell.load(threads=0)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_a_picture_without_pixels_has_no_name(
+    size: tuple[int, int], classifier: pictell.Classifier
+) -> None:
+    with pytest.raises(errors.BrokenPictureError, match="without pixels"):
+        classifier.classify(Image.new("RGB", size))
+
+
+class FailingStream(io.RawIOBase):
+    """Raises what no library of ours knows."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise RuntimeError("the camera is asleep")
+
+
+def test_a_stream_that_raises_anything_is_its_own_failure(classifier: pictell.Classifier) -> None:
+    bad, good = classifier.stream([FailingStream(), encoded("dark")])  # type: ignore[list-item]
+    assert isinstance(bad.error, errors.SourceUnreadableError)
+    assert good.top.label == "dark"
+
+
+def test_what_ends_the_input_does_not_lose_the_results_before(
+    classifier: pictell.Classifier,
+) -> None:
+    stream = classifier.stream([*[encoded("dark")] * 10, 3])  # type: ignore[list-item]
+    assert [next(stream).top.label for _ in range(10)] == ["dark"] * 10
+    with pytest.raises(errors.UsageError, match="not int"):
+        next(stream)
+
+
+class BytesPath:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> bytes:
+        return bytes(self.path)
+
+
+def test_paths_of_bytes(classifier: pictell.Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encoded("grey"))
+    picture: Any = BytesPath(path)
+    assert classifier.classify(picture).top.label == "grey"
+    assert [result.source for result in classifier.stream([picture])] == [str(path)]
+
+
+def test_a_failed_result_does_not_keep_its_file_in_memory(classifier: pictell.Classifier) -> None:
+    data = bytes(bytearray(b"\xff\xd8\xff broken"))
+    before = sys.getrefcount(data)
+    (result,) = classifier.stream([data])
+    assert result.error is not None
+    gc.collect()
+    assert sys.getrefcount(data) == before
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from command import PICTELL, ROOT, environment, pictell
 from pictell import __version__
@@ -326,3 +327,59 @@ def _read_terminal(terminal: io.BufferedReader) -> bytes:
 
 def test_exit_statuses_are_those_of_the_readme() -> None:
     assert set(EXIT_STATUSES.values()) == {1, 2}
+
+
+def test_a_folder_deeper_than_python_recurses(tmp_path: Path) -> None:
+    deepest = tmp_path
+    # One level at a time: a path of so many levels is longer than the system allows.
+    for _ in range(120):
+        deepest = deepest / "d"
+    deepest.mkdir(parents=True)
+    shutil.copy(BALL, deepest)
+    limited = "import sys; sys.setrecursionlimit(100); from pictell.sources import expand_path;"
+    command = f"{limited} print(len(list(expand_path(sys.argv[1]))))"
+    run = subprocess.run(
+        [sys.executable, "-c", command, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "1\n"
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_traceback(redirection: str) -> None:
+    command = f"exec '{PICTELL}' '{BALL}' {redirection}"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (run.stderr, run.returncode) == ("", 0)
+    assert ("golf ball" in run.stdout) == (redirection == "2>&-")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_errors_that_cannot_be_told_cost_no_results() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = pictell(
+            "missing.jpg", BALL, capture_output=False, stdout=subprocess.PIPE, stderr=full
+        )
+    assert "golf ball" in run.stdout
+    assert run.returncode == 1
+
+
+def test_stdin_holds_one_picture() -> None:
+    run = pictell("-", "-", input="")
+    assert run.stderr == "pictell: standard input holds one picture: give - once\n"
+    assert run.returncode == 2
+
+
+@pytest.mark.parametrize("option", ["--null", "--allow-private"])
+def test_options_about_a_list_want_a_list(option: str) -> None:
+    run = pictell(option, BALL)
+    assert run.stderr == (
+        "pictell: --null and --allow-private are about a list: give --from-file\n"
+    )
+    assert run.returncode == 2
+
+
+def test_a_damaged_note_beside_the_picture_is_not_talked_about(tmp_path: Path) -> None:
+    """Pillow warns of EXIF entries that point beyond the end."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\xff\0\0\x1a\0\0\0\0\0\0\0"
+    Image.open(BALL).convert("RGB").save(tmp_path / "odd.jpg", exif=exif)
+    run = pictell(tmp_path / "odd.jpg")
+    assert (run.stderr, run.returncode) == ("", 0)

@@ -379,6 +379,17 @@ def test_a_private_host_may_redirect_to_itself_only(serve: Callable[..., Server]
         get(elsewhere.url())
 
 
+def test_the_public_side_of_a_trusted_host_cannot_redirect_to_its_private_side(
+    serve: Callable[..., Server], names: Names, public: str
+) -> None:
+    secret = serve(http())
+    gate = serve(moved(secret.url(host="both.test")), host=public)
+    names["both.test"] = [public, "127.0.0.1"]
+    with pytest.raises(HostUnreachableError):
+        get(gate.url(host="both.test"))
+    assert (gate.connections, secret.connections) == (1, 0)
+
+
 def test_a_name_is_looked_up_once(
     serve: Callable[..., Server], names: Names, public: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -614,7 +625,7 @@ def test_the_deadline_holds_for_a_hanging_resolver(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("no_network")
 def test_no_time_is_a_timeout() -> None:
     with pytest.raises(FetchTimeoutError):
-        get("http://127.0.0.1/", timeout_s=0)
+        get("http://127.0.0.1/", timeout_s=1e-9)
 
 
 # --- not reached

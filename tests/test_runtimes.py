@@ -50,6 +50,11 @@ def test_an_unknown_runtime_lists_the_known_ones() -> None:
     ("changes", "message"),
     [
         ({"input_name": "data"}, r"inputs are \['image'\], not \['data'\]"),
+        (
+            {"preprocess": dataclasses.replace(DEFAULT.preprocess, mean=(0, 0, 0), std=(1, 1, 1))},
+            r"the input 'image' is tensor\(uint8\) .* not a batch of images as tensor\(float\)",
+        ),
+        ({"logits": "feature_map"}, r"the output 'feature_map' has shape .* not \(N, classes\)"),
         ({"logits": "scores"}, "no output 'scores': it has logits, embedding, feature_map"),
         ({"labels": (Label("a"), Label("b"))}, "2 labels for an output of 1000 classes"),
     ],

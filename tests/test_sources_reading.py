@@ -216,3 +216,21 @@ def test_a_list_without_line_ends_is_refused_before_it_fills_the_memory() -> Non
     (source,) = expand_list("/dev/zero", separator=b"\n", allow_private=False)
     assert isinstance(source.content, SourceUnreadableError)
     assert "no list" in str(source.content)
+
+
+def test_the_mark_at_the_start_of_a_windows_list_is_no_part_of_a_name(tmp_path: Path) -> None:
+    listed_names = tmp_path / "list"
+    listed_names.write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
+    found = expand_list(str(listed_names), separator=b"\n", allow_private=False)
+    assert [source.name for source in found] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("url", ["http://u:pa/ss@127.0.0.1/x", "http://u:p#ss@127.0.0.1/x"])
+def test_a_misplaced_password_is_hidden(url: str) -> None:
+    (source,) = expand_argument(url)
+    assert source.name == "http://***@127.0.0.1/x"
+
+
+def test_an_at_sign_in_a_path_stays() -> None:
+    (source,) = expand_argument("https://example.org/photos/12@N03/x.jpg")
+    assert source.name == "https://example.org/photos/12@N03/x.jpg"

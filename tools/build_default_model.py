@@ -22,7 +22,7 @@ import quantise
 
 MODEL_FOLDER = Path(__file__).parent.parent / "src" / "pictell" / "models" / "default"
 MAX_WEIGHTS_BYTES = 6_000_000
-# Two steps of the coarsest thing the check can see: one picture in the check set changing sides.
+# The recipe as it stands measures 0.032 on these six photographs.
 MAX_MEAN_DIFFERENCE = 0.05
 CHECK_PHOTOS = ("color.png", "horse.png", "ihc.png", "logo.png", "moon.png", "motorcycle_right.png")
 
@@ -54,10 +54,6 @@ logits = "logits"
 activation = "softmax"
 embedding = "embedding"
 feature_map = "feature_map"
-
-[accuracy]
-data = "ImageNet validation, published for the int8 network"
-top1_percent = 74.4
 """
 
 

@@ -118,6 +118,10 @@ class GraphWriter:
 
     def block(self, x: str, name: str, stage: Stage, stride: int, *, residual: bool) -> str:
         """Expand 1x1, depthwise, project 1x1; added to its input where shapes allow."""
+        shape = self.weights[f"{name}._depthwise_conv.weight"].shape
+        channels = self.weights[f"{name}._project_conv.weight"].shape[0]
+        if (shape[-1], channels) != (stage.kernel, stage.channels):
+            raise ValueError(f"{name} has kernel {shape[-1]} and {channels} channels, not {stage}")
         y = x
         if stage.expansion != 1:
             y = self.relu6(self.conv(y, f"{name}._expand_conv", f"{name}._bn0", 1))

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
@@ -96,7 +96,9 @@ class Classifier:
         """Name many pictures: lazy, in order, in bounded memory, on all processors.
 
         Takes what ``classify`` takes, and folders too. A picture that fails gives a ``Result``
-        with its ``error``. Raises ``UsageError`` as ``classify`` does.
+        with its ``error``. Raises ``UsageError`` as ``classify`` does. Pictures are taken some
+        way ahead of their results: streams must stay open and arrays unchanged until their
+        result is there. The end of a program waits for downloads under way.
         """
         _check_top_k(top_k)
         return self._stream(pictures, top_k)
@@ -116,7 +118,7 @@ class Classifier:
 
     def _expand(self, picture: Input) -> Iterator[Source]:
         if isinstance(picture, str | os.PathLike):
-            return sources.expand_entry(os.fspath(picture), allow_private=self._allow_private)
+            return sources.expand_entry(os.fsdecode(picture), allow_private=self._allow_private)
         return iter([self._to_source(picture)])
 
     def _to_source(self, picture: Input) -> Source:
@@ -125,7 +127,8 @@ class Classifier:
         if isinstance(picture, str) and sources.SCHEME.match(picture):
             return sources.from_url(picture, allow_private=self._allow_private)
         if isinstance(picture, str | os.PathLike):
-            return Source(os.fspath(picture), Path(picture))
+            name = os.fsdecode(picture)
+            return Source(name, Path(name))
         if isinstance(picture, bytes):
             return Source("bytes", picture)
         if isinstance(picture, np.ndarray):
@@ -149,7 +152,7 @@ class Classifier:
         try:
             content = _read_content(source, self.limits)
         except PictellError as error:
-            content = error
+            content = _detached(error)
         return _Read(source, content, _ms_since(started))
 
     def _classify(self, batch: Sequence[Source | _Read], k: int) -> list[Result]:
@@ -164,7 +167,7 @@ class Classifier:
             picture, decode_ms = _timed(lambda: self._decode(read.content))
             tensor, preprocess_ms = _timed(lambda: preprocess(picture.pixels, self.spec.preprocess))
         except PictellError as error:
-            return Result(read.source.name, self.spec.name, error=error)
+            return Result(read.source.name, self.spec.name, error=_detached(error))
         timings = Timings(read.read_ms, decode_ms, preprocess_ms, run_ms=0.0)
         return _Prepared(read.source.name, tensor, picture.width, picture.height, timings)
 
@@ -213,8 +216,11 @@ def load(
 
     ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
     networks; ``threads`` is how many the engine may use for one picture (``stream`` keeps all
-    processors busy with one each). Raises ``UnknownModelError`` or ``InvalidModelError``.
+    processors busy with one each), 1 or more. Raises ``UsageError``, ``UnknownModelError`` or
+    ``InvalidModelError``.
     """
+    if threads < 1:
+        raise UsageError(f"threads must be 1 or more, not {threads}")
     spec = models.find(model)
     session = runtimes.open_session(spec, read_weights(spec), threads=threads)
     return Classifier(spec, session, limits=limits, allow_private=allow_private)
@@ -236,15 +242,32 @@ def _read_content(source: Source, limits: Limits) -> Content:
 
 def _batches(items: Iterable[T], singles: int) -> Iterator[list[T]]:
     """Lists of ``BATCH`` items; the first few of one, so that few pictures meet all processors."""
-    iterator = iter(items)
     sizes = chain(repeat(1, singles), repeat(BATCH))
-    while batch := list(islice(iterator, next(sizes))):
+    size, batch = next(sizes), list[T]()
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) == size:
+                yield batch
+                size, batch = next(sizes), []
+    except Exception:
+        # What came before the failure still gets its results.
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch
 
 
+def _detached(error: PictellError) -> PictellError:
+    """The error without its history, whose frames would keep a whole file in memory."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def _check_top_k(top_k: int) -> None:
-    if top_k < 1:
-        raise UsageError(f"top_k must be 1 or more, not {top_k}")
+    if not isinstance(top_k, int | np.integer) or top_k < 1:
+        raise UsageError(f"top_k must be a whole number of 1 or more, not {top_k!r}")
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -28,7 +28,7 @@ from pictell.types import Picture
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-WHITE = (255, 255, 255, 255)
+WHITE = (255, 255, 255)
 ORIENTATION_TAG = 0x0112
 # EXIF 2.32, 4.6.4: what each orientation asks of a viewer.
 UPRIGHT = {
@@ -129,6 +129,8 @@ def _to_array(rgb: Image.Image) -> NDArray[np.uint8]:
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if not width * height:
+        raise BrokenPictureError("a picture without pixels")
     if width * height > max_pixels:
         raise PictureTooLargeError(
             f"{width} x {height} pixels, more than the {max_pixels} allowed (--max-pixels)"
@@ -146,8 +148,9 @@ def _breaking_into_one_error(format_name: str) -> Iterator[None]:
         # Pillow's own cap, which some of its decoders apply while they read the header.
         raise PictureTooLargeError(f"too many pixels: {error}") from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise BrokenPictureError(f"broken or truncated {format_name} picture: {reason}") from error
+        # Only Pillow's own errors are written for people.
+        reason = f": {error}" if isinstance(error, OSError) and str(error) else ""
+        raise BrokenPictureError(f"broken or truncated {format_name} picture{reason}") from error
 
 
 def _open(format_: PictureFormat, data: bytes) -> ImageFile:
@@ -208,7 +211,9 @@ def _check_png(data: memoryview) -> None:
         (checksum,) = struct.unpack_from(">I", data, body_end)
         critical = not kind[0] & 0x20
         if critical and zlib.crc32(data[at + 4 : body_end]) != checksum:
-            raise BrokenPictureError(f"broken PNG picture: wrong checksum in {kind!r}")
+            raise BrokenPictureError(
+                f"broken PNG picture: wrong checksum in {kind.decode('latin-1')}"
+            )
         at = body_end + 4
 
 
@@ -224,13 +229,17 @@ def _flatten(image: Image.Image) -> Image.Image:
     """Palettes resolved, alpha laid over white, 16 bits brought to 8."""
     if image.mode.startswith("I;16"):
         return _eight_bits(image)
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode in {"I", "F"}:
         raise BrokenPictureError(
             f"pixels of type {image.mode} have no stated range: convert the picture to 8 or 16 bits"
         )
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, WHITE), rgba).convert("RGB")
+        opaque = Image.new("RGB", rgba.size, WHITE)
+        opaque.paste(rgba, mask=rgba)
+        return opaque
     if image.mode in {"P", "1", "YCbCr", "HSV", "RGBX"}:
         return image.convert("RGB")
     return image

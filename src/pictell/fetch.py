@@ -107,9 +107,12 @@ class _Guard:
         if hop.host not in self._addresses:
             self._addresses[hop.host] = _look_up(hop.host, self._deadline)
         addresses = self._addresses[hop.host]
-        if not trusted and not all(is_public(address) for address in addresses):
+        public = [address for address in addresses if is_public(address)]
+        if not trusted and public != addresses:
             raise AddressRefusedError(f"{hop.host} is a private or reserved host; {_REMEDY}")
-        return addresses
+        # Of a trusted host with both kinds only the public ones are met: else its public side
+        # could redirect us to a port that only its private side answers on.
+        return public or addresses
 
 
 def _look_up(host: str, deadline: _Deadline) -> list[IPAddress]:

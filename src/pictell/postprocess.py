@@ -33,7 +33,12 @@ def to_probabilities(
 def top_k(
     probabilities: NDArray[np.float64], labels: Sequence[Label], k: int
 ) -> tuple[Prediction, ...]:
-    """The ``k`` best of (classes,) probabilities, best first; of equal ones the lower index."""
+    """The ``k`` best of (classes,) probabilities, best first; of equal ones the lower index.
+
+    Raises ``RuntimeFailedError`` when there are not as many labels as probabilities.
+    """
+    if len(probabilities) != len(labels):
+        raise RuntimeFailedError(f"{len(probabilities)} outputs for {len(labels)} labels")
     best = np.argsort(-probabilities, kind="stable")[:k]
     return tuple(
         Prediction(

@@ -9,10 +9,12 @@ import glob
 import os
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from pictell.errors import (
     NoPicturesError,
@@ -26,8 +28,9 @@ from pictell.types import Source, Url
 
 # A scheme has two letters at least, or C:\ would be one (RFC 3986, 3.1).
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# What stands between the scheme and the last @ before the path, in malformed URLs too.
 CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
+# Where a URL is malformed, its password may hold a slash: better to hide too much.
+CREDENTIALS_OF_MALFORMED = re.compile(r"(?<=://).*@", re.DOTALL)
 PATTERN = re.compile(r"[*?\[]")
 STDIN = "-"
 READ_BYTES = 1 << 20
@@ -135,8 +138,9 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
         content = b"".join(chunks)
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
-    except TypeError as error:
-        raise SourceUnreadableError("cannot be read: a stream of text, not of bytes") from error
+    except Exception as error:
+        # A stream may be anybody's object: whatever it raises is its picture's failure.
+        raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
     if room <= 0:
         raise SourceTooLargeError(f"longer than the {max_bytes} bytes allowed (--max-bytes)")
     return content
@@ -165,6 +169,8 @@ def _open_list(name: str) -> BufferedReader:
 def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
     """The entries as they arrive: a list may come from a program that is still writing it."""
     rest = b""
+    if stream.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+        stream.read(len(BOM_UTF8))
     while chunk := stream.read1(READ_BYTES):
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
@@ -186,23 +192,33 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
 def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
     """Depth first, files and folders of a level in one natural order. Links to folders are not
     followed: they can lead back here."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: natural_key(entry.name))
-    except OSError as error:
-        yield Source(folder, _unreadable(error))
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, on_skip)
+    # A stack of our own: folders can lie deeper than Python's.
+    levels = [_list_folder(folder)]
+    while levels:
+        entry = next(levels[-1], None)
+        if entry is None:
+            levels.pop()
+        elif isinstance(entry, Source):
+            yield entry
+        elif entry.is_dir(follow_symlinks=False):
+            levels.append(_list_folder(entry.path))
         elif os.path.isdir(entry.path):  # noqa: PTH112
             continue
         elif _may_be_a_picture(Path(entry.path)):
             yield Source(entry.path, Path(entry.path))
         else:
             on_skip(Path(entry.path))
+
+
+def _list_folder(folder: str) -> Iterator[os.DirEntry[str] | Source]:
+    """What is not hidden, in natural order; or the error, as a source, if it cannot be listed."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: natural_key(entry.name))
+    except OSError as error:
+        yield Source(folder, _unreadable(error))
+        return
+    yield from (entry for entry in entries if not entry.name.startswith("."))
 
 
 def _may_be_a_picture(path: Path) -> bool:
@@ -227,4 +243,9 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
 
 
 def _without_credentials(url: str) -> str:
+    try:
+        # Judges the port, which is what a misplaced password looks like.
+        _ = urlsplit(url).port
+    except ValueError:
+        return CREDENTIALS_OF_MALFORMED.sub("***@", url)
     return CREDENTIALS.sub("***@", url)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from pictell.errors import PictellError
+from pictell.errors import PictellError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,12 @@ class Limits:
     timeout_s: float = 20.0
     max_bytes: int = 128 * 1024 * 1024
     max_pixels: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for a limit that is not above 0 (NaN is not)."""
+        for name in ("timeout_s", "max_bytes", "max_pixels"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)

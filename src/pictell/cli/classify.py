@@ -97,6 +97,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     options = _parser().parse_args(words)
     if not options.pictures and options.from_file is None:
         raise UsageError("no picture given: name a file, a folder or a URL (see pictell --help)")
+    if options.pictures.count(STDIN) > 1:
+        raise UsageError("standard input holds one picture: give - once")
+    if options.from_file is None and (options.null or options.allow_private):
+        raise UsageError("--null and --allow-private are about a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
     return options

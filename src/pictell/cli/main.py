@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+import warnings
+from pathlib import Path
 
 from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
 from pictell.errors import PictellError
@@ -12,7 +15,11 @@ from pictell.errors import PictellError
 
 def main() -> int:
     """Entry point of the command ``pictell``; the exit status."""
+    _open_closed_streams()
     _speak_utf8()
+    # What libraries have to say about odd metadata is of no use to whoever asks for labels.
+    warnings.simplefilter("ignore")
+    logging.lastResort = None
     try:
         return _run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -24,20 +31,29 @@ def main() -> int:
 
 def _run(words: list[str]) -> int:
     from pictell.cli import classify
+    from pictell.cli.progress import say
     from pictell.reports.escape import visible
 
     try:
         return classify.run(words)
     except PictellError as error:
-        print(f"pictell: {visible(str(error))}", file=sys.stderr)
+        say(f"pictell: {visible(str(error))}")
         return EXIT_STATUSES[type(error)]
     except BrokenPipeError:
         raise
     except OSError as error:
         # What sources and downloads raise has become a PictellError: this is stdout.
-        print(f"pictell: cannot write the output: {error.strerror}", file=sys.stderr)
+        say(f"pictell: cannot write the output: {error.strerror}")
         _silence_stdout()
         return SOME_FAILED
+
+
+def _open_closed_streams() -> None:
+    """A program started with an output closed (>&-) has None for it: let it write nowhere."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def _speak_utf8() -> None:

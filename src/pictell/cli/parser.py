@@ -7,6 +7,9 @@ from typing import NoReturn
 
 from pictell.errors import UsageError
 
+# Python refuses to parse thousands; nobody means more than these.
+MAX_DIGITS = 18
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that raises ``UsageError`` and shows ``example`` before anything else."""
@@ -26,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 def positive_int(text: str) -> int:
     """A whole number of 1 or more."""
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
     return int(text)
 

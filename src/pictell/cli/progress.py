@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
 # Work that is done sooner needs no bar.
 DELAY_S = 1.0
+
+
+def say(line: str) -> None:
+    """A line on stderr, if it can be written: a full disk there must not cost the results."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -44,6 +51,6 @@ class Progress:
     def say(self, line: str) -> None:
         """A line on stderr."""
         if self._bar is None:
-            print(line, file=sys.stderr)
+            say(line)
         else:
             self._bar.write(line, file=sys.stderr)

@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 def available_cores() -> int:
-    """The processors this process may run on, which a container can make fewer than there are."""
+    """The processors this process may run on (``taskset`` and cpusets make them fewer)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -24,17 +24,30 @@ def map_ordered(
 ) -> Iterator[R]:
     """``map`` on ``workers`` threads: lazy, in order, at most ``look_ahead`` items under way.
 
-    An exception of ``function`` is raised when its item's turn comes. A caller that stops early
-    waits for nothing: what has not begun is dropped.
+    An exception of ``function`` or of ``items`` is raised when its turn comes. A caller that
+    stops early waits for nothing: what has not begun is dropped. Only the end of the whole
+    program waits for what has.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pictell")
     pending: deque[Future[R]] = deque()
     try:
-        for item in items:
-            pending.append(pool.submit(function, item))
+        for future in _submit(pool, function, items):
+            pending.append(future)
             if len(pending) >= look_ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _submit(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]
+) -> Iterator[Future[R]]:
+    try:
+        for item in items:
+            yield pool.submit(function, item)
+    except Exception as error:
+        failed: Future[R] = Future()
+        failed.set_exception(error)
+        yield failed

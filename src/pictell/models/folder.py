@@ -17,7 +17,7 @@ from pictell.errors import InvalidModelError
 from pictell.types import Interpolation, Label, Layout, ModelSpec, PreprocessSpec
 
 SPEC_FILE = "model.toml"
-TABLES = {"model", "input", "output", "accuracy"}
+TABLES = {"model", "input", "output"}
 
 
 class Table:

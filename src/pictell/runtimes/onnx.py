@@ -98,18 +98,27 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
 
 
 def _check_names(session: onnxruntime.InferenceSession, spec: ModelSpec) -> None:
-    inputs = [value.name for value in session.get_inputs()]
-    if inputs != [spec.input_name]:
-        raise InvalidModelError(f"the model's inputs are {inputs}, not [{spec.input_name!r}]")
+    inputs = {value.name: value for value in session.get_inputs()}
+    if list(inputs) != [spec.input_name]:
+        raise InvalidModelError(f"the model's inputs are {list(inputs)}, not [{spec.input_name!r}]")
+    dtype = "uint8" if spec.preprocess.mean is None else "float"
+    image = inputs[spec.input_name]
+    if len(image.shape) != 4 or image.type != f"tensor({dtype})":
+        raise InvalidModelError(
+            f"the input {image.name!r} is {image.type} of shape {image.shape}, "
+            f"not a batch of images as tensor({dtype})"
+        )
     outputs = {value.name: value.shape for value in session.get_outputs()}
     for name in filter(None, (spec.logits, spec.embedding, spec.feature_map)):
         if name not in outputs:
             raise InvalidModelError(
                 f"the model has no output {name!r}: it has {', '.join(outputs)}"
             )
-    classes = outputs[spec.logits][-1]
-    if isinstance(classes, int) and classes != len(spec.labels):
-        raise InvalidModelError(f"{len(spec.labels)} labels for an output of {classes} classes")
+    shape = outputs[spec.logits]
+    if len(shape) != 2:
+        raise InvalidModelError(f"the output {spec.logits!r} has shape {shape}, not (N, classes)")
+    if isinstance(shape[1], int) and shape[1] != len(spec.labels):
+        raise InvalidModelError(f"{len(spec.labels)} labels for an output of {shape[1]} classes")
 
 
 def _first_line(error: Exception) -> str:
