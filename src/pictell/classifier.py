@@ -97,8 +97,9 @@ class Classifier:
 
         Takes what ``classify`` takes, and folders too. A picture that fails gives a ``Result``
         with its ``error``. Raises ``UsageError`` as ``classify`` does. Pictures are taken some
-        way ahead of their results: streams must stay open and arrays unchanged until their
-        result is there. The end of a program waits for downloads under way.
+        way ahead of their results: until its result is there, a stream must stay open, an array
+        unchanged, and neither it nor a PIL image be given again. The end of a program waits for
+        downloads under way.
         """
         _check_top_k(top_k)
         return self._stream(pictures, top_k)
