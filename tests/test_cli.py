@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from PIL import Image
@@ -243,7 +245,12 @@ def test_a_full_disk_is_one_line() -> None:
     assert run.returncode == 1
 
 
-def test_a_closed_pipe_ends_quietly() -> None:
+Streaming = tuple[subprocess.Popen[str], TextIO, TextIO, TextIO]
+
+
+@pytest.fixture
+def streaming() -> Iterator[Streaming]:
+    """The command at work on a list that may still grow: it, its stdin, stdout and stderr."""
     with subprocess.Popen(
         [PICTELL, "-f", "jsonl", "--from-file", "-"],
         stdin=subprocess.PIPE,
@@ -254,31 +261,25 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert run.stdin
         assert run.stdout
         assert run.stderr
-        run.stdin.write(f"{BALL}\n" * 200)
-        run.stdin.close()
-        run.stdout.readline()
-        run.stdout.close()
-        assert run.stderr.read() == ""
-    assert run.returncode == -signal.SIGPIPE
-
-
-def test_ctrl_c_ends_quietly() -> None:
-    with subprocess.Popen(
-        [PICTELL, "-f", "jsonl", "--from-file", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as run:
-        assert run.stdin
-        assert run.stdout
-        assert run.stderr
-        run.stdin.write(f"{BALL}\n" * 40)
+        run.stdin.write(f"{BALL}\n" * 100)
         run.stdin.flush()
         run.stdout.readline()
-        run.send_signal(signal.SIGINT)
-        assert run.stderr.read() == ""
-    assert run.returncode == -signal.SIGINT
+        yield run, run.stdin, run.stdout, run.stderr
+
+
+def test_a_closed_pipe_ends_quietly(streaming: Streaming) -> None:
+    run, stdin, stdout, stderr = streaming
+    stdin.close()
+    stdout.close()
+    assert stderr.read() == ""
+    assert run.wait() == -signal.SIGPIPE
+
+
+def test_ctrl_c_ends_quietly(streaming: Streaming) -> None:
+    run, _, _, stderr = streaming
+    run.send_signal(signal.SIGINT)
+    assert stderr.read() == ""
+    assert run.wait() == -signal.SIGINT
 
 
 def on_a_terminal(*words: str, **changes: str) -> str:
