@@ -216,6 +216,43 @@ def test_a_failed_result_does_not_keep_its_file_in_memory(classifier: pictell.Cl
     assert sys.getrefcount(data) == before
 
 
+class FailingSession:
+    """An engine that gives what no labels fit, or fails altogether."""
+
+    def __init__(self, classes: int | None) -> None:
+        self.classes = classes
+
+    def run(self, batch: np.ndarray, outputs: Any) -> list[Any]:
+        if self.classes is None:
+            raise errors.RuntimeFailedError("out of memory")
+        return [np.zeros((len(batch), self.classes)) for _ in outputs]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"), [(None, "out of memory"), (2, "2 outputs for 3 labels")]
+)
+def test_an_engine_that_fails_gives_results_with_errors(classes: int | None, message: str) -> None:
+    classifier = pictell.Classifier(fake.spec(list(LEVELS)), FailingSession(classes))
+    results = list(classifier.stream([encoded("dark")] * 9))
+    assert [(type(r.error), str(r.error)) for r in results] == [
+        (errors.RuntimeFailedError, message)
+    ] * 9
+
+
+def test_an_output_that_is_no_number_fails_alone() -> None:
+    class OneBadRow(fake.FakeSession):
+        def run(self, batch: np.ndarray, outputs: Any) -> list[Any]:
+            (logits,) = super().run(batch, outputs)
+            logits[batch.reshape(len(batch), -1).mean(axis=1) < 50] = np.nan
+            return [logits]
+
+    classifier = pictell.Classifier(fake.spec(list(LEVELS)), OneBadRow(3))
+    names = ["grey"] * 6 + ["dark"] + ["bright"] * 6
+    results = list(classifier.stream([encoded(name) for name in names]))
+    failed = [r.error is not None for r in results]
+    assert failed == [name == "dark" for name in names]
+
+
 @pytest.fixture(scope="module")
 def default() -> pictell.Classifier:
     return pictell.load()

@@ -168,7 +168,7 @@ class Classifier:
             picture, decode_ms = _timed(lambda: self._decode(read.content))
             tensor, preprocess_ms = _timed(lambda: preprocess(picture.pixels, self.spec.preprocess))
         except PictellError as error:
-            return Result(read.source.name, self.spec.name, error=_detached(error))
+            return self._failed(read.source.name, error)
         timings = Timings(read.read_ms, decode_ms, preprocess_ms, run_ms=0.0)
         return _Prepared(read.source.name, tensor, picture.width, picture.height, timings)
 
@@ -177,23 +177,27 @@ class Classifier:
         try:
             (logits,), run_ms = _timed(lambda: self._session.run(batch, [self.spec.logits]))
         except PictellError as error:
-            return [Result(item.name, self.spec.name, error=error) for item in ready]
+            return [self._failed(item.name, error) for item in ready]
         share_ms = run_ms / len(ready)
         return [self._name(item, row, share_ms, k) for item, row in zip(ready, logits, strict=True)]
 
     def _name(self, item: _Prepared, logits: NDArray[np.generic], run_ms: float, k: int) -> Result:
         try:
             probabilities = to_probabilities(logits, self.spec.activation)
+            predictions = top_k(probabilities, self.spec.labels, k)
         except PictellError as error:
-            return Result(item.name, self.spec.name, error=error)
+            return self._failed(item.name, error)
         return Result(
             source=item.name,
             model=self.spec.name,
-            predictions=top_k(probabilities, self.spec.labels, k),
+            predictions=predictions,
             width=item.width,
             height=item.height,
             timings=replace(item.timings, run_ms=run_ms),
         )
+
+    def _failed(self, name: str, error: PictellError) -> Result:
+        return Result(name, self.spec.name, error=_detached(error))
 
     def _decode(self, content: Content) -> Picture:
         max_pixels = self.limits.max_pixels

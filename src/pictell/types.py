@@ -143,7 +143,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds spent on one picture, stage by stage."""
+    """Milliseconds spent on one picture, stage by stage; of a batch's run, its share."""
 
     read_ms: float
     decode_ms: float
