@@ -149,6 +149,17 @@ def test_limits_hold(tmp_path: Path) -> None:
         short.classify(path)
 
 
+def test_one_picture_is_no_stream(classifier: pictell.Classifier, tmp_path: Path) -> None:
+    for one in ("cat.jpg", b"bytes", tmp_path):
+        with pytest.raises(errors.UsageError, match="put the one into a list"):
+            classifier.stream(one)  # type: ignore[arg-type]
+
+
+def test_a_folder_is_for_streams(classifier: pictell.Classifier, tmp_path: Path) -> None:
+    with pytest.raises(errors.SourceUnreadableError, match=r"a folder: Classifier\.stream"):
+        classifier.classify(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["timeout_s", "max_bytes", "max_pixels"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_a_limit_that_limits_nothing_is_wrong_use(name: str, value: Any) -> None:

@@ -60,8 +60,7 @@ BAD_URLS = {
     "http://127.0.0.1:1/": "http://127.0.0.1:1/: the host cannot be reached: Connection refused",
     "{}/": "{}/: a web page, not a picture in a format pictell reads "
     "(JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC)",
-    "{}/elsewhere": "{}/elsewhere: port 1 of localhost is refused; --allow-private "
-    "(allow_private=True) permits it for the host named in the URL",
+    "{}/elsewhere": "{}/elsewhere: port 1 of localhost is refused; a redirect never leads there",
 }
 
 

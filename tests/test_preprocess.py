@@ -144,3 +144,11 @@ def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessS
     left, top, right, bottom = crop_box(side, side, spec)
     assert right - left >= spec.width or math.isclose(right - left, spec.width)
     assert bottom - top >= spec.height or math.isclose(bottom - top, spec.height)
+
+
+def test_a_box_of_full_width_never_begins_before_the_edge() -> None:
+    spec = PreprocessSpec(7, 1, 1.0, "bilinear", "NHWC", None, None)
+    left, top, right, bottom = crop_box(5, 29, spec)
+    assert 0 <= left < right <= 5
+    assert 0 <= top < bottom <= 29
+    assert preprocess(np.zeros((29, 5, 3), np.uint8), spec).shape == (1, 1, 7, 3)

@@ -102,6 +102,8 @@ class Classifier:
         downloads under way.
         """
         _check_top_k(top_k)
+        if isinstance(pictures, str | bytes | os.PathLike):
+            raise UsageError("stream takes many pictures: put the one into a list")
         return self._stream(pictures, top_k)
 
     def _stream(self, pictures: Iterable[Input], top_k: int) -> Iterator[Result]:

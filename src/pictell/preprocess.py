@@ -46,8 +46,9 @@ def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, floa
         return (0, 0, width, height)
     scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
     crop_width, crop_height = spec.width * scale, spec.height * scale
-    left, top = (width - crop_width) / 2, (height - crop_height) / 2
-    return (left, top, left + crop_width, top + crop_height)
+    # Rounding may carry a box of full width a hair beyond the edge.
+    left, top = max(0.0, (width - crop_width) / 2), max(0.0, (height - crop_height) / 2)
+    return (left, top, min(width, left + crop_width), min(height, top + crop_height))
 
 
 def shortest_useful_side(spec: PreprocessSpec) -> int:

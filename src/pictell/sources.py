@@ -120,6 +120,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             return read_stream(stream, max_bytes)
     except FileNotFoundError as error:
         raise SourceNotFoundError("no such file or folder") from error
+    except IsADirectoryError as error:
+        raise SourceUnreadableError("a folder: Classifier.stream names all in it") from error
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
 

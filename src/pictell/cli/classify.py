@@ -23,7 +23,8 @@ EXAMPLE = """\
 Tell what is in a picture, best label first:
 
   pictell cat.jpg
-  pictell holiday/ *.png https://example.org/dog.jpg - < bird.webp
+  pictell holiday/ '*.png' https://example.org/dog.jpg
+  pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
 """
 
@@ -99,8 +100,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("no picture given: name a file, a folder or a URL (see pictell --help)")
     if options.pictures.count(STDIN) > 1:
         raise UsageError("standard input holds one picture: give - once")
-    if options.from_file is None and (options.null or options.allow_private):
-        raise UsageError("--null and --allow-private are about a list: give --from-file")
+    if options.null and options.from_file is None:
+        raise UsageError("--null is about a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
     return options

@@ -15,7 +15,10 @@ from pictell.errors import PictellError
 
 def main() -> int:
     """Entry point of the command ``pictell``; the exit status."""
-    _open_closed_streams()
+    _open_stderr()
+    if sys.stdout is None:
+        print("pictell: cannot write the output: standard output is closed", file=sys.stderr)
+        return SOME_FAILED
     _speak_utf8()
     # What libraries have to say about odd metadata is of no use to whoever asks for labels.
     warnings.simplefilter("ignore")
@@ -48,10 +51,8 @@ def _run(words: list[str]) -> int:
         return SOME_FAILED
 
 
-def _open_closed_streams() -> None:
-    """A program started with an output closed (>&-) has None for it: let it write nowhere."""
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+def _open_stderr() -> None:
+    """Started with stderr closed (2>&-), a program has None for it: let it write nowhere."""
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 

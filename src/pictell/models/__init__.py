@@ -19,6 +19,8 @@ def find(model: str | os.PathLike[str]) -> ModelSpec:
     Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.
     """
     folder = BUILT_IN.get(os.fspath(model), Path(model))
+    if os.fspath(model) and os.path.isdir(folder) and not folder.joinpath(SPEC_FILE).exists():  # noqa: PTH112
+        raise UnknownModelError(f"the folder {os.fspath(model)!r} has no {SPEC_FILE}")
     # Not Path.is_file, which raises for names that no file can have.
     if not os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
         raise UnknownModelError(
