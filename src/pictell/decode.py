@@ -236,7 +236,8 @@ def _flatten(image: Image.Image) -> Image.Image:
             f"pixels of type {image.mode} have no stated range: convert the picture to 8 or 16 bits"
         )
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        # convert() copies even where there is nothing to convert.
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         opaque = Image.new("RGB", rgba.size, WHITE)
         opaque.paste(rgba, mask=rgba)
         return opaque
@@ -265,7 +266,6 @@ def _shrink(image: Image.Image, useful_side: int | None) -> Image.Image:
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if not profile or STANDARD_PROFILE in profile:
-        # convert() copies even where there is nothing to convert.
         return image if image.mode == "RGB" else image.convert("RGB")
     # Little CMS is loaded only for the few pictures that bring another colour space.
     from PIL import ImageCms
