@@ -99,20 +99,19 @@ class _Guard:
         self._trusted_host = trusted_host
         self._deadline = deadline
         self._addresses: dict[str, list[IPAddress]] = {}
-        self._remedy = _REMEDY
 
     def admit(self, hop: Hop) -> list[IPAddress]:
         """The addresses of the hop's host. Raises AddressRefusedError if one must not be met."""
         trusted = hop.host == self._trusted_host
+        remedy = _NO_REMEDY if self._addresses else _REMEDY
         if not trusted and hop.port not in _PORTS:
-            raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {self._remedy}")
+            raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {remedy}")
         if hop.host not in self._addresses:
             self._addresses[hop.host] = _look_up(hop.host, self._deadline)
         addresses = self._addresses[hop.host]
         public = [address for address in addresses if is_public(address)]
         if not trusted and public != addresses:
-            raise AddressRefusedError(f"{hop.host} is a private or reserved host; {self._remedy}")
-        self._remedy = _NO_REMEDY
+            raise AddressRefusedError(f"{hop.host} is a private or reserved host; {remedy}")
         # Of a trusted host with both kinds only the public ones are met: else its public side
         # could redirect us to a port that only its private side answers on.
         return public or addresses

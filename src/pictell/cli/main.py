@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
+from pictell.cli.progress import say
 from pictell.errors import PictellError
 
 
@@ -17,7 +18,7 @@ def main() -> int:
     """Entry point of the command ``pictell``; the exit status."""
     _open_stderr()
     if sys.stdout is None:
-        print("pictell: cannot write the output: standard output is closed", file=sys.stderr)
+        say("pictell: cannot write the output: standard output is closed")
         return SOME_FAILED
     _speak_utf8()
     # What libraries have to say about odd metadata is of no use to whoever asks for labels.
@@ -34,7 +35,6 @@ def main() -> int:
 
 def _run(words: list[str]) -> int:
     from pictell.cli import classify
-    from pictell.cli.progress import say
     from pictell.reports.escape import visible
 
     try:

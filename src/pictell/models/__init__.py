@@ -18,13 +18,14 @@ def find(model: str | os.PathLike[str]) -> ModelSpec:
 
     Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.
     """
-    folder = BUILT_IN.get(os.fspath(model), Path(model))
-    if os.fspath(model) and os.path.isdir(folder) and not folder.joinpath(SPEC_FILE).exists():  # noqa: PTH112
-        raise UnknownModelError(f"the folder {os.fspath(model)!r} has no {SPEC_FILE}")
-    # Not Path.is_file, which raises for names that no file can have.
-    if not os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
-        raise UnknownModelError(
-            f"no model named {os.fspath(model)!r}: give one of {', '.join(BUILT_IN)}, "
-            f"or a folder with a {SPEC_FILE}"
-        )
-    return read_model_folder(folder)
+    name = os.fspath(model)
+    folder = BUILT_IN.get(name, Path(name))
+    # Not Path.is_file and is_dir, which raise for names that no file can have.
+    if os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
+        return read_model_folder(folder)
+    if name and os.path.isdir(name):  # noqa: PTH112
+        raise UnknownModelError(f"the folder {name!r} has no {SPEC_FILE}")
+    raise UnknownModelError(
+        f"no model named {name!r}: give one of {', '.join(BUILT_IN)}, "
+        f"or a folder with a {SPEC_FILE}"
+    )
