@@ -32,7 +32,7 @@ PICTURES = SHARED / "images" / "imagenet_train333"
 def limit_images_per_s(paths: list[Path]) -> float:
     """What the cores could do if nothing but the work itself took time."""
     spec = models.find("default")
-    session = runtimes.open_session(spec, read_weights(spec), threads=1)
+    session = runtimes.open_session(spec, read_weights(spec))
     side = shortest_useful_side(spec.preprocess)
     max_pixels = pictell.Limits().max_pixels
     encoded = [path.read_bytes() for path in paths]

@@ -12,9 +12,11 @@ from pictell import classifier
 def test_the_exported_names_are_these() -> None:
     assert sorted(pictell.__all__) == [
         "Classifier",
+        "EngineOptions",
         "Limits",
         "Prediction",
         "Result",
+        "Stated",
         "__version__",
         "errors",
         "load",

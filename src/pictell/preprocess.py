@@ -35,6 +35,8 @@ def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.ge
     if spec.mean is not None and spec.std is not None:
         mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
         tensor = (tensor.astype(np.float32) - mean) / std
+    if spec.channels == "BGR":
+        tensor = tensor[..., ::-1]
     if spec.layout == "NCHW":
         tensor = tensor.transpose(2, 0, 1)
     return np.ascontiguousarray(tensor[np.newaxis])

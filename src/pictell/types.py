@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Layout = Literal["NHWC", "NCHW"]
+Channels = Literal["RGB", "BGR"]
+Activation = Literal["softmax", "none"]
+WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model", "fake"]
+Precision = Literal["float32", "engine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,9 @@ class PreprocessSpec:
 
     The largest centred box of the input's proportions is taken, times ``crop_fraction``
     ((0, 1]; ``None`` squashes the whole picture instead), and resized to ``width`` x ``height``
-    pixels with ``interpolation``. ``mean`` and ``std`` (per RGB channel, on the 0..255 scale) give
+    pixels with ``interpolation``. ``mean`` and ``std`` (for R, G and B, on the 0..255 scale) give
     ``(x - mean) / std`` as float32; ``None`` for both hands over uint8 as it is, for models
-    that normalise inside.
+    that normalise inside. ``channels`` is the order in which the model takes them.
     """
 
     width: int
@@ -93,6 +99,7 @@ class PreprocessSpec:
     crop_fraction: float | None
     interpolation: Interpolation
     layout: Layout
+    channels: Channels
     mean: tuple[float, float, float] | None
     std: tuple[float, float, float] | None
 
@@ -110,25 +117,128 @@ class Label:
 class ModelSpec:
     """Everything pictell knows of a model; ``model.toml`` as a record.
 
-    ``input_name`` and the outputs are names in the graph. ``logits`` has shape (N, classes);
-    with activation ``softmax`` it holds raw logits still to be turned into probabilities, with
-    ``none`` it holds probabilities already. ``embedding`` (N, D) and ``feature_map``
-    (N, D, h, w) are outputs some models offer besides. ``sha256`` is the checksum of ``weights``.
+    ``weights`` is a file, or the folder of a SavedModel; ``external_data`` names the files beside
+    it that hold the rest of an ONNX model; ``sha256`` is the checksum of them all (see
+    ``pictell.weights.checksum``). ``input_name`` and the outputs are names in the graph. ``logits``
+    has shape (N, classes), one label each; with activation ``softmax`` it holds raw logits still
+    to be turned into probabilities, with ``none`` it holds probabilities already. ``embedding``
+    (N, D) and ``feature_map`` (N, D, h, w) are outputs some models offer besides.
+    ``top1_accuracy`` is the published one on ImageNet, 0..1.
     """
 
     name: str
+    format: WeightsFormat
     weights: Path
     sha256: str
-    runtime: str
     input_name: str
     logits: str
-    activation: Literal["softmax", "none"]
+    activation: Activation
     preprocess: PreprocessSpec
     labels: tuple[Label, ...]
     licence: str
     source: str
+    external_data: tuple[str, ...] = ()
     embedding: str | None = None
     feature_map: str | None = None
+    top1_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a user states of a model whose files do not: a bare graph and its labels.
+
+    ``None`` is not stated: it is then known from the catalogue or found in the file, or asked for.
+    ``size`` is (width, height) in pixels; ``mean`` and ``scale`` are for R, G and B on the 0..255
+    scale and give ``(x - mean) / scale``; ``preset`` names a whole recipe
+    (``pictell.models.presets``); ``crop_fraction`` 0 squashes the whole picture. ``background``
+    says that class 0 is background and has no line in the labels; ``unlabelled`` how many of the
+    last outputs have none.
+    """
+
+    labels: str | os.PathLike[str] | None = None
+    input_name: str | None = None
+    output_name: str | None = None
+    activation: Activation | None = None
+    preset: str | None = None
+    size: tuple[int, int] | None = None
+    mean: tuple[float, float, float] | None = None
+    scale: tuple[float, float, float] | None = None
+    crop_fraction: float | None = None
+    interpolation: Interpolation | None = None
+    layout: Layout | None = None
+    channels: Channels | None = None
+    background: bool = False
+    unlabelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How a model is run.
+
+    ``runtime`` is a name of ``pictell.runtimes.RUNTIMES``; ``None`` takes the first that is
+    installed and reads the model's format. ``threads``: how many one run may use, 1 or more.
+    ``device``: ``cpu`` or ``gpu``. ``precision``: ``float32``, or ``engine`` for what the engine
+    itself would choose on this processor, which may be faster and less exact.
+    """
+
+    runtime: str | None = None
+    threads: int = 1
+    device: Literal["cpu", "gpu"] = "cpu"
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for fewer threads than 1."""
+        if self.threads < 1:
+            raise UsageError(f"threads must be 1 or more, not {self.threads}")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model's files, read whole.
+
+    ``files`` maps names relative to the model's folder to bytes. The first is the graph; what
+    follows belongs to it: the variables of a SavedModel, the external data of an ONNX model.
+    """
+
+    format: WeightsFormat
+    files: Mapping[str, bytes]
+
+    @property
+    def graph(self) -> bytes:
+        """The bytes of the first file."""
+        return next(iter(self.files.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """An input or output of a graph.
+
+    ``shape``: sizes, ``None`` for one that may be any; ``None`` for a shape that is not known.
+    ``dtype`` is numpy's name of it. ``quantisation`` is (scale, zero_point) of a quantised tensor:
+    real value = scale * (stored - zero_point).
+    """
+
+    name: str
+    shape: tuple[int | None, ...] | None
+    dtype: str
+    quantisation: tuple[float, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What can be read in a model's files without running it.
+
+    ``activations`` says for each output what is still to be applied to make probabilities of it,
+    ``None`` where its last operation does not tell. ``ops`` counts the operations by name;
+    ``metadata`` is the text an ONNX file carries.
+    """
+
+    format: WeightsFormat
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    activations: Mapping[str, Activation | None]
+    ops: Mapping[str, int]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,5 +30,9 @@ EXIT_STATUSES: dict[type[errors.PictellError], int] = {
     errors.ModelError: WRONG_USE,
     errors.UnknownModelError: WRONG_USE,
     errors.InvalidModelError: WRONG_USE,
+    errors.UnsafeModelError: WRONG_USE,
+    errors.ModelUnavailableError: WRONG_USE,
+    errors.StoreError: WRONG_USE,
+    errors.RuntimeMissingError: WRONG_USE,
     errors.RuntimeFailedError: SOME_FAILED,
 }

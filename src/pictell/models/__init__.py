@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pictell.errors import UnknownModelError
 from pictell.models.folder import SPEC_FILE, read_model_folder
-from pictell.types import ModelSpec
+from pictell.types import ModelSpec, Stated
 
 # Models that are part of the package, by name.
 BUILT_IN = {"default": Path(__file__).parent / "default"}
 
 
-def find(model: str | os.PathLike[str]) -> ModelSpec:
+def find(model: str | os.PathLike[str], stated: Stated = Stated()) -> ModelSpec:
     """The model of that name, or in the folder at that path.
 
     Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.

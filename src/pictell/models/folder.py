@@ -6,15 +6,24 @@ to state.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from pictell import weights
 from pictell.errors import InvalidModelError
-from pictell.types import Interpolation, Label, Layout, ModelSpec, PreprocessSpec
+from pictell.types import (
+    Channels,
+    Interpolation,
+    Label,
+    Layout,
+    ModelSpec,
+    PreprocessSpec,
+    Weights,
+    WeightsFormat,
+)
 
 SPEC_FILE = "model.toml"
 TABLES = {"model", "input", "output"}
@@ -68,9 +77,9 @@ def read_model_folder(folder: Path) -> ModelSpec:
     model, image, output = (Table(document, name) for name in ("model", "input", "output"))
     spec = ModelSpec(
         name=model.take("name", str),
+        format=model.take_one_of("format", get_args(WeightsFormat)),
         weights=folder / model.take("weights", str),
         sha256=model.take("sha256", str),
-        runtime=model.take("runtime", str),
         licence=model.take("licence", str),
         source=model.take("source", str),
         labels=read_labels(folder / model.take("labels", str)),
@@ -101,17 +110,21 @@ def read_labels(path: Path) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def read_weights(spec: ModelSpec) -> bytes:
-    """The weights' bytes, their checksum verified. Raises ``InvalidModelError``."""
-    try:
-        weights = spec.weights.read_bytes()
-    except OSError as error:
-        raise InvalidModelError(f"the weights cannot be read: {error}") from error
-    if hashlib.sha256(weights).hexdigest() != spec.sha256:
+def read_weights(spec: ModelSpec) -> Weights:
+    """The model's files, their checksum verified, and safe to run.
+
+    Raises ``InvalidModelError`` or ``UnsafeModelError``.
+    """
+    files = weights.read_files(spec.weights, spec.external_data)
+    if weights.checksum(files) != spec.sha256:
         raise InvalidModelError(
             f"{spec.weights.name} is not the file that {SPEC_FILE} names: its SHA-256 differs"
         )
-    return weights
+    found = Weights(spec.format, files)
+    # The package's own models are trusted as its code is; reading their graphs would take time.
+    if not spec.weights.is_relative_to(Path(__file__).parent):
+        weights.check(found)
+    return found
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -134,6 +147,7 @@ def _read_preprocess(table: Table) -> PreprocessSpec:
         crop_fraction=_crop_fraction(table) if crops else None,
         interpolation=table.take_one_of("interpolation", get_args(Interpolation)),
         layout=table.take_one_of("layout", get_args(Layout)),
+        channels=table.take_one_of("channels", get_args(Channels)),
         mean=_three_numbers(table, "mean") if normalised else None,
         std=_std(table) if normalised else None,
     )

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-from pictell.errors import InvalidModelError
-from pictell.types import ModelSpec
+from pictell.errors import RuntimeMissingError, UsageError
+from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights, WeightsFormat
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# The only list of engines: the name in ``model.toml`` and the module that runs it.
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An engine: its module here, the package it needs, and the formats it reads.
+
+    The extra of pictell that installs the package has the runtime's name.
+    """
+
+    module: str
+    package: str
+    formats: tuple[WeightsFormat, ...]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package can be imported; it is not."""
+        return find_spec(self.package) is not None
+
+
+# The only list of engines. Of those that read a format the first one installed is taken: the
+# format's own before those that translate it.
 RUNTIMES = {
-    "onnx": "pictell.runtimes.onnx",
-    "fake": "pictell.runtimes.fake",
+    "onnx": Runtime("pictell.runtimes.onnx", "onnxruntime", ("onnx",)),
+    "fake": Runtime("pictell.runtimes.fake", "pictell", ("fake",)),
 }
+
+
+class Engine(Protocol):
+    """A graph in an engine: what a runtime's ``open_engine(spec, weights, options)`` returns."""
+
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
+        """The named outputs for a batch of the input's shape and dtype, as the engine gives them.
+
+        Safe to call from several threads at once. May raise whatever the engine raises.
+        """
 
 
 class Session(Protocol):
@@ -30,15 +64,37 @@ class Session(Protocol):
         """
 
 
-def open_session(spec: ModelSpec, weights: bytes, *, threads: int = 1) -> Session:
-    """Load the weights into the engine that ``spec.runtime`` names.
+def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
+    """The runtime for a format: the one named, or the first that is installed.
 
-    ``threads``: how many one call of ``run`` may use. Raises ``InvalidModelError``.
+    Raises ``UsageError`` for a name that is none or cannot read the format, and
+    ``RuntimeMissingError``, which says what to install.
     """
-    module = RUNTIMES.get(spec.runtime)
-    if module is None:
-        raise InvalidModelError(
-            f"unknown runtime {spec.runtime!r}: give one of {', '.join(RUNTIMES)}"
-        )
-    session: Session = import_module(module).open_session(spec, weights, threads)
-    return session
+    fitting = [key for key, runtime in RUNTIMES.items() if weights_format in runtime.formats]
+    if name is not None:
+        if name not in RUNTIMES:
+            raise UsageError(f"unknown runtime {name!r}: give one of {', '.join(RUNTIMES)}")
+        if name not in fitting:
+            raise UsageError(
+                f"{name} does not read {weights_format} models: {' or '.join(fitting)} does"
+            )
+        fitting = [name]
+    for key in fitting:
+        if RUNTIMES[key].installed:
+            return key
+    installs = " or ".join(f"pip install 'pictell[{key}]'" for key in fitting)
+    raise RuntimeMissingError(f"{weights_format} models need {' or '.join(fitting)}: {installs}")
+
+
+def open_session(
+    spec: ModelSpec, weights: Weights, options: EngineOptions = EngineOptions()
+) -> Session:
+    """Load the weights into an engine that reads them.
+
+    Raises ``InvalidModelError`` when the spec does not fit the graph, and what ``choose`` raises.
+    """
+    from pictell.runtimes.session import EngineSession
+
+    name = choose(weights.format, options.runtime)
+    engine: Engine = import_module(RUNTIMES[name].module).open_engine(spec, weights, options)
+    return EngineSession(name, engine, spec)

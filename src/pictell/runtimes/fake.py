@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.types import Label, ModelSpec, PreprocessSpec
+from pictell.types import (
+    EngineOptions,
+    Label,
+    ModelSpec,
+    PreprocessSpec,
+    TensorSpec,
+    Weights,
+)
 
 SIDE = 8
 SHARPNESS = 20.0
@@ -35,19 +42,30 @@ def spec(labels: Sequence[str]) -> ModelSpec:
     """The description of a ``FakeSession`` with these labels, from dark to bright."""
     return ModelSpec(
         name="fake",
+        format="fake",
         weights=Path("none"),
         sha256="",
-        runtime="fake",
         input_name="image",
         logits="logits",
         activation="softmax",
-        preprocess=PreprocessSpec(SIDE, SIDE, None, "bilinear", "NHWC", None, None),
+        preprocess=PreprocessSpec(SIDE, SIDE, None, "bilinear", "NHWC", "RGB", None, None),
         labels=tuple(map(Label, labels)),
         licence="none",
         source="pictell",
     )
 
 
-def open_session(spec: ModelSpec, weights: bytes, threads: int) -> FakeSession:
-    """A session for a model folder with ``runtime = "fake"``; weights and threads are unused."""
-    return FakeSession(len(spec.labels))
+class FakeEngine(FakeSession):
+    """The fake as the engine of a model folder with ``format = "fake"``."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        classes, image = len(spec.labels), spec.preprocess
+        super().__init__(classes)
+        dtype = "uint8" if image.mean is None else "float32"
+        self.inputs = [TensorSpec(spec.input_name, None, dtype)]
+        self.outputs = [TensorSpec(spec.logits, (None, classes), "float64")]
+
+
+def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> FakeEngine:
+    """An engine for a model folder with ``format = "fake"``; weights and options are unused."""
+    return FakeEngine(spec)

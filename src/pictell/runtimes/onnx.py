@@ -6,12 +6,14 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError, RuntimeFailedError
-from pictell.types import ModelSpec
+from pictell.errors import InvalidModelError
+from pictell.runtimes.session import first_line
+from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights
 
 # The published builds report every session to their makers and keep an identifier of
 # the machine, unless this is set before they are loaded (onnxruntime/Privacy.md). A picture is
@@ -28,46 +30,38 @@ EXACT_PRODUCTS = "session.x64quantprecision"
 ERRORS_ONLY = 3
 
 
-class OnnxSession:
-    """A model in ONNX Runtime, on the CPU."""
+# ONNX Runtime's names of element types, where they are not numpy's.
+DTYPES = {"float": "float32", "double": "float64"}
 
-    def __init__(self, session: onnxruntime.InferenceSession, input_name: str) -> None:
+
+class OnnxEngine:
+    """A model in ONNX Runtime."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
-        self._input_name = input_name
-        # Exporters often fix the batch dimension to 1.
-        self._one_at_a_time = session.get_inputs()[0].shape[0] == 1
+        self.inputs = [_tensor(value) for value in session.get_inputs()]
+        self.outputs = [_tensor(value) for value in session.get_outputs()]
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch. Raises ``RuntimeFailedError``."""
-        if self._one_at_a_time:
-            rows = [self._run(batch[i : i + 1], outputs) for i in range(len(batch))]
-            return [np.concatenate(values) for values in zip(*rows, strict=True)]
-        return self._run(batch, outputs)
-
-    def _run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        try:
-            values: list[NDArray[np.generic]] = self._session.run(
-                list(outputs), {self._input_name: batch}
-            )
-        except Exception as error:
-            # The engine's errors have no common base below Exception.
-            raise RuntimeFailedError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        """The named outputs for a batch."""
+        values: list[NDArray[np.generic]] = self._session.run(
+            list(outputs), {self.inputs[0].name: batch}
+        )
         return values
 
 
-def open_session(spec: ModelSpec, weights: bytes, threads: int) -> OnnxSession:
-    """Load ONNX weights. Raises ``InvalidModelError`` when they or their names do not fit."""
-    options = _options(threads)
+def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:
+    """Load ONNX weights. Raises ``InvalidModelError`` when the engine refuses them."""
+    session_options = _options(options.threads)
     if int8_products_saturate():
-        options.add_session_config_entry(EXACT_PRODUCTS, "1")
+        session_options.add_session_config_entry(EXACT_PRODUCTS, "1")
     try:
-        session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            weights.graph, session_options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:
-        raise InvalidModelError(
-            f"ONNX Runtime refuses the weights: {_first_line(error)}"
-        ) from error
-    _check_names(session, spec)
-    return OnnxSession(session, spec.input_name)
+        raise InvalidModelError(f"ONNX Runtime refuses the weights: {first_line(error)}") from error
+    return OnnxEngine(session)
 
 
 @cache
@@ -97,29 +91,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def _check_names(session: onnxruntime.InferenceSession, spec: ModelSpec) -> None:
-    inputs = {value.name: value for value in session.get_inputs()}
-    if list(inputs) != [spec.input_name]:
-        raise InvalidModelError(f"the model's inputs are {list(inputs)}, not [{spec.input_name!r}]")
-    dtype = "uint8" if spec.preprocess.mean is None else "float"
-    image = inputs[spec.input_name]
-    if len(image.shape) != 4 or image.type != f"tensor({dtype})":
-        raise InvalidModelError(
-            f"the input {image.name!r} is {image.type} of shape {image.shape}, "
-            f"not a batch of images as tensor({dtype})"
-        )
-    outputs = {value.name: value.shape for value in session.get_outputs()}
-    for name in filter(None, (spec.logits, spec.embedding, spec.feature_map)):
-        if name not in outputs:
-            raise InvalidModelError(
-                f"the model has no output {name!r}: it has {', '.join(outputs)}"
-            )
-    shape = outputs[spec.logits]
-    if len(shape) != 2:
-        raise InvalidModelError(f"the output {spec.logits!r} has shape {shape}, not (N, classes)")
-    if isinstance(shape[1], int) and shape[1] != len(spec.labels):
-        raise InvalidModelError(f"{len(spec.labels)} labels for an output of {shape[1]} classes")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _tensor(value: Any) -> TensorSpec:
+    element = value.type.removeprefix("tensor(").removesuffix(")")
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorSpec(value.name, shape, DTYPES.get(element, element))
