@@ -5,13 +5,22 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pictell import models
 from pictell.errors import InvalidModelError, UnknownModelError
-from pictell.models.folder import read_labels, read_model_folder, read_weights
-from pictell.types import Label, ModelSpec, PreprocessSpec
+from pictell.models.folder import (
+    TABLES,
+    read_model_folder,
+    read_spec,
+    read_weights,
+    to_toml,
+    write_model_folder,
+)
+from pictell.models.toml_table import Document
+from pictell.types import Interpolation, Label, ModelSpec, PreprocessSpec
 
 WEIGHTS = b"the weights"
 SPEC = f"""\
@@ -43,7 +52,7 @@ activation = "none"
 """
 
 SCALE = ", for R, G and B on the 0..255 scale"
-INTERPOLATIONS = ", it must be one of nearest, bilinear, bicubic, lanczos"
+INTERPOLATIONS = f", it must be one of {', '.join(get_args(Interpolation))}"
 
 
 @pytest.fixture
@@ -122,7 +131,8 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
     key = line.partition(" ")[0]
     table = re.findall(r"\[(\w+)\]\n", SPEC[: SPEC.index(line)])[-1]
     write_spec(folder, line + "\n", "")
-    assert refusal(folder) == f"model.toml: [{table}] must state {key}"
+    number = SPEC.splitlines().index(f"[{table}]") + 1
+    assert refusal(folder) == f"model.toml, line {number}: [{table}] must state {key}"
 
 
 @pytest.mark.parametrize(
@@ -148,12 +158,21 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
         ('"none"', '"none"\nembedding = 3', "[output] embedding has the wrong type: 3"),
         ('"none"', '"none"\nembeding = "e"\nx = 1', "[output] has unknown keys: embeding, x"),
         ('"float32"', '"uint8"', "[input] has unknown keys: mean, std"),
-        ("[output]", "[outputs]\n[output]", "unknown tables: outputs"),
+        ("[output]", "[outputs]\n[output]", "unknown table [outputs]"),
+        ('"weights.onnx"', '"../weights"', "[model] weights must be the name of a file in the "
+         "folder, not '../weights'"),
+        ('"labels.tsv"', '"/etc/passwd"', "[model] labels must be the name of a file in the "
+         "folder, not '/etc/passwd'"),
     ],
 )  # fmt: skip
 def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: str) -> None:
     write_spec(folder, old, new)
-    assert refusal(folder) == f"model.toml: {message}"
+    found = re.fullmatch(r"model\.toml, line (\d+): (.*)", refusal(folder))
+    assert found is not None
+    assert found[2] == message
+    # The line named is the one that holds the key, or the table.
+    line = (folder / "model.toml").read_text().splitlines()[int(found[1]) - 1]
+    assert re.match(r"\[?(\w+)", line)[1] in message
 
 
 @pytest.mark.parametrize("std", ["[4, 0, 6]", "[4, nan, 6]", "[4, inf, 6]", "[4, true, 6]"])
@@ -172,33 +191,9 @@ def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).startswith("model.toml cannot be read: [Errno 2]")
 
 
-@pytest.mark.parametrize(
-    ("content", "labels"),
-    [
-        ("", ()),
-        ("cat\ndog", (Label("cat"), Label("dog"))),
-        ("cat\r\ndog\r\n", (Label("cat"), Label("dog"))),
-        ("cat\tn1\n", (Label("cat", "n1"),)),
-        ("cat\t\tpuss\n", (Label("cat", None, ("puss",)),)),
-        ("cat\tn1\tpuss, tom cat, tabby", (Label("cat", "n1", ("puss", "tom cat", "tabby")),)),
-        ("Größe\n猫\n", (Label("Größe"), Label("猫"))),
-        ("a\x85b\u2028c\x0bd\x1ce\n", (Label("a\x85b\u2028c\x0bd\x1ce"),)),
-        ("\ufeffcat\n", (Label("cat"),)),
-    ],
-    ids=["none", "names", "CRLF", "id", "no id", "synonyms", "UTF-8", "odd separators", "BOM"],
-)
-def test_labels_are_one_a_line(tmp_path: Path, content: str, labels: tuple[Label, ...]) -> None:
-    path = tmp_path / "labels"
-    path.write_bytes(content.encode())
-    assert read_labels(path) == labels
-
-
-def test_labels_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModelError, match=r"the labels cannot be read: .*No such file"):
-        read_labels(tmp_path / "none")
-    (tmp_path / "labels").write_bytes(b"caf\xe9")
-    with pytest.raises(InvalidModelError, match=r"the labels cannot be read: 'utf-8' codec"):
-        read_labels(tmp_path / "labels")
+def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
+    (folder / "labels.tsv").unlink()
+    assert refusal(folder).startswith("the labels cannot be read: [Errno 2] No such file")
 
 
 def test_weights_are_given_only_when_their_checksum_fits(folder: Path) -> None:
@@ -218,6 +213,22 @@ def test_weights_that_are_missing_are_refused(folder: Path) -> None:
         read_weights(spec)
 
 
+def test_what_is_written_is_read_back(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    spec = replace(read_model_folder(folder), top1_accuracy=0.5, source='a "quoted"\tsource\x7f')
+    copy = tmp_path_factory.mktemp("copy")
+    write_model_folder(copy, spec, read_weights(spec))
+    assert read_model_folder(copy) == replace(spec, weights=copy / "weights.onnx")
+    assert read_weights(read_model_folder(copy)) == read_weights(spec)
+
+
+def test_the_specs_of_the_package_are_written_as_they_are_read() -> None:
+    spec = models.find("default")
+    document = Document(to_toml(spec), "model.toml", TABLES)
+    assert read_spec(document, spec.weights.parent, spec.labels) == spec
+
+
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_model_is_found_by_its_folder(folder: Path, kind: type) -> None:
     assert models.find(kind(folder)) == read_model_folder(folder)
@@ -231,7 +242,8 @@ def test_an_unknown_model_lists_the_known_ones(
     with pytest.raises(UnknownModelError) as caught:
         models.find(name)
     assert str(caught.value) == (
-        f"no model named {name!r}: give one of default, or a folder with a model.toml"
+        f"no model named {name!r}: give one of default, a model's file, "
+        "a folder with a model.toml, or a name that pictell models lists"
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lanczos"]
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
 Activation = Literal["softmax", "none"]
@@ -167,8 +167,8 @@ class Stated:
     interpolation: Interpolation | None = None
     layout: Layout | None = None
     channels: Channels | None = None
-    background: bool = False
-    unlabelled: int = 0
+    background: bool | None = None
+    unlabelled: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

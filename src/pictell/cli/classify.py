@@ -9,6 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pictell.cli.exit_statuses import EXIT_STATUSES
+from pictell.cli.model_options import (
+    add_engine_options,
+    add_model_options,
+    engine_options,
+    stated,
+)
 from pictell.cli.parser import Parser, positive_int, positive_seconds
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
@@ -26,6 +32,13 @@ Tell what is in a picture, best label first:
   pictell holiday/ '*.png' https://example.org/dog.jpg
   pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
+  pictell --model frozen_graph.pb --labels labels.txt --preset inception cat.jpg
+
+Other commands, each with its own --help:
+
+  pictell models     the models there are: list, pull, import, remove
+  pictell inspect    what a model's file holds and needs
+  pictell verify     whether a model still gives the answers it should
 """
 
 
@@ -39,7 +52,12 @@ def run(words: list[str]) -> int:
     from pictell.classifier import load
 
     limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
-    classifier = load(options.model, limits=limits)
+    classifier = load(
+        options.model,
+        stated=stated(options),
+        engine=engine_options(options),
+        limits=limits,
+    )
     with Progress() as progress:
         run_ = Run(progress)
         results = classifier.stream(run_.sources(options), top_k=options.top_k)
@@ -138,7 +156,13 @@ def _parser() -> Parser:
         metavar="F",
         help="text, json, jsonl or csv (text)",
     )
-    add("-m", "--model", default="default", metavar="M", help="a model's name or folder (default)")
+    add(
+        "-m",
+        "--model",
+        default="default",
+        metavar="M",
+        help="a model's name, folder or file (default)",
+    )
     add(
         "--from-file",
         metavar="LIST",
@@ -149,6 +173,8 @@ def _parser() -> Parser:
     )
     add("--allow-private", action="store_true", help="let URLs in LIST name private hosts")
     _add_limits(parser)
+    add_model_options(parser)
+    add_engine_options(parser)
     add("--version", action="version", version=f"pictell {__version__}", help="show the version")
     add("-h", "--help", action="help", help="show this help")
     return parser

@@ -7,11 +7,19 @@ import os
 import signal
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
 from pictell.cli.progress import say
 from pictell.errors import PictellError
+
+# A picture or a folder that bears such a name is given as ./NAME.
+COMMANDS = {
+    "models": "pictell.cli.models",
+    "inspect": "pictell.cli.inspect",
+    "verify": "pictell.cli.verify",
+}
 
 
 def main() -> int:
@@ -34,11 +42,10 @@ def main() -> int:
 
 
 def _run(words: list[str]) -> int:
-    from pictell.cli import classify
     from pictell.reports.escape import visible
 
     try:
-        return classify.run(words)
+        return _command(words)
     except PictellError as error:
         say(f"pictell: {visible(str(error))}")
         return EXIT_STATUSES[type(error)]
@@ -49,6 +56,15 @@ def _run(words: list[str]) -> int:
         say(f"pictell: cannot write the output: {error.strerror}")
         _silence_stdout()
         return SOME_FAILED
+
+
+def _command(words: list[str]) -> int:
+    """Run the command that the first word names; the main job needs none."""
+    if words and words[0] in COMMANDS:
+        return int(import_module(COMMANDS[words[0]]).run(words[1:]))
+    from pictell.cli import classify
+
+    return classify.run(words)
 
 
 def _open_stderr() -> None:

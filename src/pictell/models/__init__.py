@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pictell.errors import UnknownModelError
+from pictell.errors import ModelUnavailableError, UnknownModelError
 from pictell.models.folder import SPEC_FILE, read_model_folder
 from pictell.types import ModelSpec, Stated
 
@@ -14,18 +14,38 @@ BUILT_IN = {"default": Path(__file__).parent / "default"}
 
 
 def find(model: str | os.PathLike[str], stated: Stated = Stated()) -> ModelSpec:
-    """The model of that name, or in the folder at that path.
+    """The model of that name (built in, or in the store), or in the folder or file at that path.
 
-    Raises ``UnknownModelError``, which lists the names there are, or ``InvalidModelError``.
+    ``stated`` is about bare files: whatever their own content does not say. Raises a
+    ``ModelError``, or ``UsageError`` for what cannot be stated.
     """
     name = os.fspath(model)
-    folder = BUILT_IN.get(name, Path(name))
-    # Not Path.is_file and is_dir, which raise for names that no file can have.
+    if stated == Stated() and name in BUILT_IN:
+        return read_model_folder(BUILT_IN[name])
+    return _find_elsewhere(name, stated)
+
+
+def locate(name: str) -> Path:
+    """Where a model is: of the package, of the store, or at the path that ``name`` then is."""
+    from pictell.models import store
+
+    return BUILT_IN.get(name) or store.folder_of(name) or Path(name)
+
+
+def _find_elsewhere(name: str, stated: Stated) -> ModelSpec:
+    # The default model shall not wait for what is imported here.
+    from pictell.models import bare, catalog, store
+
+    folder = locate(name)
+    # Not Path.is_file and exists, which raise for names that no file can have.
     if os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
+        bare.refuse_statements(name, stated)
         return read_model_folder(folder)
-    if name and os.path.isdir(name):  # noqa: PTH112
-        raise UnknownModelError(f"the folder {name!r} has no {SPEC_FILE}")
+    if name and os.path.exists(name):  # noqa: PTH110
+        return bare.describe(Path(name), stated)
+    if name in catalog.load():
+        raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")
     raise UnknownModelError(
-        f"no model named {name!r}: give one of {', '.join(BUILT_IN)}, "
-        f"or a folder with a {SPEC_FILE}"
+        f"no model named {name!r}: give one of {', '.join([*BUILT_IN, *store.installed()])}, "
+        f"a model's file, a folder with a {SPEC_FILE}, or a name that pictell models lists"
     )

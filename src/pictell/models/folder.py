@@ -1,4 +1,4 @@
-"""A model's folder (``model.toml``, weights, labels) becomes a ``ModelSpec``.
+"""A model's folder (``model.toml``, weights, labels) becomes a ``ModelSpec``, and back.
 
 Nothing is guessed: what the model needs and the file does not state is an error that says what
 to state.
@@ -6,15 +6,18 @@ to state.
 
 from __future__ import annotations
 
-import math
-import tomllib
-from collections.abc import Mapping
+import json
+import os
+import shutil
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from pictell import weights
-from pictell.errors import InvalidModelError
+from pictell.errors import InvalidModelError, StoreError
+from pictell.models.labels import read_labels, to_text
+from pictell.models.toml_table import Document, Table
 from pictell.types import (
+    Activation,
     Channels,
     Interpolation,
     Label,
@@ -26,88 +29,48 @@ from pictell.types import (
 )
 
 SPEC_FILE = "model.toml"
+LABELS_FILE = "labels.tsv"
 TABLES = {"model", "input", "output"}
-
-
-class Table:
-    """One table of ``model.toml``, read key by key; what is left over was misspelled."""
-
-    def __init__(self, document: Mapping[str, Any], name: str) -> None:
-        self.name = name
-        content = document.get(name)
-        if not isinstance(content, dict):
-            raise InvalidModelError(f"{SPEC_FILE}: the table [{name}] is missing")
-        self.rest = dict(content)
-
-    def take(self, key: str, kind: type | tuple[type, ...]) -> Any:
-        """The value of a key that must be there. Raises ``InvalidModelError``."""
-        if key not in self.rest:
-            raise InvalidModelError(f"{SPEC_FILE}: [{self.name}] must state {key}")
-        value = self.rest.pop(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise InvalidModelError(
-                f"{SPEC_FILE}: [{self.name}] {key} has the wrong type: {value!r}"
-            )
-        return value
-
-    def take_one_of(self, key: str, choices: tuple[str, ...]) -> Any:
-        """The value of a key that must be one of ``choices``."""
-        value = self.take(key, str)
-        if value not in choices:
-            raise InvalidModelError(
-                f"{SPEC_FILE}: [{self.name}] {key} is {value!r}, "
-                f"it must be one of {', '.join(choices)}"
-            )
-        return value
-
-    def take_if_there(self, key: str) -> str | None:
-        """The text of a key that may be missing."""
-        return self.take(key, str) if key in self.rest else None
-
-    def close(self) -> None:
-        """Refuse keys that nobody asked for."""
-        if self.rest:
-            unknown = ", ".join(self.rest)
-            raise InvalidModelError(f"{SPEC_FILE}: [{self.name}] has unknown keys: {unknown}")
 
 
 def read_model_folder(folder: Path) -> ModelSpec:
     """Read ``model.toml`` and the labels, but not the weights. Raises ``InvalidModelError``."""
-    document = _read_toml(folder / SPEC_FILE)
-    model, image, output = (Table(document, name) for name in ("model", "input", "output"))
+    try:
+        text = (folder / SPEC_FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(f"{SPEC_FILE} cannot be read: {error}") from error
+    return read_spec(Document(text, SPEC_FILE, TABLES), folder)
+
+
+def read_spec(
+    document: Document, folder: Path, labels: tuple[Label, ...] | None = None
+) -> ModelSpec:
+    """The spec that a ``model.toml`` states, with ``labels`` instead of those in its file.
+
+    Raises ``InvalidModelError``.
+    """
+    model, image, output = map(document.table, ("model", "input", "output"))
+    labels_file = folder / model.take_file_name("labels")
     spec = ModelSpec(
         name=model.take("name", str),
         format=model.take_one_of("format", get_args(WeightsFormat)),
-        weights=folder / model.take("weights", str),
+        weights=folder / model.take_file_name("weights"),
+        external_data=_names(model, "external_data") if "external_data" in model else (),
         sha256=model.take("sha256", str),
         licence=model.take("licence", str),
         source=model.take("source", str),
-        labels=read_labels(folder / model.take("labels", str)),
+        top1_accuracy=model.take_fraction("top1_accuracy") if "top1_accuracy" in model else None,
+        labels=labels or read_labels(labels_file),
         input_name=image.take("name", str),
         preprocess=_read_preprocess(image),
         logits=output.take("logits", str),
-        activation=output.take_one_of("activation", ("softmax", "none")),
-        embedding=output.take_if_there("embedding"),
-        feature_map=output.take_if_there("feature_map"),
+        activation=output.take_one_of("activation", get_args(Activation)),
+        embedding=output.take_text_if_there("embedding"),
+        feature_map=output.take_text_if_there("feature_map"),
     )
     for table in (model, image, output):
         table.close()
     return spec
-
-
-def read_labels(path: Path) -> tuple[Label, ...]:
-    """One label a line; after tabs, if known, its WordNet id and its synonyms (comma-separated)."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InvalidModelError(f"the labels cannot be read: {error}") from error
-    labels = []
-    # read_text has made every line end a \n; splitlines would see more of them than people do.
-    for line in text.removesuffix("\n").split("\n") if text else []:
-        name, _, rest = line.partition("\t")
-        synset, _, synonyms = rest.partition("\t")
-        labels.append(Label(name, synset or None, tuple(synonyms.split(", ")) if synonyms else ()))
-    return tuple(labels)
 
 
 def read_weights(spec: ModelSpec) -> Weights:
@@ -127,63 +90,117 @@ def read_weights(spec: ModelSpec) -> Weights:
     return found
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
+    """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
+    if folder.exists():
+        raise StoreError(f"{folder} is already there: name a new folder")
+    draft = folder.with_name(f".{folder.name}.incoming-{os.getpid()}")
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidModelError(f"{SPEC_FILE} cannot be read: {error}") from error
-    unknown = document.keys() - TABLES
-    if unknown:
-        raise InvalidModelError(f"{SPEC_FILE}: unknown tables: {', '.join(sorted(unknown))}")
-    return document
+        draft.mkdir(parents=True)
+        write_model_folder(draft, spec, content)
+        draft.rename(folder)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
+    """Write ``model.toml``, labels and the weights' files into an existing, empty folder."""
+    for name, data in content.files.items():
+        path = folder / weights_path(spec, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / LABELS_FILE).write_text(to_text(spec.labels), encoding="utf-8", newline="\n")
+    (folder / SPEC_FILE).write_text(to_toml(spec), encoding="utf-8", newline="\n")
+
+
+def weights_path(spec: ModelSpec, name: str) -> Path:
+    """Where a file of the weights lies, relative to the model's folder."""
+    return Path(spec.weights.name, name) if spec.format == "saved-model" else Path(name)
+
+
+def to_toml(spec: ModelSpec) -> str:
+    """The ``model.toml`` that ``read_spec`` reads back as ``spec``."""
+    tables = {"model": _model_table(spec), "input": _input_table(spec), "output": _outputs(spec)}
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    )
+
+
+def _model_table(spec: ModelSpec) -> dict[str, object]:
+    table: dict[str, object] = {
+        "name": spec.name,
+        "format": spec.format,
+        "weights": spec.weights.name,
+        "external_data": list(spec.external_data),
+        "sha256": spec.sha256,
+        "labels": LABELS_FILE,
+        "licence": spec.licence,
+        "source": spec.source,
+        "top1_accuracy": spec.top1_accuracy,
+    }
+    return {key: value for key, value in table.items() if value not in (None, [])}
+
+
+def _input_table(spec: ModelSpec) -> dict[str, object]:
+    image = spec.preprocess
+    table: dict[str, object] = {
+        "name": spec.input_name,
+        "layout": image.layout,
+        "channels": image.channels,
+        "dtype": "uint8" if image.mean is None else "float32",
+        "mean": image.mean and list(image.mean),
+        "std": image.std and list(image.std),
+        "width": image.width,
+        "height": image.height,
+        "resize": "squash" if image.crop_fraction is None else "crop",
+        "crop_fraction": image.crop_fraction,
+        "interpolation": image.interpolation,
+    }
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def _outputs(spec: ModelSpec) -> dict[str, object]:
+    table: dict[str, object] = {
+        "logits": spec.logits,
+        "activation": spec.activation,
+        "embedding": spec.embedding,
+        "feature_map": spec.feature_map,
+    }
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def _toml(value: object) -> str:
+    # Text, numbers and lists of them are written alike in JSON and TOML, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read_preprocess(table: Table) -> PreprocessSpec:
     crops = table.take_one_of("resize", ("crop", "squash")) == "crop"
     normalised = table.take_one_of("dtype", ("uint8", "float32")) == "float32"
     return PreprocessSpec(
-        width=_positive(table, "width"),
-        height=_positive(table, "height"),
-        crop_fraction=_crop_fraction(table) if crops else None,
+        width=table.take_positive("width"),
+        height=table.take_positive("height"),
+        crop_fraction=table.take_fraction("crop_fraction") if crops else None,
         interpolation=table.take_one_of("interpolation", get_args(Interpolation)),
         layout=table.take_one_of("layout", get_args(Layout)),
         channels=table.take_one_of("channels", get_args(Channels)),
-        mean=_three_numbers(table, "mean") if normalised else None,
+        mean=table.take_colour("mean") if normalised else None,
         std=_std(table) if normalised else None,
     )
 
 
-def _positive(table: Table, key: str) -> int:
-    value: int = table.take(key, int)
-    if value < 1:
-        raise InvalidModelError(f"{SPEC_FILE}: [{table.name}] {key} must be 1 or more")
-    return value
-
-
-def _crop_fraction(table: Table) -> float:
-    value = float(table.take("crop_fraction", (int, float)))
-    if not 0 < value <= 1:
-        raise InvalidModelError(f"{SPEC_FILE}: [{table.name}] crop_fraction must be in (0, 1]")
-    return value
-
-
-def _three_numbers(table: Table, key: str) -> tuple[float, float, float]:
-    value = table.take(key, list)
-    if len(value) != 3 or not all(map(_is_number, value)):
-        raise InvalidModelError(
-            f"{SPEC_FILE}: [{table.name}] {key} must be three numbers, "
-            "for R, G and B on the 0..255 scale"
-        )
-    red, green, blue = map(float, value)
-    return (red, green, blue)
-
-
 def _std(table: Table) -> tuple[float, float, float]:
-    std = _three_numbers(table, "std")
+    std = table.take_colour("std")
     if min(std) <= 0:
-        raise InvalidModelError(f"{SPEC_FILE}: [{table.name}] std must be above 0")
+        raise table.error("std", "must be above 0")
     return std
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _names(table: Table, key: str) -> tuple[str, ...]:
+    value = table.take(key, list)
+    if not all(isinstance(name, str) for name in value):
+        raise table.error(key, "must be file names")
+    return tuple(value)

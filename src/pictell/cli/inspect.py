@@ -1,0 +1,179 @@
+"""``pictell inspect FILE``: what a model's file holds, what is known of it, and a model.toml."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pictell.cli.model_options import (
+    add_engine_options,
+    add_model_options,
+    engine_options,
+    stated,
+)
+from pictell.cli.parser import Parser
+from pictell.reports.escape import json_escaped, visible
+
+if TYPE_CHECKING:
+    from pictell.models.examine import Examination
+    from pictell.types import Inspection, TensorSpec
+
+EXAMPLE = """\
+See what a model's file holds, what is known of it and what is still to be stated:
+
+  pictell inspect frozen_graph.pb
+  pictell inspect model.tflite --labels labels.txt --write my-model/
+  pictell inspect net.onnx --labels labels.txt --preset torchvision --write packed.onnx
+"""
+MOST_COMMON_OPS = 8
+
+
+def run(words: list[str]) -> int:
+    """Show what is in the file, and write it as a model folder or file if asked to."""
+    options = _parser().parse_args(words)
+    from pictell.models import locate
+    from pictell.models.examine import examine
+
+    examination = examine(locate(options.file), stated(options))
+    if options.try_it:
+        _try(examination, options)
+    if options.write is not None:
+        _write(examination, Path(options.write))
+        return 0
+    if options.format == "json":
+        sys.stdout.write(json_escaped(json.dumps(_record(examination), ensure_ascii=False)) + "\n")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(examination)))
+    return 0
+
+
+def _try(examination: Examination, options: argparse.Namespace) -> None:
+    from pictell.runtimes.trial import try_in_child
+
+    try_in_child(examination.ready_spec(), examination.content, engine_options(options))
+
+
+def _write(examination: Examination, target: Path) -> None:
+    from pictell.models.folder import create_model_folder
+    from pictell.models.single_file import write_single_file
+
+    spec = examination.ready_spec()
+    write = write_single_file if target.suffix == ".onnx" else create_model_folder
+    write(target, spec, examination.content)
+    print(f"{visible(str(target))}: written; pictell --model {visible(str(target))} PICTURE")
+
+
+def _lines(examination: Examination) -> list[str]:
+    inspection = examination.inspection
+    rows = [
+        ("format", inspection.format),
+        ("size", f"{examination.size_bytes / 1e6:.1f} MB"),
+        ("SHA-256", examination.sha256),
+        ("known as", examination.known_as or "not in the catalogue"),
+        *(("input", _tensor_text(tensor)) for tensor in examination.inspection.inputs),
+        *(
+            ("output", _output_text(examination, tensor))
+            for tensor in examination.inspection.outputs
+        ),
+        ("operations", _ops_text(examination)),
+        ("runs on", ", ".join(_runtimes(examination))),
+        ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
+        ("preprocessing", examination.preprocessing),
+        ("ready", "yes" if examination.missing is None else f"no: {examination.missing}"),
+    ]
+    table = [f"  {name:14} {visible(value)}" for name, value in rows]
+    toml = ["", *examination.toml.split("\n")[:-1]] if examination.toml else []
+    return [visible(str(examination.path)), *table, *map(visible, toml)]
+
+
+def _tensor_text(tensor: TensorSpec) -> str:
+    from pictell.runtimes.session import shape_text
+
+    shape = "of unknown shape" if tensor.shape is None else shape_text(tensor.shape)
+    text = f"{tensor.name}  {tensor.dtype} {shape}"
+    if tensor.quantisation is not None:
+        scale, zero_point = tensor.quantisation
+        text += f", quantised: {scale:g} x (stored - {zero_point})"
+    return text
+
+
+def _output_text(inspection: Inspection, tensor: TensorSpec) -> str:
+    meanings = {
+        "none": "probabilities",
+        "softmax": "logits",
+        None: "probabilities or logits: its last operation does not tell",
+    }
+    activation = inspection.activations.get(tensor.name)
+    return f"{_tensor_text(tensor)}, {meanings[activation]}"
+
+
+def _ops_text(examination: Examination) -> str:
+    ops = sorted(examination.inspection.ops.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{count} {name}" for name, count in ops[:MOST_COMMON_OPS])
+    more = len(ops) - MOST_COMMON_OPS
+    return f"{shown}, {more} more kinds" if more > 0 else shown
+
+
+def _runtimes(examination: Examination) -> list[str]:
+    from pictell.runtimes import RUNTIMES
+
+    return [
+        name if runtime.installed else f"{name} (pip install 'pictell[{name}]')"
+        for name, runtime in RUNTIMES.items()
+        if examination.inspection.format in runtime.formats
+    ]
+
+
+def _record(examination: Examination) -> dict[str, Any]:
+    return {
+        "file": str(examination.path),
+        "format": examination.inspection.format,
+        "bytes": examination.size_bytes,
+        "sha256": examination.sha256,
+        "known_as": examination.known_as,
+        "inputs": [_tensor_record(tensor) for tensor in examination.inspection.inputs],
+        "outputs": [_tensor_record(tensor) for tensor in examination.inspection.outputs],
+        "activations": dict(examination.inspection.activations),
+        "ops": dict(examination.inspection.ops),
+        "runtimes": _runtimes(examination),
+        "refusal": examination.refusal,
+        "preprocessing": examination.preprocessing,
+        "missing": examination.missing,
+        "model_toml": examination.toml,
+    }
+
+
+def _tensor_record(tensor: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "shape": None if tensor.shape is None else list(tensor.shape),
+        "dtype": tensor.dtype,
+        "quantisation": tensor.quantisation,
+    }
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        example=EXAMPLE, prog="pictell inspect", usage="pictell inspect [OPTION …] FILE"
+    )
+    add = parser.add_argument
+    add("file", metavar="FILE", help="a model's file or folder")
+    add("-f", "--format", choices=("text", "json"), default="text", metavar="F", help="text, json")
+    add(
+        "--write",
+        metavar="TARGET",
+        help="make a model folder there, or an ONNX file that carries its spec if it ends so",
+    )
+    add(
+        "--try",
+        dest="try_it",
+        action="store_true",
+        help="run it once on a grey picture, in a process of its own",
+    )
+    add_model_options(parser)
+    add_engine_options(parser)
+    add("-h", "--help", action="help", help="show this help")
+    return parser

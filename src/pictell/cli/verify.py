@@ -1,0 +1,159 @@
+"""``pictell verify MODEL``: does it answer as it did when it was made, or alike in two engines?"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pictell.cli.exit_statuses import SOME_FAILED
+from pictell.cli.model_options import (
+    add_engine_options,
+    add_model_options,
+    engine_options,
+    stated,
+)
+from pictell.cli.parser import Parser, number
+from pictell.cli.progress import say
+from pictell.errors import UsageError
+from pictell.reports.escape import visible
+from pictell.runtimes import RUNTIMES
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.models.golden import Golden
+    from pictell.types import ModelSpec
+    from pictell.verification import Comparison
+
+EXAMPLE = """\
+See whether a model answers as it did when it was made, or alike in two engines:
+
+  pictell verify
+  pictell verify my-model/ --record
+  pictell verify frozen_graph.pb --labels labels.txt --against openvino cat.jpg holiday/
+"""
+
+
+def run(words: list[str]) -> int:
+    """Verify the model; 0 when the answers are the same within the tolerance, else 1."""
+    options = _parse(words)
+    if options.against is not None:
+        return _compare_engines(options)
+    spec, classifier = _load_safely(options, options.runtime)
+    if options.record:
+        return _record(options, spec, classifier)
+    return _compare_to_golden(options, spec, classifier)
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    options = _parser().parse_args(words)
+    if options.pictures and options.against is None:
+        raise UsageError("pictures are for comparing two engines: give --against RUNTIME")
+    if options.against is not None and not options.pictures:
+        raise UsageError("no picture to compare the engines on: name a file or a folder")
+    if options.against is not None and options.record:
+        raise UsageError("--record stores answers, --against compares engines: give one of them")
+    return options
+
+
+def _load_safely(options: argparse.Namespace, runtime: str | None) -> tuple[ModelSpec, Classifier]:
+    """The model, once it has answered in a process of its own, which may die of it."""
+    from pictell import models, runtimes
+    from pictell.classifier import Classifier
+    from pictell.models.folder import read_weights
+    from pictell.runtimes.trial import try_in_child
+
+    spec = models.find(options.model, stated(options))
+    weights, engine = read_weights(spec), replace(engine_options(options), runtime=runtime)
+    try_in_child(spec, weights, engine)
+    return spec, Classifier(spec, runtimes.open_session(spec, weights, engine))
+
+
+def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
+    from pictell import runtimes, verification
+    from pictell.models.folder import SPEC_FILE
+    from pictell.models.golden import GOLDEN_FILE, write_golden
+
+    folder = spec.weights.parent
+    if not (folder / SPEC_FILE).is_file():
+        raise UsageError(
+            f"golden answers are stored in a model's folder, and {options.model} is a bare file: "
+            "make a folder of it with pictell inspect --write"
+        )
+    runtime = runtimes.choose(spec.format, options.runtime)
+    golden = verification.record(classifier, RUNTIMES[runtime].package)
+    write_golden(folder, golden)
+    print(f"{visible(str(folder / GOLDEN_FILE))}: {len(golden.answers)} answers, {golden.made_by}")
+    return 0
+
+
+def _compare_to_golden(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
+    from pictell import verification
+
+    golden = _golden(options, spec)
+    comparison = verification.compare_to_golden(classifier, golden)
+    tolerance = golden.tolerance if options.tolerance is None else options.tolerance
+    print(f"{spec.name}: golden answers of {golden.made_by}")
+    return _judge(comparison, tolerance)
+
+
+def _golden(options: argparse.Namespace, spec: ModelSpec) -> Golden:
+    from pictell.models.golden import read_golden
+
+    golden = read_golden(spec.weights.parent)
+    if golden is None:
+        raise UsageError(
+            f"{options.model} has no golden answers: store some in its folder with --record, "
+            "or compare two engines with --against RUNTIME PICTURE …"
+        )
+    return golden
+
+
+def _compare_engines(options: argparse.Namespace) -> int:
+    from pictell import runtimes, verification
+
+    spec, first = _load_safely(options, options.runtime)
+    _, second = _load_safely(options, options.against)
+    comparison, failed = verification.compare(first, second, options.pictures)
+    for result in failed:
+        say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
+    print(f"{spec.name}: {runtimes.choose(spec.format, options.runtime)} and {options.against}")
+    tolerance = verification.TOLERANCE if options.tolerance is None else options.tolerance
+    status = _judge(comparison, tolerance)
+    return max(status, SOME_FAILED) if failed else status
+
+
+def _judge(comparison: Comparison, tolerance: float) -> int:
+    pictures = "picture" if comparison.pictures == 1 else "pictures"
+    print(
+        f"{comparison.pictures} {pictures}: the first label is the same on "
+        f"{comparison.same_top1}, probabilities differ by {comparison.max_difference:.2g} at most, "
+        f"by {comparison.mean_difference:.2g} on average"
+    )
+    good = comparison.pictures > 0 and comparison.max_difference <= tolerance
+    print(f"{'verified' if good else 'NOT verified'}: the tolerance is {tolerance:g}")
+    return 0 if good else SOME_FAILED
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        example=EXAMPLE,
+        prog="pictell verify",
+        usage="pictell verify [OPTION …] [MODEL] [PICTURE …]",
+    )
+    add = parser.add_argument
+    add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
+    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
+    names = [name for name in RUNTIMES if name != "fake"]
+    add("--against", choices=names, metavar="R", help="compare with this engine, on pictures")
+    add("--record", action="store_true", help="store the answers of now in the model's folder")
+    add(
+        "--tolerance",
+        type=number,
+        metavar="T",
+        help="how far probabilities may be apart (0.02, or as stored with the answers)",
+    )
+    add_model_options(parser)
+    add_engine_options(parser)
+    add("-h", "--help", action="help", help="show this help")
+    return parser

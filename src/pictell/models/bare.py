@@ -1,0 +1,201 @@
+"""A bare weights file becomes a ``ModelSpec``: what is stated, known or found in the file.
+
+What the user states counts first, then a preset, then the catalogue (by checksum), then the file.
+What a picture must look like is never guessed: without it there is an error that says what to
+state. Where nothing else is said the whole picture is squashed to the input's size, as the
+programs that came with such files do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pictell import weights
+from pictell.errors import InvalidModelError, UsageError
+from pictell.models import catalog, single_file
+from pictell.models.labels import IMAGENET, complete, read_labels
+from pictell.models.presets import PRESETS, first_stated
+from pictell.types import (
+    Activation,
+    Inspection,
+    Label,
+    Layout,
+    ModelSpec,
+    PreprocessSpec,
+    Stated,
+    TensorSpec,
+    Weights,
+    WeightsFormat,
+)
+from pictell.weights.onnx import external_data
+
+UNSTATED = Stated(
+    crop_fraction=0.0, interpolation="bilinear", channels="RGB", background=False, unlabelled=0
+)
+# How these engines lay out pictures unless a graph's shapes say otherwise.
+USUAL_LAYOUTS: dict[WeightsFormat, Layout] = {
+    "frozen-graph": "NHWC",
+    "saved-model": "NHWC",
+    "tflite": "NHWC",
+}
+UNKNOWN = "unknown"
+
+
+def describe(path: Path, stated: Stated, row: catalog.Row | None = None) -> ModelSpec:
+    """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
+
+    An ONNX file that carries its own spec needs nothing stated and takes nothing else. Raises
+    ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be stated.
+    """
+    content = read_unchecked(path)
+    weights.check(content)
+    row = row or catalog.by_checksum(weights.checksum(content.files))
+    known = all_stated(stated, row)
+    inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
+    if single_file.carries_spec(inspection):
+        refuse_statements(path.name, stated)
+        return single_file.read_spec_of(path, content, inspection)
+    return assemble(path, content, inspection, known, row, the_labels(known))
+
+
+def assemble(
+    path: Path,
+    content: Weights,
+    inspection: Inspection,
+    known: Stated,
+    row: catalog.Row | None,
+    labels: tuple[Label, ...],
+) -> ModelSpec:
+    """The spec, from all that is known. Raises ``InvalidModelError`` for what is missing."""
+    image, output = the_input(inspection, known), the_output(inspection)
+    return ModelSpec(
+        name=row.name if row else path.stem,
+        format=content.format,
+        weights=path,
+        external_data=tuple(content.files)[1:] if content.format == "onnx" else (),
+        sha256=weights.checksum(content.files),
+        licence=row.licence if row else UNKNOWN,
+        source=row.source if row else UNKNOWN,
+        top1_accuracy=row.top1_accuracy if row else None,
+        input_name=image.name,
+        logits=output.name,
+        activation=known.activation or _activation(inspection, output),
+        preprocess=the_preprocess(image, known, content.format),
+        labels=labels,
+    )
+
+
+def refuse_statements(name: str, stated: Stated) -> None:
+    """Raise ``UsageError`` if anything is stated of a model that says it all itself."""
+    if stated != Stated():
+        raise UsageError(f"{name} states itself what it needs: nothing else can be stated of it")
+
+
+def read_unchecked(path: Path) -> Weights:
+    """The files of a bare model, which may hold anything. Raises ``InvalidModelError``."""
+    weights_format = weights.sniff(path)
+    files = weights.read_files(path)
+    if weights_format == "onnx":
+        files = weights.read_files(path, external_data(next(iter(files.values()))))
+    return Weights(weights_format, files)
+
+
+def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
+    """What is known of the model besides its file, the user's word first."""
+    if stated.preset is not None and stated.preset not in PRESETS:
+        raise UsageError(f"unknown preset {stated.preset!r}: give one of {', '.join(PRESETS)}")
+    preset = PRESETS[stated.preset] if stated.preset else Stated()
+    published = row.stated if row else Stated()
+    if stated.labels is not None:
+        # That they lack a background line was said of the labels that these replace.
+        published = replace(published, background=None)
+    return first_stated(stated, preset, published, UNSTATED)
+
+
+def the_input(inspection: Inspection, stated: Stated) -> TensorSpec:
+    """The one input, or the one stated. Raises ``InvalidModelError``, which lists them."""
+    return _only("input", inspection.inputs, stated.input_name)
+
+
+def the_output(inspection: Inspection) -> TensorSpec:
+    """The one output that was asked for or that there is. Raises ``InvalidModelError``."""
+    return _only("output", inspection.outputs, None)
+
+
+def the_preprocess(image: TensorSpec, stated: Stated, kind: WeightsFormat) -> PreprocessSpec:
+    """How pictures become this input. Raises ``InvalidModelError`` for what is not known."""
+    layout = stated.layout or _layout(image, kind)
+    width, height = stated.size or _size(image, layout)
+    mean, scale = stated.mean, stated.scale
+    if (mean is None) != (scale is None):
+        missing = "mean" if mean is None else "scale"
+        raise InvalidModelError(f"mean and scale belong together: state {missing} too")
+    if mean is None and image.dtype != "uint8":
+        raise InvalidModelError(
+            f"nothing says how pixels become the {image.dtype} input {image.name!r}: state mean "
+            f"and scale, or a preset ({', '.join(PRESETS)})"
+        )
+    if scale is not None and min(scale) <= 0:
+        raise InvalidModelError("scale must be above 0")
+    return PreprocessSpec(
+        width=width,
+        height=height,
+        crop_fraction=stated.crop_fraction or None,
+        interpolation=stated.interpolation or "bilinear",
+        layout=layout,
+        channels=stated.channels or "RGB",
+        mean=mean,
+        std=scale,
+    )
+
+
+def the_labels(stated: Stated) -> tuple[Label, ...]:
+    """The labels, one for each output. Raises ``InvalidModelError``."""
+    if stated.labels is None:
+        raise InvalidModelError("the model has no labels of its own: state a labels file")
+    path = IMAGENET if stated.labels == catalog.IMAGENET else Path(stated.labels)
+    return complete(read_labels(path), bool(stated.background), stated.unlabelled or 0)
+
+
+def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> TensorSpec:
+    names = ", ".join(tensor.name for tensor in tensors) or "none"
+    if wanted is not None:
+        for tensor in tensors:
+            if tensor.name == wanted.removesuffix(":0"):
+                return tensor
+        raise InvalidModelError(f"the model has no {kind} {wanted!r}: it has {names}")
+    if len(tensors) != 1:
+        raise InvalidModelError(f"the model has {len(tensors)} {kind}s: state one of {names}")
+    return tensors[0]
+
+
+def _layout(image: TensorSpec, kind: WeightsFormat) -> Layout:
+    shape = image.shape
+    if shape is not None and len(shape) == 4 and 3 in (shape[1], shape[3]):
+        return "NHWC" if shape[3] == 3 else "NCHW"
+    usual = USUAL_LAYOUTS.get(kind)
+    if usual is None:
+        raise InvalidModelError(
+            f"nothing says which axis of the input {image.name!r} holds the colours: state layout"
+        )
+    return usual
+
+
+def _size(image: TensorSpec, layout: Layout) -> tuple[int, int]:
+    shape = image.shape
+    if shape is not None and len(shape) == 4:
+        height, width = shape[1:3] if layout == "NHWC" else shape[2:]
+        if height is not None and width is not None:
+            return width, height
+    raise InvalidModelError(f"the input {image.name!r} takes pictures of any size: state size")
+
+
+def _activation(inspection: Inspection, output: TensorSpec) -> Activation:
+    found = inspection.activations.get(output.name)
+    if found is None:
+        raise InvalidModelError(
+            f"the last operation of {output.name!r} does not tell whether it gives probabilities: "
+            "state activation none if it does, softmax if it gives logits"
+        )
+    return found

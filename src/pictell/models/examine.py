@@ -1,0 +1,189 @@
+"""All that can be told of a model without running it: for ``pictell inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pictell import weights
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.models import bare, catalog, single_file
+from pictell.models.folder import SPEC_FILE, read_model_folder, to_toml
+from pictell.models.guess import guess
+from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Stated, Weights
+
+# A model.toml can be written down before the labels are there.
+NO_LABELS = (Label("?"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is in a model's files and known of them.
+
+    ``known_as``: its name in the catalogue. ``refusal``: why it would not be run, if so.
+    ``spec`` or, where something is still to be stated, ``missing``. ``preprocessing`` says how
+    pictures are fed, from where that is known and how sure it is. ``toml`` is a ``model.toml``,
+    with what was guessed marked so; empty where too little is known.
+    """
+
+    path: Path
+    content: Weights
+    sha256: str
+    inspection: Inspection
+    known_as: str | None
+    refusal: str | None
+    spec: ModelSpec | None
+    missing: str | None
+    preprocessing: str
+    toml: str
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all files."""
+        return sum(map(len, self.content.files.values()))
+
+    def ready_spec(self) -> ModelSpec:
+        """The spec of a model that is safe and complete. Raises the error that says why not."""
+        if self.refusal is not None:
+            raise UnsafeModelError(self.refusal)
+        if self.spec is None:
+            raise InvalidModelError(self.missing or "")
+        return self.spec
+
+
+def examine(path: Path, stated: Stated) -> Examination:
+    """Look into a bare file, a SavedModel's folder or a model folder.
+
+    Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
+    what cannot be stated.
+    """
+    if (path / SPEC_FILE).is_file():
+        bare.refuse_statements(path.name, stated)
+        spec = read_model_folder(path)
+        content = Weights(spec.format, weights.read_files(spec.weights, spec.external_data))
+        return _examination(path, content, weights.inspect(content), _told(spec, SPEC_FILE))
+    content = bare.read_unchecked(path)
+    row = catalog.by_checksum(weights.checksum(content.files))
+    known = bare.all_stated(stated, row)
+    inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
+    if single_file.carries_spec(inspection):
+        bare.refuse_statements(path.name, stated)
+        spec = single_file.read_spec_of(path, content, inspection)
+        return _examination(path, content, inspection, _told(spec, "the file's own metadata"))
+
+    def assemble(known: Stated, labels: tuple[Label, ...]) -> ModelSpec:
+        return bare.assemble(path, content, inspection, known, row, labels)
+
+    return _examination(path, content, inspection, _find_out(assemble, stated, row, inspection))
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """The part of an ``Examination`` that is about preprocessing and labels."""
+
+    spec: ModelSpec | None
+    missing: str | None
+    preprocessing: str
+    toml: str
+
+
+def _told(spec: ModelSpec, source: str) -> _Findings:
+    return _Findings(
+        spec, None, f"{preprocess_text(spec.preprocess)}; stated in {source}", to_toml(spec)
+    )
+
+
+def _find_out(
+    assemble: Callable[[Stated, tuple[Label, ...]], ModelSpec],
+    stated: Stated,
+    row: catalog.Row | None,
+    inspection: Inspection,
+) -> _Findings:
+    """As much of a spec as what is stated, known and, if need be, guessed makes."""
+    known = bare.all_stated(stated, row)
+    spec, missing = _attempt(lambda: assemble(known, bare.the_labels(known)))
+    draft, _ = _attempt(lambda: assemble(known, NO_LABELS))
+    if draft is not None:
+        text = f"{preprocess_text(draft.preprocess)}; {_origin(stated, row)}"
+        return _Findings(spec, missing, text, to_toml(draft))
+    guessed = guess(inspection)
+    if guessed is None:
+        return _Findings(None, missing, "not known: nothing in the file tells", "")
+    probable = bare.all_stated(replace(stated, preset=guessed.preset), row)
+    draft, _ = _attempt(lambda: assemble(probable, NO_LABELS))
+    return _Findings(
+        None,
+        missing,
+        f"{guessed.sure} the preset {guessed.preset}: {guessed.reason}; state it if it is so",
+        f"# [input] is guessed: {guessed.sure} the preset {guessed.preset}\n{to_toml(draft)}"
+        if draft
+        else "",
+    )
+
+
+def _attempt(make: Callable[[], ModelSpec]) -> tuple[ModelSpec | None, str | None]:
+    """What ``make`` gives, or what is missing for it."""
+    try:
+        return make(), None
+    except InvalidModelError as error:
+        return None, str(error)
+
+
+def _origin(stated: Stated, row: catalog.Row | None) -> str:
+    if stated.preset is not None or stated.mean is not None:
+        return "stated"
+    if row is not None:
+        return "known from the catalogue"
+    return "the input takes bytes; how pictures are cut nothing tells: possible"
+
+
+def _examination(
+    path: Path, content: Weights, inspection: Inspection, findings: _Findings
+) -> Examination:
+    sha256 = weights.checksum(content.files)
+    row = catalog.by_checksum(sha256)
+    return Examination(
+        path=path,
+        content=content,
+        sha256=sha256,
+        inspection=inspection,
+        known_as=row.name if row else None,
+        refusal=_refusal(content),
+        spec=findings.spec,
+        missing=findings.missing,
+        preprocessing=findings.preprocessing,
+        toml=findings.toml,
+    )
+
+
+def preprocess_text(spec: PreprocessSpec) -> str:
+    """A recipe in one line of words."""
+    part = (
+        "the whole picture squashed"
+        if spec.crop_fraction is None
+        else f"the central {spec.crop_fraction:.4g}"
+    )
+    values = (
+        "bytes as they are"
+        if spec.mean is None or spec.std is None
+        else f"(x - {_colour(spec.mean)}) / {_colour(spec.std)}"
+    )
+    return (
+        f"{part} to {spec.width} x {spec.height}, {spec.interpolation}, "
+        f"{values}, {spec.channels}, {spec.layout}"
+    )
+
+
+def _refusal(content: Weights) -> str | None:
+    try:
+        weights.check(content)
+    except UnsafeModelError as error:
+        return str(error)
+    return None
+
+
+def _colour(values: tuple[float, float, float]) -> str:
+    if len(set(values)) == 1:
+        return f"{values[0]:g}"
+    return f"({', '.join(f'{value:g}' for value in values)})"

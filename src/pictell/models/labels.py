@@ -1,0 +1,142 @@
+"""A labels file, as people have it, becomes one ``Label`` a line, by stated rules.
+
+- Text in UTF-8, with or without a byte order mark, with any line ends. Blank lines at the end are
+  dropped; one elsewhere is an error, for all labels after it would be shifted.
+- A line of pictell's own form is ``name``, tab, WordNet id, tab, synonyms.
+- Numbers that count the lines (``0:background``, ``1 tench``) are dropped when every line has its
+  own; numbers in another order are an error.
+- A WordNet id before the name (``n01440764 tench, Tinca tinca``) is kept as such when every line
+  has one (a background line aside); commas then part synonyms.
+- Where the lines are ImageNet's thousand names in their order, with or without a background line
+  before them, each gets its WordNet id, and pictell's name and synonyms.
+- Everything else is a name as it stands, commas and all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from pictell.errors import InvalidModelError
+from pictell.types import Label
+
+IMAGENET = Path(__file__).parent / "default" / "labels.tsv"
+IMAGENET_CLASSES = 1000
+# So many of a thousand lines, in order, are no accident; the rest are other spellings.
+IMAGENET_SHARE = 0.95
+BACKGROUND = Label("background")
+
+NUMBERED = re.compile(r"(\d+)(?:[:,]\s*|\s+)(\S.*)")
+TAB_AFTER_NUMBER = re.compile(r"\d+\t\S")
+WITH_SYNSET = re.compile(r"(n\d{8})(?:[:,]\s*|\s+)(\S.*)")
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def read_labels(path: Path) -> tuple[Label, ...]:
+    """One label for each line of a file. Raises ``InvalidModelError``."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidModelError(f"{path.name} is too long for a file of labels")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidModelError(f"the labels cannot be read: {error}") from error
+    except ValueError as error:
+        raise InvalidModelError(f"{path.name} is no text in UTF-8, as labels are") from error
+    return labels_from_text(text, path.name)
+
+
+def labels_from_text(text: str, name: str) -> tuple[Label, ...]:
+    """One label for each line of a text; ``name`` is for errors. Raises ``InvalidModelError``."""
+    lines = _lines(text, name)
+    if any("\t" in line for line in lines) and not TAB_AFTER_NUMBER.match(lines[0]):
+        return tuple(map(_own_form, lines))
+    lines = _without_numbers([line.strip() for line in lines])
+    return _with_synsets(lines) or _imagenet(lines) or tuple(map(Label, lines))
+
+
+def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tuple[Label, ...]:
+    """The labels with a background class before them and a name for outputs that have none."""
+    first = (BACKGROUND,) if background else ()
+    known = (*first, *labels)
+    rest = range(len(known), len(known) + unlabelled)
+    return (*known, *(Label(f"unlabelled output {index}") for index in rest))
+
+
+def to_text(labels: Sequence[Label]) -> str:
+    """Labels in pictell's own form, one a line, which ``read_labels`` reads back."""
+    return "".join(
+        f"{label.name}\t{label.synset or ''}\t{', '.join(label.synonyms)}\n" for label in labels
+    )
+
+
+def _lines(text: str, name: str) -> list[str]:
+    # Not splitlines, which sees more line ends than people do.
+    lines = text.rstrip().split("\n")
+    if lines == [""]:
+        raise InvalidModelError(f"{name} holds no labels")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise InvalidModelError(
+                f"{name}: line {number} is blank, which would shift all labels after it"
+            )
+    return lines
+
+
+def _own_form(line: str) -> Label:
+    name, synset, synonyms = (field.strip() for field in f"{line}\t\t".split("\t", 2))
+    return Label(name, synset or None, tuple(synonyms.split(", ")) if synonyms else ())
+
+
+def _without_numbers(lines: list[str]) -> list[str]:
+    found = [NUMBERED.fullmatch(line) for line in lines]
+    matches = [match for match in found if match]
+    if len(matches) < len(lines):
+        return lines
+    numbers = [int(match[1]) for match in matches]
+    if numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in {0, 1}:
+        return [match[2] for match in matches]
+    if sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers))):
+        raise InvalidModelError("the labels are numbered, but not in the order of their numbers")
+    return lines
+
+
+def _with_synsets(lines: list[str]) -> tuple[Label, ...] | None:
+    first = ()
+    if lines[0].lower() == BACKGROUND.name:
+        first, lines = (Label(lines[0]),), lines[1:]
+    labels = []
+    for line in lines:
+        match = WITH_SYNSET.fullmatch(line)
+        if match is None:
+            return None
+        name, *synonyms = match[2].split(", ")
+        labels.append(Label(name, match[1], tuple(synonyms)))
+    return (*first, *labels) if labels else None
+
+
+def _imagenet(lines: list[str]) -> tuple[Label, ...] | None:
+    extra = len(lines) - IMAGENET_CLASSES
+    if extra not in {0, 1}:
+        return None
+    ours = _imagenet_labels()
+    theirs = lines[extra:]
+    matches = [_is_named(line, label) for line, label in zip(theirs, ours, strict=True)]
+    if sum(matches) < IMAGENET_SHARE * IMAGENET_CLASSES:
+        return None
+    labels = (
+        label if matched else Label(line, label.synset)
+        for line, label, matched in zip(theirs, ours, matches, strict=True)
+    )
+    return (*map(Label, lines[:extra]), *labels)
+
+
+def _is_named(line: str, label: Label) -> bool:
+    """Whether the line begins with one of the label's names."""
+    return line.partition(",")[0] in (label.name, *label.synonyms)
+
+
+@cache
+def _imagenet_labels() -> tuple[Label, ...]:
+    return read_labels(IMAGENET)

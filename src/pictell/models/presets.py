@@ -1,0 +1,65 @@
+"""Known recipes of preprocessing, by name: what the makers of many models have in common."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from pictell.types import Stated
+
+PRESETS = {
+    # The program of 2018 and TensorFlow's first image tutorials: Inception v1 (Szegedy et al.
+    # 2015) and its graph inception5h, fed by TensorFlow 1's ResizeBilinear.
+    "inception": Stated(
+        mean=(117.0, 117.0, 117.0),
+        scale=(1.0, 1.0, 1.0),
+        crop_fraction=0.0,
+        interpolation="bilinear-tf1",
+        channels="RGB",
+    ),
+    # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share; also Keras'
+    # mode "tf" and the graphs of retrain.py.
+    "tf-slim": Stated(
+        mean=(127.5, 127.5, 127.5),
+        scale=(127.5, 127.5, 127.5),
+        crop_fraction=0.875,
+        interpolation="bilinear",
+        channels="RGB",
+    ),
+    # torchvision's reference training: resize to 256, crop 224, mean and deviation of ImageNet.
+    "torchvision": Stated(
+        mean=(123.675, 116.28, 103.53),
+        scale=(58.395, 57.12, 57.375),
+        crop_fraction=0.875,
+        interpolation="bilinear",
+        channels="RGB",
+    ),
+    # Caffe's VGG and ResNet, and Keras' mode "caffe": blue first, means only.
+    "caffe": Stated(
+        mean=(123.68, 116.779, 103.939),
+        scale=(1.0, 1.0, 1.0),
+        crop_fraction=0.875,
+        interpolation="bilinear",
+        channels="BGR",
+    ),
+    # Pixels in 0..1, the whole picture squashed: Teachable Machine's elder sisters, many phones.
+    "unit": Stated(
+        mean=(0.0, 0.0, 0.0),
+        scale=(255.0, 255.0, 255.0),
+        crop_fraction=0.0,
+        interpolation="bilinear",
+        channels="RGB",
+    ),
+}
+
+
+def first_stated(*statements: Stated) -> Stated:
+    """For each thing the first statement that states it."""
+    names = [field.name for field in fields(Stated)]
+    return Stated(
+        **{
+            name: next(
+                (value for one in statements if (value := getattr(one, name)) is not None), None
+            )
+            for name in names
+        }
+    )

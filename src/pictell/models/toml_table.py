@@ -1,0 +1,133 @@
+"""A TOML document read key by key, strictly: errors name the line, leftovers are misspelled."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from pictell.errors import InvalidModelError
+
+
+class Document:
+    """The tables of a TOML text. Raises ``InvalidModelError`` for a text that is none.
+
+    ``name`` is what errors call it; ``tables`` are the only ones it may have.
+    """
+
+    def __init__(self, text: str, name: str, tables: set[str]) -> None:
+        self.text = text
+        self.name = name
+        try:
+            self._content: Mapping[str, Any] = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidModelError(f"{name} cannot be read: {error}") from error
+        for table in sorted(self._content.keys() - tables):
+            raise self.error(table, None, f"unknown table [{table}]")
+
+    def table(self, name: str) -> Table:
+        """The table of that name. Raises ``InvalidModelError`` when it is missing."""
+        content = self._content.get(name)
+        if not isinstance(content, dict):
+            raise InvalidModelError(f"{self.name}: the table [{name}] is missing")
+        return Table(self, name, content)
+
+    def error(self, table: str, key: str | None, message: str) -> InvalidModelError:
+        """The error, with the line it is about."""
+        line = self._line_of(table, key)
+        place = self.name if line is None else f"{self.name}, line {line}"
+        return InvalidModelError(f"{place}: {message}")
+
+    def _line_of(self, table: str, key: str | None) -> int | None:
+        inside = False
+        for number, line in enumerate(self.text.split("\n"), start=1):
+            words = line.strip()
+            if words.startswith("["):
+                inside = words.partition("]")[0].strip("[ ") == table
+                if inside and key is None:
+                    return number
+            elif inside and words.partition("=")[0].strip().strip("\"'") == key:
+                return number
+        return None
+
+
+class Table:
+    """One table, read key by key; ``close`` refuses what is left over."""
+
+    def __init__(self, document: Document, name: str, content: Mapping[str, Any]) -> None:
+        self._document = document
+        self._name = name
+        self._rest = dict(content)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys not taken yet."""
+        return iter(tuple(self._rest))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rest
+
+    def error(self, key: str, message: str) -> InvalidModelError:
+        """What is wrong with the value of ``key``, and where."""
+        return self._document.error(self._name, key, f"[{self._name}] {key} {message}")
+
+    def take(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        """The value of a key that must be there. Raises ``InvalidModelError``."""
+        if key not in self._rest:
+            raise self._document.error(self._name, None, f"[{self._name}] must state {key}")
+        value = self._rest.pop(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.error(key, f"has the wrong type: {value!r}")
+        return value
+
+    def take_one_of(self, key: str, choices: tuple[str, ...]) -> Any:
+        """The value of a key that must be one of ``choices``."""
+        value = self.take(key, str)
+        if value not in choices:
+            raise self.error(key, f"is {value!r}, it must be one of {', '.join(choices)}")
+        return value
+
+    def take_text_if_there(self, key: str) -> str | None:
+        """The text of a key that may be missing."""
+        return self.take(key, str) if key in self else None
+
+    def take_file_name(self, key: str) -> str:
+        """The name of a file in the model's own folder."""
+        value: str = self.take(key, str)
+        if PurePath(value).name != value or "\\" in value:
+            raise self.error(key, f"must be the name of a file in the folder, not {value!r}")
+        return value
+
+    def take_fraction(self, key: str) -> float:
+        """A number above 0, 1 at most."""
+        value = float(self.take(key, (int, float)))
+        if not 0 < value <= 1:
+            raise self.error(key, "must be in (0, 1]")
+        return value
+
+    def take_positive(self, key: str) -> int:
+        """A whole number of 1 or more."""
+        value: int = self.take(key, int)
+        if value < 1:
+            raise self.error(key, "must be 1 or more")
+        return value
+
+    def take_colour(self, key: str) -> tuple[float, float, float]:
+        """Three finite numbers, for R, G and B."""
+        value = self.take(key, list)
+        if len(value) != 3 or not all(map(_is_number, value)):
+            raise self.error(key, "must be three numbers, for R, G and B on the 0..255 scale")
+        red, green, blue = map(float, value)
+        return (red, green, blue)
+
+    def close(self) -> None:
+        """Refuse keys that nobody asked for."""
+        if self._rest:
+            first, names = next(iter(self._rest)), ", ".join(self._rest)
+            message = f"[{self._name}] has unknown keys: {names}"
+            raise self._document.error(self._name, first, message)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,268 @@
+"""A bare file and what is stated of it: found, known, stated, or asked for; never guessed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from pictell import models
+from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.models.bare import describe
+from pictell.models.guess import Guess, guess
+from pictell.models.presets import PRESETS, first_stated
+from pictell.models.single_file import pack
+from pictell.types import Inspection, Label, PreprocessSpec, Stated, TensorSpec
+
+IMAGENET = models.find("default").labels
+TWO_LABELS = (Label("cat"), Label("dog"))
+
+
+def write_graph(folder: Path, shape: list[object], *, last: str = "Softmax") -> Path:
+    """An ONNX graph (N, 3, H, W) → (N, 2) that ends in the operation ``last``."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights"], ["logits"]),
+    ]
+    if last != "Gemm":
+        nodes.append(helper.make_node(last, ["logits"], ["scores"]))
+    output = "logits" if last == "Gemm" else "scores"
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [3, 2], [1, 0, 0, 0, 0, 1])
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [shape[0], 2])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = folder / "two.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.txt"
+    path.write_text("cat\ndog\n")
+    return path
+
+
+def missing(path: Path, stated: Stated) -> str:
+    with pytest.raises(InvalidModelError) as caught:
+        describe(path, stated)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_the_file_tells_names_size_layout_and_activation(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, Stated(labels=labels, preset="torchvision"))
+    assert (spec.name, spec.format, spec.weights) == ("two", "onnx", path)
+    assert (spec.input_name, spec.logits, spec.activation) == ("image", "scores", "none")
+    assert spec.labels == TWO_LABELS
+    assert spec.preprocess == PreprocessSpec(
+        width=32,
+        height=24,
+        crop_fraction=0.875,
+        interpolation="bilinear",
+        layout="NCHW",
+        channels="RGB",
+        mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375),
+    )
+
+
+def test_mean_and_scale_alone_squash_the_whole_picture(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32], last="Gemm")
+    spec = describe(path, Stated(labels=labels, mean=(1, 2, 3), scale=(4, 5, 6)))
+    assert spec.activation == "softmax"
+    assert spec.preprocess.crop_fraction is None
+    assert spec.preprocess.interpolation == "bilinear"
+    assert (spec.preprocess.mean, spec.preprocess.std) == ((1, 2, 3), (4, 5, 6))
+
+
+def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    stated = Stated(labels=labels, preset="caffe", crop_fraction=0.5, channels="RGB")
+    spec = describe(path, stated)
+    assert (spec.preprocess.crop_fraction, spec.preprocess.channels) == (0.5, "RGB")
+    assert spec.preprocess.mean == PRESETS["caffe"].mean
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (Stated(), "state mean and scale, or a preset (inception, tf-slim, torchvision, "),
+        (Stated(mean=(1, 1, 1)), "mean and scale belong together: state scale too"),
+        (Stated(scale=(1, 1, 1)), "mean and scale belong together: state mean too"),
+        (Stated(mean=(1, 1, 1), scale=(1, 0, 1)), "scale must be above 0"),
+        (Stated(preset="unit", input_name="data"), "the model has no input 'data': it has image"),
+        (Stated(preset="unit", output_name="data"), "no output 'data': it has scores"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(
+    tmp_path: Path, labels: Path, stated: Stated, message: str
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    assert message in missing(path, replace(stated, labels=labels))
+
+
+def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    assert missing(path, Stated(preset="unit")) == (
+        "the model has no labels of its own: state a labels file"
+    )
+
+
+def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, "H", "W"])
+    stated = Stated(labels=labels, preset="unit")
+    assert missing(path, stated) == "the input 'image' takes pictures of any size: state size"
+    spec = describe(path, replace(stated, size=(40, 30)))
+    assert (spec.preprocess.width, spec.preprocess.height) == (40, 30)
+
+
+def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", "C", 24, 32])
+    stated = Stated(labels=labels, preset="unit")
+    assert "which axis of the input 'image' holds the colours: state layout" in missing(
+        path, stated
+    )
+    assert describe(path, replace(stated, layout="NCHW")).preprocess.width == 32
+
+
+def test_an_activation_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32], last="LogSoftmax")
+    stated = Stated(labels=labels, preset="unit")
+    assert "does not tell whether it gives probabilities: state activation" in missing(path, stated)
+    assert describe(path, replace(stated, activation="softmax")).activation == "softmax"
+
+
+def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    with pytest.raises(UsageError, match="unknown preset 'best': give one of inception, tf-slim"):
+        describe(path, Stated(labels=labels, preset="best"))
+
+
+def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, Stated(labels=labels, preset="unit", background=True, unlabelled=1))
+    assert [label.name for label in spec.labels] == [
+        "background", "cat", "dog", "unlabelled output 3"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "size", "mean"),
+    [
+        ("mobilenet_v1_0.25_128_frozen/frozen_graph.pb", 128, (127.5, 127.5, 127.5)),
+        ("mobilenet_v1_0.25_128_frozen/quantized_graph.pb", 128, (127.5, 127.5, 127.5)),
+        ("mobilenet_v1_0.25_224_frozen/frozen_graph.pb", 224, (127.5, 127.5, 127.5)),
+        ("coral/mobilenet_v2_1.0_224_quant.tflite", 224, None),
+        ("coral/tf2_mobilenet_v2_1.0_224_ptq.tflite", 224, None),
+        ("coral/mobilenet_v1_0.25_128_quant.tflite", 128, None),
+    ],
+)
+def test_published_files_are_known_by_their_checksum(
+    shared: Path, file: str, size: int, mean: tuple[float, float, float] | None
+) -> None:
+    spec = describe(shared / "models" / file, Stated())
+    assert (spec.preprocess.width, spec.preprocess.height) == (size, size)
+    assert (spec.preprocess.mean, spec.preprocess.crop_fraction) == (mean, 0.875)
+    assert spec.activation == "none"
+    assert spec.labels == (Label("background"), *IMAGENET)
+    assert spec.licence == "Apache-2.0"
+
+
+def test_labels_that_are_stated_count_before_the_catalogues(shared: Path) -> None:
+    folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
+    spec = describe(folder / "frozen_graph.pb", Stated(labels=folder / "labels.txt"))
+    assert spec.labels == (Label("background"), *IMAGENET)
+
+
+def test_the_retrained_graph_needs_its_two_files_and_a_preset(shared: Path) -> None:
+    folder = shared / "models" / "panel_retrained_frozen"
+    path, labels = folder / "retrained_graph.pb", folder / "retrained_labels.txt"
+    assert "state mean and scale, or a preset" in missing(path, Stated(labels=labels))
+    spec = describe(path, Stated(labels=labels, preset="tf-slim"))
+    assert (spec.input_name, spec.logits, spec.activation) == ("input", "final_result", "none")
+    assert len(spec.labels) == 6
+
+
+def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) -> None:
+    from pictell.models.folder import read_weights
+
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, Stated(labels=labels, preset="caffe"))
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(pack(spec, read_weights(spec)))
+    found = describe(packed, Stated())
+    assert found == replace(spec, weights=packed, sha256=found.sha256)
+    assert read_weights(found).graph == packed.read_bytes()
+    onnx.checker.check_model(onnx.load(packed))
+    with pytest.raises(UsageError, match=r"packed.onnx states itself what it needs"):
+        describe(packed, Stated(labels=labels))
+
+
+def test_only_an_onnx_file_can_carry_its_spec(shared: Path) -> None:
+    from pictell.models.folder import read_weights
+
+    spec = describe(shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite", Stated())
+    with pytest.raises(UsageError, match="only an ONNX model of one file can carry its spec"):
+        pack(spec, read_weights(spec))
+
+
+def test_pickles_are_refused_before_anything_else(tmp_path: Path, labels: Path) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(UnsafeModelError, match="pickle"):
+        describe(path, Stated(labels=labels))
+
+
+def test_the_first_statement_of_each_thing_counts() -> None:
+    one, two = Stated(size=(1, 2), background=False), Stated(size=(3, 4), background=True)
+    assert first_stated(one, two) == one
+    assert first_stated(Stated(), two) == two
+
+
+def inspection(image: TensorSpec, output: str = "out", classes: int = 10) -> Inspection:
+    return Inspection(
+        "tflite", (image,), (TensorSpec(output, (1, classes), "float32"),), {}, {}, {}
+    )
+
+
+def quantised(dtype: str, scale: float, zero_point: int) -> TensorSpec:
+    return TensorSpec("image", (1, 224, 224, 3), dtype, (scale, zero_point))
+
+
+FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (inspection(quantised("uint8", 1 / 128, 128)), ("tf-slim", "likely")),
+        (inspection(quantised("int8", 1 / 127.5, 0)), ("tf-slim", "likely")),
+        (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
+        (inspection(quantised("int8", 1.0, 0)), None),
+        (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
+        (inspection(FLOATS, "final_result"), ("tf-slim", "possible")),
+        (inspection(FLOATS, "output", 1008), ("inception", "likely")),
+        (inspection(replace(FLOATS, shape=(None, 3, 224, 224))), ("torchvision", "possible")),
+        (inspection(FLOATS), None),
+    ],
+)  # fmt: skip
+def test_a_guess_names_a_preset_and_its_reason(
+    found: Inspection, expected: tuple[str, str] | None
+) -> None:
+    guessed = guess(found)
+    if expected is None:
+        assert guessed is None
+    else:
+        assert isinstance(guessed, Guess)
+        assert (guessed.preset, guessed.sure) == expected
+        assert guessed.reason

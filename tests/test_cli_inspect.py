@@ -1,0 +1,119 @@
+"""``pictell inspect``: what a file holds, what is known, what is missing, a model.toml."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from command import pictell
+
+
+def test_a_known_file_is_ready(shared: Path) -> None:
+    path = shared / "models" / "coral" / "mobilenet_v2_1.0_224_quant.tflite"
+    run = pictell("inspect", path)
+    assert (run.returncode, run.stderr) == (0, "")
+    for text in (
+        "format         tflite",
+        "3.6 MB",
+        "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
+        "known as       mobilenet_v2_1.0_224_quant",
+        "input  uint8 (1, 224, 224, 3), quantised: 0.0078125 x (stored - 128)",
+        "MobilenetV2/Predictions/Softmax  uint8 (1, 1001)",
+        "probabilities",
+        "litert, openvino",
+        "safe           yes",
+        "ready          yes",
+        "the central 0.875 to 224 x 224, bilinear, bytes as they are, RGB, NHWC",
+        "known from the catalogue",
+    ):
+        assert text in run.stdout
+    toml = tomllib.loads(run.stdout[run.stdout.index("[model]") :])
+    assert toml["model"]["format"] == "tflite"
+    assert toml["input"]["width"] == 224
+
+
+def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
+    path = shared / "models" / "panel_retrained_frozen" / "retrained_graph.pb"
+    run = pictell("inspect", path, "--format", "json")
+    assert run.returncode == 0
+    found = json.loads(run.stdout)
+    assert found["format"] == "frozen-graph"
+    assert found["known_as"] is None
+    assert found["inputs"][0] == {
+        "name": "input",
+        "shape": [1, 128, 128, 3],
+        "dtype": "float32",
+        "quantisation": None,
+    }
+    assert [output["name"] for output in found["outputs"]] == ["final_result"]
+    assert found["activations"] == {"final_result": "none"}
+    assert found["ops"]["Conv2D"] > 10
+    assert found["preprocessing"].startswith("possible the preset tf-slim: retrain.py names")
+    assert "state a labels file" in found["missing"] or "state mean and scale" in found["missing"]
+    assert found["model_toml"].startswith("# [input] is guessed: possible the preset tf-slim\n")
+    assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
+
+
+def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) -> None:
+    panel = shared / "models" / "panel_retrained_frozen"
+    target = tmp_path / "panel"
+    run = pictell(
+        "inspect", panel / "retrained_graph.pb", "--labels", panel / "retrained_labels.txt",
+        "--mean", "127.5", "--scale", "127.5", "--write", target,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert sorted(path.name for path in target.iterdir()) == [
+        "labels.tsv", "model.toml", "retrained_graph.pb"
+    ]  # fmt: skip
+    photo = shared / "models" / "coral" / "parrot.jpg"
+    told = pictell("--format", "json", "--model", target, photo)
+    assert told.returncode == 0
+    assert len(json.loads(told.stdout)[0]["predictions"]) == 5
+    again = pictell("inspect", target)
+    assert "stated in model.toml" in again.stdout
+    assert pictell("inspect", panel / "retrained_graph.pb", "--write", target).returncode == 2
+
+
+def test_the_default_model_becomes_one_file(tmp_path: Path, shared: Path) -> None:
+    packed = tmp_path / "packed.onnx"
+    assert pictell("inspect", "default", "--write", packed).returncode == 0
+    photo = shared / "models" / "coral" / "parrot.jpg"
+    ours, theirs = (
+        json.loads(pictell("--format", "json", "--model", model, photo).stdout)[0]["predictions"]
+        for model in ("default", packed)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["inspect"], "the following arguments are required: FILE"),
+        (["inspect", "nothing.pb"], "nothing.pb"),
+        (["inspect", "labels.txt"], "labels.txt"),
+        (["inspect", "model.pth"], "pickle"),
+        (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
+        (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),
+        (["inspect", "--crop", "2", "x.pb"], "must be in 0..1"),
+    ],
+)
+def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    (tmp_path / "model.pth").write_bytes(b"\x80\x02}q\x00.")
+    run = pictell(*words, cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path, hostile_graph: Path) -> None:
+    run = pictell("inspect", hostile_graph)
+    assert run.returncode == 0
+    assert "safe           no: " in run.stdout
+    assert "ReadFile" in run.stdout
+    refused = pictell("inspect", hostile_graph, "--write", tmp_path / "target")
+    assert refused.returncode == 2
+    assert "ReadFile" in refused.stderr
+    assert not (tmp_path / "target").exists()

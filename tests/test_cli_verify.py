@@ -1,0 +1,79 @@
+"""``pictell verify``: golden answers reproduced, two engines compared."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from command import ROOT, pictell
+from pictell import models
+
+PARROT = "coral/parrot.jpg"
+
+
+def test_the_default_model_reproduces_its_golden_answers() -> None:
+    run = pictell("verify")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "3 pictures: the first label is the same on 3, " in run.stdout
+    assert "\nverified: the tolerance is 0.02\n" in run.stdout
+
+
+def test_other_answers_are_not_verified(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    golden = folder / "golden.toml"
+    golden.write_text(golden.read_text().replace("rings = [[632, 0.1", "rings = [[632, 0.6"))
+    run = pictell("verify", folder)
+    assert run.returncode == 1
+    assert "\nNOT verified: the tolerance is 0.02\n" in run.stdout
+
+
+def test_answers_are_recorded_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    (folder / "golden.toml").unlink()
+    without = pictell("verify", folder)
+    assert without.returncode == 2
+    assert "has no golden answers: store some in its folder with --record" in without.stderr
+    assert pictell("verify", folder, "--record").returncode == 0
+    assert pictell("verify", folder, "--tolerance", "1e-6").returncode == 0
+
+
+@pytest.mark.slow
+def test_two_engines_agree_on_a_frozen_graph(shared: Path) -> None:
+    folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
+    run = pictell(
+        "verify", folder / "frozen_graph.pb", "--labels", folder / "labels.txt",
+        "--runtime", "tensorflow", "--against", "openvino", "--tolerance", "1e-4",
+        shared / "models" / PARROT, ROOT / "samples",
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    found = re.search(r"(\d+) pictures: the first label is the same on (\d+), ", run.stdout)
+    assert found is not None
+    assert found[1] == found[2]
+    assert "\nverified: the tolerance is 0.0001\n" in run.stdout
+
+
+def test_a_bare_file_has_nowhere_to_keep_answers(shared: Path) -> None:
+    path = shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite"
+    run = pictell("verify", path, "--record")
+    assert run.returncode == 2
+    assert "make a folder of it with pictell inspect --write" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["default", "cat.jpg"], "give --against RUNTIME"),
+        (["default", "--against", "openvino"], "no picture to compare the engines on"),
+        (["default", "--against", "caffe", "cat.jpg"], "invalid choice: 'caffe'"),
+        (["default", "--against", "litert", "cat.jpg"], "litert does not read onnx models"),
+        (["nothing"], "no model named 'nothing'"),
+    ],
+)
+def test_bad_input_gets_one_line(words: list[str], message: str) -> None:
+    run = pictell("verify", *words)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
