@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,9 @@ def run(words: list[str]) -> int:
     # The engine and the image library are loaded once the command line is known to be right.
     from pictell.classifier import load
 
+    if options.model != "default":
+        # A foreign model may crash its engine, and this process with it: not without a word.
+        faulthandler.enable()
     limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
     classifier = load(
         options.model,

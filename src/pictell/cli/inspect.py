@@ -19,7 +19,7 @@ from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
     from pictell.models.examine import Examination
-    from pictell.types import Inspection, TensorSpec
+    from pictell.types import TensorSpec
 
 EXAMPLE = """\
 See what a model's file holds, what is known of it and what is still to be stated:
@@ -73,11 +73,8 @@ def _lines(examination: Examination) -> list[str]:
         ("size", f"{examination.size_bytes / 1e6:.1f} MB"),
         ("SHA-256", examination.sha256),
         ("known as", examination.known_as or "not in the catalogue"),
-        *(("input", _tensor_text(tensor)) for tensor in examination.inspection.inputs),
-        *(
-            ("output", _output_text(examination, tensor))
-            for tensor in examination.inspection.outputs
-        ),
+        *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
+        *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(examination)),
         ("runs on", ", ".join(_runtimes(examination))),
         ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
@@ -100,13 +97,16 @@ def _tensor_text(tensor: TensorSpec) -> str:
     return text
 
 
-def _output_text(inspection: Inspection, tensor: TensorSpec) -> str:
+def _output_text(examination: Examination, tensor: TensorSpec) -> str:
+    spec = examination.spec
+    if spec is not None and tensor.name != spec.logits:
+        return _tensor_text(tensor)
     meanings = {
         "none": "probabilities",
         "softmax": "logits",
         None: "probabilities or logits: its last operation does not tell",
     }
-    activation = inspection.activations.get(tensor.name)
+    activation = spec.activation if spec else examination.inspection.activations.get(tensor.name)
     return f"{_tensor_text(tensor)}, {meanings[activation]}"
 
 

@@ -103,7 +103,7 @@ def _without_numbers(lines: list[str]) -> list[str]:
 
 
 def _with_synsets(lines: list[str]) -> tuple[Label, ...] | None:
-    first = ()
+    first: tuple[Label, ...] = ()
     if lines[0].lower() == BACKGROUND.name:
         first, lines = (Label(lines[0]),), lines[1:]
     labels = []
