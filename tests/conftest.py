@@ -1,7 +1,10 @@
 """Fixtures for all rooms."""
 
+import atexit
 import os
+import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from hypothesis import settings
@@ -10,6 +13,10 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+# Tests never see, nor touch, the models of whoever runs them.
+os.environ["PICTELL_MODELS"] = mkdtemp(prefix="pictell-tests-")
+atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
 
 SHARED = Path(__file__).parents[1].joinpath("../shared")
 

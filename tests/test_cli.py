@@ -83,6 +83,17 @@ def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> 
     assert run.returncode == 0
 
 
+def test_options_may_stand_between_pictures() -> None:
+    run = pictell(BALL, "--format", "jsonl", SAMPLES / "wall-clock.png", "-k", "1", BALL)
+    assert labels(run.stdout) == ["golf ball", "wall clock", "golf ball"]
+
+
+def test_after_two_dashes_all_words_are_pictures(tmp_path: Path) -> None:
+    shutil.copy(BALL, tmp_path / "-k")
+    run = pictell("--format", "jsonl", "--", "-k", BALL, cwd=tmp_path)
+    assert labels(run.stdout) == ["golf ball", "golf ball"]
+
+
 def test_a_picture_on_stdin() -> None:
     with BALL.open("rb") as stream:
         run = pictell("-f", "jsonl", "-", stdin=stream)
@@ -194,7 +205,8 @@ def test_stdin_cannot_be_a_picture_and_a_list() -> None:
 def test_an_unknown_model_lists_the_known_ones() -> None:
     run = pictell("--model", "resnet", BALL)
     assert run.stderr == (
-        "pictell: no model named 'resnet': give one of default, or a folder with a model.toml\n"
+        "pictell: no model named 'resnet': give one of default, a model's file, "
+        "a folder with a model.toml, or a name that pictell models lists\n"
     )
     assert run.returncode == 2
 

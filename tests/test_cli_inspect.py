@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from command import pictell
+from hostile_models import classifier, frozen, node
 
 
 def test_a_known_file_is_ready(shared: Path) -> None:
@@ -90,8 +91,8 @@ def test_the_default_model_becomes_one_file(tmp_path: Path, shared: Path) -> Non
     ("words", "message"),
     [
         (["inspect"], "the following arguments are required: FILE"),
-        (["inspect", "nothing.pb"], "nothing.pb"),
-        (["inspect", "labels.txt"], "labels.txt"),
+        (["inspect", "nothing.pb"], "the model cannot be read: No such file"),
+        (["inspect", "labels.txt"], "a text, labels perhaps, not a model"),
         (["inspect", "model.pth"], "pickle"),
         (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
         (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),
@@ -108,7 +109,10 @@ def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path)
     assert len(run.stderr.splitlines()) == 1
 
 
-def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path, hostile_graph: Path) -> None:
+def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
+    hostile_graph = tmp_path / "graph.pb"
+    nodes = [*classifier(), node("content", "ReadFile", "name")]
+    hostile_graph.write_bytes(frozen(nodes).graph)
     run = pictell("inspect", hostile_graph)
     assert run.returncode == 0
     assert "safe           no: " in run.stdout

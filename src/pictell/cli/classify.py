@@ -117,7 +117,7 @@ class Run:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The options and pictures of a command line. Raises ``UsageError``."""
-    options = _parser().parse_args(words)
+    options = _parser().parse(words)
     if not options.pictures and options.from_file is None:
         raise UsageError("no picture given: name a file, a folder or a URL (see pictell --help)")
     if options.pictures.count(STDIN) > 1:

@@ -23,6 +23,11 @@ class Parser(argparse.ArgumentParser):
         """The example, then argparse's own page."""
         return f"{self._example}\n{super().format_help()}"
 
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        """The command line, options and pictures in any order. Raises ``UsageError``."""
+        # Mixed, Python 3.11 forgets what -- says of the words after it.
+        return self.parse_args(words) if "--" in words else self.parse_intermixed_args(words)
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of exit: one table turns errors into exit statuses."""
         raise UsageError(f"{message} (see {self.prog} --help)")
