@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from pictell.errors import InvalidModelError
 from pictell.types import Inspection, Weights, WeightsFormat
 
 # The only list of formats: each with the module that reads it.
@@ -29,7 +28,9 @@ def sniff(path: Path) -> WeightsFormat:
     Raises ``InvalidModelError`` for what is no model, ``UnsafeModelError`` for a kind that would
     run code when loaded (pickles, Keras files).
     """
-    raise NotImplementedError
+    from pictell.weights.kinds import kind_of
+
+    return kind_of(path)
 
 
 def check(weights: Weights) -> None:
@@ -50,11 +51,16 @@ def inspect(weights: Weights, outputs: Sequence[str] = ()) -> Inspection:
 
 
 def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, bytes]:
-    """The graph and what belongs to it, the graph first. Raises ``InvalidModelError``."""
-    try:
-        return {path.name: path.read_bytes()}
-    except OSError as error:
-        raise InvalidModelError(f"the weights cannot be read: {error}") from error
+    """The graph and what belongs to it, the graph first; names are relative, with ``/``.
+
+    ``path`` is a file, or the folder of a SavedModel (or ``saved_model.pb`` in it: both stand for
+    the same files). ``external_data`` names files beside an ONNX graph.
+
+    Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and what lies outside.
+    """
+    from pictell.weights import files
+
+    return files.read_files(path, external_data)
 
 
 def checksum(files: Mapping[str, bytes]) -> str:
