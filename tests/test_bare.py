@@ -3,17 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+import tensorflow
 from onnx import TensorProto, helper
 
-from pictell import models
+from pictell import models, runtimes
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.models.bare import describe
+from pictell.models.folder import read_weights
 from pictell.models.guess import Guess, guess
 from pictell.models.presets import PRESETS, first_stated
 from pictell.models.single_file import pack
-from pictell.types import Inspection, Label, PreprocessSpec, Stated, TensorSpec
+from pictell.preprocess import preprocess
+from pictell.types import EngineOptions, Inspection, Label, PreprocessSpec, Stated, TensorSpec
 
 IMAGENET = models.find("default").labels
 TWO_LABELS = (Label("cat"), Label("dog"))
@@ -194,8 +198,6 @@ def test_the_retrained_graph_needs_its_two_files_and_a_preset(shared: Path) -> N
 
 
 def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) -> None:
-    from pictell.models.folder import read_weights
-
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     spec = describe(path, Stated(labels=labels, preset="caffe"))
     packed = tmp_path / "packed.onnx"
@@ -209,8 +211,6 @@ def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) 
 
 
 def test_only_an_onnx_file_can_carry_its_spec(shared: Path) -> None:
-    from pictell.models.folder import read_weights
-
     spec = describe(shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite", Stated())
     with pytest.raises(UsageError, match="only an ONNX model of one file can carry its spec"):
         pack(spec, read_weights(spec))
@@ -266,3 +266,29 @@ def test_a_guess_names_a_preset_and_its_reason(
         assert isinstance(guessed, Guess)
         assert (guessed.preset, guessed.sure) == expected
         assert guessed.reason
+
+
+@pytest.mark.slow
+def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, labels: Path) -> None:
+    """As ``retrain.py`` of 2016 made them: the only placeholder takes the bytes of a JPEG."""
+    v1 = tensorflow.compat.v1
+    with tensorflow.Graph().as_default() as graph:
+        encoded = v1.placeholder(tensorflow.string, [], name="DecodeJpeg/contents")
+        decoded = tensorflow.image.decode_jpeg(encoded, channels=3, name="DecodeJpeg")
+        batch = tensorflow.expand_dims(tensorflow.cast(decoded, tensorflow.float32), 0)
+        resized = v1.image.resize_bilinear(batch, [20, 24])
+        normalised = tensorflow.multiply(resized - 128.0, 1 / 128, name="Mul")
+        pooled = tensorflow.reduce_mean(normalised, [1, 2])
+        tensorflow.nn.softmax(pooled[:, :2], name="final_result")
+    path = tmp_path / "output_graph.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    stated = Stated(labels=labels, preset="tf-slim", size=(24, 20))
+    assert "the model has no input 'mul'" in missing(path, replace(stated, input_name="mul"))
+    spec = describe(path, replace(stated, input_name="Mul:0"))
+    assert spec.input_name == "Mul"
+    pixels = np.full((50, 60, 3), (255, 0, 0), np.uint8)
+    red = np.exp([1.0, -1.0]) / np.exp([1.0, -1.0]).sum()
+    for runtime in ("tensorflow", "openvino"):
+        session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
+        (found,) = session.run(preprocess(pixels, spec.preprocess), [spec.logits])
+        np.testing.assert_allclose(found, [red], atol=1e-5)

@@ -33,7 +33,7 @@ MOST_COMMON_OPS = 8
 
 def run(words: list[str]) -> int:
     """Show what is in the file, and write it as a model folder or file if asked to."""
-    options = _parser().parse_args(words)
+    options = _parser().parse(words)
     from pictell.models import locate
     from pictell.models.examine import examine
 

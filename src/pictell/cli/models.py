@@ -83,7 +83,8 @@ def show(words: list[str]) -> int:
     )  # fmt: skip
     records = list(_records())
     if parser.parse_args(words).format == "json":
-        sys.stdout.write(json_escaped(json.dumps(records, ensure_ascii=False, indent=1)) + "\n")
+        lines = (json_escaped(json.dumps(record, ensure_ascii=False)) for record in records)
+        sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in _table(records)))
     return 0
@@ -189,7 +190,10 @@ def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
 
         def report(have: int, total: int) -> None:
-            bar.total = total
+            if bar.total != total:  # a file begins, or goes on where an earlier run was cut off
+                bar.reset(total)
+                bar.n = bar.initial = have
+                bar.refresh()
             bar.update(have - bar.n)
 
         yield report

@@ -46,7 +46,7 @@ def run(words: list[str]) -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = _parser().parse_args(words)
+    options = _parser().parse(words)
     if options.pictures and options.against is None:
         raise UsageError("pictures are for comparing two engines: give --against RUNTIME")
     if options.against is not None and not options.pictures:

@@ -68,7 +68,7 @@ def assemble(
     labels: tuple[Label, ...],
 ) -> ModelSpec:
     """The spec, from all that is known. Raises ``InvalidModelError`` for what is missing."""
-    image, output = the_input(inspection, known), the_output(inspection)
+    image, output = the_input(content, inspection, known), the_output(inspection)
     return ModelSpec(
         name=row.name if row else path.stem,
         format=content.format,
@@ -113,9 +113,19 @@ def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
     return first_stated(stated, preset, published, UNSTATED)
 
 
-def the_input(inspection: Inspection, stated: Stated) -> TensorSpec:
-    """The one input, or the one stated. Raises ``InvalidModelError``, which lists them."""
-    return _only("input", inspection.inputs, stated.input_name)
+def the_input(content: Weights, inspection: Inspection, stated: Stated) -> TensorSpec:
+    """The one input, or the one stated. Raises ``InvalidModelError``, which lists them.
+
+    In a frozen graph any node may be stated: those of ``retrain.py`` take a JPEG file, and pixels
+    only behind its decoder.
+    """
+    name = stated.input_name
+    known = {tensor.name for tensor in inspection.inputs}
+    if name is not None and name.removesuffix(":0") not in known:
+        inner = _inner_node(content, name)
+        if inner is not None:
+            return inner
+    return _only("input", inspection.inputs, name)
 
 
 def the_output(inspection: Inspection) -> TensorSpec:
@@ -168,6 +178,16 @@ def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> Ten
     if len(tensors) != 1:
         raise InvalidModelError(f"the model has {len(tensors)} {kind}s: state one of {names}")
     return tensors[0]
+
+
+def _inner_node(content: Weights, name: str) -> TensorSpec | None:
+    if content.format != "frozen-graph":
+        return None
+    try:
+        (node,) = weights.inspect(content, [name]).outputs
+    except InvalidModelError:
+        return None
+    return node
 
 
 def _layout(image: TensorSpec, kind: WeightsFormat) -> Layout:
