@@ -1,0 +1,183 @@
+"""A taxonomy file: which names are above a model's classes.
+
+    # animals
+    animal      animal          -
+    n02121620   cat             animal
+    n02123045   n02121620
+    tiger cat   n02121620
+
+Text in UTF-8, one thing a line, its fields parted by tabs, in any order:
+
+- Three fields are a name: an id, the name that is shown, and the id of the name above it, ``-`` at
+  the top. Ids are any text; one that is a WordNet 3.0 id (``n02121620``) is told with the name.
+- Two fields are a class of the model: its WordNet id, its name or its index (from 0), the first of
+  these that the model has; and the id of the name right above it.
+- Lines that begin with ``#`` and have no tab are comments; blank ones do not count.
+
+Classes that the file does not mention have no name above them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pictell.errors import InvalidModelError
+from pictell.taxonomy import Taxonomy, build
+from pictell.types import Label
+
+TOP = "-"
+SYNSET = re.compile(r"n\d{8}")
+MAX_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line's number, its fields but for the last, and that: the id of the name above."""
+
+    number: int
+    fields: tuple[str, ...]
+    above: str
+
+
+class _BrokenLineError(Exception):
+    """What is wrong with a line of a taxonomy."""
+
+    def __init__(self, line: _Line, message: str) -> None:
+        super().__init__(f"line {line.number}: {message}")
+
+
+def read_taxonomy(path: Path, labels: Sequence[Label]) -> Taxonomy:
+    """The taxonomy of a model with these labels. Raises ``InvalidModelError``."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidModelError(f"{path.name} is too long for a taxonomy")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidModelError(f"the taxonomy cannot be read: {error}") from error
+    except ValueError as error:
+        raise InvalidModelError(f"{path.name} is no text in UTF-8, as taxonomies are") from error
+    return taxonomy_from_text(text, path.name, labels)
+
+
+def taxonomy_from_text(text: str, name: str, labels: Sequence[Label]) -> Taxonomy:
+    """The taxonomy in a text; ``name`` is for errors. Raises ``InvalidModelError``."""
+    try:
+        return _taxonomy(_lines(text), labels)
+    except _BrokenLineError as error:
+        raise InvalidModelError(f"{name}: {error}") from error
+
+
+def _lines(text: str) -> list[_Line]:
+    found = []
+    for number, raw in enumerate(text.split("\n"), start=1):
+        if not raw.strip() or (raw.startswith("#") and "\t" not in raw):
+            continue
+        *fields, above = (field.strip() for field in raw.split("\t"))
+        line = _Line(number, tuple(fields), above)
+        if len(fields) not in {1, 2} or not all((*fields, above)):
+            raise _BrokenLineError(
+                line,
+                "a name is three fields parted by tabs (id, name, id of the name above or -), "
+                "a class is two (class, id of the name above)",
+            )
+        found.append(line)
+    return found
+
+
+def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
+    root = len(labels)
+    names = [line for line in lines if len(line.fields) == 2]
+    nodes = _number_names(names, root)
+    above_names = [_above(line, nodes) for line in names]
+    _check_no_circle(names)
+    parents = [root] * root + above_names
+    hung = _hang([line for line in lines if len(line.fields) == 1], labels)
+    for index, line in hung.items():
+        parents[index] = _above(line, nodes)
+    _check_all_used(names, parents, root)
+    return build(labels, [_label(line) for line in names], parents)
+
+
+def _hang(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
+    """The line of each class that has one."""
+    tables = _class_tables(labels)
+    hung: dict[int, _Line] = {}
+    for line in lines:
+        index = _class_index(line, tables)
+        if index in hung:
+            raise _BrokenLineError(line, f"the same class as in line {hung[index].number}")
+        hung[index] = line
+    return hung
+
+
+def _number_names(names: Sequence[_Line], root: int) -> dict[str, int]:
+    nodes = {TOP: root}
+    for node, line in enumerate(names, start=root + 1):
+        identifier = line.fields[0]
+        if identifier in nodes:
+            raise _BrokenLineError(line, f"the id {identifier!r} is taken")
+        nodes[identifier] = node
+    return nodes
+
+
+def _above(line: _Line, nodes: Mapping[str, int]) -> int:
+    if line.above not in nodes:
+        raise _BrokenLineError(line, f"no name has the id {line.above!r}")
+    return nodes[line.above]
+
+
+def _class_tables(labels: Sequence[Label]) -> list[dict[str, list[int]]]:
+    """What a class may be called to the indices so called: by synset, by name, by index."""
+    tables: list[dict[str, list[int]]] = [{}, {}, {}]
+    for index, label in enumerate(labels):
+        for table, key in zip(tables, (label.synset, label.name, str(index)), strict=True):
+            if key is not None:
+                table.setdefault(key, []).append(index)
+    return tables
+
+
+def _class_index(line: _Line, tables: Sequence[Mapping[str, Sequence[int]]]) -> int:
+    key = line.fields[0]
+    found = next((table[key] for table in tables if key in table), [])
+    if not found:
+        raise _BrokenLineError(line, f"the model has no class {key!r}")
+    if len(found) > 1:
+        raise _BrokenLineError(
+            line, f"{len(found)} classes are called {key!r}: give the class's index"
+        )
+    return found[0]
+
+
+def _check_no_circle(names: Sequence[_Line]) -> None:
+    lines = {line.fields[0]: line for line in names}
+    sound = {TOP}
+    for identifier in lines:
+        trail: dict[str, None] = {}
+        while identifier not in sound:
+            if identifier in trail:
+                line = lines[identifier]
+                raise _BrokenLineError(line, f"{line.fields[1]!r} is above itself")
+            trail[identifier] = None
+            identifier = lines[identifier].above
+        sound |= trail.keys()
+
+
+def _check_all_used(names: Sequence[_Line], parents: Sequence[int], root: int) -> None:
+    """Every name has a class below it. ``parents``: of the classes, then of the names."""
+    used = {root}
+    for leaf in parents[:root]:
+        node = leaf
+        while node not in used:
+            used.add(node)
+            node = parents[node - 1]
+    for node, line in enumerate(names, start=root + 1):
+        if node not in used:
+            raise _BrokenLineError(line, f"no class is below {line.fields[1]!r}")
+
+
+def _label(line: _Line) -> Label:
+    identifier, name = line.fields
+    return Label(name, identifier if SYNSET.fullmatch(identifier) else None)

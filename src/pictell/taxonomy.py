@@ -1,0 +1,115 @@
+"""Pure: classes as the leaves of an is-a tree, and the most telling name that is sure enough.
+
+The measure of what a name tells is that of Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
+optimizing accuracy-specificity trade-offs in large scale visual recognition", CVPR 2012. Their rule
+(DARTS) tells a little more at the same accuracy, but gives no name at all twice as often, and its
+parameter is no probability; so names are chosen by a threshold. ``benchmarks/backoff.py`` measures
+both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.types import Label
+
+ROOT = Label("something")
+# How sure a name must be by default, so that 95 % of names are right: what a fit for 96 % gives,
+# with a point to spare for pictures that were not fitted on (benchmarks/backoff.py).
+AT_LEAST = 0.93
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taxonomy:
+    """An is-a tree whose leaves are a model's classes.
+
+    Nodes are numbers: a class is its own index, then come the root, which says nothing, and the
+    names between. ``labels``: one for each node. ``parents``: the node above each; the root is its
+    own. ``information``: what a node tells beyond the root, log2(classes / classes
+    below it) in bits, shape (nodes,), 0 for the root and the most for a class (Deng et al. 2012).
+    The classes below a node are ``order[starts[node]:stops[node]]``.
+    """
+
+    labels: tuple[Label, ...]
+    parents: tuple[int, ...]
+    information: NDArray[np.float64]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    stops: NDArray[np.intp]
+
+    @property
+    def root(self) -> int:
+        """The node above all; also the number of classes."""
+        return len(self.order)
+
+    def classes_below(self, node: int) -> NDArray[np.intp]:
+        """The classes that are of a node's kind; a class itself for a class."""
+        return self.order[self.starts[node] : self.stops[node]]
+
+    def path(self, node: int) -> tuple[str, ...]:
+        """The names from the top to the node's own; none for the root."""
+        return tuple(self.labels[step].name for step in _lineage(self.parents, self.root, node))
+
+
+def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[int]) -> Taxonomy:
+    """The tree of ``classes`` below ``names``.
+
+    ``parents`` has the node above for each class and then for each name; these nodes are numbered
+    as in a ``Taxonomy``, the root (``len(classes)``) included. They must lead to the root, and a
+    class must be below every name.
+    """
+    root = len(classes)
+    above = [*parents[:root], root, *parents[root:]]
+    lineages = [_lineage(above, root, leaf) for leaf in range(root)]
+    order = sorted(range(root), key=lineages.__getitem__)
+    starts, stops = [root] * len(above), [0] * len(above)
+    for place, leaf in enumerate(order):
+        for node in (root, *lineages[leaf]):
+            starts[node] = min(starts[node], place)
+            stops[node] = place + 1
+    return Taxonomy(
+        labels=(*classes, ROOT, *names),
+        parents=tuple(above),
+        information=np.log2(root / np.subtract(stops, starts)),
+        order=np.array(order),
+        starts=np.array(starts),
+        stops=np.array(stops),
+    )
+
+
+def node_probabilities(
+    taxonomy: Taxonomy, probabilities: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The probability of each node, the sum of its classes': (…, classes) to (…, nodes)."""
+    ordered = probabilities[..., taxonomy.order]
+    # reduceat sums from each bound to the next: every second sum is a name's. A bound must be the
+    # place of an element, the last one too.
+    padded = np.concatenate([ordered, np.zeros((*ordered.shape[:-1], 1))], axis=-1)
+    bounds = np.stack([taxonomy.starts, taxonomy.stops], axis=1)[taxonomy.root :].ravel()
+    names = np.add.reduceat(padded, bounds, axis=-1)[..., ::2]
+    return np.concatenate([probabilities, names], axis=-1)
+
+
+def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], at_least: float) -> int:
+    """The node that tells the most of those whose probability is ``at_least`` (0..1).
+
+    ``probabilities``: of the nodes, shape (nodes,). Of nodes that tell as much the most probable
+    is taken, of equals the first; where none is probable enough, the root.
+    """
+    telling = np.where(probabilities >= at_least, taxonomy.information, -1)
+    telling[taxonomy.root] = 0
+    most = np.flatnonzero(telling == telling.max())
+    return int(most[probabilities[most].argmax()])
+
+
+def _lineage(parents: Sequence[int], root: int, node: int) -> list[int]:
+    """The nodes from below the root to a node, itself included."""
+    steps = []
+    while node != root:
+        steps.append(node)
+        node = parents[node]
+    return steps[::-1]

@@ -1,0 +1,168 @@
+"""Hang the default model's classes below everyday names.
+
+    apt-get install wordnet-base
+    python tools/build_taxonomy.py
+
+``everyday_names.txt`` is the tree of names, kept by hand, and says by what rule; WordNet 3.0 says
+which class is a kind of which name. The result is ``taxonomy.tsv`` of the default model, in the
+format of ``pictell.models.taxonomy_file``: the same bytes whenever the same files are read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pictell.models.labels import IMAGENET, read_labels
+from pictell.models.taxonomy_file import TOP
+from pictell.types import Label
+
+OUTLINE = Path(__file__).parent / "everyday_names.txt"
+NOUNS = Path("/usr/share/wordnet/data.noun")
+TAXONOMY = IMAGENET.with_name("taxonomy.tsv")
+INDENT = 2
+HEADER = """\
+# What the default model's classes are kinds of: tools/build_taxonomy.py, from WordNet 3.0.
+# Names: id, name, id of the name above. Classes: WordNet id, id of the name above.
+"""
+
+Hypernyms = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name of the outline. ``parent`` is its index there, ``None`` at the top."""
+
+    text: str
+    parent: int | None
+    synsets: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def identifier(self) -> str:
+        """Its first WordNet id; where it has none, the name itself."""
+        return self.synsets[0] if self.synsets else self.text
+
+
+def read_hypernyms(path: Path) -> dict[str, tuple[str, ...]]:
+    """The hypernyms of every noun synset: ``n`` and offset to ids, in the file's order.
+
+    The format is that of wndb(5WN): offset, file number, part of speech, the number of words in
+    hexadecimal, word and id of each, the number of pointers, then symbol, offset, part of speech
+    and source/target of each; ``@`` points to a hypernym, ``@i`` to that of an instance. Lines
+    that begin with a space are the licence.
+    """
+    hypernyms = {}
+    for line in path.read_text(encoding="ascii").splitlines():
+        if line.startswith(" "):
+            continue
+        fields = line.partition(" | ")[0].split()
+        first = 4 + 2 * int(fields[3], 16) + 1
+        pointers = fields[first : first + 4 * int(fields[first - 1])]
+        found = zip(pointers[::4], pointers[1::4], strict=True)
+        hypernyms[f"n{fields[0]}"] = tuple(f"n{to}" for kind, to in found if kind in {"@", "@i"})
+    return hypernyms
+
+
+def read_outline(text: str) -> list[Name]:
+    """The names of an outline, each after the one above it."""
+    names: list[Name] = []
+    above: list[int] = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, _, members = line.strip().partition(":")
+        synsets, _, classes = members.partition(";")
+        depth = (len(line) - len(line.lstrip())) // INDENT
+        del above[depth:]
+        parent = above[-1] if above else None
+        named = tuple(part.strip() for part in classes.split(",") if part.strip())
+        above.append(len(names))
+        names.append(Name(name, parent, tuple(synsets.split()), named))
+    return names
+
+
+def hang(labels: Sequence[Label], names: Sequence[Name], hypernyms: Hypernyms) -> list[int]:
+    """For each class the index of the name right above it: where it is named, or the nearest."""
+    by_class = _index(name.classes for name in names)
+    by_synset = _index(name.synsets for name in names)
+    if unknown := by_class.keys() - {label.name for label in labels}:
+        raise SystemExit(f"no such classes: {', '.join(sorted(unknown))}")
+    return [
+        by_class[label.name] if label.name in by_class else _nearest(label, by_synset, hypernyms)
+        for label in labels
+    ]
+
+
+def _index(members: Iterable[Sequence[str]]) -> dict[str, int]:
+    """The place of each member among ``members``, which share none."""
+    places: dict[str, int] = {}
+    for place, group in enumerate(members):
+        for member in group:
+            if member in places:
+                raise SystemExit(f"{member} is listed twice")
+            places[member] = place
+    return places
+
+
+def _nearest(label: Label, by_synset: Mapping[str, int], hypernyms: Hypernyms) -> int:
+    """The name the fewest steps up; of several, the one with the lowest WordNet id."""
+    level = {str(label.synset)}
+    while level:
+        level = {above for synset in level for above in hypernyms[synset]}
+        if found := sorted(level & by_synset.keys()):
+            return by_synset[found[0]]
+    raise SystemExit(f"nothing is above {label.name}")
+
+
+def check(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]) -> None:
+    """Refuse names that are told apart by nothing: by their classes, or from a class's name."""
+    texts = [*(name.text for name in names), *(label.name for label in labels)]
+    if repeated := {text for text in texts if texts.count(text) > 1}:
+        raise SystemExit(f"names that are used twice: {', '.join(sorted(repeated))}")
+    below: list[set[int]] = [set() for _ in names]
+    for index, parent in enumerate(parents):
+        above: int | None = parent
+        while above is not None:
+            below[above].add(index)
+            above = names[above].parent
+    for name, classes in zip(names, below, strict=True):
+        if len(classes) < 2:
+            raise SystemExit(f"{name.text} has fewer than two classes below it")
+        if name.parent is not None and classes == below[name.parent]:
+            raise SystemExit(f"{name.text} says no more than {names[name.parent].text}")
+
+
+def to_text(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]) -> str:
+    """The lines of a taxonomy file."""
+    rows = [
+        (name.identifier, name.text, TOP if name.parent is None else names[name.parent].identifier)
+        for name in names
+    ]
+    leaves = [
+        (str(label.synset), names[parent].identifier)
+        for label, parent in zip(labels, parents, strict=True)
+    ]
+    return HEADER + "".join("\t".join(row) + "\n" for row in (*rows, *leaves))
+
+
+def build() -> str:
+    """The default model's taxonomy file."""
+    labels = read_labels(IMAGENET)
+    names = read_outline(OUTLINE.read_text(encoding="utf-8"))
+    parents = hang(labels, names, read_hypernyms(NOUNS))
+    check(names, labels, parents)
+    return to_text(names, labels, parents)
+
+
+def main() -> None:
+    """Write the taxonomy file."""
+    if not NOUNS.exists():
+        sys.exit("WordNet 3.0 is not here: apt-get install wordnet-base")
+    TAXONOMY.write_text(build(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
