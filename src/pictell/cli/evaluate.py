@@ -1,0 +1,209 @@
+"""``pictell evaluate``: how good is a model on labelled pictures, and is another one better?"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli.classify import write
+from pictell.cli.exit_statuses import SOME_FAILED
+from pictell.cli.model_options import (
+    add_engine_options,
+    add_model_options,
+    engine_options,
+    stated,
+)
+from pictell.cli.parser import Parser
+from pictell.cli.progress import DELAY_S, Progress
+from pictell.errors import UsageError
+from pictell.reports.escape import visible
+from pictell.types import Stated
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.evaluation.comparison import Evaluation
+    from pictell.evaluation.dataset import Dataset
+    from pictell.evaluation.matching import Match, Unmatched
+    from pictell.evaluation.summary import Summary
+    from pictell.types import Result
+
+EXAMPLE = """\
+See how good a model is on pictures with known labels, and whether another one is better:
+
+  pictell evaluate --data val/
+  pictell evaluate --data val/ --report report.html
+  pictell evaluate --data labels.csv --format json > figures.json
+  pictell evaluate --data val/ --model default --model my-model/ --compare
+
+The data is a folder with a folder of pictures for each class, named like the class; or a list, CSV
+or JSON lines: file,label or file,class_index or file,synset, and perhaps weight. A folder with a
+labels.csv or labels.jsonl in it is that list.
+"""
+SHOWN = 5
+
+
+def run(words: list[str]) -> int:
+    """Evaluate the models one after the other; 1 when some pictures could not be read."""
+    options = _parse(words)
+    from pictell.evaluation.comparison import Evaluation, compare
+    from pictell.evaluation.dataset import read_dataset
+    from pictell.reports.evaluation import FORMATS
+
+    dataset = read_dataset(options.data, options.column)
+    summaries = [_evaluate(model, dataset, options) for model in options.model]
+    others = summaries[1:] if options.compare else []
+    compared = [compare(summaries[0], other) for other in others]
+    evaluation = Evaluation(tuple(summaries), tuple(one for one in compared if one is not None))
+    if options.report is not None:
+        _write_page(Path(options.report), evaluation)
+    write(FORMATS[options.format](evaluation))
+    return SOME_FAILED if any(summary.outcomes.failed for summary in summaries) else 0
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    options = _parser().parse(words)
+    options.model = options.model or ["default"]
+    if options.compare and len(options.model) < 2:
+        raise UsageError("--compare is about two models or more: give --model twice")
+    if len(options.model) > 1 and stated(options) != Stated():
+        raise UsageError(
+            "what a bare file does not say can be stated for one model alone: make folders of "
+            "bare files with pictell inspect --write"
+        )
+    if options.report is not None:
+        _check_report(Path(options.report))
+    return options
+
+
+def _check_report(path: Path) -> None:
+    """Refuse what could not be written in the end before anything is computed."""
+    try:
+        import_module("pictell.reports.evaluation.html")
+    except ImportError as error:
+        raise UsageError(
+            "--report needs the extra evaluate: pip install 'pictell[evaluate]'"
+        ) from error
+    # Not Path.is_dir, which raises for names that no file can have.
+    if os.path.isdir(path):  # noqa: PTH112
+        raise UsageError(f"{path} is a folder: name the report's file")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path.parent} is no folder that can be written to")
+
+
+def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
+    from pictell.classifier import load
+    from pictell.evaluation.matching import Match, match
+    from pictell.evaluation.outcomes import LEFT_OUT, collect
+    from pictell.evaluation.summary import summarise
+
+    if model != "default":
+        # A foreign model may crash its engine, and this process with it: not without a word.
+        faulthandler.enable()
+    classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
+    classes = classifier.spec.labels
+    matches = match(dataset.labels, classes, by_index=dataset.by_index)
+    _check(matches, model, leave_out=options.skip_unmatched)
+    targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
+    bar = _Bar(model, len(dataset))
+    with bar:
+        outcomes = collect(classifier, dataset, targets, bar.watch)
+    return summarise(_shown_name(model, options.model), classes, dataset, matches, outcomes)
+
+
+def _shown_name(model: str, models: list[str]) -> str:
+    """The last part of a model's path, where no other model has the same."""
+    names = [Path(one).name for one in models]
+    name = Path(model).name
+    return name if name and names.count(name) == 1 else model
+
+
+def _check(matches: tuple[Match | Unmatched, ...], model: str, *, leave_out: bool) -> None:
+    """Raises ``UsageError`` when labels match nothing, unless some do and the rest may go."""
+    from pictell.evaluation.matching import Unmatched, describe
+
+    unmatched = [one for one in matches if isinstance(one, Unmatched)]
+    if not unmatched or (leave_out and len(unmatched) < len(matches)):
+        return
+    more = ", …" if len(unmatched) > SHOWN else ""
+    remedy = "rename them" if leave_out else "rename them, or leave them out: --skip-unmatched"
+    raise UsageError(
+        f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
+        f"{describe(unmatched[:SHOWN])}{more}: {remedy}"
+    )
+
+
+def _write_page(path: Path, evaluation: Evaluation) -> None:
+    """Write the report beside its place, then move it there: whole, or not at all."""
+    from pictell.evaluation.thumbnails import thumbnails
+    from pictell.reports.evaluation import html
+
+    pictures = thumbnails(evaluation.summaries[0].dataset, html.shown_pictures(evaluation))
+    page = html.render(evaluation, pictures)
+    draft = path.with_name(f".report.incoming-{os.getpid()}")
+    try:
+        draft.write_text(page, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class _Bar(Progress):
+    """A bar with a known end. Nothing goes to stdout yet, so that may be a terminal too."""
+
+    def __init__(self, model: str, total: int) -> None:
+        self._bar = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                desc=visible(model),
+                total=total,
+                unit=" pictures",
+                file=sys.stderr,
+                delay=DELAY_S,
+                dynamic_ncols=True,
+                leave=False,
+            )
+
+    def watch(self, result: Result) -> None:
+        """One more result; a failed one is named."""
+        if result.error is not None:
+            self.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
+        self.advance()
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        example=EXAMPLE,
+        prog="pictell evaluate",
+        usage="pictell evaluate --data DATA [OPTION …]",
+    )
+    add = parser.add_argument
+    add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
+    add(
+        "-m",
+        "--model",
+        action="append",
+        metavar="M",
+        help="a model's name, folder or file (default); may be given several times",
+    )
+    add("--compare", action="store_true", help="compare the first model with each of the others")
+    add("--report", metavar="FILE", help="write a page with plots and pictures: report.html")
+    add("-f", "--format", choices=("text", "json"), default="text", help="on stdout (text)")
+    add("--column", metavar="C", help="the list's column with the labels, if it has another name")
+    add(
+        "--skip-unmatched",
+        action="store_true",
+        help="leave pictures out whose labels name no class of the model",
+    )
+    add_model_options(parser)
+    add_engine_options(parser)
+    add("-h", "--help", action="help", help="show this help")
+    return parser

@@ -1,0 +1,149 @@
+"""A model is calibrated on labelled pictures, and how much better its scores get is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell import calibration, runtimes
+from pictell.calibration import Abstention, Floats, Indices
+from pictell.classifier import Classifier
+from pictell.errors import RuntimeFailedError, UsageError
+from pictell.evaluation import metrics
+from pictell.evaluation.dataset import Dataset
+from pictell.evaluation.intervals import Interval, under_calibration
+from pictell.evaluation.matching import Unmatched, describe, match
+from pictell.models.folder import read_weights
+from pictell.models.trust import Figures, Trust
+from pictell.postprocess import to_probabilities
+from pictell.types import EngineOptions, ModelSpec, Result, Source
+
+# The temperature is known to a hundredth then; more would cost memory and say nothing new.
+MOST_PICTURES = 5000
+SEED = 0
+SHOWN = 5
+# A softmax in float64 rounds gaps between logits of more than 745 to it.
+LEAST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Answers to labelled pictures: evidence (N, classes), right classes (N,), weights (N,)."""
+
+    evidence: Floats
+    targets: Indices
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was found for a model. ``by_chance``: where the calibration error of exact scores
+    would lie on these pictures; ``failed`` counts pictures that could not be read.
+    """
+
+    trust: Trust
+    by_chance: Interval
+    failed: int
+
+
+def fit_trust(
+    spec: ModelSpec,
+    dataset: Dataset,
+    engine: EngineOptions,
+    about: str,
+    watch: Callable[[Result], None] = lambda result: None,
+) -> Fitted:
+    """Calibrate a model on pictures that it has not been trained on.
+
+    Of more than ``MOST_PICTURES`` so many are drawn by lot. ``about`` says what they are; ``watch``
+    sees every result as it comes. Raises ``UsageError`` for labels that match nothing and for too
+    few pictures, and a ``ModelError``.
+    """
+    sample, failed = collect_sample(spec, dataset, engine, watch)
+    fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
+    held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
+    probabilities = to_probabilities(held_out, "softmax")
+    confidence = probabilities.max(axis=1)
+    trust = Trust(
+        calibration=fitted,
+        not_sure=_not_sure(sample, fitted),
+        fitted_on=about,
+        pictures=len(sample.targets),
+        before=figures(to_probabilities(sample.evidence, "softmax"), sample),
+        after=figures(probabilities, sample),
+    )
+    error = metrics.calibration_error(confidence, sample.weights)
+    return Fitted(trust, under_calibration(error, confidence), failed)
+
+
+def collect_sample(
+    spec: ModelSpec,
+    dataset: Dataset,
+    engine: EngineOptions,
+    watch: Callable[[Result], None] = lambda result: None,
+) -> tuple[Sample, int]:
+    """What the model says of the pictures, uncalibrated, and how many could not be read."""
+    target_of = _targets(dataset, spec)[dataset.label_of]
+    drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MOST_PICTURES]
+    pictures = np.sort(drawn)
+    classifier = Classifier(spec, runtimes.open_session(spec, read_weights(spec), engine))
+    sources = (Source(str(path), path) for path in map(dataset.path, pictures.tolist()))
+    rows, read = [], list[int]()
+    results = classifier.stream(sources, top_k=len(spec.labels))
+    for picture, result in zip(pictures, results, strict=True):
+        watch(result)
+        if result.error is None:
+            rows.append(_evidence(result, spec))
+            read.append(int(picture))
+        elif isinstance(result.error, RuntimeFailedError):
+            raise result.error
+    weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
+    if not weights.any():
+        raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
+    sample = Sample(np.stack(rows), target_of[read].astype(np.int64), weights)
+    return sample, len(pictures) - len(read)
+
+
+def figures(probabilities: Floats, sample: Sample) -> Figures:
+    """How good probabilities (N, classes) are."""
+    weights = sample.weights
+    right = probabilities.argmax(axis=1) == sample.targets
+    of_target = probabilities[np.arange(len(right)), sample.targets]
+    squares = (probabilities**2).sum(axis=1)
+    return Figures(
+        calibration_error=metrics.calibration_error(probabilities.max(axis=1), weights)(right),
+        negative_log_likelihood=metrics.negative_log_likelihood(of_target, weights),
+        brier_score=metrics.brier_score(of_target, squares, weights),
+    )
+
+
+def _not_sure(sample: Sample, fitted: calibration.Calibration) -> Abstention:
+    score = calibration.choose_score(sample.evidence.shape[1])
+    probabilities = to_probabilities(calibration.to_logits(sample.evidence, fitted), "softmax")
+    scores = calibration.sureness(sample.evidence, probabilities, score)
+    return Abstention(score, calibration.threshold(scores, sample.weights))
+
+
+def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
+    matches = match(dataset.labels, spec.labels, by_index=dataset.by_index)
+    unmatched = [one for one in matches if isinstance(one, Unmatched)]
+    if unmatched:
+        more = ", …" if len(unmatched) > SHOWN else ""
+        raise UsageError(
+            f"{len(unmatched)} of {len(matches)} labels name no class of {spec.name}: "
+            f"{describe(unmatched[:SHOWN])}{more}: rename them"
+        )
+    found = [one.class_index for one in matches if not isinstance(one, Unmatched)]
+    return np.array(found, np.int32)
+
+
+def _evidence(result: Result, spec: ModelSpec) -> Floats:
+    probabilities = np.zeros(len(result.predictions))
+    for prediction in result.predictions:
+        probabilities[prediction.class_index] = prediction.score
+    if spec.activation == "none":
+        return calibration.evidence(probabilities, "none")
+    return calibration.evidence(np.log(np.maximum(probabilities, LEAST)), "softmax")

@@ -1,0 +1,162 @@
+"""One model's figures on labelled pictures: the record that every report is written from.
+
+A new figure is a formula in ``metrics``, a field here and a line in ``summarise``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.evaluation import metrics
+from pictell.evaluation.dataset import Dataset
+from pictell.evaluation.intervals import (
+    Interval,
+    bootstrap,
+    effective_number,
+    under_calibration,
+    wilson,
+)
+from pictell.evaluation.matching import Match, Unmatched
+from pictell.evaluation.outcomes import TOP, Outcomes
+from pictell.types import Label
+
+ACCURACIES = (0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share in 0..1 with the interval it is sure to, and how that was made."""
+
+    value: float
+    interval: Interval
+    method: Literal["Wilson", "bootstrap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """To be right with a share ``accuracy`` of the answers, give those of ``score`` or more.
+
+    ``coverage`` of the pictures are answered then. Found on the pictures it is told of.
+    """
+
+    accuracy: float
+    score: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far confidences are from what is right: ``error`` is the ECE over ``metrics.BINS`` bins.
+
+    ``by_chance``: where the error of a perfectly calibrated model would lie on these pictures.
+    """
+
+    error: float
+    by_chance: Interval
+    bins: tuple[metrics.ReliabilityBin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one model made of the data.
+
+    All figures are weighted where the data has weights, except ``plain_top1`` and ``plain_top5``,
+    which then stand beside them (else ``None``), and ``latency_ms`` (median, 99th percentile).
+    ``effective_pictures`` says how many equally weighted pictures tell as much. ``wrong`` holds
+    the rows of ``outcomes`` whose first answer is wrong, the surest first.
+    """
+
+    model: str
+    classes: tuple[Label, ...]
+    dataset: Dataset
+    matches: tuple[Match | Unmatched, ...]
+    outcomes: Outcomes
+    effective_pictures: float
+    top1: Share
+    top5: Share
+    plain_top1: Share | None
+    plain_top5: Share | None
+    calibration: Calibration
+    negative_log_likelihood: float
+    brier_score: float
+    risk_coverage: metrics.RiskCoverage
+    thresholds: tuple[Threshold, ...]
+    latency_ms: tuple[float, float]
+    per_class: tuple[metrics.ClassFigures, ...]
+    confusions: tuple[metrics.Confusion, ...]
+    wrong: NDArray[np.int64]
+
+
+def summarise(
+    model: str,
+    classes: Sequence[Label],
+    dataset: Dataset,
+    matches: Sequence[Match | Unmatched],
+    outcomes: Outcomes,
+) -> Summary:
+    """All figures of one model. ``model`` is the name that reports show."""
+    weights, confidence = outcomes.weights, outcomes.confidence
+    right, target_score = outcomes.right, outcomes.rows["target_score"].astype(np.float64)
+    squares = outcomes.rows["sum_of_squares"].astype(np.float64)
+    curve = metrics.risk_coverage(right, confidence, weights)
+    weighted = dataset.weights is not None
+    median, slow = np.quantile(outcomes.rows["latency_ms"], (0.5, 0.99))
+    return Summary(
+        model=model,
+        classes=tuple(classes),
+        dataset=dataset,
+        matches=tuple(matches),
+        outcomes=outcomes,
+        effective_pictures=effective_number(weights),
+        top1=_share(right, weights, weighted),
+        top5=_share(outcomes.right_among(TOP), weights, weighted),
+        plain_top1=_plain(right) if weighted else None,
+        plain_top5=_plain(outcomes.right_among(TOP)) if weighted else None,
+        calibration=_calibration(right, confidence, weights),
+        negative_log_likelihood=metrics.negative_log_likelihood(target_score, weights),
+        brier_score=metrics.brier_score(target_score, squares, weights),
+        risk_coverage=curve,
+        thresholds=_thresholds(curve),
+        latency_ms=(float(median), float(slow)),
+        per_class=metrics.per_class(outcomes.targets, outcomes.answers, weights, len(classes)),
+        confusions=metrics.confusions(outcomes.targets, outcomes.answers, weights),
+        wrong=_wrong(right, confidence),
+    )
+
+
+def _share(right: metrics.Bools, weights: metrics.Floats, weighted: bool) -> Share:
+    if not weighted:
+        return _plain(right)
+    interval = bootstrap(right.astype(np.float64), weights)
+    return Share(metrics.mean(right, weights), interval, "bootstrap")
+
+
+def _plain(right: metrics.Bools) -> Share:
+    share = float(right.mean())
+    return Share(share, wilson(share, len(right)), "Wilson")
+
+
+def _calibration(
+    right: metrics.Bools, confidence: metrics.Floats, weights: metrics.Floats
+) -> Calibration:
+    error = metrics.calibration_error(confidence, weights)
+    return Calibration(
+        error=error(right),
+        by_chance=under_calibration(error, confidence),
+        bins=metrics.reliability(right, confidence, weights),
+    )
+
+
+def _thresholds(curve: metrics.RiskCoverage) -> tuple[Threshold, ...]:
+    found = ((accuracy, curve.widest(accuracy)) for accuracy in ACCURACIES)
+    return tuple(Threshold(accuracy, *widest) for accuracy, widest in found if widest)
+
+
+def _wrong(right: metrics.Bools, confidence: metrics.Floats) -> NDArray[np.int64]:
+    rows = np.flatnonzero(~right)
+    return rows[np.argsort(-confidence[rows], kind="stable")]

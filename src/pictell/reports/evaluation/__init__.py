@@ -1,0 +1,12 @@
+"""How an evaluation is told: text and JSON on stdout, and one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pictell.evaluation.comparison import Evaluation
+from pictell.reports.evaluation import json, text
+
+Report = Callable[[Evaluation], Iterator[str]]
+
+FORMATS: dict[str, Report] = {"text": text.render, "json": json.render}

@@ -1,0 +1,123 @@
+"""One self-contained HTML page: figures, plots, and the pictures that were named wrongly.
+
+It holds no script and asks for nothing from elsewhere, and its Content-Security-Policy forbids
+both. Names from outside are spelled out where they hold control characters, then escaped.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pictell.evaluation.comparison import Comparison, Evaluation
+from pictell.evaluation.summary import Summary
+from pictell.reports.escape import visible
+from pictell.reports.evaluation import figures, plots
+from pictell.reports.evaluation.figures import Answer
+from pictell.version import __version__
+
+# Thumbnails of one list, and rows of one table.
+PICTURES = 100
+PAIRS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that answers were wrong about, or changed; ``image`` is a data URI or ``None``."""
+
+    file: str
+    image: str | None
+    truth: str
+    answers: tuple[Answer, ...]
+
+
+def shown_pictures(evaluation: Evaluation) -> list[int]:
+    """The numbers of the pictures of which the page shows a thumbnail, if it is given one."""
+    numbers = [
+        int(summary.outcomes.rows[row]["picture"])
+        for summary in evaluation.summaries
+        for row in summary.wrong[:PICTURES]
+    ]
+    numbers += [
+        int(comparison.first.outcomes.rows[row]["picture"])
+        for comparison in evaluation.comparisons
+        for row, _ in comparison.changed[:PICTURES]
+    ]
+    return list(dict.fromkeys(numbers))
+
+
+def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
+    """The page. ``thumbnails`` are JPEGs by the pictures' numbers; one that lacks is left out."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    images = {
+        number: Markup("data:image/jpeg;base64,") + b64encode(jpeg).decode("ascii")
+        for number, jpeg in thumbnails.items()
+    }
+    return environment.get_template("page.html").render(
+        data=evaluation.summaries[0].dataset,
+        notes=list(figures.data_notes(evaluation)),
+        models=[
+            _model(summary, number, images) for number, summary in enumerate(evaluation.summaries)
+        ],
+        comparisons=[_comparison(comparison, images) for comparison in evaluation.comparisons],
+        version=__version__,
+        percent=figures.percent,
+        count=figures.count,
+        pictures=PICTURES,
+    )
+
+
+def _harmless(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _model(summary: Summary, number: int, images: Mapping[int, str]) -> dict[str, object]:
+    drawn = [plots.reliability, plots.risk_coverage]
+    if summary.confusions:
+        drawn.append(plots.confusion)
+    wrong = [figures.answer(summary, int(row)) for row in summary.wrong[:PICTURES]]
+    return {
+        "summary": summary,
+        "id": f"model-{number}",
+        "notes": list(figures.model_notes(summary)),
+        "figures": figures.figures(summary),
+        "thresholds": figures.thresholds(summary),
+        "plots": {
+            plot.__name__: Markup(plot(summary, f"{plot.__name__}-{number}")) for plot in drawn
+        },
+        "confusions": summary.confusions[:PAIRS],
+        "wrong": [_shown((one,), images) for one in wrong],
+    }
+
+
+def _comparison(comparison: Comparison, images: Mapping[int, str]) -> dict[str, object]:
+    changed = [
+        (
+            figures.answer(comparison.first, int(row)),
+            figures.answer(comparison.second, int(other_row)),
+        )
+        for row, other_row in comparison.changed
+    ]
+    return {
+        "first": comparison.first.model,
+        "second": comparison.second.model,
+        "notes": list(figures.comparison_notes(comparison)),
+        "changed": [_shown(pair, images) for pair in changed],
+    }
+
+
+def _shown(answers: tuple[Answer, ...], images: Mapping[int, str]) -> Shown:
+    one = answers[0]
+    return Shown(one.file, images.get(one.picture), one.truth, answers)

@@ -1,0 +1,135 @@
+"""JSON: one object with everything; shares and scores in 0..1, every wrong picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from pictell.evaluation.comparison import Comparison, Evaluation
+from pictell.evaluation.matching import Match, Unmatched
+from pictell.evaluation.summary import Share, Summary
+from pictell.reports.escape import json_escaped
+from pictell.reports.evaluation.figures import Answer, answer
+
+# Of a curve with an entry for every picture, as many are kept as a plot can show.
+CURVE_POINTS = 200
+
+
+def render(evaluation: Evaluation) -> Iterator[str]:
+    """The evaluation as one JSON object."""
+    data = evaluation.summaries[0].dataset
+    record = {
+        "data": {
+            "name": data.name,
+            "pictures": len(data),
+            "labels": len(data.labels),
+            "weighted": data.weights is not None,
+            "empty_classes": data.empty_classes,
+            "skipped_files": data.skipped,
+        },
+        "models": [_model(summary) for summary in evaluation.summaries],
+        "comparisons": [_comparison(comparison) for comparison in evaluation.comparisons],
+    }
+    yield json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _model(summary: Summary) -> dict[str, Any]:
+    plain = summary.plain_top1 is not None and summary.plain_top5 is not None
+    return {
+        "model": summary.model,
+        "pictures": len(summary.outcomes),
+        "effective_pictures": summary.effective_pictures,
+        "top1": _share(summary.top1),
+        "top5": _share(summary.top5),
+        "plain_top1": _share(summary.plain_top1) if plain else None,
+        "plain_top5": _share(summary.plain_top5) if plain else None,
+        "calibration_error": summary.calibration.error,
+        "calibration_error_by_chance": asdict(summary.calibration.by_chance),
+        "reliability": [asdict(one) for one in summary.calibration.bins],
+        "negative_log_likelihood": summary.negative_log_likelihood,
+        "brier_score": summary.brier_score,
+        "risk_coverage_area": summary.risk_coverage.area,
+        "risk_coverage": _curve(summary),
+        "thresholds": [asdict(one) for one in summary.thresholds],
+        "latency_ms": dict(zip(("p50", "p99"), summary.latency_ms, strict=True)),
+        "labels": [_matched(found) for found in summary.matches],
+        "classes": [_class(summary, one.class_index) | asdict(one) for one in summary.per_class],
+        "confusions": [
+            {
+                "label": summary.classes[one.target].name,
+                "answer": summary.classes[one.answer].name,
+                "pictures": one.pictures,
+                "share": one.share,
+            }
+            for one in summary.confusions
+        ],
+        "wrong": [_answer(answer(summary, int(row))) for row in summary.wrong],
+        "failed": [
+            {"file": summary.dataset.files[picture], "code": error.code, "message": str(error)}
+            for picture, error in summary.outcomes.failed
+        ],
+    }
+
+
+def _share(share: Share | None) -> dict[str, Any] | None:
+    return None if share is None else asdict(share)
+
+
+def _class(summary: Summary, index: int) -> dict[str, Any]:
+    label = summary.classes[index]
+    return {"label": label.name, "synset": label.synset}
+
+
+def _matched(found: Match | Unmatched) -> dict[str, Any]:
+    if isinstance(found, Match):
+        return {"label": found.label, "class_index": found.class_index, "matched_by": found.way}
+    return {"label": found.label, "class_index": None, "nearest": found.nearest}
+
+
+def _curve(summary: Summary) -> list[dict[str, float]]:
+    curve = summary.risk_coverage
+    step = -(-len(curve.risk) // CURVE_POINTS)
+    # From the last point on: the one that answers everything is among them.
+    points = range(len(curve.risk) - 1, -1, -step)
+    return [
+        {
+            "threshold": float(curve.threshold[index]),
+            "coverage": float(curve.coverage[index]),
+            "risk": float(curve.risk[index]),
+        }
+        for index in reversed(points)
+    ]
+
+
+def _answer(one: Answer) -> dict[str, Any]:
+    return {"file": one.file, "label": one.truth, "answer": one.answer, "score": one.score}
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    first, second = comparison.first, comparison.second
+    changed = []
+    for row, other_row in comparison.changed:
+        one, other = answer(first, int(row)), answer(second, int(other_row))
+        changed.append(
+            {
+                "file": one.file,
+                "label": one.truth,
+                "first": {"answer": one.answer, "score": one.score, "right": one.right},
+                "second": {"answer": other.answer, "score": other.score, "right": other.right},
+            }
+        )
+    return {
+        "first": first.model,
+        "second": second.model,
+        "pictures": comparison.pictures,
+        "both_right": comparison.both_right,
+        "only_first_right": comparison.only_first,
+        "only_second_right": comparison.only_second,
+        "both_wrong": comparison.both_wrong,
+        "mcnemar_exact_p": comparison.p_value,
+        "top1_difference": comparison.difference,
+        "top1_difference_interval": asdict(comparison.interval),
+        "changed": changed,
+    }

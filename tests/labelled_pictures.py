@@ -1,0 +1,60 @@
+"""Pictures of one brightness, in class folders, and a model that names them by it."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pictell.classifier import Classifier
+from pictell.evaluation.comparison import Evaluation, compare
+from pictell.evaluation.dataset import Dataset, read_dataset
+from pictell.evaluation.matching import Match, match
+from pictell.evaluation.outcomes import LEFT_OUT, Outcomes, collect
+from pictell.evaluation.summary import Summary, summarise
+from pictell.runtimes import fake
+
+LABELS = ("dark", "dim", "grey", "light", "bright")
+# In the middle of each class of the fake, 0..255.
+BRIGHTNESS = {label: 25 + 51 * index for index, label in enumerate(LABELS)}
+
+
+def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
+    return Classifier(fake.spec(labels), fake.FakeSession(len(labels)))
+
+
+def save(path: Path, brightness: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((8, 8, 3), brightness, np.uint8)).save(path, "PNG")
+
+
+def make(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
+    """Two pictures a class, the second of a neighbour's brightness: half are named rightly.
+
+    ``names`` are those of the class folders.
+    """
+    for name, brightness in zip(names, BRIGHTNESS.values(), strict=True):
+        save(folder / name / "right.png", brightness)
+        save(folder / name / "wrong.png", (brightness + 51) % 255)
+    return folder
+
+
+def evaluated(dataset: Dataset, model: Classifier, name: str = "fake") -> Summary:
+    matches = match(dataset.labels, model.spec.labels)
+    targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
+    outcomes = collect(model, dataset, targets)
+    return summarise(name, model.spec.labels, dataset, matches, outcomes)
+
+
+def outcomes_of(folder: Path) -> Outcomes:
+    return evaluated(read_dataset(folder), classifier()).outcomes
+
+
+def compared(folder: Path) -> Evaluation:
+    """The model, and one that calls everything by the name after it."""
+    data = read_dataset(folder)
+    labels = tuple(label.name for label in classifier().spec.labels)
+    first = evaluated(data, classifier(labels), "first")
+    second = evaluated(data, classifier((*labels[1:], labels[0])), "second")
+    comparison = compare(first, second)
+    assert comparison is not None
+    return Evaluation((first, second), (comparison,))

@@ -1,0 +1,148 @@
+"""``pictell evaluate``: a model's figures on labelled pictures."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from command import environment, pictell
+from pictell import models
+
+# Of the hymenoptera: a few of each, for speed.
+FEW = 6
+
+
+@pytest.fixture(scope="module")
+def insects(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("insects")
+    for name in ("ants", "bees"):
+        (folder / name).mkdir()
+        pictures = shared / "images" / "hymenoptera_data" / "val" / name
+        for picture in sorted(pictures.iterdir())[:FEW]:
+            shutil.copy(picture, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def other_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default model with another crop."""
+    folder = tmp_path_factory.mktemp("models") / "close-up"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    spec = folder / "model.toml"
+    spec.write_text(spec.read_text().replace("crop_fraction = 0.875", "crop_fraction = 0.3"))
+    return folder
+
+
+def test_a_folder_of_class_folders(insects: Path) -> None:
+    run = pictell("evaluate", "--data", insects)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  12 pictures of 2 classes\n" in run.stdout
+    assert "labels found by another name: ants is ant, bees is bee\n" in run.stdout
+    assert "\n  top-1 " in run.stdout
+
+
+def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    run = pictell(
+        "evaluate", "-d", insects, "--model", "default", "--model", other_model, "--compare",
+        "--format", "json", "--report", report,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    record = json.loads(run.stdout)
+    assert [model["model"] for model in record["models"]] == ["default", "close-up"]
+    (comparison,) = record["comparisons"]
+    assert comparison["pictures"] == 2 * FEW
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    page = report.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert page.count("<svg") >= 4
+    assert "close-up" in page
+
+
+def test_an_unreadable_picture_is_named_and_the_rest_is_done(insects: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(insects, folder)
+    (folder / "ants" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    run = pictell("evaluate", "--data", folder)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert run.stderr.startswith(f"pictell: {folder}/ants/broken.jpg: ")
+    assert "  default: 1 picture could not be read\n" in run.stdout
+
+
+def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(insects, folder)
+    (folder / "ants").rename(folder / "goldfich")
+    run = pictell("evaluate", "--data", folder)
+    assert run.returncode == 2
+    assert "1 of 2 labels name no class of default: 'goldfich' (nearest: goldfi" in run.stderr
+    assert run.stderr.endswith("rename them, or leave them out: --skip-unmatched\n")
+    assert len(run.stderr.splitlines()) == 1
+    run = pictell("evaluate", "--data", folder, "--skip-unmatched")
+    assert run.returncode == 0
+    assert "default: 6 pictures left out, of 1 label that this model has not" in run.stdout
+    (folder / "bees").rename(folder / "qqq")
+    run = pictell("evaluate", "--data", folder, "--skip-unmatched")
+    assert run.returncode == 2
+    assert run.stderr.endswith("rename them\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the following arguments are required: -d/--data"),
+        (["--data", "nothing"], "nothing: no such file or folder"),
+        (["--data", "{insects}/ants"], "no pictures: a folder for each class"),
+        (["--data", "{insects}", "--compare"], "give --model twice"),
+        (["--data", "{insects}", "--model", "nothing"], "no model named 'nothing'"),
+        (["--data", "{insects}", "--report", "{insects}"], "is a folder: name the report's file"),
+        (["--data", "{insects}", "--report", "/nowhere/a.html"], "/nowhere is no folder that can"),
+        (["--data", "{insects}", "--column", "breed"], "has no columns"),
+        (
+            ["--data", "{insects}", "-m", "a.pb", "-m", "b.pb", "--labels", "labels.txt"],
+            "can be stated for one model alone",
+        ),
+    ],
+)
+def test_wrong_use_gets_one_line(insects: Path, words: list[str], message: str) -> None:
+    run = pictell("evaluate", *(word.format(insects=insects) for word in words))
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert run.stdout == ""
+
+
+def test_a_page_needs_the_extra_and_figures_do_not(insects: Path, tmp_path: Path) -> None:
+    # As on a machine without the extra: whoever looks for these packages does not find them.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in {'jinja2', 'matplotlib', 'scipy', 'sklearn'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hidden())\n"
+    )
+    paths = ":".join([str(tmp_path), *filter(None, sys.path)])
+    without = environment(PYTHONPATH=paths)
+    run = pictell("evaluate", "--data", insects, "--report", tmp_path / "a.html", env=without)
+    assert run.returncode == 2
+    assert "--report needs the extra evaluate: pip install 'pictell[evaluate]'" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    run = pictell("evaluate", "--data", insects, env=without)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(insects: Path, tmp_path: Path) -> None:
+    name = "n" * 300
+    run = pictell("evaluate", "--data", insects, "--report", tmp_path / name)
+    assert run.returncode == 2
+    assert "cannot be written: File name too long" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_main_help_names_the_command() -> None:
+    assert "pictell evaluate   how good a model is" in pictell("--help").stdout
+    assert pictell("evaluate", "--help").stdout.startswith("See how good a model is")

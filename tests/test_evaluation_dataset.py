@@ -1,0 +1,134 @@
+"""Labelled pictures, as folders and lists hold them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pictell.errors import UsageError
+from pictell.evaluation.dataset import read_dataset
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def written(folder: Path, name: str, text: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_each_folder_is_a_class(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/b10.jpg", "cat/b9.jpg", "cat/more/c.png", "dog/a.jpg")
+    touch(tmp_path, "dog/notes.txt", ".git/x.jpg", "readme.md", "loose.jpg")
+    (tmp_path / "fox").mkdir()
+    data = read_dataset(tmp_path)
+    assert data.labels == ("cat", "dog")
+    assert data.files == ("cat/b9.jpg", "cat/b10.jpg", "cat/more/c.png", "dog/a.jpg")
+    assert data.label_of.tolist() == [0, 0, 0, 1]
+    assert data.path(3) == tmp_path / "dog" / "a.jpg"
+    assert (data.empty_classes, data.skipped, data.weights) == (("fox",), 3, None)
+    assert not data.by_index
+
+
+def test_a_class_folder_may_be_a_link(tmp_path: Path) -> None:
+    touch(tmp_path, "real/a.jpg", "data/dog/b.jpg")
+    (tmp_path / "data" / "cat").symlink_to(tmp_path / "real")
+    assert read_dataset(tmp_path / "data").files == ("cat/a.jpg", "dog/b.jpg")
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_a_list_as_csv(tmp_path: Path, bom: str) -> None:
+    text = f'{bom}file,label,weight\r\na.jpg,cat,0.5\r\n"b, c.jpg",dog,2\r\nd.jpg,cat,0\r\n'
+    data = read_dataset(written(tmp_path, "mine.csv", text))
+    assert data.files == ("a.jpg", "b, c.jpg", "d.jpg")
+    assert data.labels == ("cat", "dog")
+    assert data.label_of.tolist() == [0, 1, 0]
+    assert data.weights is not None
+    assert data.weights.tolist() == [0.5, 2.0, 0.0]
+    assert data.root == tmp_path
+
+
+def test_a_list_as_json_lines(tmp_path: Path) -> None:
+    rows = [
+        {"path": "a.jpg", "class_index": 3, "weight": 1},
+        {"path": "b", "class_index": 4, "weight": "2.5"},
+    ]
+    text = "\n\n".join(map(json.dumps, rows)) + "\n"
+    data = read_dataset(written(tmp_path, "mine.jsonl", text))
+    assert (data.files, data.labels, data.by_index) == (("a.jpg", "b"), ("3", "4"), True)
+    assert data.weights is not None
+    assert data.weights.tolist() == [1, 2.5]
+
+
+def test_a_folder_with_a_list_is_that_list(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a.jpg", "y/b.jpg")
+    written(tmp_path, "labels.csv", "file,synset\nx/a.jpg,n01440764\ny/b.jpg,n01443537\n")
+    assert read_dataset(tmp_path).labels == ("n01440764", "n01443537")
+
+
+def test_another_column_can_hold_the_labels(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "file,label,breed\na,dog,pug\nb,dog,husky\n")
+    assert read_dataset(path, "breed").labels == ("pug", "husky")
+
+
+def test_the_shared_pictures_are_read(shared: Path) -> None:
+    data = read_dataset(shared / "images" / "imagenet_val650")
+    assert len(data) == 650
+    assert data.by_index
+    assert data.weights is not None
+    bees = read_dataset(shared / "images" / "hymenoptera_data" / "val")
+    assert (len(bees), bees.labels) == (153, ("ants", "bees"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "", "no pictures"),
+        ("a.csv", "file,label\n", "no pictures"),
+        ("a.csv", "file,label\na,cat\nb,cat\n", "one class only, 'cat'"),
+        ("a.csv", "file\na\n", "a column synset or .* is missing; there are: file"),
+        ("a.csv", "label\na\n", "a column file or path or filename or image is missing"),
+        ("a.csv", "file,label\na,cat\nb\n", "line 3: no label"),
+        ("a.csv", "file,label\na,cat\n,dog\n", "line 3: no file"),
+        ("a.csv", "file,label,weight\na,cat,-1\n", "line 2: a weight .* not '-1'"),
+        ("a.csv", "file,label,weight\na,cat,nan\n", "line 2: a weight .* not 'nan'"),
+        ("a.csv", "file,label,weight\na,cat,inf\n", "line 2: a weight .* not 'inf'"),
+        ("a.csv", "file,label,weight\na,cat,many\n", "line 2: a weight .* not 'many'"),
+        ("a.csv", "file,label,weight\na,cat,\n", "line 2: no weight"),
+        ("a.csv", "file,label,weight\na,cat,0\nb,dog,0\n", "all weights are 0"),
+        ("a.csv", "file,label,weight\na,cat,1e308\n", "line 2: a weight .* not '1e308'"),
+        ("a.csv", 'file,label\n"a,cat\n', "cannot be read: unexpected end of data"),
+        ("a.csv", b"file,label\n\xff,cat\n", "cannot be read: .*utf-8"),
+        ("a.jsonl", "file,label\n", "line 1: no JSON"),
+        ("a.jsonl", "[1]\n", "line 1: no JSON object"),
+        ("a.jsonl", "[" * 100_000, "line 1: no JSON"),
+        ("a.jsonl", '{"file": "a", "label": ["cat"]}\n', "line 1: no label"),
+    ],
+)
+def test_a_list_that_makes_no_sense_is_refused(
+    tmp_path: Path, name: str, text: str | bytes, message: str
+) -> None:
+    path = written(tmp_path, name, text)
+    with pytest.raises(UsageError, match=message) as caught:
+        read_dataset(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        read_dataset(tmp_path / "none")
+    with pytest.raises(UsageError, match="no pictures: a folder for each class"):
+        read_dataset(touch(tmp_path / "flat", "a.jpg", "b.jpg"))
+    with pytest.raises(UsageError, match="one class only, 'cat': name a folder that"):
+        read_dataset(touch(tmp_path / "one", "cat/a.jpg"))
+    with pytest.raises(UsageError, match="a folder of class folders has no columns"):
+        read_dataset(tmp_path / "one", "breed")
+    with pytest.raises(UsageError):
+        read_dataset("a\0b")

@@ -1,0 +1,186 @@
+"""A model's answers to labelled pictures, summarised and compared."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labelled_pictures import LABELS, classifier, compared, evaluated, make, outcomes_of
+from pictell import load, models
+from pictell.errors import RuntimeFailedError, UsageError
+from pictell.evaluation.comparison import compare
+from pictell.evaluation.dataset import read_dataset
+from pictell.evaluation.matching import Match, Unmatched, match
+from pictell.evaluation.outcomes import ROW, collect
+from pictell.evaluation.summary import summarise
+from pictell.evaluation.thumbnails import SIDE, thumbnails
+from pictell.verification import probabilities
+
+WEIGHTED = (("right", 3), ("wrong", 1))
+
+
+def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
+    outcomes = outcomes_of(make(tmp_path))
+    assert len(outcomes) == 10
+    assert ROW.itemsize == 68
+    # In natural order of the folders: bright, dark, dim, grey, light.
+    assert outcomes.targets.tolist() == [4, 4, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert outcomes.answers.tolist() == [4, 0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert outcomes.right.tolist() == [True, False] * 5
+    assert outcomes.right_among(5).all()
+    assert outcomes.weights.tolist() == [1.0] * 10
+
+
+def test_a_row_tells_what_the_whole_answer_told(tmp_path: Path) -> None:
+    outcomes = outcomes_of(make(tmp_path))
+    data = read_dataset(tmp_path)
+    for row in outcomes.rows:
+        result = classifier().classify(data.path(int(row["picture"])))
+        expected = probabilities(result)
+        assert row["answers"].tolist() == [one.class_index for one in result.predictions]
+        assert row["scores"] == pytest.approx(np.sort(expected)[::-1], abs=1e-6)
+        assert row["target_score"] == pytest.approx(expected[row["target"]], abs=1e-6)
+        assert row["sum_of_squares"] == pytest.approx((expected**2).sum(), abs=1e-6)
+        assert row["latency_ms"] > 0
+
+
+def test_a_model_of_two_classes_has_two_answers(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,label\ndark/right.png,dark\nbright/right.png,bright")
+    summary = evaluated(read_dataset(tmp_path), classifier(("dark", "bright")))
+    assert summary.outcomes.rows["answers"].tolist() == [[0, 1, -1, -1, -1], [1, 0, -1, -1, -1]]
+    assert summary.top1.value == 1
+    assert summary.confusions == ()
+
+
+def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    (tmp_path / "dark" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    seen = []
+    data = read_dataset(tmp_path)
+    matches = match(data.labels, classifier().spec.labels)
+    targets = [one.class_index for one in matches if isinstance(one, Match)]
+    outcomes = collect(classifier(), data, targets, seen.append)
+    assert len(outcomes) == 10
+    assert len(seen) == len(data)
+    failed = {data.files[picture]: error.code for picture, error in outcomes.failed}
+    assert failed == {"dark/broken.png": "broken_picture"}
+
+
+def test_missing_files_are_counted_and_all_missing_is_an_error(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\ndark/right.png,dark\nnone.png,bright\n")
+    outcomes = outcomes_of(tmp_path)
+    assert [(picture, error.code) for picture, error in outcomes.failed] == [
+        (1, "source_not_found")
+    ]
+    path.write_text("file,label\nnone.png,dark\ngone.png,bright\n")
+    with pytest.raises(UsageError, match="none of 2 pictures could be read"):
+        outcomes_of(tmp_path)
+
+
+def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text(
+        "file,label\nhttp://127.0.0.1:1/a.png,dark\ndark/right.png,bright\n"
+    )
+    outcomes = outcomes_of(tmp_path)
+    assert [error.code for _, error in outcomes.failed] == ["source_not_found"]
+
+
+def test_a_model_that_fails_ends_it(tmp_path: Path) -> None:
+    model = classifier()
+    model.spec = replace(model.spec, labels=model.spec.labels[:4])
+    with pytest.raises(RuntimeFailedError, match="5 outputs for 4 labels"):
+        collect(model, read_dataset(make(tmp_path)), [0] * 5)
+
+
+def test_labels_without_a_class_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, ("dark", "dim", "grey", "light", "brigt"))
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert len(summary.outcomes) == 8
+    assert summary.matches[0] == Unmatched("brigt", ("bright", "light"))
+
+
+def test_weights_change_the_figures_and_plain_ones_stand_beside(tmp_path: Path) -> None:
+    make(tmp_path)
+    rows = [f"{label}/{name}.png,{label},{w}" for label in LABELS for name, w in WEIGHTED]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert summary.top1.value == pytest.approx(0.75)
+    assert summary.top1.method == "bootstrap"
+    assert summary.plain_top1 is not None
+    assert (summary.plain_top1.value, summary.plain_top1.method) == (0.5, "Wilson")
+    assert summary.effective_pictures == pytest.approx(20**2 / (5 * 9 + 5 * 1))
+    assert summary.risk_coverage.risk[-1] == pytest.approx(0.25)
+
+
+def test_what_is_wrong_comes_with_the_surest_first(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    assert not summary.outcomes.right[summary.wrong].any()
+    assert len(summary.wrong) == 5
+    confidence = summary.outcomes.confidence[summary.wrong]
+    assert (np.diff(confidence) <= 0).all()
+
+
+def test_two_models_are_compared_picture_by_picture(tmp_path: Path) -> None:
+    evaluation = compared(make(tmp_path))
+    (one,) = evaluation.comparisons
+    # The second one calls everything by the next name, so it has nothing right that the first has.
+    assert (one.pictures, one.both_right, one.only_first) == (10, 0, 5)
+    assert one.only_second + one.both_wrong == 5
+    assert one.difference == pytest.approx((one.only_second - one.only_first) / 10)
+    assert len(one.changed) == 10
+    assert one.interval.low <= one.difference <= one.interval.high
+    lost = [one.first.outcomes.right[row] for row, _ in one.changed[:5]]
+    assert all(lost)
+
+
+def test_a_model_compared_with_itself_changes_nothing(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    comparison = compare(summary, summary)
+    assert comparison is not None
+    assert (comparison.p_value, comparison.difference, len(comparison.changed)) == (1.0, 0.0, 0)
+
+
+def test_models_that_share_no_picture_cannot_be_compared(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    first = evaluated(data, classifier(("dark", "dim")))
+    second = evaluated(data, classifier(("light", "bright")))
+    assert compare(first, second) is None
+
+
+def test_thumbnails_are_small_and_broken_pictures_have_none(tmp_path: Path, shared: Path) -> None:
+    make(tmp_path)
+    big = shared / "images" / "hymenoptera_data" / "val" / "ants" / "10308379_1b6c72e180.jpg"
+    (tmp_path / "dark" / "big.jpg").write_bytes(big.read_bytes())
+    (tmp_path / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    data = read_dataset(tmp_path)
+    found = thumbnails(data, range(len(data)))
+    assert set(range(len(data))) - found.keys() == {data.files.index("dark/broken.png")}
+    jpeg = found[data.files.index("dark/big.jpg")]
+    assert jpeg.startswith(b"\xff\xd8")
+    assert len(jpeg) < 20_000
+    assert max(Image.open(BytesIO(jpeg)).size) == SIDE
+
+
+@pytest.mark.slow
+def test_the_default_model_on_imagenets_pictures(shared: Path) -> None:
+    data = read_dataset(shared / "images" / "imagenet_val650")
+    spec = models.find("default")
+    matches = match(data.labels, spec.labels, by_index=data.by_index)
+    targets = [one.class_index for one in matches if isinstance(one, Match)]
+    outcomes = collect(load(), data, targets)
+    summary = summarise("default", spec.labels, data, matches, outcomes)
+    assert summary.plain_top1 is not None
+    assert summary.plain_top5 is not None
+    # As benchmarks/README.md has them, measured by another program.
+    assert round(100 * summary.plain_top1.value, 1) == 84.3
+    assert round(100 * summary.plain_top5.value, 1) == 97.4
+    assert round(100 * summary.top1.value, 1) == 75.8
+    assert round(100 * summary.top5.value, 1) == 95.8
