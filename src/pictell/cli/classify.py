@@ -40,6 +40,7 @@ Other commands, each with its own --help:
   pictell models     the models there are: list, pull, import, remove
   pictell inspect    what a model's file holds and needs
   pictell verify     whether a model still gives the answers it should
+  pictell evaluate   how good a model is on labelled pictures of yours
 """
 
 

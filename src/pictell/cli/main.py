@@ -19,6 +19,8 @@ COMMANDS = {
     "models": "pictell.cli.models",
     "inspect": "pictell.cli.inspect",
     "verify": "pictell.cli.verify",
+    "evaluate": "pictell.cli.evaluate",
+    "calibrate": "pictell.cli.calibrate",
 }
 
 

@@ -1,0 +1,127 @@
+"""``pictell calibrate``: make a model's scores mean what they say, on labelled pictures."""
+
+from __future__ import annotations
+
+import faulthandler
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli.exit_statuses import SOME_FAILED
+from pictell.cli.model_options import add_engine_options, engine_options
+from pictell.cli.parser import Parser
+from pictell.cli.progress import Progress
+from pictell.errors import UsageError
+from pictell.reports.escape import visible
+
+if TYPE_CHECKING:
+    from pictell.evaluation.calibrating import Fitted
+    from pictell.types import Result
+
+EXAMPLE = """\
+Fit a model's scores to pictures with known labels, so that of answers with a score of 0.8 some
+80 % are right, and find out below what it should say that it is not sure:
+
+  pictell calibrate --model my-model/ --data val/
+  pictell calibrate --model my-model/ --data labels.csv --about "500 photos of the new camera"
+
+What was found is stored as trust.toml in the model's folder. The pictures must not be those that
+the model was trained on. The data is given as to pictell evaluate; at least 200 pictures.
+"""
+
+
+def run(words: list[str]) -> int:
+    """Calibrate the model; 1 when some pictures could not be read."""
+    options = _parser().parse(words)
+    from pictell import models
+    from pictell.evaluation.calibrating import fit_trust
+    from pictell.evaluation.dataset import read_dataset
+    from pictell.models.trust import TRUST_FILE, write_trust
+
+    _check_place(options.model)
+    spec = models.find(options.model)
+    folder = spec.weights.parent
+    dataset = read_dataset(options.data, options.column)
+    # A foreign model may crash its engine, and this process with it: not without a word.
+    faulthandler.enable()
+    with Progress() as progress:
+        fitted = fit_trust(
+            spec,
+            dataset,
+            engine_options(options),
+            about=options.about or Path(options.data).resolve().name,
+            watch=lambda result: _watch(progress, result),
+        )
+    write_trust(folder, fitted.trust, spec.sha256)
+    print(_report(fitted))
+    print(f"stored in {visible(str(folder / TRUST_FILE))}")
+    return SOME_FAILED if fitted.failed else 0
+
+
+def _check_place(model: str) -> None:
+    """Raises ``UsageError`` where a model has no folder, or one that is not the user's."""
+    from pictell import models
+    from pictell.models.folder import SPEC_FILE
+
+    if model in models.BUILT_IN:
+        raise UsageError(
+            f"{model} belongs to pictell itself: calibrate a copy of its folder, "
+            f"which pictell models path {model} names"
+        )
+    place = models.locate(model)
+    # Not Path.is_file and exists, which raise for names that no file can have.
+    if os.path.exists(place) and not os.path.isfile(place / SPEC_FILE):  # noqa: PTH110, PTH113
+        raise UsageError(
+            f"what is fitted is stored in a model's folder, and {model} is a bare model: "
+            "make a folder of it with pictell inspect --write"
+        )
+
+
+def _watch(progress: Progress, result: Result) -> None:
+    if result.error is not None:
+        progress.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
+    progress.advance()
+
+
+def _report(fitted: Fitted) -> str:
+    trust = fitted.trust
+    rows = (
+        ("calibration error", trust.before.calibration_error, trust.after.calibration_error),
+        (
+            "negative log-likelihood",
+            trust.before.negative_log_likelihood,
+            trust.after.negative_log_likelihood,
+        ),
+        ("Brier score", trust.before.brier_score, trust.after.brier_score),
+    )
+    knee = trust.calibration.knee
+    rising = "" if math.isinf(knee) else f", rising above evidence of {knee:.1f}"
+    chance = fitted.by_chance
+    return "\n".join(
+        [
+            f"{trust.pictures} pictures: temperature {trust.calibration.temperature:.2f}{rising}",
+            f"{'':24}{'before':>8}{'after':>8}",
+            *(f"{name:24}{before:8.3f}{after:8.3f}" for name, before, after in rows),
+            "after: each fifth of the pictures, by what was fitted on the others; of scores that "
+            f"are exact the calibration error would be {chance.low:.3f} to {chance.high:.3f}",
+            f"not sure: {trust.not_sure.score} below {trust.not_sure.below:.3g}, "
+            f"said of {trust.not_sure.false_alarms:.0%} of these pictures",
+        ]
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        example=EXAMPLE,
+        prog="pictell calibrate",
+        usage="pictell calibrate --model MODEL --data DATA [OPTION …]",
+    )
+    add = parser.add_argument
+    add("-m", "--model", required=True, metavar="M", help="a model's folder, or its name")
+    add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
+    add("--about", metavar="TEXT", help="what the pictures are, stored too (the data's name)")
+    add("--column", metavar="C", help="the list's column with the labels, if it has another name")
+    add_engine_options(parser)
+    add("-h", "--help", action="help", help="show this help")
+    return parser

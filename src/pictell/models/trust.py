@@ -1,0 +1,155 @@
+"""What was fitted for a model on pictures it had not seen: ``trust.toml`` in its folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_args
+
+from pictell.calibration import Abstention, Calibration, Score
+from pictell.errors import InvalidModelError, StoreError
+from pictell.models.toml_table import Document, Table
+from pictell.types import ModelSpec
+
+TRUST_FILE = "trust.toml"
+TABLES = {"fitted", "calibration", "not_sure", "before", "after"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How good scores are, each best at 0: the expected calibration error (0..1), the mean
+    negative log-likelihood of the right class (nats) and the Brier score (0..2).
+    """
+
+    calibration_error: float
+    negative_log_likelihood: float
+    brier_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What makes a model's scores mean what they say, and when it says 'not sure'.
+
+    ``fitted_on`` names the data, ``pictures`` counts them; ``before`` and ``after`` are their
+    figures, after by cross-fitting.
+    """
+
+    calibration: Calibration
+    not_sure: Abstention
+    fitted_on: str
+    pictures: int
+    before: Figures
+    after: Figures
+
+
+def read_trust(spec: ModelSpec) -> Trust | None:
+    """What was fitted for the model, if anything was.
+
+    Raises ``InvalidModelError``, also when it was fitted for other weights.
+    """
+    try:
+        text = (spec.weights.parent / TRUST_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(f"{TRUST_FILE} cannot be read: {error}") from error
+    document = Document(text, TRUST_FILE, TABLES)
+    fitted = document.table("fitted")
+    if fitted.take("weights_sha256", str) != spec.sha256:
+        raise fitted.error(
+            "weights_sha256", "is not that of the weights: fit anew with pictell calibrate"
+        )
+    trust = Trust(
+        calibration=_calibration(document.table("calibration")),
+        not_sure=_not_sure(document.table("not_sure")),
+        fitted_on=fitted.take("on", str),
+        pictures=fitted.take_positive("pictures"),
+        before=_figures(document.table("before")),
+        after=_figures(document.table("after")),
+    )
+    fitted.close()
+    return trust
+
+
+def write_trust(folder: Path, trust: Trust, sha256: str) -> None:
+    """Write ``trust.toml`` into a model's folder: whole, or not at all. Raises ``StoreError``.
+
+    ``sha256`` is the checksum of the weights it was fitted for.
+    """
+    draft = folder / f".{TRUST_FILE}.incoming"
+    try:
+        draft.write_text(to_toml(trust, sha256), encoding="utf-8", newline="\n")
+        draft.replace(folder / TRUST_FILE)
+    except OSError as error:
+        raise StoreError(f"{TRUST_FILE} cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def to_toml(trust: Trust, sha256: str) -> str:
+    """The ``trust.toml`` that ``read_trust`` reads back as ``trust``."""
+    tables: dict[str, dict[str, object]] = {
+        "fitted": {"on": trust.fitted_on, "pictures": trust.pictures, "weights_sha256": sha256},
+        "calibration": asdict(trust.calibration),
+        "not_sure": asdict(trust.not_sure),
+        "before": asdict(trust.before),
+        "after": asdict(trust.after),
+    }
+    parts = ["# Written by pictell calibrate.\n"]
+    for name, table in tables.items():
+        lines = (f"{key} = {_toml(value)}\n" for key, value in table.items())
+        parts.append(f"[{name}]\n" + "".join(lines))
+    return parts[0] + "\n".join(parts[1:])
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, float):
+        return "inf" if math.isinf(value) else repr(round(value, 6))
+    if isinstance(value, str):
+        # What cannot be written as UTF-8 is spelled out: half a character of a file's name.
+        value = value.encode("utf-8", "backslashreplace").decode()
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _calibration(table: Table) -> Calibration:
+    found = Calibration(_above_0(table, "temperature"), _above_0(table, "knee"))
+    if math.isinf(found.temperature):
+        raise table.error("temperature", "must be finite")
+    table.close()
+    return found
+
+
+def _not_sure(table: Table) -> Abstention:
+    found = Abstention(
+        score=table.take_one_of("score", get_args(Score)),
+        below=_number(table, "below"),
+        false_alarms=table.take_fraction("false_alarms"),
+    )
+    table.close()
+    return found
+
+
+def _figures(table: Table) -> Figures:
+    found = Figures(
+        calibration_error=_number(table, "calibration_error"),
+        negative_log_likelihood=_number(table, "negative_log_likelihood"),
+        brier_score=_number(table, "brier_score"),
+    )
+    table.close()
+    return found
+
+
+def _number(table: Table, key: str) -> float:
+    value = float(table.take(key, (int, float)))
+    if not 0 <= value < math.inf:
+        raise table.error(key, "must be 0 or more")
+    return value
+
+
+def _above_0(table: Table, key: str) -> float:
+    value = float(table.take(key, (int, float)))
+    if not value > 0:
+        raise table.error(key, "must be above 0")
+    return value

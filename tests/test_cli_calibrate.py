@@ -1,0 +1,139 @@
+"""``pictell calibrate``: fitted on labelled pictures, stored in the model's folder."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from command import pictell
+from pictell import models
+from pictell.models.folder import create_model_folder
+from pictell.models.trust import read_trust
+from pictell.runtimes import fake
+from pictell.types import Weights
+
+LABELS = ("dark", "grey", "bright")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder with the model that names pictures by their brightness."""
+    content = b"nothing"
+    spec = replace(fake.spec(LABELS), sha256=hashlib.sha256(content).hexdigest())
+    folder = tmp_path / "model"
+    create_model_folder(folder, spec, Weights("fake", {"none": content}))
+    return folder
+
+
+def pictures(folder: Path, count: int, rightly: float = 0.8) -> Path:
+    """A list of grey pictures and labels, of which the model names a part ``rightly``."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    lines = ["file,label,weight"]
+    for number in range(count):
+        brightness = int(random.integers(0, 256))
+        path = folder / f"{number}.png"
+        Image.fromarray(np.full((8, 8, 3), brightness, np.uint8)).save(path)
+        label = LABELS[(brightness * 3 // 256 + (random.random() >= rightly)) % 3]
+        lines.append(f"{path.name},{label},{random.uniform(0.5, 1.5):.3f}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 400)
+    run = pictell("calibrate", "--model", model, "--data", data)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("400 pictures: temperature ")
+    assert f"stored in {model / 'trust.toml'}\n" in run.stdout
+    trust = read_trust(models.find(model))
+    assert trust is not None
+    assert (trust.fitted_on, trust.pictures) == ("val", 400)
+    assert trust.not_sure.score == "probability"
+    assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
+
+
+def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    options = ("--data", data / "labels.csv", "--about", "grey squares")
+    assert pictell("calibrate", "-m", model, *options).returncode == 0
+    assert 'on = "grey squares"' in (model / "trust.toml").read_text()
+
+
+def test_the_same_pictures_give_the_same_file(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    pictell("calibrate", "-m", model, "-d", data)
+    first = (model / "trust.toml").read_bytes()
+    pictell("calibrate", "-m", model, "-d", data)
+    assert (model / "trust.toml").read_bytes() == first
+
+
+def test_unreadable_pictures_are_named_and_counted(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    (data / "7.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert run.returncode == 1
+    assert run.stdout.startswith("299 pictures: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert "7.png: " in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("count", "rightly", "message"),
+    [
+        (60, 0.8, "are needed"),
+        (400, 1.0, "only 0 of 400 answers are wrong: at least 10 are needed"),
+    ],
+)
+def test_too_little_data_is_refused(
+    model: Path, tmp_path: Path, count: int, rightly: float, message: str
+) -> None:
+    run = pictell("calibrate", "-m", model, "-d", pictures(tmp_path / "val", count, rightly))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert not (model / "trust.toml").exists()
+
+
+def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 10)
+    table = data / "labels.csv"
+    table.write_text(table.read_text().replace("dark", "darc"))
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert run.returncode == 2
+    assert "'darc' (nearest: dark)" in run.stderr
+
+
+def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
+    run = pictell("calibrate", "-m", "default", "-d", tmp_path)
+    assert run.returncode == 2
+    assert "belongs to pictell itself: calibrate a copy of its folder" in run.stderr
+
+
+@pytest.mark.parametrize("bare", ["net.onnx", "saved-model"])
+def test_a_bare_model_has_no_place_for_it(tmp_path: Path, bare: str) -> None:
+    place = tmp_path / bare
+    if place.suffix:
+        place.write_bytes(b"any")
+    else:
+        place.mkdir()
+    run = pictell("calibrate", "-m", place, "-d", tmp_path)
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert "make a folder of it with pictell inspect --write" in run.stderr
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    run = pictell("calibrate", "-m", "x" * 5000, "-d", tmp_path)
+    assert run.returncode == 2
+    assert "no model named" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_help_starts_with_an_example() -> None:
+    run = pictell("calibrate", "--help")
+    assert run.returncode == 0
+    assert "  pictell calibrate --model my-model/ --data val/\n" in run.stdout

@@ -1,0 +1,99 @@
+"""``trust.toml``: read back as written, refused with the line where it is wrong."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pictell import models
+from pictell.calibration import Abstention, Calibration
+from pictell.errors import InvalidModelError, StoreError
+from pictell.models.trust import TRUST_FILE, Figures, Trust, read_trust, to_toml, write_trust
+from pictell.runtimes import fake
+from pictell.types import ModelSpec
+
+SHA256 = "0" * 64
+TRUST = Trust(
+    calibration=Calibration(0.75, 5.5),
+    not_sure=Abstention("peak", 8.25),
+    fitted_on='my "best" pictures\\\x7f',
+    pictures=650,
+    before=Figures(0.07, 0.99, 0.36),
+    after=Figures(0.05, 0.93, 0.35),
+)
+
+
+def spec_in(folder: Path) -> ModelSpec:
+    return replace(fake.spec(["dark", "bright"]), weights=folder / "weights", sha256=SHA256)
+
+
+@pytest.mark.parametrize("knee", [5.5, math.inf])
+def test_what_is_written_is_read_back(tmp_path: Path, knee: float) -> None:
+    trust = replace(TRUST, calibration=Calibration(0.75, knee))
+    write_trust(tmp_path, trust, SHA256)
+    assert read_trust(spec_in(tmp_path)) == trust
+    assert [path.name for path in tmp_path.iterdir()] == [TRUST_FILE]
+
+
+def test_a_model_without_one_has_none(tmp_path: Path) -> None:
+    assert read_trust(spec_in(tmp_path)) is None
+
+
+def test_the_default_model_states_what_was_fitted_on_what() -> None:
+    trust = read_trust(models.find("default"))
+    assert trust is not None
+    assert trust.pictures == 650
+    assert "ImageNet's validation set" in trust.fitted_on
+    assert trust.after.calibration_error < trust.before.calibration_error
+    assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
+    assert trust.after.brier_score < trust.before.brier_score
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("temperature = 0.75", "temperature = 0", "line 8: .* must be above 0"),
+        ("temperature = 0.75", "temperature = nan", "line 8: .* must be above 0"),
+        ("temperature = 0.75", "temperature = inf", "temperature must be finite"),
+        ("temperature = 0.75", "temperature = true", "line 8: .* has the wrong type"),
+        ("knee = 5.5", "nee = 5.5", r"line 7: \[calibration\] must state knee"),
+        ("knee = 5.5", "knee = 5.5\nbend = 1", r"line 10: \[calibration\] has unknown keys: bend"),
+        ('score = "peak"', 'score = "energy"', "line 12: .* must be one of peak, probability"),
+        ("below = 8.25", "below = -1", "line 13: .* must be 0 or more"),
+        ("false_alarms = 0.05", "false_alarms = 2", r"line 14: .* must be in \(0, 1\]"),
+        ("pictures = 650", "pictures = 0", "line 4: .* must be 1 or more"),
+        ("[after]", "[afterwards]", r"line 21: unknown table \[afterwards\]"),
+        ("[fitted]", "[fitted", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, right: str, wrong: str, message: str) -> None:
+    text = to_toml(TRUST, SHA256)
+    assert right in text
+    (tmp_path / TRUST_FILE).write_text(text.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(InvalidModelError, match=f"^trust.toml.*{message}"):
+        read_trust(spec_in(tmp_path))
+
+
+def test_other_weights_need_another_fit(tmp_path: Path) -> None:
+    write_trust(tmp_path, TRUST, "1" * 64)
+    with pytest.raises(InvalidModelError, match=r"line 5: .* fit anew with pictell calibrate"):
+        read_trust(spec_in(tmp_path))
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / TRUST_FILE).write_bytes(b"\xff")
+    with pytest.raises(InvalidModelError, match=r"^trust.toml cannot be read: "):
+        read_trust(spec_in(tmp_path))
+
+
+def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^trust.toml cannot be written: "):
+        write_trust(tmp_path / "none", TRUST, SHA256)
+
+
+def test_names_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
+    write_trust(tmp_path, replace(TRUST, fitted_on="val\udcff"), SHA256)
+    trust = read_trust(spec_in(tmp_path))
+    assert trust is not None
+    assert trust.fitted_on == r"val\udcff"
