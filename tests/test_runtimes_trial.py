@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pictell import runtimes, weights
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.runtimes import fake
 from pictell.runtimes.trial import try_in_child
 from pictell.types import EngineOptions, ModelSpec, Weights
@@ -147,7 +147,11 @@ def test_the_current_folder_is_no_place_for_modules(
     try_in_child(fake.spec(("dark", "bright")), Weights("fake", {"w": b""}))
 
 
-def test_these_models_only_compute() -> None:
-    """No reading of their files could have told."""
-    for files in (calling_itself(), endless()):
-        weights.check(files)
+def test_a_model_that_never_ends_only_computes() -> None:
+    """No reading of its file could have told."""
+    weights.check(endless())
+
+
+def test_a_function_that_calls_itself_is_seen_in_the_file() -> None:
+    with pytest.raises(UnsafeModelError, match="the function '.*' calls itself"):
+        weights.check(calling_itself())
