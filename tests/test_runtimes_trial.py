@@ -153,5 +153,5 @@ def test_a_model_that_never_ends_only_computes() -> None:
 
 
 def test_a_function_that_calls_itself_is_seen_in_the_file() -> None:
-    with pytest.raises(UnsafeModelError, match="the function '.*' calls itself"):
+    with pytest.raises(UnsafeModelError, match=r"the function '.*' calls itself"):
         weights.check(calling_itself())

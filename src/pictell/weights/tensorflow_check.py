@@ -59,3 +59,15 @@ def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
 def _is_forged(value: Message) -> bool:
     tensors = (*([value.tensor] if value.HasField("tensor") else []), *value.list.tensor)
     return any(tensor.dtype in (RESOURCE, VARIANT) for tensor in tensors)
+
+
+def _refuse_recursion(library: Mapping[str, Function]) -> None:
+    # Engines follow such a call until their stack ends, and the program with it.
+    calls = {
+        name: {callee for node in function.nodes.values() for callee in (node.op, *called(node))}
+        for name, function in library.items()
+    }
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise UnsafeModelError(f"the function {error.args[1][0]!r} calls itself") from error
