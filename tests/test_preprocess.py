@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pictell.preprocess import crop_box, preprocess, shortest_useful_side
-from pictell.types import PreprocessSpec
-from pictures import photo
+from pictell.decode import decode
+from pictell.preprocess import crop_box, preprocess, resize_bilinear_tf1, shortest_useful_side
+from pictell.types import Interpolation, PreprocessSpec
+from pictures import MAX_PIXELS, encoded, photo
 
 SPEC = PreprocessSpec(224, 224, 0.875, "bicubic", "NHWC", "RGB", None, None)
 WHOLE = PreprocessSpec(4, 2, None, "nearest", "NHWC", "RGB", None, None)
@@ -21,7 +23,7 @@ specs = st.builds(
     width=st.integers(1, 40),
     height=st.integers(1, 40),
     crop_fraction=st.none() | st.floats(0.05, 1),
-    interpolation=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]),
+    interpolation=st.sampled_from(get_args(Interpolation)),
     layout=st.sampled_from(["NHWC", "NCHW"]),
     mean=st.none(),
     std=st.none(),
@@ -75,6 +77,63 @@ def test_halving_with_bilinear_weighs_neighbours_as_a_triangle_does() -> None:
     assert preprocess(pixels, spec)[0, 1, :, 0].tolist() == [0, 25, 75, 0]
 
 
+def test_halving_as_tensorflow_1_does_takes_every_second_pixel() -> None:
+    pixels = np.asarray(photo())
+    halved = resize_bilinear_tf1(pixels, photo().width // 2, photo().height // 2)
+    assert halved.dtype == np.float32
+    np.testing.assert_array_equal(halved, pixels[::2, ::2])
+
+
+def test_enlarging_as_tensorflow_1_does_is_anchored_at_the_corner() -> None:
+    pixels = np.broadcast_to(np.array([0, 30, 90], np.uint8)[None, :, None], (1, 3, 3))
+    enlarged = resize_bilinear_tf1(pixels, 6, 1)
+    # The last pixel has no neighbour beyond it and stays what it is.
+    assert enlarged[0, :, 0].tolist() == [0, 15, 30, 60, 90, 90]
+
+
+def test_both_directions_are_weighed() -> None:
+    pixels = np.array([[0, 100], [200, 40]], np.uint8)[..., None].repeat(3, axis=2)
+    # Output pixel 1 of 3 lies at 2/3: 66.67 above, 93.33 below, two thirds of the way down.
+    assert resize_bilinear_tf1(pixels, 3, 3)[1, 1, 0] == pytest.approx(84.444, abs=1e-3)
+
+
+def test_what_tensorflow_1_resized_is_rounded_for_those_who_take_bytes_only() -> None:
+    pixels = np.array([[0, 1], [2, 5]], np.uint8)[..., None].repeat(3, axis=2)
+    spec = replace(WHOLE, width=3, height=3, interpolation="bilinear-tf1")
+    exact = resize_bilinear_tf1(pixels, 3, 3)
+    as_bytes = preprocess(pixels, spec)[0]
+    assert as_bytes.dtype == np.uint8
+    np.testing.assert_array_equal(as_bytes, np.rint(exact))
+    normalised = replace(spec, mean=(117, 117, 117), std=(1, 1, 1))
+    np.testing.assert_array_equal(preprocess(pixels, normalised)[0], exact - np.float32(117))
+
+
+@pytest.mark.parametrize(
+    ("size", "fraction", "kept"),
+    [
+        # int((size - size * fraction) / 2) goes on either side, as tf.image.central_crop has it.
+        ((100, 100), 0.875, (slice(6, 94), slice(6, 94))),
+        ((100, 60), 0.875, (slice(3, 57), slice(23, 77))),
+        ((3, 3), 0.5, (slice(0, 3), slice(0, 3))),
+        ((61, 61), 1.0, (slice(0, 61), slice(0, 61))),
+    ],
+)
+def test_tensorflow_1_crops_whole_pixels(
+    size: tuple[int, int], fraction: float, kept: tuple[slice, slice]
+) -> None:
+    pixels = np.asarray(photo().resize(size))
+    spec = replace(SPEC, interpolation="bilinear-tf1", crop_fraction=fraction)
+    by_hand = np.rint(resize_bilinear_tf1(pixels[kept], spec.width, spec.height))
+    np.testing.assert_array_equal(preprocess(pixels, spec)[0], by_hand)
+
+
+def test_what_is_not_averaged_is_decoded_whole() -> None:
+    data = encoded(photo().resize((2048, 1600)), "JPEG", quality=90)
+    spec = replace(SPEC, interpolation="bilinear-tf1")
+    assert decode(data, MAX_PIXELS, shortest_useful_side(SPEC)).pixels.shape[1] < 2048
+    assert decode(data, MAX_PIXELS, shortest_useful_side(spec)).pixels.shape[1] == 2048
+
+
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_mean_and_std_are_of_each_channel_in_order(layout: str) -> None:
     pixels = np.array([[[10, 20, 30], [40, 50, 60]]], np.uint8)
@@ -99,7 +158,7 @@ def test_shape_type_and_range_hold_for_every_picture(
     assert tensor.shape == shapes[spec.layout]
     assert tensor.dtype == np.uint8
     assert tensor.flags.c_contiguous
-    if spec.interpolation in {"nearest", "bilinear"}:
+    if spec.interpolation in {"nearest", "bilinear", "bilinear-tf1"}:
         assert tensor.min() >= pixels.min()
         assert tensor.max() <= pixels.max()
 
@@ -116,11 +175,13 @@ def test_a_plain_picture_stays_plain(
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5000, 3), (5000, 1, 3)])
 @pytest.mark.parametrize("crop_fraction", [None, 0.875, 1.0])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear-tf1"])
 def test_the_thinnest_pictures_fit(
-    shape: tuple[int, int, int], crop_fraction: float | None
+    shape: tuple[int, int, int], crop_fraction: float | None, interpolation: Interpolation
 ) -> None:
     pixels = np.full(shape, 77, np.uint8)
-    tensor = preprocess(pixels, replace(SPEC, crop_fraction=crop_fraction))
+    spec = replace(SPEC, crop_fraction=crop_fraction, interpolation=interpolation)
+    tensor = preprocess(pixels, spec)
     assert tensor.shape == (1, 224, 224, 3)
     assert (tensor == 77).all()
 
@@ -132,15 +193,19 @@ def test_the_thinnest_pictures_fit(
         (replace(SPEC, crop_fraction=None), 224),
         (replace(SPEC, crop_fraction=0.9), 249),
         (replace(SPEC, width=448), 512),
+        (replace(SPEC, interpolation="nearest"), None),
+        (replace(SPEC, interpolation="bilinear-tf1"), None),
     ],
 )
-def test_shortest_useful_side(spec: PreprocessSpec, side: int) -> None:
+def test_shortest_useful_side(spec: PreprocessSpec, side: int | None) -> None:
     assert shortest_useful_side(spec) == side
 
 
 @given(spec=specs)
 def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessSpec) -> None:
     side = shortest_useful_side(spec)
+    if side is None:
+        return
     left, top, right, bottom = crop_box(side, side, spec)
     assert right - left >= spec.width or math.isclose(right - left, spec.width)
     assert bottom - top >= spec.height or math.isclose(bottom - top, spec.height)

@@ -22,6 +22,7 @@ from hostile_models import (
 )
 from pictell import weights
 from pictell.errors import ModelError
+from pictell.reports.escape import visible
 from pictell.types import Weights, WeightsFormat
 from pictell.weights import saved_model
 from pictell.weights.onnx import external_data
@@ -55,7 +56,8 @@ def complaints(kind: WeightsFormat, content: bytes) -> list[str]:
             reader(Weights(kind, {"graph": content}))
         except ModelError as error:
             found.append(str(error))
-    assert all(len(message.splitlines()) == 1 for message in found)
+    # Names out of a damaged file may be anything; the shells make them harmless.
+    assert all(len(visible(message).splitlines()) == 1 for message in found)
     return found
 
 

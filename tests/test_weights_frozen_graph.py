@@ -294,6 +294,12 @@ def test_only_the_graphs_own_functions_are_called(make) -> None:
     assert str(error) == "the graph calls 'WriteFile', which it does not hold"
 
 
+def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
+    one = function("one", node("x", "two", "arg0"), returns="x:y:0", arguments=1)
+    two = function("two", call("x", "one", "arg0"), returns="x:output:0", arguments=1)
+    assert "calls itself" in str(refusal(frozen(classifier(), one, two)))
+
+
 def test_a_function_may_be_called_by_its_name() -> None:
     check(frozen([*classifier(), node("c", "mine", "image")], function("mine", node("a", "NoOp"))))
     assert "mine" in str(refusal(frozen([*classifier(), node("c", "mine", "image")])))

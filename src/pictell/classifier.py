@@ -20,7 +20,7 @@ from pictell.errors import PictellError, UsageError
 from pictell.executors.local import available_cores, map_ordered
 from pictell.models.folder import read_weights
 from pictell.postprocess import to_probabilities, top_k
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.types import (
     EngineOptions,
     Limits,
@@ -89,6 +89,7 @@ class Classifier:
         self._session = session
         self._allow_private = allow_private
         self._useful_side = shortest_useful_side(spec.preprocess)
+        self._fast_dct = wants_fast_dct(spec.preprocess)
 
     def classify(self, picture: Input, *, top_k: int = 5) -> Result:
         """Name one picture: a path, URL, bytes, binary stream, PIL image or RGB uint8 (H, W, 3).
@@ -216,7 +217,7 @@ class Classifier:
         if isinstance(content, PictellError):
             raise content
         if isinstance(content, bytes):
-            return decode(content, max_pixels, self._useful_side)
+            return decode(content, max_pixels, self._useful_side, fast_dct=self._fast_dct)
         if isinstance(content, Image.Image):
             return from_image(content, max_pixels, self._useful_side)
         return from_array(content, max_pixels)

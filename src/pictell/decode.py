@@ -58,13 +58,20 @@ HINTS = {
     b"%pdf": "a PDF document",
 }
 
+# Pillow's names of what its JPEG decoder reads; MPO are several JPEGs in one file.
+JPEG_BASED = {"JPEG", "MPO"}
 
-def decode(data: bytes, max_pixels: int, useful_side: int | None = None) -> Picture:
+
+def decode(
+    data: bytes, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
+) -> Picture:
     """Decode an encoded picture; only the first frame of a moving one.
 
     ``data``: the whole file. ``max_pixels``: the cap on width x height, judged by the header.
     ``useful_side``: the shorter side in pixels beyond which more resolution is of no use; the
     decoder may then stop at a smaller scale, never below ``SHRINK_MARGIN`` times that.
+    ``fast_dct`` decodes a whole JPEG by libjpeg's JDCT_IFAST, as TensorFlow does: a little less
+    exactly.
 
     Raises ``NotAPictureError``, ``BrokenPictureError``, ``PictureTooLargeError`` or
     ``DecoderMissingError``, nothing else, whatever the bytes are.
@@ -75,6 +82,9 @@ def decode(data: bytes, max_pixels: int, useful_side: int | None = None) -> Pict
     with _breaking_into_one_error(format_.name):
         _check_structure(format_, data)
         with _open(format_, data) as file:
+            if fast_dct and file.format in JPEG_BASED:
+                scale, draft = 1, 1
+                file.decoderconfig = (scale, draft)
             return _to_picture(file, max_pixels, useful_side)
 
 

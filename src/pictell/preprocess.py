@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from PIL import Image
 
 from pictell.types import PreprocessSpec
 
+# Pillow's kernels; all but the first average what they shrink.
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -25,21 +27,29 @@ def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.ge
     (1, height, width, 3) or (1, 3, height, width) as ``spec.layout`` says; uint8 in 0..255 when
     ``spec.mean`` is ``None``, else float32 ``(x - mean) / std``.
     """
-    height, width = pixels.shape[:2]
-    resized = Image.fromarray(pixels).resize(
-        (spec.width, spec.height),
-        RESAMPLING[spec.interpolation],
-        box=crop_box(width, height, spec),
-    )
-    tensor: NDArray[np.generic] = np.asarray(resized)
+    tensor = _crop_and_resize(pixels, spec)
     if spec.mean is not None and spec.std is not None:
         mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
-        tensor = (tensor.astype(np.float32) - mean) / std
+        tensor = (tensor.astype(np.float32, copy=False) - mean) / std
     if spec.channels == "BGR":
         tensor = tensor[..., ::-1]
     if spec.layout == "NCHW":
         tensor = tensor.transpose(2, 0, 1)
     return np.ascontiguousarray(tensor[np.newaxis])
+
+
+def _crop_and_resize(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[Any]:
+    """Shape (height, width, 3), range 0..255: uint8, or float32 where it goes on to be normalised.
+
+    Pillow rounds to whole levels, TensorFlow does not.
+    """
+    height, width = pixels.shape[:2]
+    box = crop_box(width, height, spec)
+    if spec.interpolation == "bilinear-tf1":
+        exact = resize_bilinear_tf1(_crop_to_whole_pixels(pixels, box), spec.width, spec.height)
+        return np.rint(exact).astype(np.uint8) if spec.mean is None else exact
+    image, size = Image.fromarray(pixels), (spec.width, spec.height)
+    return np.asarray(image.resize(size, RESAMPLING[spec.interpolation], box))
 
 
 def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, float, float, float]:
@@ -53,6 +63,65 @@ def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, floa
     return (left, top, min(width, left + crop_width), min(height, top + crop_height))
 
 
-def shortest_useful_side(spec: PreprocessSpec) -> int:
-    """The shorter side, in pixels, below which a picture would have to be enlarged."""
+def shortest_useful_side(spec: PreprocessSpec) -> int | None:
+    """The shorter side, in pixels, below which a picture would have to be enlarged.
+
+    ``None`` where every pixel is of use: for a kernel that picks single pixels instead of
+    averaging, a picture decoded at a smaller scale would be another picture.
+    """
+    if spec.interpolation in {"nearest", "bilinear-tf1"}:
+        return None
     return math.ceil(max(spec.width, spec.height) / (spec.crop_fraction or 1.0))
+
+
+def wants_fast_dct(spec: PreprocessSpec) -> bool:
+    """Whether JPEGs are to be decoded as TensorFlow 1 decoded them.
+
+    Its ``DecodeJpeg`` took libjpeg's fast DCT where nothing was said. That alone changes the best
+    label of four pictures in a hundred (benchmarks/runtimes.md), where the kernel takes no average.
+    """
+    return spec.interpolation == "bilinear-tf1"
+
+
+def resize_bilinear_tf1(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
+    """Resize as TensorFlow 1 does by default, to the last bit.
+
+    ``pixels``: shape (H, W, 3), dtype uint8. Returns shape (height, width, 3), dtype float32,
+    range 0..255. Pixel i of ``out`` is read at i * (in / out), between its two neighbours in each
+    direction, however much the picture shrinks. Source: the operation ResizeBilinear with
+    ``align_corners`` and ``half_pixel_centers`` false, its order of operations in float32
+    (tensorflow/core/kernels/image/resize_bilinear_op.cc).
+    """
+    top, bottom, down = _neighbours(pixels.shape[0], height)
+    left, right, across = _neighbours(pixels.shape[1], width)
+
+    def line(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        needed = pixels.take(rows, axis=0)
+        start, end = (needed.take(at, axis=1).astype(np.float32) for at in (left, right))
+        return _between(start, end, across[:, None])
+
+    return _between(line(top), line(bottom), down[:, None, None])
+
+
+def _neighbours(
+    size: int, out: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """For each of ``out`` pixels (out,): the one before it, the one after, and how far between."""
+    at = np.arange(out, dtype=np.float32) * (np.float32(size) / np.float32(out))
+    before = at.astype(np.intp)
+    return before, np.minimum(before + 1, size - 1), at - np.floor(at)
+
+
+def _between(
+    start: NDArray[np.float32], end: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return start + (end - start) * weight
+
+
+def _crop_to_whole_pixels(
+    pixels: NDArray[np.uint8], box: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    """The box grown to whole pixels, as far on both sides: TensorFlow's ``central_crop``."""
+    height, width = pixels.shape[:2]
+    left, top = int(box[0]), int(box[1])
+    return pixels[top : height - top, left : width - left]

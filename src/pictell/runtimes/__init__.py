@@ -20,24 +20,39 @@ if TYPE_CHECKING:
 class Runtime:
     """An engine: its module here, the package it needs, and the formats it reads.
 
-    The extra of pictell that installs the package has the runtime's name.
+    The extra of pictell that installs the package has the runtime's name, unless the ``core``
+    install brings it.
     """
 
     module: str
     package: str
     formats: tuple[WeightsFormat, ...]
+    core: bool = False
 
     @property
     def installed(self) -> bool:
-        """Whether its package can be imported; it is not."""
-        return find_spec(self.package) is not None
+        """Whether its package is there; it is not imported."""
+        try:
+            return find_spec(self.package) is not None
+        except (ImportError, ValueError):
+            # Something in this program keeps it from being imported.
+            return False
 
 
 # The only list of engines. Of those that read a format the first one installed is taken: the
 # format's own before those that translate it.
 RUNTIMES = {
-    "onnx": Runtime("pictell.runtimes.onnx", "onnxruntime", ("onnx",)),
-    "fake": Runtime("pictell.runtimes.fake", "pictell", ("fake",)),
+    "onnx": Runtime("pictell.runtimes.onnx", "onnxruntime", ("onnx",), core=True),
+    "litert": Runtime("pictell.runtimes.litert", "ai_edge_litert", ("tflite",)),
+    "tensorflow": Runtime(
+        "pictell.runtimes.tensorflow", "tensorflow", ("frozen-graph", "saved-model")
+    ),
+    "openvino": Runtime(
+        "pictell.runtimes.openvino",
+        "openvino",
+        ("frozen-graph", "saved-model", "tflite", "onnx"),
+    ),
+    "fake": Runtime("pictell.runtimes.fake", "pictell", ("fake",), core=True),
 }
 
 
@@ -82,7 +97,10 @@ def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
     for key in fitting:
         if RUNTIMES[key].installed:
             return key
-    installs = " or ".join(f"pip install 'pictell[{key}]'" for key in fitting)
+    installs = " or ".join(
+        "pip install pictell" if RUNTIMES[key].core else f"pip install 'pictell[{key}]'"
+        for key in fitting
+    )
     raise RuntimeMissingError(f"{weights_format} models need {' or '.join(fitting)}: {installs}")
 
 
@@ -91,10 +109,18 @@ def open_session(
 ) -> Session:
     """Load the weights into an engine that reads them.
 
-    Raises ``InvalidModelError`` when the spec does not fit the graph, and what ``choose`` raises.
+    Raises ``InvalidModelError`` when the spec does not fit the graph, ``UsageError`` for options
+    that the engine cannot meet, ``RuntimeMissingError`` for an engine that cannot be loaded, and
+    what ``choose`` raises.
     """
-    from pictell.runtimes.session import EngineSession
+    from pictell.runtimes.session import EngineSession, first_line
 
     name = choose(weights.format, options.runtime)
-    engine: Engine = import_module(RUNTIMES[name].module).open_engine(spec, weights, options)
+    try:
+        module = import_module(RUNTIMES[name].module)
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"{name} is installed, but cannot be loaded: {first_line(error)}"
+        ) from error
+    engine: Engine = module.open_engine(spec, weights, options)
     return EngineSession(name, engine, spec)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError
+from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
 from pictell.runtimes.session import first_line
 from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights
 
@@ -27,8 +27,9 @@ PROBE = Path(__file__).with_name("saturation_probe.onnx")
 PROBE_SIZE = 64
 # ONNX Runtime's session option that multiplies in uint8 x uint8, which does not saturate.
 EXACT_PRODUCTS = "session.x64quantprecision"
-ERRORS_ONLY = 3
-
+FATAL_ONLY = 4
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
 
 # ONNX Runtime's names of element types, where they are not numpy's.
 DTYPES = {"float": "float32", "double": "float64"}
@@ -51,17 +52,47 @@ class OnnxEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:
-    """Load ONNX weights. Raises ``InvalidModelError`` when the engine refuses them."""
+    """Load ONNX weights.
+
+    Raises ``InvalidModelError`` when the engine refuses them, ``UsageError`` where it has no GPU.
+    """
+    providers = _providers(options)
     session_options = _options(options.threads)
     if int8_products_saturate():
         session_options.add_session_config_entry(EXACT_PRODUCTS, "1")
+    _add_external_data(session_options, weights)
     try:
-        session = onnxruntime.InferenceSession(
-            weights.graph, session_options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(weights.graph, session_options, providers=providers)
     except Exception as error:
         raise InvalidModelError(f"ONNX Runtime refuses the weights: {first_line(error)}") from error
     return OnnxEngine(session)
+
+
+def _providers(options: EngineOptions) -> list[str | tuple[str, dict[str, str]]]:
+    if options.device == "cpu":
+        return [CPU]
+    available = onnxruntime.get_available_providers()
+    if CUDA not in available:
+        raise UsageError(
+            f"this ONNX Runtime has no {CUDA}, only {', '.join(available)}: "
+            "pip install onnxruntime-gpu in its place, or give --device cpu"
+        )
+    # TF32 keeps 10 bits of a float32's 23.
+    return [(CUDA, {"use_tf32": "0" if options.precision == "float32" else "1"}), CPU]
+
+
+def _add_external_data(options: onnxruntime.SessionOptions, weights: Weights) -> None:
+    names = list(weights.files)[1:]
+    if not names:
+        return
+    if not hasattr(options, "add_external_initializers_from_files_in_memory"):
+        raise RuntimeMissingError(
+            "models in several files need ONNX Runtime 1.24 or later: pip install -U onnxruntime"
+        )
+    contents = [weights.files[name] for name in names]
+    options.add_external_initializers_from_files_in_memory(
+        names, contents, [len(content) for content in contents]
+    )
 
 
 @cache
@@ -72,9 +103,7 @@ def int8_products_saturate() -> bool:
     'Quantize ONNX models', section on U8S8), and scores are then off by 0.1 on average. So the
     engine is asked: 255 x 127, summed over a row, is right or it is not.
     """
-    session = onnxruntime.InferenceSession(
-        PROBE.read_bytes(), _options(threads=1), providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(PROBE.read_bytes(), _options(threads=1), providers=[CPU])
     a = np.full((1, PROBE_SIZE), 255, np.uint8)
     b = np.full((PROBE_SIZE, PROBE_SIZE), 127, np.int8)
     (product,) = session.run(None, {"a": a, "b": b})
@@ -85,7 +114,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     # Keeping freed memory makes no run faster (benchmarks/README.md) but every process larger.
     options.enable_cpu_mem_arena = False
     return options

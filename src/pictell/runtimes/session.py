@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.errors import InvalidModelError, PictellError, RuntimeFailedError
 from pictell.runtimes import Engine
 from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
+from pictell.weights.selection import listed
 
 AXES = {
     "NHWC": ("batch", "height", "width", "channels"),
@@ -23,23 +24,26 @@ class EngineSession:
     def __init__(self, runtime: str, engine: Engine, spec: ModelSpec) -> None:
         self._runtime = runtime
         self._engine = engine
-        self._input = _the_input(engine.inputs, spec)
+        self._input = the_input(engine.inputs, spec)
         self._outputs = {output.name: output for output in engine.outputs}
+        self._vectors = {spec.logits, spec.embedding}
         check_input(self._input, spec.preprocess)
         check_outputs(self._outputs, spec)
-        # Exporters often fix the batch dimension, mostly to 1.
-        self._fixed_batch = self._input.shape[0] if self._input.shape else None
+        # Exporters often fix the batch dimension, mostly to 1: at the input, or on the way.
+        shapes = (self._input.shape, self._outputs[spec.logits].shape)
+        self._fixed_batch = next((shape[0] for shape in shapes if shape and shape[0]), None)
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
         """The named outputs for a batch, float32 where they are stored quantised.
 
         Raises ``RuntimeFailedError``.
         """
-        stored = _stored(batch, self._input)
-        parts = [self._run(part, outputs) for part in self._parts(stored)]
-        whole = [np.concatenate(values)[: len(batch)] for values in zip(*parts, strict=True)]
+        given = self._parts(_stored(batch, self._input))
+        parts = zip(*(self._run(part, outputs) for part in given), strict=True)
+        rows = sum(map(len, given))
         return [
-            _real(values, self._outputs[name]) for name, values in zip(outputs, whole, strict=True)
+            self._finished(name, values, rows)[: len(batch)]
+            for name, values in zip(outputs, parts, strict=True)
         ]
 
     def _parts(self, batch: NDArray[np.generic]) -> list[NDArray[np.generic]]:
@@ -47,8 +51,9 @@ class EngineSession:
         if size is None or size == len(batch):
             return [batch]
         missing = -len(batch) % size
-        padded = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-        return [padded[start : start + size] for start in range(0, len(padded), size)]
+        if missing:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+        return [batch[start : start + size] for start in range(0, len(batch), size)]
 
     def _run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
         try:
@@ -56,6 +61,24 @@ class EngineSession:
         except Exception as error:
             # The engines' errors have no common base below Exception.
             raise RuntimeFailedError(f"{self._runtime} failed: {first_line(error)}") from error
+
+    def _finished(
+        self, name: str, parts: Sequence[NDArray[np.generic]], rows: int
+    ) -> NDArray[np.generic]:
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if values.ndim == 0 or len(values) != rows:
+            raise RuntimeFailedError(
+                f"the output {name!r} has shape {shape_text(values.shape)} for {rows} pictures"
+            )
+        if name in self._vectors and values.ndim != 2:
+            width(name, values.shape, RuntimeFailedError)
+            values = values.reshape(len(values), -1)
+        return _real(values, self._outputs[name])
+
+
+def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
+    """The names of the outputs a spec states, the logits first."""
+    return tuple(filter(None, (spec.logits, spec.embedding, spec.feature_map)))
 
 
 def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
@@ -67,7 +90,8 @@ def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     wanted = tensor.shape
     if wanted is not None and len(wanted) != 4:
         raise InvalidModelError(
-            f"the input {tensor.name!r} has shape {shape_text(wanted)}, not a batch of pictures"
+            f"the input {tensor.name!r} has shape {shape_text(wanted)}, "
+            "not that of a batch of pictures, (N, H, W, 3) or (N, 3, H, W)"
         )
     axes = AXES[spec.layout]
     for size, axis in zip(wanted or (None,) * 4, axes, strict=True):
@@ -90,32 +114,45 @@ def _misfit(tensor: TensorSpec, spec: PreprocessSpec, axis: str) -> str:
     text = f"the input {tensor.name!r} has shape {shape_text(shape)}"
     other = "NCHW" if spec.layout == "NHWC" else "NHWC"
     if shape[AXES[other].index("channels")] == 3 != shape[AXES[spec.layout].index("channels")]:
-        return f"{text}: that is {other}, not {spec.layout}"
+        return f"{text}: state the layout {other}, not {spec.layout}"
+    sizes = dict(zip(AXES[spec.layout], shape, strict=True))
     if axis == "channels":
-        channels = shape[AXES[spec.layout].index("channels")]
-        return f"{text}: it takes {channels} channels, and pictell gives 3 (RGB)"
-    return f"{text}, and the spec gives {spec.width} x {spec.height}"
+        return f"{text}: pictell gives 3 channels (RGB), not {sizes[axis]}"
+    wanted = f"{sizes['width'] or spec.width} x {sizes['height'] or spec.height}"
+    return f"{text}: state the size {wanted}, not {spec.width} x {spec.height}"
 
 
-def check_outputs(outputs: dict[str, TensorSpec], spec: ModelSpec) -> None:
+def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     """See that the outputs exist and that there is a label for each class.
 
     Raises ``InvalidModelError``.
     """
-    for name in filter(None, (spec.logits, spec.embedding, spec.feature_map)):
+    for name in wanted_outputs(spec):
         if name not in outputs:
-            raise InvalidModelError(
-                f"the model has no output {name!r}: it has {', '.join(outputs)}"
-            )
+            raise InvalidModelError(f"the model has no output {name!r}: it has {listed(outputs)}")
     shape = outputs[spec.logits].shape
-    if shape is None:
+    classes = None if shape is None else width(spec.logits, shape, InvalidModelError)
+    labels = len(spec.labels)
+    if classes in (None, labels):
         return
-    if len(shape) != 2:
-        raise InvalidModelError(
-            f"the output {spec.logits!r} has shape {shape_text(shape)}, not (N, classes)"
+    text = f"{labels} labels for an output of {classes} classes"
+    if labels < classes:
+        text += (
+            ": if class 0 is background state background, if the last "
+            f"{classes - labels} outputs have no label state unlabelled {classes - labels}"
         )
-    if shape[1] is not None and shape[1] != len(spec.labels):
-        raise InvalidModelError(f"{len(spec.labels)} labels for an output of {shape[1]} classes")
+    raise InvalidModelError(text)
+
+
+def width(name: str, shape: Sequence[int | None], error: type[PictellError]) -> int | None:
+    """How many classes an output has: (N, classes), with axes of size 1 anywhere behind N.
+
+    ``None`` where it may be any. Raises the ``error`` for any other shape.
+    """
+    wide = [size for size in shape[1:] if size != 1]
+    if len(shape) < 2 or len(wide) > 1:
+        raise error(f"the output {name!r} has shape {shape_text(shape)}, not (N, classes)")
+    return wide[0] if wide else 1
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
@@ -128,11 +165,18 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _the_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:
-    names = [tensor.name for tensor in inputs]
-    if names != [spec.input_name]:
-        raise InvalidModelError(f"the model's inputs are {names}, not [{spec.input_name!r}]")
-    return inputs[0]
+def the_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:
+    """The one input that a graph must have. Raises ``InvalidModelError``."""
+    named = {tensor.name: tensor for tensor in inputs}
+    if spec.input_name not in named:
+        raise InvalidModelError(
+            f"the model has no input {spec.input_name!r}: it has {listed(named)}"
+        )
+    if len(named) > 1:
+        raise InvalidModelError(
+            f"the model takes several inputs ({listed(named)}), and pictell has only pictures"
+        )
+    return named[spec.input_name]
 
 
 def _stored(batch: NDArray[np.generic], tensor: TensorSpec) -> NDArray[np.generic]:

@@ -7,13 +7,14 @@ operations of a list, anywhere: what nothing uses today might be used by the nex
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.weights.allowed_ops import ALLOWED, VARIABLES
 from pictell.weights.protobuf import Message
 from pictell.weights.selection import listed
-from pictell.weights.tensorflow_graph import bodies, called, functions
+from pictell.weights.tensorflow_graph import Function, bodies, called, functions
 
 # DataType: values of these are made by operations; written into a file they are forged.
 RESOURCE = 20
@@ -36,6 +37,7 @@ def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
     Raises ``UnsafeModelError``.
     """
     library = functions(graph)
+    _refuse_recursion(library)
     refused = set()
     for nodes in bodies(graph):
         for node in nodes:
@@ -57,3 +59,15 @@ def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
 def _is_forged(value: Message) -> bool:
     tensors = (*([value.tensor] if value.HasField("tensor") else []), *value.list.tensor)
     return any(tensor.dtype in (RESOURCE, VARIANT) for tensor in tensors)
+
+
+def _refuse_recursion(library: Mapping[str, Function]) -> None:
+    # Engines follow such a call until their stack ends, and the program with it.
+    calls = {
+        name: {callee for node in function.nodes.values() for callee in (node.op, *called(node))}
+        for name, function in library.items()
+    }
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise UnsafeModelError(f"the function {error.args[1][0]!r} calls itself") from error

@@ -1,0 +1,210 @@
+"""OpenVINO: runs what the other engines read, frozen TensorFlow graphs above all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell import weights as static
+from pictell.errors import InvalidModelError, UsageError
+from pictell.executors.local import available_cores
+from pictell.runtimes import RUNTIMES
+from pictell.runtimes.files import PREFIX, written
+from pictell.runtimes.pool import Pool
+from pictell.runtimes.quiet import absent, without_notices
+from pictell.runtimes.session import AXES, wanted_outputs
+from pictell.types import (
+    EngineOptions,
+    Inspection,
+    ModelSpec,
+    TensorSpec,
+    Weights,
+    WeightsFormat,
+)
+from pictell.weights.selection import listed
+
+# Its import alone reports to its makers and keeps an identifier of the machine in the home folder
+# (openvino/tools/ovc/__init__.py); without that package it takes its own stub of it.
+with absent("openvino_telemetry"):
+    import openvino
+    from openvino import opset8
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.tensorflow import ConversionExtension
+
+FRONTENDS: dict[WeightsFormat, str] = {
+    "frozen-graph": "tf",
+    "saved-model": "tf",
+    "tflite": "tflite",
+    "onnx": "onnx",
+}
+DEVICES = {"cpu": "CPU", "gpu": "GPU"}
+NO_RULE = re.compile(
+    r"(?:No conversion rule found for operations|no translator found for operation\(s\)): (.*)"
+)
+# The lines in which it says where in its sources it failed, not why.
+WHERE = re.compile(r"Exception from |Check '.*' failed at |FrontEnd API failed with ")
+TEMPORARY = re.compile(rf"[^\s\"']*{re.escape(PREFIX)}[^/\\]*[/\\]")
+
+
+class OpenvinoEngine:
+    """A model compiled by OpenVINO, whose requests serve one thread at a time."""
+
+    def __init__(self, model: Any, spec: ModelSpec, options: EngineOptions) -> None:
+        wanted = wanted_outputs(spec)
+        self._compiled = openvino.Core().compile_model(
+            model, DEVICES[options.device], _properties(options)
+        )
+        self._pool = Pool(self._compiled.create_infer_request)
+        self.inputs = [_tensor(port, (spec.input_name,)) for port in model.inputs]
+        self.outputs = [_tensor(port, wanted) for port in model.outputs]
+        self._places = {tensor.name: place for place, tensor in enumerate(self.outputs)}
+
+    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
+        """The named outputs for a batch."""
+        with self._pool.one() as request:
+            try:
+                values = request.infer([batch], share_inputs=True)
+            except RuntimeError as error:
+                raise RuntimeError(_why(str(error))) from error
+            return [values[self._places[name]] for name in outputs]
+
+
+def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OpenvinoEngine:
+    """Translate and compile a model.
+
+    Raises ``InvalidModelError`` when the engine refuses it, ``UsageError`` where there is no GPU.
+    """
+    devices = openvino.Core().available_devices
+    if not any(device.startswith(DEVICES[options.device]) for device in devices):
+        raise UsageError(
+            f"OpenVINO finds no {options.device} here, only {', '.join(devices)}: "
+            "install its driver, or give --device cpu"
+        )
+    try:
+        with without_notices():
+            engine = OpenvinoEngine(_translate(spec, weights), spec, options)
+    except Exception as error:
+        raise InvalidModelError(_refusal(str(error), weights.format)) from error
+    if weights.format == "tflite":
+        engine.inputs, engine.outputs = _quantised(engine, static.inspect(weights))
+    return engine
+
+
+def _translate(spec: ModelSpec, weights: Weights) -> Any:
+    """The part of the model between the input and the outputs that the spec names."""
+    frontend = FrontEndManager().load_by_framework(FRONTENDS[weights.format])
+    if FRONTENDS[weights.format] == "tf":
+        frontend.add_extension(ConversionExtension("LRN", _lrn))
+    with written(weights) as folder:
+        whole = weights.format == "saved-model"
+        path = folder if whole else folder / next(iter(weights.files))
+        # Not mapped into memory: the file will be gone.
+        model = frontend.load(str(path), False)
+        if weights.format == "frozen-graph":
+            _narrow(model, spec)
+        converted = frontend.convert(model)
+    for parameter in converted.get_parameters():
+        if not parameter.output(0).get_target_inputs():
+            converted.remove_parameter(parameter)
+    return converted
+
+
+def _lrn(node: Any) -> Any:
+    """TensorFlow's LRN: over 2 r + 1 channels of (N, H, W, C), ``alpha`` for each of them.
+
+    OpenVINO's own rule takes too few channels where ``depth_radius`` is odd, as its default of 5
+    is. The defaults are those of TensorFlow's operation.
+    """
+    size = 2 * node.get_attribute("depth_radius", 5) + 1
+    to_nchw, to_nhwc, channels = (
+        opset8.constant(axes, np.int64) for axes in ([0, 3, 1, 2], [0, 2, 3, 1], [1])
+    )
+    normalised = opset8.lrn(
+        opset8.transpose(node.get_input(0), to_nchw),
+        channels,
+        node.get_attribute("alpha", 1.0) * size,
+        node.get_attribute("beta", 0.5),
+        node.get_attribute("bias", 1.0),
+        size,
+    )
+    return opset8.transpose(normalised, to_nhwc).outputs()
+
+
+def _narrow(model: Any, spec: ModelSpec) -> None:
+    """OpenVINO's own choice is every placeholder, and every node that no other reads."""
+    outputs = [_place(model, name) for name in wanted_outputs(spec)]
+    if all(outputs):
+        model.override_all_outputs(outputs)
+    feed = _place(model, spec.input_name)
+    if feed and not any(feed.is_equal(place) for place in model.get_inputs()):
+        model.override_all_inputs([feed])
+        # A tensor in the middle of a graph has no shape of its own there.
+        image = spec.preprocess
+        sizes = {"batch": -1, "height": image.height, "width": image.width, "channels": 3}
+        shape = [sizes[axis] for axis in AXES[image.layout]]
+        model.set_partial_shape(feed, openvino.PartialShape(shape))
+
+
+def _place(model: Any, name: str) -> Any:
+    return model.get_place_by_tensor_name(name if ":" in name else f"{name}:0")
+
+
+def _properties(options: EngineOptions) -> dict[str, Any]:
+    streams = max(1, available_cores() // options.threads)
+    properties = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams * options.threads,
+    }
+    if options.device == "gpu":
+        properties = {"PERFORMANCE_HINT": "LATENCY"}
+    if options.precision == "float32":
+        # By itself it takes bfloat16 where a processor has it: scores are then off by 0.2.
+        properties["INFERENCE_PRECISION_HINT"] = "f32"
+    return properties
+
+
+def _tensor(port: Any, wanted: Sequence[str]) -> TensorSpec:
+    names = port.get_names() or {port.get_node().get_friendly_name()}
+    plain = {name.removesuffix(":0") for name in names}
+    named = [name for name in wanted if name in plain or name.removesuffix(":0") in plain]
+    shape = tuple(
+        None if size.is_dynamic else size.get_length() for size in port.get_partial_shape()
+    )
+    dtype = np.dtype(port.get_element_type().to_dtype()).name
+    return TensorSpec((named or sorted(plain))[0], shape, dtype)
+
+
+def _quantised(engine: OpenvinoEngine, found: Inspection) -> Iterator[list[TensorSpec]]:
+    """Inputs and outputs: OpenVINO keeps their stored types, and forgets what they stand for."""
+    for tensors, known in ((engine.inputs, found.inputs), (engine.outputs, found.outputs)):
+        by_name = {tensor.name: tensor.quantisation for tensor in known}
+        unknown = [tensor.name for tensor in tensors if tensor.name not in by_name]
+        if unknown:
+            raise InvalidModelError(f"OpenVINO gives the tensors other names: {listed(unknown)}")
+        yield [replace(tensor, quantisation=by_name[tensor.name]) for tensor in tensors]
+
+
+def _refusal(message: str, weights_format: WeightsFormat) -> str:
+    missing = NO_RULE.search(message)
+    if missing:
+        others = [
+            name
+            for name, runtime in RUNTIMES.items()
+            if weights_format in runtime.formats and name != "openvino"
+        ]
+        return (
+            f"OpenVINO cannot run this graph, having no rule for {missing[1]}: "
+            f"take another runtime ({', '.join(others)})"
+        )
+    return f"OpenVINO refuses the weights: {TEMPORARY.sub('', _why(message))}"
+
+
+def _why(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if not WHERE.match(line)]
+    return next(filter(None, lines), "it does not say why")

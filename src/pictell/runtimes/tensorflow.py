@@ -1,0 +1,183 @@
+"""TensorFlow: frozen graphs in a session, as in 2018; SavedModels by their signature."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.runtimes.files import written
+from pictell.runtimes.quiet import absent, settings_elsewhere, without_notices
+from pictell.runtimes.session import first_line, wanted_outputs
+from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights
+from pictell.weights import saved_model
+
+# Errors come as exceptions; what else it logs is about its own build.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Keras, which nothing here uses, takes longer to load than all the rest (tf.keras still finds it),
+# and an old copy of it within TensorFlow writes its defaults into the home folder.
+with without_notices(), absent("keras"), settings_elsewhere("KERAS_HOME"):
+    import tensorflow as tf
+
+v1 = tf.compat.v1
+
+
+class GraphEngine:
+    """A graph in a TensorFlow session, which computes only what the outputs asked for need."""
+
+    def __init__(
+        self, graph: Any, feed: tuple[str, Any], fetches: Mapping[str, Any], options: EngineOptions
+    ) -> None:
+        """``feed``: name and tensor of the input; ``fetches``: the outputs' tensors by name."""
+        name, self._feed = feed
+        self._fetches = fetches
+        self.inputs = [
+            _tensor(name if tensor is self._feed else _plain(tensor.name), tensor)
+            for tensor in _needed_inputs(fetches.values(), self._feed)
+        ]
+        self.outputs = [_tensor(name, tensor) for name, tensor in fetches.items()]
+        self._session = v1.Session(graph=graph, config=_config(options))
+
+    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
+        """The named outputs for a batch."""
+        fetches = [self._fetches[name] for name in outputs]
+        values: list[NDArray[np.generic]] = self._session.run(fetches, {self._feed: batch})
+        return values
+
+    def assign(self, values: Mapping[str, NDArray[np.generic]]) -> None:
+        """Give the graph's variables, named by their nodes, their values."""
+        feeds, assignments = {}, []
+        graph = self._session.graph
+        with graph.as_default():
+            for name, value in values.items():
+                variable = graph.get_tensor_by_name(f"{name}:0")
+                given = v1.placeholder(value.dtype, value.shape)
+                feeds[given] = value
+                assignments.append(_assignment(variable, given))
+        self._session.run(assignments, feeds)
+
+
+def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
+    """Load a frozen graph or a SavedModel.
+
+    Raises ``InvalidModelError`` when the engine refuses it, ``UsageError`` where there is no GPU.
+    """
+    if options.device == "gpu":
+        _see_to_gpu(options)
+    opened = _saved_model if weights.format == "saved-model" else _frozen_graph
+    try:
+        return opened(spec, weights, options)
+    except PictellError:
+        raise
+    except Exception as error:
+        raise InvalidModelError(f"TensorFlow refuses the weights: {first_line(error)}") from error
+
+
+def _frozen_graph(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
+    graph = _graph(weights.graph)
+    wanted = {name: _find(graph, name) for name in wanted_outputs(spec)}
+    fetches = wanted if all(tensor is not None for tensor in wanted.values()) else _sinks(graph)
+    return GraphEngine(graph, (spec.input_name, _find(graph, spec.input_name)), fetches, options)
+
+
+def _saved_model(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
+    """The part that the signature runs, its variables read out of the checkpoint.
+
+    TensorFlow's own loader would run operations that the folder names, to restore and initialise.
+    """
+    called, part = saved_model.signature(weights), saved_model.freezable(weights)
+    graph = _graph(part.graph)
+    fetches = {name: _find(graph, tensor) for name, tensor in called.outputs.items()}
+    feed = (called.input_key, _find(graph, called.input_tensor))
+    engine = GraphEngine(graph, feed, fetches, options)
+    if part.variables:
+        with written(weights) as folder:
+            checkpoint = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+            engine.assign({name: checkpoint.get_tensor(k) for name, k in part.variables.items()})
+    return engine
+
+
+def _graph(content: bytes) -> Any:
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(v1.GraphDef.FromString(content), name="")
+    return graph
+
+
+def _assignment(variable: Any, value: Any) -> Any:
+    if variable.dtype == tf.resource:
+        return tf.raw_ops.AssignVariableOp(resource=variable, value=value)
+    # Variables as they were before TensorFlow 2.
+    return tf.raw_ops.Assign(ref=variable, value=value)
+
+
+def _see_to_gpu(options: EngineOptions) -> None:
+    if not tf.config.list_physical_devices("GPU"):
+        raise UsageError(
+            "TensorFlow finds no GPU here: install its build for yours "
+            "(pip install 'tensorflow[and-cuda]'), or give --device cpu"
+        )
+    if options.precision == "float32":
+        # TensorFlow has this for the whole program only.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _config(options: EngineOptions) -> Any:
+    return v1.ConfigProto(
+        intra_op_parallelism_threads=options.threads,
+        inter_op_parallelism_threads=1,
+        device_count={"GPU": 0} if options.device == "cpu" else {},
+        gpu_options=v1.GPUOptions(allow_growth=True),
+    )
+
+
+def _find(graph: Any, name: str) -> Any:
+    """The tensor of that name, the first of its operation where no other is named, or ``None``."""
+    try:
+        return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
+    except (KeyError, ValueError):
+        return None
+
+
+def _sinks(graph: Any) -> dict[str, Any]:
+    """What nothing else consumes."""
+    return {
+        _plain(tensor.name): tensor
+        for operation in graph.get_operations()
+        for tensor in operation.outputs
+        if not tensor.consumers()
+    }
+
+
+def _needed_inputs(outputs: Iterable[Any], feed: Any) -> list[Any]:
+    """What must be fed to have the outputs: ``feed`` where they depend on it, and placeholders.
+
+    Those with a default (a ``keep_prob``) need not be.
+    """
+    needed, seen = [], set()
+    waiting = list(outputs)
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.name in seen:
+            continue
+        seen.add(tensor.name)
+        if tensor is feed or tensor.op.type == "Placeholder":
+            needed.append(tensor)
+        else:
+            waiting.extend(tensor.op.inputs)
+    return needed
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(":0")
+
+
+def _tensor(name: str, tensor: Any) -> TensorSpec:
+    shape = tensor.shape
+    sizes = None if shape.rank is None else tuple(shape.as_list())
+    return TensorSpec(name, sizes, tensor.dtype.base_dtype.name)
