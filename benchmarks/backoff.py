@@ -2,7 +2,7 @@
 
     python benchmarks/backoff.py
 
-The pictures of ``imagenet_val650``, by their weights. Cross-fitted: the temperature of the scores
+The pictures of ``imagenet_val650``, by their weights. Cross-fitted: the calibration of the scores
 and, where an accuracy is wanted, a rule's parameter are fitted on four fifths of the pictures and
 measured on the rest, ``REPEATS`` times with other fifths.
 
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accuracy import IMAGES, Scores, Targets, read_set
-from pictell import models, runtimes
+from pictell import calibration, models, runtimes
 from pictell.models.folder import read_weights
 from pictell.models.labels import IMAGENET
 from pictell.models.taxonomy_file import read_taxonomy
@@ -39,7 +39,6 @@ from pictell.taxonomy import AT_LEAST, Taxonomy, back_off, node_probabilities
 FOLDS, REPEATS, RESAMPLES = 5, 10, 2000
 WANTED = (0.80, 0.85, 0.90, 0.95, 0.96, 0.97, 0.99)
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.97, 0.99)
-TEMPERATURES = np.geomspace(0.5, 2, 71)
 # Where a rule's parameter is looked for: thresholds up to certainty; a λ far above the 10 bits
 # that a class tells makes every name the root.
 MOST = {"threshold": 1.0, "reward": 1e4}
@@ -51,9 +50,9 @@ Choose = Callable[[Scores], Nodes]
 
 @dataclass(frozen=True)
 class Pictures:
-    """The model's logits (N, classes), what the pictures are, and the tree."""
+    """The model's evidence (N, classes), what the pictures are, and the tree."""
 
-    logits: Scores
+    evidence: Scores
     targets: Targets
     taxonomy: Taxonomy
 
@@ -75,7 +74,7 @@ def read_pictures() -> Pictures:
     tensors, targets = read_set(IMAGES / "imagenet_val650")
     logits = [session.run(tensor[np.newaxis], [spec.logits])[0][0] for tensor in tensors]
     taxonomy = read_taxonomy(IMAGENET.with_name("taxonomy.tsv"), spec.labels)
-    return Pictures(np.stack(logits).astype(np.float64), targets, taxonomy)
+    return Pictures(calibration.evidence(np.stack(logits), spec.activation), targets, taxonomy)
 
 
 def by_threshold(tree: Taxonomy, at_least: float, scores: Scores) -> Nodes:
@@ -103,16 +102,15 @@ def parent(tree: Taxonomy, scores: Scores) -> Nodes:
 RULES = {"threshold": by_threshold, "reward": by_reward}
 
 
-def fit_temperature(pictures: Pictures, chosen: Nodes) -> float:
-    """The temperature of the least weighted negative log likelihood."""
-    classes = pictures.targets.classes[chosen, np.newaxis]
-
-    def cost(temperature: float) -> float:
-        scores = to_probabilities(pictures.logits[chosen] / temperature, "softmax")
-        of_class = np.take_along_axis(scores, classes, axis=1)[:, 0]
-        return float(-pictures.targets.weights[chosen] @ np.log(of_class))
-
-    return float(min(TEMPERATURES, key=cost))
+def calibrated(pictures: Pictures, fitted: Nodes) -> Scores:
+    """Probabilities (N, classes) of all pictures by the calibration of the ``fitted`` ones."""
+    targets = pictures.targets
+    found = calibration.fit(
+        pictures.evidence[fitted],
+        targets.classes[fitted],
+        targets.weights[fitted],
+    )
+    return to_probabilities(calibration.to_logits(pictures.evidence, found), "softmax")
 
 
 def fit_rule(rule: str, wanted: float, pictures: Pictures, scores: Scores, chosen: Nodes) -> float:
@@ -148,12 +146,11 @@ def splits(count: int) -> list[tuple[int, Nodes, Nodes]]:
 
 def answer_all(pictures: Pictures) -> dict[tuple[str, float], Answers]:
     """Every rule's answers by (rule, accuracy wanted), and by ("at", threshold)."""
-    tree, count = pictures.taxonomy, len(pictures.logits)
+    tree, count = pictures.taxonomy, len(pictures.evidence)
     nodes: dict[tuple[str, float], Nodes] = {}
     parameters: dict[tuple[str, float], list[float]] = {}
     for repeat, fitted, held_out in splits(count):
-        temperature = fit_temperature(pictures, fitted)
-        sums = node_probabilities(tree, to_probabilities(pictures.logits / temperature, "softmax"))
+        sums = node_probabilities(tree, calibrated(pictures, fitted))
         chosen: dict[tuple[str, float], tuple[float, Choose]] = {
             ("flat", 0): (0, partial(flat, tree)),
             ("parent", 0): (0, partial(parent, tree)),

@@ -11,6 +11,7 @@ from pictell import classifier
 
 def test_the_exported_names_are_these() -> None:
     assert sorted(pictell.__all__) == [
+        "Answer",
         "Classifier",
         "EngineOptions",
         "Limits",

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,6 +25,7 @@ from pictell.cli.exit_statuses import EXIT_STATUSES
 
 SAMPLES = ROOT / "samples"
 BALL = SAMPLES / "golf-ball.png"
+CLOCK = SAMPLES / "wall-clock.png"
 SAMPLE_NAMES = ("crossword puzzle", "golf ball", "ping-pong ball", "traffic light", "wall clock")
 
 
@@ -34,11 +36,49 @@ def labels(jsonl: str) -> list[str | None]:
 
 def test_names_a_picture_best_label_first() -> None:
     run = pictell(BALL)
-    name, first, *others = run.stdout.splitlines()
+    name, first = run.stdout.splitlines()
+    assert name == str(BALL)
+    assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %  ball › golf ball", first)
+    assert (run.stderr, run.returncode) == ("", 0)
+
+
+def test_flat_gives_the_best_labels_alone() -> None:
+    name, first, *others = pictell("--flat", BALL).stdout.splitlines()
     assert name == str(BALL)
     assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %", first)
     assert len(others) == 4
-    assert (run.stderr, run.returncode) == ("", 0)
+
+
+def test_what_no_class_is_sure_of_gets_the_name_above() -> None:
+    _, first, second, *_ = pictell(CLOCK).stdout.splitlines()
+    assert re.fullmatch(r"  clock  .+ %  clock or watch › clock", first)
+    assert re.fullmatch(r"    wall clock  .+ %", second)
+    (result,) = json.loads(pictell("--at-least", "0.3", "-f", "json", CLOCK).stdout)
+    assert result["answer_path"][-2:] == ["clock", "wall clock"]
+    assert result["answer"] == "wall clock"
+    assert result["answer_score"] == result["predictions"][0]["score"]
+
+
+def test_noise_is_nothing_it_knows(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    _, line = pictell(tmp_path / "noise.png").stdout.splitlines()
+    assert re.fullmatch(r"  not sure \(best guess: .+ \d+ %\)", line)
+    (result,) = json.loads(pictell("-f", "json", tmp_path / "noise.png").stdout)
+    assert (result["answer"], result["sure"]) == (None, False)
+    (row,) = csv.DictReader(
+        io.StringIO(pictell("--flat", "-k", "1", "-f", "csv", tmp_path / "noise.png").stdout)
+    )
+    assert (row["answer"], row["sure"]) == ("", "true")
+
+
+def test_names_may_be_in_another_language(tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("synset,name\nn03046257,Uhr\n892,Wanduhr\n", encoding="utf-8")
+    _, first, second, third, *_ = pictell("--labels-from", names, CLOCK).stdout.splitlines()
+    assert re.fullmatch(r"  Uhr  .+ %  clock or watch › Uhr", first)
+    assert second.startswith("    Wanduhr ")
+    assert third.startswith("    analog clock ")
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
@@ -60,7 +100,9 @@ def test_json_is_one_array_and_top_k_its_length() -> None:
     run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
     results = json.loads(run.stdout)
     assert [len(result["predictions"]) for result in results] == [3, 3]
-    assert results[0].keys() == {"source", "model", "predictions", "width", "height", "timings"}
+    answer = {"answer", "answer_score", "answer_path", "sure"}
+    rest = {"source", "model", "predictions", "width", "height", "timings"}
+    assert results[0].keys() == answer | rest
     assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
 
 
@@ -214,7 +256,7 @@ def test_an_unknown_model_lists_the_known_ones() -> None:
 def test_help_starts_with_an_example() -> None:
     run = pictell("--help")
     assert run.stdout.startswith(
-        "Tell what is in a picture, best label first:\n\n  pictell cat.jpg"
+        "Tell what is in a picture, as precisely as is sure:\n\n  pictell cat.jpg"
     )
     assert run.returncode == 0
 

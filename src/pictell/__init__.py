@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pictell import errors
-from pictell.types import EngineOptions, Limits, Prediction, Result, Stated
+from pictell.types import Answer, EngineOptions, Limits, Prediction, Result, Stated
 from pictell.version import __version__
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier, load
 
 __all__ = [
+    "Answer",
     "Classifier",
     "EngineOptions",
     "Limits",

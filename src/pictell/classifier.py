@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
@@ -17,10 +16,13 @@ from PIL import Image
 from pictell import models, runtimes, sources
 from pictell.decode import decode, from_array, from_image
 from pictell.errors import PictellError, UsageError
+from pictell.executors.batches import batches
 from pictell.executors.local import available_cores, map_ordered
 from pictell.models.folder import read_weights
-from pictell.postprocess import to_probabilities, top_k
+from pictell.models.naming import find_naming
+from pictell.naming import Naming
 from pictell.preprocess import preprocess, shortest_useful_side, wants_fast_dct
+from pictell.taxonomy import AT_LEAST
 from pictell.types import (
     EngineOptions,
     Limits,
@@ -73,7 +75,8 @@ class _Prepared:
 class Classifier:
     """A model, ready to name pictures. Safe to use from several threads at once.
 
-    ``allow_private`` lets URLs given as text name hosts on private networks.
+    ``naming`` makes names of its outputs (scores as the model gives them); ``allow_private`` lets
+    URLs given as text name hosts on private networks.
     """
 
     def __init__(
@@ -81,10 +84,12 @@ class Classifier:
         spec: ModelSpec,
         session: Session,
         *,
+        naming: Naming | None = None,
         limits: Limits = Limits(),
         allow_private: bool = False,
     ) -> None:
         self.spec = spec
+        self.naming = naming or Naming(spec.labels, spec.activation)
         self.limits = limits
         self._session = session
         self._allow_private = allow_private
@@ -123,7 +128,7 @@ class Classifier:
         fetched = map_ordered(self._fetch, expanded, workers=FETCH_AHEAD, look_ahead=FETCH_AHEAD)
         named = map_ordered(
             lambda batch: self._classify(batch, top_k),
-            _batches(fetched, singles=2 * workers),
+            batches(fetched, BATCH, singles=2 * workers),
             workers=workers,
             look_ahead=2 * workers,
         )
@@ -196,14 +201,15 @@ class Classifier:
 
     def _name(self, item: _Prepared, logits: NDArray[np.generic], run_ms: float, k: int) -> Result:
         try:
-            probabilities = to_probabilities(logits, self.spec.activation)
-            predictions = top_k(probabilities, self.spec.labels, k)
+            named = self.naming.name(logits, k)
         except PictellError as error:
             return self._failed(item.name, error)
         return Result(
             source=item.name,
             model=self.spec.name,
-            predictions=predictions,
+            predictions=named.predictions,
+            answer=named.answer,
+            sure=named.sure,
             width=item.width,
             height=item.height,
             timings=replace(item.timings, run_ms=run_ms),
@@ -230,17 +236,29 @@ def load(
     engine: EngineOptions = EngineOptions(),
     limits: Limits = Limits(),
     allow_private: bool = False,
+    at_least: float = AT_LEAST,
+    flat: bool = False,
+    labels_from: str | os.PathLike[str] | None = None,
 ) -> Classifier:
     """A classifier for a model: a name, a folder with a ``model.toml``, or a bare weights file.
 
     ``stated`` says of a bare file what its own content does not, its labels above all; ``engine``
     how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
     ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
-    networks. Raises ``UsageError`` or a ``ModelError``.
+    networks. An answer is the most telling name that is ``at_least`` so probable (0..1); ``flat``
+    gives classes alone; ``labels_from`` is a file of other names (``models.display_names``).
+    Raises ``UsageError`` or a ``ModelError``.
     """
     spec = models.find(model, stated)
+    naming = find_naming(spec, at_least, flat=flat, bare=Path(model) == spec.weights)
+    if labels_from is not None:
+        # Most runs shall not wait for what is imported here.
+        from pictell.models.display_names import rename
+
+        naming = rename(naming, Path(labels_from))
+        spec = replace(spec, labels=naming.labels)
     session = runtimes.open_session(spec, read_weights(spec), engine)
-    return Classifier(spec, session, limits=limits, allow_private=allow_private)
+    return Classifier(spec, session, naming=naming, limits=limits, allow_private=allow_private)
 
 
 def _read_content(source: Source, limits: Limits) -> Content:
@@ -255,25 +273,6 @@ def _read_content(source: Source, limits: Limits) -> Content:
     if isinstance(content, bytes | Image.Image | np.ndarray | PictellError):
         return content
     return sources.read_stream(content, limits.max_bytes)
-
-
-def _batches(items: Iterable[T], singles: int) -> Iterator[list[T]]:
-    """Lists of ``BATCH`` items; the first few of one, so that few pictures meet all processors."""
-    sizes = chain(repeat(1, singles), repeat(BATCH))
-    size, batch = next(sizes), list[T]()
-    try:
-        for item in items:
-            batch.append(item)
-            if len(batch) == size:
-                yield batch
-                size, batch = next(sizes), []
-    except Exception:
-        # What came before the failure still gets its results.
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
 
 
 def _detached(error: PictellError) -> PictellError:

@@ -123,7 +123,8 @@ class ModelSpec:
     has shape (N, classes), one label each; with activation ``softmax`` it holds raw logits still
     to be turned into probabilities, with ``none`` it holds probabilities already. ``embedding``
     (N, D) and ``feature_map`` (N, D, h, w) are outputs some models offer besides.
-    ``top1_accuracy`` is the published one on ImageNet, 0..1.
+    ``top1_accuracy`` is the published one on ImageNet, 0..1. ``taxonomy`` is the file of names
+    above the classes (see ``pictell.models.taxonomy_file``).
     """
 
     name: str
@@ -141,6 +142,7 @@ class ModelSpec:
     embedding: str | None = None
     feature_map: str | None = None
     top1_accuracy: float | None = None
+    taxonomy: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,21 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The most telling name that is sure enough: a class, or a kind of thing above some.
+
+    ``score`` is the probability of all its classes together, 0..1; ``path`` the names from the top
+    down to its own; ``classes`` the indices of the classes that are of its kind.
+    """
+
+    name: str
+    score: float
+    synset: str | None
+    path: tuple[str, ...]
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Milliseconds spent on one picture, stage by stage; of a batch's run, its share."""
 
@@ -270,8 +287,10 @@ class Timings:
 class Result:
     """What pictell says of one source: predictions, best first, or the error.
 
-    ``width`` and ``height`` are the upright picture's size in pixels. With an ``error``,
-    ``predictions`` is empty and size and timings are ``None``.
+    ``width`` and ``height`` are the upright picture's size in pixels. ``answer`` is ``None`` of a
+    model without a taxonomy, and wherever ``sure`` is false: the picture is like nothing the model
+    knows, or no name is sure enough. With an ``error``, ``predictions`` is empty and size, timings
+    and answer are ``None``.
     """
 
     source: str
@@ -281,6 +300,8 @@ class Result:
     height: int | None = None
     timings: Timings | None = None
     error: PictellError | None = None
+    answer: Answer | None = None
+    sure: bool = True
 
     @property
     def top(self) -> Prediction:

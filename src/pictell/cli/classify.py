@@ -16,7 +16,7 @@ from pictell.cli.model_options import (
     engine_options,
     stated,
 )
-from pictell.cli.parser import Parser, positive_int, positive_seconds
+from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
 from pictell.reports import FORMATS
@@ -27,12 +27,13 @@ from pictell.types import Limits, Result, Source
 from pictell.version import __version__
 
 EXAMPLE = """\
-Tell what is in a picture, best label first:
+Tell what is in a picture, as precisely as is sure:
 
   pictell cat.jpg
   pictell holiday/ '*.png' https://example.org/dog.jpg
   pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
+  pictell --at-least 0.99 '*.jpg'
   pictell --model frozen_graph.pb --labels labels.txt --preset inception cat.jpg
 
 Other commands, each with its own --help:
@@ -41,6 +42,7 @@ Other commands, each with its own --help:
   pictell inspect    what a model's file holds and needs
   pictell verify     whether a model still gives the answers it should
   pictell evaluate   how good a model is on labelled pictures of yours
+  pictell calibrate  make a model's scores mean what they say
 """
 
 
@@ -52,6 +54,7 @@ def run(words: list[str]) -> int:
     options = parse(words)
     # The engine and the image library are loaded once the command line is known to be right.
     from pictell.classifier import load
+    from pictell.taxonomy import AT_LEAST
 
     if options.model != "default":
         # A foreign model may crash its engine, and this process with it: not without a word.
@@ -62,6 +65,9 @@ def run(words: list[str]) -> int:
         stated=stated(options),
         engine=engine_options(options),
         limits=limits,
+        at_least=AT_LEAST if options.at_least is None else options.at_least,
+        flat=options.flat,
+        labels_from=options.labels_from,
     )
     with Progress() as progress:
         run_ = Run(progress)
@@ -127,6 +133,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--null is about a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
+    if options.flat and options.at_least is not None:
+        raise UsageError("--flat gives no answer that --at-least could be about: give one of them")
     return options
 
 
@@ -177,12 +185,29 @@ def _parser() -> Parser:
         "-0", "--null", action="store_true", help="LIST is NUL-separated, as find -print0 writes it"
     )
     add("--allow-private", action="store_true", help="let URLs in LIST name private hosts")
+    _add_naming(parser)
     _add_limits(parser)
     add_model_options(parser)
     add_engine_options(parser)
     add("--version", action="version", version=f"pictell {__version__}", help="show the version")
     add("-h", "--help", action="help", help="show this help")
     return parser
+
+
+def _add_naming(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--at-least",
+        type=probability,
+        metavar="P",
+        help="how sure the answer must be, 0 to 1: the most telling name that is (0.9)",
+    )
+    add("--flat", action="store_true", help="the best labels alone, and never 'not sure'")
+    add(
+        "--labels-from",
+        metavar="FILE",
+        help="names to show instead: lines of WordNet id or class index, comma or tab, name; JSON",
+    )
 
 
 def _add_limits(parser: Parser) -> None:

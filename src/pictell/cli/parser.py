@@ -54,6 +54,14 @@ def number(text: str) -> float:
     return value
 
 
+def probability(text: str) -> float:
+    """A number in 0..1."""
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be in 0..1, not {text!r}")
+    return value
+
+
 def positive_seconds(text: str) -> float:
     """A time in seconds above 0."""
     try:

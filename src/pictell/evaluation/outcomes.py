@@ -1,4 +1,4 @@
-"""What a model answers to labelled pictures, kept in 68 bytes a picture."""
+"""What a model answers to labelled pictures, kept in 73 bytes a picture."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ ROW = np.dtype(
         ("scores", np.float32, TOP),
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
+        ("named", np.int32),
+        ("named_right", np.bool_),
         ("weight", np.float64),
         ("latency_ms", np.float32),
     ]
@@ -36,13 +38,16 @@ class Outcomes:
 
     ``rows`` (N,) of dtype ``ROW``: the picture's number in the data, its class index, the ``TOP``
     best classes with their probabilities (-1 and 0 where there are fewer), the probability of the
-    right class, the sum of all squared probabilities, the weight (1 without), and the time from
-    reading to answer in milliseconds, while all processors are busy. ``failed``: the pictures
-    that could not be read, with the reason.
+    right class, the sum of all squared probabilities, of how many classes the answer is the name
+    (0 where the model is not sure) and whether the right one is among them, the weight (1 without),
+    and the time from reading to answer in milliseconds, while all processors are busy. ``failed``:
+    the pictures that could not be read, with the reason. ``has_taxonomy``: whether the model could
+    back off to names above its classes.
     """
 
     rows: NDArray[np.void]
     failed: tuple[tuple[int, PictellError], ...] = ()
+    has_taxonomy: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -110,7 +115,7 @@ def collect(
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     if not rows["weight"].any():
         raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
-    return Outcomes(rows, tuple(failed))
+    return Outcomes(rows, tuple(failed), classifier.naming.taxonomy is not None)
 
 
 def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
@@ -121,6 +126,7 @@ def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
 
 def _row(picture: int, target: int, result: Result) -> tuple[object, ...]:
     predictions = result.predictions
+    named = () if result.answer is None else result.answer.classes
     best = predictions[:TOP]
     missing = TOP - len(best)
     return (
@@ -130,6 +136,8 @@ def _row(picture: int, target: int, result: Result) -> tuple[object, ...]:
         (*(prediction.score for prediction in best), *[0.0] * missing),
         _score_of(target, predictions),
         sum(prediction.score * prediction.score for prediction in predictions),
+        len(named),
+        target in named,
         0.0,
         0.0 if result.timings is None else result.timings.total_ms,
     )

@@ -62,13 +62,30 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """How good the answers are of a model that may name a kind of thing instead of a class.
+
+    ``right``: of the pictures that got an answer, the share whose class is of its kind;
+    ``not_sure``: the share of pictures without an answer. ``information``: what an answer tells,
+    in bits, 0 for none and for a wrong one (see ``pictell.taxonomy``); ``flat_information`` is that
+    of always naming the best class.
+    """
+
+    right: Share
+    not_sure: float
+    information: float
+    flat_information: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What one model made of the data.
 
     All figures are weighted where the data has weights, except ``plain_top1`` and ``plain_top5``,
     which then stand beside them (else ``None``), and ``latency_ms`` (median, 99th percentile).
-    ``effective_pictures`` says how many equally weighted pictures tell as much. ``wrong`` holds
-    the rows of ``outcomes`` whose first answer is wrong, the surest first.
+    ``effective_pictures`` says how many equally weighted pictures tell as much. ``hierarchy`` is
+    ``None`` of a model without a taxonomy, or that was never sure. ``wrong`` holds the rows of
+    ``outcomes`` whose first answer is wrong, the surest first.
     """
 
     model: str
@@ -81,6 +98,7 @@ class Summary:
     top5: Share
     plain_top1: Share | None
     plain_top5: Share | None
+    hierarchy: Hierarchy | None
     calibration: Calibration
     negative_log_likelihood: float
     brier_score: float
@@ -117,6 +135,7 @@ def summarise(
         top5=_share(outcomes.right_among(TOP), weights, weighted),
         plain_top1=_plain(right) if weighted else None,
         plain_top5=_plain(outcomes.right_among(TOP)) if weighted else None,
+        hierarchy=_hierarchy(outcomes, len(classes), weighted),
         calibration=_calibration(right, confidence, weights),
         negative_log_likelihood=metrics.negative_log_likelihood(target_score, weights),
         brier_score=metrics.brier_score(target_score, squares, weights),
@@ -139,6 +158,20 @@ def _share(right: metrics.Bools, weights: metrics.Floats, weighted: bool) -> Sha
 def _plain(right: metrics.Bools) -> Share:
     share = float(right.mean())
     return Share(share, wilson(share, len(right)), "Wilson")
+
+
+def _hierarchy(outcomes: Outcomes, classes: int, weighted: bool) -> Hierarchy | None:
+    weights, named, right = outcomes.weights, outcomes.rows["named"], outcomes.rows["named_right"]
+    answered = named > 0
+    if not outcomes.has_taxonomy or not weights[answered].any():
+        return None
+    bits = np.where(right, np.log2(classes / np.maximum(named, 1)), 0.0)
+    return Hierarchy(
+        right=_share(right[answered], weights[answered], weighted),
+        not_sure=1 - metrics.mean(answered, weights),
+        information=float(np.average(bits, weights=weights)),
+        flat_information=float(np.log2(classes)) * metrics.mean(outcomes.right, weights),
+    )
 
 
 def _calibration(

@@ -61,6 +61,7 @@ def read_spec(
         source=model.take("source", str),
         top1_accuracy=model.take_fraction("top1_accuracy") if "top1_accuracy" in model else None,
         labels=labels or read_labels(labels_file),
+        taxonomy=folder / model.take_file_name("taxonomy") if "taxonomy" in model else None,
         input_name=image.take("name", str),
         preprocess=_read_preprocess(image),
         logits=output.take("logits", str),
@@ -106,12 +107,14 @@ def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None
 
 
 def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
-    """Write ``model.toml``, labels and the weights' files into an existing, empty folder."""
+    """Write ``model.toml``, labels, taxonomy and weights into an existing, empty folder."""
     for name, data in content.files.items():
         path = folder / weights_path(spec, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (folder / LABELS_FILE).write_text(to_text(spec.labels), encoding="utf-8", newline="\n")
+    if spec.taxonomy is not None:
+        shutil.copyfile(spec.taxonomy, folder / spec.taxonomy.name)
     (folder / SPEC_FILE).write_text(to_toml(spec), encoding="utf-8", newline="\n")
 
 
@@ -137,6 +140,7 @@ def _model_table(spec: ModelSpec) -> dict[str, object]:
         "external_data": list(spec.external_data),
         "sha256": spec.sha256,
         "labels": LABELS_FILE,
+        "taxonomy": spec.taxonomy and spec.taxonomy.name,
         "licence": spec.licence,
         "source": spec.source,
         "top1_accuracy": spec.top1_accuracy,

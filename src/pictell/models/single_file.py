@@ -41,7 +41,7 @@ def pack(spec: ModelSpec, content: Weights) -> bytes:
     """
     if content.format != "onnx" or len(content.files) > 1:
         raise UsageError(f"only an ONNX model of one file can carry its spec: {spec.name} is none")
-    entries = {SPEC_KEY: to_toml(spec), LABELS_KEY: to_text(spec.labels)}
+    entries = {SPEC_KEY: to_toml(replace(spec, taxonomy=None)), LABELS_KEY: to_text(spec.labels)}
     return with_metadata(content.graph, entries)
 
 

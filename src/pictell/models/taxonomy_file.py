@@ -20,9 +20,10 @@ Classes that the file does not mention have no name above them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
 from pictell.taxonomy import Taxonomy, build
@@ -33,8 +34,7 @@ SYNSET = re.compile(r"n\d{8}")
 MAX_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """A line's number, its fields but for the last, and that: the id of the name above."""
 
     number: int
@@ -73,11 +73,11 @@ def taxonomy_from_text(text: str, name: str, labels: Sequence[Label]) -> Taxonom
 def _lines(text: str) -> list[_Line]:
     found = []
     for number, raw in enumerate(text.split("\n"), start=1):
-        if not raw.strip() or (raw.startswith("#") and "\t" not in raw):
+        cells = tuple(map(str.strip, raw.split("\t")))
+        if len(cells) == 1 and (not cells[0] or raw.startswith("#")):
             continue
-        *fields, above = (field.strip() for field in raw.split("\t"))
-        line = _Line(number, tuple(fields), above)
-        if len(fields) not in {1, 2} or not all((*fields, above)):
+        line = _Line(number, cells[:-1], cells[-1])
+        if not 2 <= len(cells) <= 3 or not all(cells):
             raise _BrokenLineError(
                 line,
                 "a name is three fields parted by tabs (id, name, id of the name above or -), "
@@ -103,10 +103,17 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
 
 def _hang(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
     """The line of each class that has one."""
-    tables = _class_tables(labels)
+    indices = _class_indices(labels)
     hung: dict[int, _Line] = {}
     for line in lines:
-        index = _class_index(line, tables)
+        key = line.fields[0]
+        index = indices.get(key)
+        if index is None:
+            raise _BrokenLineError(line, f"the model has no class {key!r}")
+        if index < 0:
+            raise _BrokenLineError(
+                line, f"{-index} classes are called {key!r}: give the class's index"
+            )
         if index in hung:
             raise _BrokenLineError(line, f"the same class as in line {hung[index].number}")
         hung[index] = line
@@ -129,26 +136,19 @@ def _above(line: _Line, nodes: Mapping[str, int]) -> int:
     return nodes[line.above]
 
 
-def _class_tables(labels: Sequence[Label]) -> list[dict[str, list[int]]]:
-    """What a class may be called to the indices so called: by synset, by name, by index."""
-    tables: list[dict[str, list[int]]] = [{}, {}, {}]
-    for index, label in enumerate(labels):
-        for table, key in zip(tables, (label.synset, label.name, str(index)), strict=True):
-            if key is not None:
-                table.setdefault(key, []).append(index)
-    return tables
-
-
-def _class_index(line: _Line, tables: Sequence[Mapping[str, Sequence[int]]]) -> int:
-    key = line.fields[0]
-    found = next((table[key] for table in tables if key in table), [])
-    if not found:
-        raise _BrokenLineError(line, f"the model has no class {key!r}")
-    if len(found) > 1:
-        raise _BrokenLineError(
-            line, f"{len(found)} classes are called {key!r}: give the class's index"
-        )
-    return found[0]
+def _class_indices(labels: Sequence[Label]) -> dict[str | None, int]:
+    """Classes by WordNet id, else name, else index; of several that are called so, -(how many)."""
+    ways: tuple[Sequence[str | None], ...] = (
+        list(map(str, range(len(labels)))),
+        [label.name for label in labels],
+        [label.synset for label in labels],
+    )
+    indices: dict[str | None, int] = {}
+    for names in ways:
+        indices.update(zip(names, range(len(labels)), strict=True))
+        if len(set(names)) < len(names):
+            indices.update((name, -count) for name, count in Counter(names).items() if count > 1)
+    return indices
 
 
 def _check_no_circle(names: Sequence[_Line]) -> None:

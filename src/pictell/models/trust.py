@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from pictell.calibration import Abstention, Calibration, Score
 from pictell.errors import InvalidModelError, StoreError
@@ -17,8 +16,7 @@ TRUST_FILE = "trust.toml"
 TABLES = {"fitted", "calibration", "not_sure", "before", "after"}
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """How good scores are, each best at 0: the expected calibration error (0..1), the mean
     negative log-likelihood of the right class (nats) and the Brier score (0..2).
     """
@@ -28,8 +26,7 @@ class Figures:
     brier_score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """What makes a model's scores mean what they say, and when it says 'not sure'.
 
     ``fitted_on`` names the data, ``pictures`` counts them; ``before`` and ``after`` are their
@@ -92,10 +89,10 @@ def to_toml(trust: Trust, sha256: str) -> str:
     """The ``trust.toml`` that ``read_trust`` reads back as ``trust``."""
     tables: dict[str, dict[str, object]] = {
         "fitted": {"on": trust.fitted_on, "pictures": trust.pictures, "weights_sha256": sha256},
-        "calibration": asdict(trust.calibration),
-        "not_sure": asdict(trust.not_sure),
-        "before": asdict(trust.before),
-        "after": asdict(trust.after),
+        "calibration": trust.calibration._asdict(),
+        "not_sure": trust.not_sure._asdict(),
+        "before": trust.before._asdict(),
+        "after": trust.after._asdict(),
     }
     parts = ["# Written by pictell calibrate.\n"]
     for name, table in tables.items():

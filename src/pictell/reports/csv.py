@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from pictell.reports.escape import visible
 from pictell.reports.record import MS_DIGITS, SCORE_DIGITS
-from pictell.reports.style import Style
+from pictell.reports.style import STEP, Style
 from pictell.types import Result
 
 HEADER = (
@@ -24,6 +24,10 @@ HEADER = (
     "total_ms",
     "error",
     "message",
+    "answer",
+    "answer_score",
+    "answer_path",
+    "sure",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -42,7 +46,7 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     if result.error is not None:
         empty = (None,) * 5
         facts = (model, None, None, None, result.error.code, _text(str(result.error)))
-        yield (source, *empty, *facts)
+        yield (source, *empty, *facts, *_answer(result))
     total_ms = None if result.timings is None else round(result.timings.total_ms, MS_DIGITS)
     for rank, prediction in enumerate(result.predictions, 1):
         named = (
@@ -51,7 +55,16 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
             prediction.class_index,
             _text(prediction.synset or ""),
         )
-        yield (source, rank, *named, model, result.width, result.height, total_ms, None, None)
+        size = (result.width, result.height)
+        yield (source, rank, *named, model, *size, total_ms, None, None, *_answer(result))
+
+
+def _answer(result: Result) -> tuple[Cell, ...]:
+    sure = None if result.error is not None else str(result.sure).lower()
+    if result.answer is None:
+        return (None, None, None, sure)
+    name, path = _text(result.answer.name), _text(STEP.join(result.answer.path))
+    return (name, round(result.answer.score, SCORE_DIGITS), path, sure)
 
 
 def _text(text: str) -> str:

@@ -24,11 +24,22 @@ def to_record(result: Result) -> dict[str, Any]:
         record["error"] = {"code": result.error.code, "message": str(result.error)}
         return record
     record["predictions"] = [_prediction(prediction) for prediction in result.predictions]
+    record |= _answer(result)
     record["width"] = result.width
     record["height"] = result.height
     if result.timings is not None:
         record["timings"] = _timings(result.timings)
     return record
+
+
+def _answer(result: Result) -> dict[str, Any]:
+    answer = result.answer
+    return {
+        "answer": answer and answer.name,
+        "answer_score": answer and round(answer.score, SCORE_DIGITS),
+        "answer_path": answer and list(answer.path),
+        "sure": result.sure,
+    }
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:

@@ -1,12 +1,18 @@
-"""How a report may look. Formats for programs ignore it."""
+"""How a report may look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Between the names of a path, from the top down.
+STEP = " › "
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """``colour``: whether ANSI colours may be used, which a terminal alone can show."""
+    """What formats for people may do, others ignore it.
+
+    ``colour``: whether ANSI colours may be used, which a terminal alone can show.
+    """
 
     colour: bool = False

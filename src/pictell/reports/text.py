@@ -1,19 +1,30 @@
-"""Text for people: the picture's name, then its labels with bars and percentages."""
+"""Text for people: the picture's name, then what it shows, with bars and percentages."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from pictell.reports.escape import visible
-from pictell.reports.style import Style
-from pictell.types import Prediction, Result
+from pictell.reports.style import STEP, Style
+from pictell.types import Result
 
 BAR_CELLS = 20
+# Of an answer's path, so many names at its end are shown.
+STEPS = 2
 FULL = "█"
 # An eighth to seven eighths of a cell.
 PARTS = " ▏▎▍▌▋▊▉"
 BOLD, CYAN, RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
+
+
+class _Row(NamedTuple):
+    """A name that can be shown, its score in 0..1, and where it is in the tree."""
+
+    label: str
+    score: float
+    path: str = ""
 
 
 def render(results: Iterable[Result], style: Style) -> Iterator[str]:
@@ -26,17 +37,34 @@ def render(results: Iterable[Result], style: Style) -> Iterator[str]:
 
 
 def _paragraph(result: Result, style: Style) -> str:
-    rows = [(visible(prediction.label), prediction) for prediction in result.predictions]
-    width = max(display_width(label) for label, _ in rows)
     lines = [_painted(visible(result.source), BOLD, style)]
-    lines += [_row(label, prediction, width, style) for label, prediction in rows]
-    return "\n".join(lines) + "\n"
+    if not result.sure:
+        best = result.predictions[0]
+        guess = f"{visible(best.label)} {100 * best.score:.0f} %"
+        return "\n".join([*lines, f"  not sure (best guess: {guess})\n"])
+    rows = _rows(result)
+    width = max(display_width(row.label) for row in rows)
+    return "\n".join([*lines, *(_line(row, width, style) for row in rows)]) + "\n"
 
 
-def _row(label: str, prediction: Prediction, width: int, style: Style) -> str:
-    padding = " " * (width - display_width(label))
-    drawn = _painted(bar(prediction.score), CYAN, style)
-    return f"  {label}{padding}  {drawn} {100 * prediction.score:5.1f} %"
+def _rows(result: Result) -> list[_Row]:
+    """The answer with its place in the tree, then its classes; without an answer all classes."""
+    answer, found = result.answer, result.predictions
+    if answer is None:
+        return [_Row(visible(one.label), one.score) for one in found]
+    path = STEP.join(map(visible, answer.path[-STEPS:])) if len(answer.path) > 1 else ""
+    head = _Row(visible(answer.name), answer.score, path)
+    classes = [one for one in found if one.class_index in answer.classes]
+    if len(answer.classes) == 1:
+        return [head]
+    return [head, *(_Row(f"  {visible(one.label)}", one.score) for one in classes)]
+
+
+def _line(row: _Row, width: int, style: Style) -> str:
+    padding = " " * (width - display_width(row.label))
+    drawn = _painted(bar(row.score), CYAN, style)
+    path = f"  {row.path}" if row.path else ""
+    return f"  {row.label}{padding}  {drawn} {100 * row.score:5.1f} %{path}"
 
 
 def bar(score: float) -> str:

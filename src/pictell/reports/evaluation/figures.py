@@ -55,6 +55,7 @@ def figures(summary: Summary) -> list[Figure]:
     calibration = summary.calibration
     return [
         *_accuracies(summary),
+        *_hierarchy(summary),
         Figure(
             "calibration error",
             f"{calibration.error:.3f}",
@@ -97,6 +98,25 @@ def _accuracies(summary: Summary) -> Iterator[Figure]:
     if summary.plain_top1 is not None and summary.plain_top5 is not None:
         yield _accuracy("top-1, unweighted", summary.plain_top1, first)
         yield _accuracy("top-5, unweighted", summary.plain_top5, five)
+
+
+def _hierarchy(summary: Summary) -> Iterator[Figure]:
+    found = summary.hierarchy
+    if found is None:
+        return
+    yield _accuracy("right answers", found.right, "Of answers, be they classes or kinds of things.")
+    yield Figure(
+        "not sure",
+        percent(found.not_sure),
+        "",
+        "Pictures without an answer: like nothing the model knows, or no name is sure enough.",
+    )
+    yield Figure(
+        "information",
+        f"{found.information:.2f} bits",
+        f"always a class: {found.flat_information:.2f}",
+        "What an answer tells: log2 of how many times fewer classes it leaves; 0 if it is wrong.",
+    )
 
 
 def _accuracy(name: str, share: Share, meaning: str) -> Figure:

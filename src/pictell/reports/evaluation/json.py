@@ -45,6 +45,7 @@ def _model(summary: Summary) -> dict[str, Any]:
         "top5": _share(summary.top5),
         "plain_top1": _share(summary.plain_top1) if plain else None,
         "plain_top5": _share(summary.plain_top5) if plain else None,
+        "hierarchy": None if summary.hierarchy is None else asdict(summary.hierarchy),
         "calibration_error": summary.calibration.error,
         "calibration_error_by_chance": asdict(summary.calibration.by_chance),
         "reliability": [asdict(one) for one in summary.calibration.bins],

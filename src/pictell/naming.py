@@ -1,0 +1,86 @@
+"""Pure: what a model's outputs say of one picture: classes, the answer, whether it is sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.calibration import Abstention, Calibration, evidence, sureness, to_logits
+from pictell.errors import UsageError
+from pictell.postprocess import to_probabilities, top_k
+from pictell.taxonomy import AT_LEAST, Taxonomy, back_off, node_probabilities
+from pictell.types import Activation, Answer, Label, Prediction
+
+# How far from 1 the sum of probabilities may be that a model gives itself: they may be rounded.
+SUM_TOLERANCE = 0.02
+
+
+class Named(NamedTuple):
+    """What is said of one picture; the fields are those of a ``Result``."""
+
+    predictions: tuple[Prediction, ...]
+    answer: Answer | None
+    sure: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Naming:
+    """How outputs become names.
+
+    ``labels`` and ``activation`` are those of a ``ModelSpec``. Without a ``calibration`` scores
+    are the model's own; without ``not_sure`` a picture never counts as one of nothing it knows;
+    without a ``taxonomy`` there are no answers. An answer is at least ``at_least`` sure (0..1,
+    else ``UsageError``).
+    """
+
+    labels: tuple[Label, ...]
+    activation: Activation
+    taxonomy: Taxonomy | None = None
+    calibration: Calibration | None = None
+    not_sure: Abstention | None = None
+    at_least: float = AT_LEAST
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for an ``at_least`` that is no probability."""
+        if not 0 <= self.at_least <= 1:
+            raise UsageError(f"at_least must be in 0..1, not {self.at_least}")
+
+    def name(self, outputs: NDArray[np.generic], k: int) -> Named:
+        """Name one picture by its outputs (classes,), with the ``k`` best classes.
+
+        Raises ``RuntimeFailedError`` for outputs that are no finite numbers, or not one a label.
+        """
+        probabilities, known = self._judge(outputs)
+        predictions = top_k(probabilities, self.labels, k)
+        if self.taxonomy is None or abs(probabilities.sum() - 1) > SUM_TOLERANCE:
+            return Named(predictions, None, known)
+        answer = _answer(self.taxonomy, probabilities, self.at_least) if known else None
+        return Named(predictions, answer, answer is not None)
+
+    def _judge(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool]:
+        """The probabilities, and whether the picture is like what the model knows."""
+        if self.calibration is None:
+            return to_probabilities(outputs, self.activation), True
+        found = evidence(outputs, self.activation)
+        probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
+        if self.not_sure is None:
+            return probabilities, True
+        score = sureness(found, probabilities, self.not_sure.score)
+        return probabilities, bool(score >= self.not_sure.below)
+
+
+def _answer(
+    taxonomy: Taxonomy, probabilities: NDArray[np.float64], at_least: float
+) -> Answer | None:
+    nodes = node_probabilities(taxonomy, probabilities)
+    node = back_off(taxonomy, nodes, at_least)
+    if node == taxonomy.root:
+        return None
+    label = taxonomy.labels[node]
+    # Rounding may lift a sum above 1.
+    score = min(float(nodes[node]), 1.0)
+    classes = tuple(sorted(taxonomy.classes_below(node).tolist()))
+    return Answer(label.name, score, label.synset, taxonomy.path(node), classes)
