@@ -23,7 +23,7 @@ def test_a_known_file_is_ready(shared: Path) -> None:
         "MobilenetV2/Predictions/Softmax  uint8 (1, 1001)",
         "probabilities",
         "litert, openvino",
-        "safe           yes",
+        "accepted       yes",
         "ready          yes",
         "the central 0.875 to 224 x 224, bilinear, bytes as they are, RGB, NHWC",
         "known from the catalogue",
@@ -51,7 +51,8 @@ def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
     assert found["activations"] == {"final_result": "none"}
     assert found["ops"]["Conv2D"] > 10
     assert found["preprocessing"].startswith("possible the preset tf-slim: retrain.py names")
-    assert "state a labels file" in found["missing"] or "state mean and scale" in found["missing"]
+    assert "give --labels FILE" in found["missing"]
+    assert "give --mean and --scale, or --preset" in found["missing"]
     assert found["model_toml"].startswith("# [input] is guessed: possible the preset tf-slim\n")
     assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
 
@@ -115,7 +116,7 @@ def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
     hostile_graph.write_bytes(frozen(nodes).graph)
     run = pictell("inspect", hostile_graph)
     assert run.returncode == 0
-    assert "safe           no: " in run.stdout
+    assert "accepted       no: " in run.stdout
     assert "ReadFile" in run.stdout
     refused = pictell("inspect", hostile_graph, "--write", tmp_path / "target")
     assert refused.returncode == 2

@@ -41,7 +41,7 @@ def read_labels(path: Path) -> tuple[Label, ...]:
             raise InvalidModelError(f"{path.name} is too long for a file of labels")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InvalidModelError(f"the labels cannot be read: {error}") from error
+        raise InvalidModelError(f"{path.name} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidModelError(f"{path.name} is no text in UTF-8, as labels are") from error
     return labels_from_text(text, path.name)
