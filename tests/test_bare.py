@@ -101,7 +101,7 @@ def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        (Stated(), "give --mean and --scale, or --preset (inception, tf-slim, torchvision, "),
+        (Stated(), "give --mean and --scale, or --preset (inception, tf-slim, retrain, "),
         (Stated(mean=(1, 1, 1)), "mean and scale belong together: give --scale too"),
         (Stated(scale=(1, 1, 1)), "mean and scale belong together: give --mean too"),
         (Stated(mean=(1, 1, 1), scale=(1, 0, 1)), "scale must be above 0"),
@@ -305,7 +305,7 @@ FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
         (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
         (inspection(quantised("int8", 1.0, 0)), None),
         (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
-        (inspection(FLOATS, "final_result"), ("tf-slim", "possible")),
+        (inspection(FLOATS, "final_result"), ("retrain", "possible")),
         (inspection(FLOATS, "output", 1008), ("inception", "likely")),
         (inspection(replace(FLOATS, shape=(None, 3, 224, 224))), ("torchvision", "possible")),
         (inspection(FLOATS), None),
@@ -347,3 +347,37 @@ def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, la
         session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
         (found,) = session.run(preprocess(pixels, spec.preprocess), [spec.logits])
         np.testing.assert_allclose(found, [red], atol=1e-5)
+
+
+def test_names_that_end_in_a_number_of_an_output(tmp_path: Path, labels: Path) -> None:
+    """As ONNX and TFLite files out of TensorFlow have them."""
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "images:0"
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "Softmax:0"
+    onnx.save(model, path)
+    stated = Stated(labels=labels, preset="unit", input_name="images:0", output_name="Softmax:0")
+    spec = describe(path, stated)
+    assert (spec.input_name, spec.logits) == ("images:0", "Softmax:0")
+
+
+def test_another_output_has_its_own_activation(shared: Path) -> None:
+    path = shared / "models" / "mobilenet_v1_0.25_224_frozen" / "frozen_graph.pb"
+    spec = describe(path, Stated(output_name="MobilenetV1/Logits/SpatialSqueeze"))
+    assert spec.activation == "softmax"
+
+
+def test_a_labels_file_may_be_called_imagenet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet").write_text("mine\nyours\n")
+    spec = describe(path, Stated(labels="imagenet", preset="unit"))
+    assert [label.name for label in spec.labels] == ["mine", "yours"]
+
+
+def test_the_default_weights_bare_are_asked_for_all_they_need() -> None:
+    message = missing(models.find("default").weights, Stated())
+    assert "the model has 3 outputs: give --output with one of logits, " in message
+    assert "give --labels FILE" in message

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.types import Label, Prediction
 
+# Engines round; a probability may be a hair beyond its range.
+PROBABILITY_SLACK = 1e-3
+MOST_PROBABLE = 1 + PROBABILITY_SLACK
 # So many outputs without a label are an exporter's padding; more are another model's labels.
 MOST_UNLABELLED = 16
 
@@ -52,12 +55,17 @@ def to_probabilities(
     """The last activation, over the last axis. Shape (…, classes) in and out, float64, 0..1.
 
     ``softmax`` is exp(x - max x) over its sum, which does not overflow; ``none`` is for models
-    that give probabilities. Raises ``RuntimeFailedError`` when an output is not a finite number.
+    that give probabilities. Raises ``RuntimeFailedError`` when an output is not a finite number, or
+    no probability where it should be one.
     """
     values = logits.astype(np.float64)
     if not np.isfinite(values).all():
         raise RuntimeFailedError("the model gave an output that is not a finite number")
     if activation == "none":
+        if values.size and not -PROBABILITY_SLACK <= values.min() <= values.max() <= MOST_PROBABLE:
+            raise RuntimeFailedError(
+                "the model gave values that are no probabilities: give --activation softmax"
+            )
         return values
     exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
     probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
-from pictell.errors import PictellError, UsageError
+from pictell.errors import InvalidModelError, PictellError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,8 @@ Channels = Literal["RGB", "BGR"]
 Activation = Literal["softmax", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model", "fake"]
 Precision = Literal["float32", "engine"]
+MAX_INPUT_SIDE = 16_384
+MIN_CROP = 0.01
 STATED_CHOICES: Mapping[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
     "interpolation": get_args(Interpolation),
@@ -109,6 +111,15 @@ class PreprocessSpec:
     channels: Channels
     mean: tuple[float, float, float] | None
     std: tuple[float, float, float] | None
+
+    def __post_init__(self) -> None:
+        """Raises ``InvalidModelError`` for a size that no model takes."""
+        if not (0 < self.width <= MAX_INPUT_SIDE and 0 < self.height <= MAX_INPUT_SIDE):
+            raise InvalidModelError(
+                f"an input of {self.width} x {self.height} pixels: 1 to {MAX_INPUT_SIDE} a side"
+            )
+        if self.crop_fraction is not None and not MIN_CROP <= self.crop_fraction <= 1:
+            raise InvalidModelError(f"crop_fraction is {self.crop_fraction}: {MIN_CROP} to 1")
 
 
 @dataclass(frozen=True, slots=True)

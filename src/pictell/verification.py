@@ -81,7 +81,9 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
         for index in indices:
             if not 0 <= index < len(found):
                 raise InvalidModelError(f"the golden answers name a class {index}")
-        pairs.append((name, np.array([score for _, score in scores]), found[indices]))
+        stored = found.copy()
+        stored[indices] = [score for _, score in scores]
+        pairs.append((name, stored, found))
     return _comparison(pairs)
 
 

@@ -49,7 +49,9 @@ def run(words: list[str]) -> int:
     tried = None if not options.try_it else "it runs" if failure is None else f"no: {failure}"
     if options.format == "json":
         record = {**_record(examination), "tried": tried}
-        sys.stdout.write(json_escaped(json.dumps(record, ensure_ascii=False)) + "\n")
+        sys.stdout.write(
+            json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False)) + "\n"
+        )
     else:
         sys.stdout.write("".join(f"{line}\n" for line in _lines(examination, tried)))
     return 0 if failure is None else EXIT_STATUSES[type(failure)]

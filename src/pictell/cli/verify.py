@@ -73,8 +73,8 @@ def _load_safely(options: argparse.Namespace, runtime: str | None) -> tuple[Mode
 
 def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
     from pictell import runtimes, verification
-    from pictell.models.folder import SPEC_FILE
-    from pictell.models.golden import GOLDEN_FILE, write_golden
+    from pictell.models.folder import GOLDEN_FILE, SPEC_FILE
+    from pictell.models.golden import write_golden
 
     folder = spec.weights.parent
     if not (folder / SPEC_FILE).is_file():
@@ -95,7 +95,7 @@ def _compare_to_golden(options: argparse.Namespace, spec: ModelSpec, classifier:
     golden = _golden(options, spec)
     comparison = verification.compare_to_golden(classifier, golden)
     tolerance = golden.tolerance if options.tolerance is None else options.tolerance
-    print(f"{spec.name}: golden answers of {golden.made_by}")
+    print(visible(f"{spec.name}: golden answers of {golden.made_by}"))
     return _judge(comparison, tolerance)
 
 
@@ -125,7 +125,7 @@ def _compare_engines(options: argparse.Namespace) -> int:
     comparison, failed = verification.compare(first, second, options.pictures)
     for result in failed:
         say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
-    print(f"{spec.name}: {runtime} and {options.against}")
+    print(visible(f"{spec.name}: {runtime} and {options.against}"))
     tolerance = verification.TOLERANCE if options.tolerance is None else options.tolerance
     status = _judge(comparison, tolerance)
     return max(status, SOME_FAILED) if failed else status

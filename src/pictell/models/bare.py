@@ -152,8 +152,12 @@ def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
     preset = PRESETS[stated.preset] if stated.preset else Stated()
     published = row.stated if row else Stated()
     if stated.labels is not None:
-        # That they lack a background line was said of the labels that these replace.
+        # A path, even where its name is the catalogue's word for pictell's own labels. That they
+        # lack a background line was said of the labels that these replace.
+        stated = replace(stated, labels=Path(stated.labels))
         published = replace(published, background=None)
+    if stated.output_name not in (None, published.output_name, f"{published.output_name}:0"):
+        published = replace(published, activation=None)
     return first_stated(stated, preset, published, UNSTATED)
 
 
@@ -165,7 +169,7 @@ def the_input(content: Weights, inspection: Inspection, stated: Stated) -> Tenso
     """
     name = stated.input_name
     known = {tensor.name for tensor in inspection.inputs}
-    if name is not None and name.removesuffix(":0") not in known:
+    if name is not None and not known & {name, name.removesuffix(":0")}:
         inner = _inner_node(content, name)
         if inner is not None:
             return inner
@@ -216,7 +220,7 @@ def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> Ten
     names = ", ".join(tensor.name for tensor in tensors) or "none"
     if wanted is not None:
         for tensor in tensors:
-            if tensor.name == wanted.removesuffix(":0"):
+            if wanted in (tensor.name, f"{tensor.name}:0"):
                 return tensor
         raise InvalidModelError(f"the model has no {kind} {wanted!r}: it has {names}")
     if len(tensors) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,8 @@ def examine(path: Path, stated: Stated) -> Examination:
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
     what cannot be stated.
     """
+    # A name for '.', too.
+    path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.naming(path):
         return _examine(path, stated)
 
@@ -64,6 +67,8 @@ def _examine(path: Path, stated: Stated) -> Examination:
         bare.refuse_statements(path.name, stated)
         spec = read_model_folder(path)
         content = Weights(spec.format, weights.read_files(spec.weights, spec.external_data))
+        if weights.checksum(content.files) != spec.sha256:
+            raise InvalidModelError(f"{spec.weights.name} is not the file that {SPEC_FILE} names")
         return _examination(path, content, weights.inspect(content), _told(spec, SPEC_FILE))
     content = bare.read_unchecked(path)
     row = catalog.by_checksum(weights.checksum(content.files))

@@ -30,6 +30,7 @@ from pictell.types import (
 
 SPEC_FILE = "model.toml"
 LABELS_FILE = "labels.tsv"
+GOLDEN_FILE = "golden.toml"
 TABLES = {"model", "input", "output"}
 
 
@@ -92,7 +93,7 @@ def read_weights(spec: ModelSpec) -> Weights:
 
 def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
-    if folder.exists():
+    if os.path.lexists(folder):
         raise StoreError(f"{folder} is already there: name a new folder")
     draft = folder.with_name(f".{folder.name}.incoming-{os.getpid()}")
     try:
@@ -109,10 +110,15 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     """Write ``model.toml``, labels and the weights' files into an existing, empty folder."""
     for name, data in content.files.items():
         path = folder / weights_path(spec, name)
+        if path.name in {SPEC_FILE, LABELS_FILE, GOLDEN_FILE}:
+            raise InvalidModelError(f"{path.name} is no name for weights: rename the file")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (folder / LABELS_FILE).write_text(to_text(spec.labels), encoding="utf-8", newline="\n")
     (folder / SPEC_FILE).write_text(to_toml(spec), encoding="utf-8", newline="\n")
+    golden = spec.weights.with_name(GOLDEN_FILE)
+    if spec.weights.with_name(SPEC_FILE).is_file() and golden.is_file():
+        shutil.copyfile(golden, folder / GOLDEN_FILE)
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:
