@@ -14,6 +14,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.models.bare import describe
 from pictell.models.folder import read_weights
 from pictell.models.guess import Guess, guess
+from pictell.models.labels import complete
 from pictell.models.presets import PRESETS, first_stated
 from pictell.models.single_file import pack
 from pictell.preprocess import preprocess
@@ -100,9 +101,9 @@ def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        (Stated(), "state mean and scale, or a preset (inception, tf-slim, torchvision, "),
-        (Stated(mean=(1, 1, 1)), "mean and scale belong together: state scale too"),
-        (Stated(scale=(1, 1, 1)), "mean and scale belong together: state mean too"),
+        (Stated(), "give --mean and --scale, or --preset (inception, tf-slim, retrain, "),
+        (Stated(mean=(1, 1, 1)), "mean and scale belong together: give --scale too"),
+        (Stated(scale=(1, 1, 1)), "mean and scale belong together: give --mean too"),
         (Stated(mean=(1, 1, 1), scale=(1, 0, 1)), "scale must be above 0"),
         (Stated(preset="unit", input_name="data"), "the model has no input 'data': it has image"),
         (Stated(preset="unit", output_name="data"), "no output 'data': it has scores"),
@@ -118,14 +119,16 @@ def test_what_is_missing_or_wrong_is_said(
 def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     assert missing(path, Stated(preset="unit")) == (
-        "the model has no labels of its own: state a labels file"
+        "two.onnx: the model has no labels of its own: give --labels FILE"
     )
 
 
 def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, "H", "W"])
     stated = Stated(labels=labels, preset="unit")
-    assert missing(path, stated) == "the input 'image' takes pictures of any size: state size"
+    assert missing(path, stated) == (
+        "two.onnx: the input 'image' takes pictures of any size: give --size"
+    )
     spec = describe(path, replace(stated, size=(40, 30)))
     assert (spec.preprocess.width, spec.preprocess.height) == (40, 30)
 
@@ -133,7 +136,7 @@ def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
 def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", "C", 24, 32])
     stated = Stated(labels=labels, preset="unit")
-    assert "which axis of the input 'image' holds the colours: state layout" in missing(
+    assert "which axis of the input 'image' holds the colours: give --layout" in missing(
         path, stated
     )
     assert describe(path, replace(stated, layout="NCHW")).preprocess.width == 32
@@ -142,7 +145,9 @@ def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) ->
 def test_an_activation_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32], last="LogSoftmax")
     stated = Stated(labels=labels, preset="unit")
-    assert "does not tell whether it gives probabilities: state activation" in missing(path, stated)
+    assert "does not tell whether it gives probabilities: give --activation" in missing(
+        path, stated
+    )
     assert describe(path, replace(stated, activation="softmax")).activation == "softmax"
 
 
@@ -154,9 +159,59 @@ def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path, labels: Path) ->
 
 def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
-    spec = describe(path, Stated(labels=labels, preset="unit", background=True, unlabelled=1))
-    assert [label.name for label in spec.labels] == [
-        "background", "cat", "dog", "unlabelled output 3"
+    labels.write_text("cat\n")
+    stated = Stated(labels=labels, preset="unit")
+    message = missing(path, stated)
+    assert message.endswith(
+        "1 labels for an output of 2 classes: if class 0 is background give --background, "
+        "if the last has none --unlabelled 1"
+    )
+    for spec, names in (
+        (describe(path, replace(stated, background=True)), ["background", "cat"]),
+        (describe(path, replace(stated, unlabelled=1)), ["cat", "unlabelled output 1"]),
+    ):
+        assert [label.name for label in spec.labels] == names
+
+
+def test_labels_of_another_model_are_told_from_a_missing_line(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    labels.write_text("a\nb\nc\n")
+    message = missing(path, Stated(labels=labels, preset="unit"))
+    assert message == (
+        "two.onnx: 3 labels for an output of 2 classes: these are labels of another model"
+    )
+
+
+def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    message = missing(write_graph(tmp_path, ["N", 3, "H", "W"], last="LogSoftmax"), Stated())
+    for words in ("give --activation", "give --size", "give --labels"):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"size": "224"}, "size must be 2 numbers, not '224'"),
+        ({"size": (0, 1)}, "size must be 2 numbers"),
+        ({"mean": (1, 2)}, "mean must be 3 numbers"),
+        ({"mean": (float("nan"), 1, 1)}, "mean must be 3 numbers"),
+        ({"scale": 1}, "scale must be 3 numbers, not 1"),
+        ({"layout": "q"}, "layout is 'q', it must be one of NHWC, NCHW"),
+        ({"channels": "zz"}, "channels is 'zz'"),
+        ({"interpolation": "no"}, "interpolation is 'no'"),
+        ({"activation": "z"}, "activation is 'z'"),
+        ({"crop_fraction": 7}, "crop_fraction must be in 0..1, not 7"),
+        ({"unlabelled": -1}, "unlabelled must be 0 or more, not -1"),
+    ],
+)
+def test_what_cannot_be_stated_is_refused(stated: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Stated(**stated)  # type: ignore[arg-type]
+
+
+def test_background_and_unlabelled_go_together(tmp_path: Path) -> None:
+    assert [label.name for label in complete([Label("cat")], background=True, unlabelled=1)] == [
+        "background", "cat", "unlabelled output 2"
     ]  # fmt: skip
 
 
@@ -191,7 +246,7 @@ def test_labels_that_are_stated_count_before_the_catalogues(shared: Path) -> Non
 def test_the_retrained_graph_needs_its_two_files_and_a_preset(shared: Path) -> None:
     folder = shared / "models" / "panel_retrained_frozen"
     path, labels = folder / "retrained_graph.pb", folder / "retrained_labels.txt"
-    assert "state mean and scale, or a preset" in missing(path, Stated(labels=labels))
+    assert "give --mean and --scale, or --preset" in missing(path, Stated(labels=labels))
     spec = describe(path, Stated(labels=labels, preset="tf-slim"))
     assert (spec.input_name, spec.logits, spec.activation) == ("input", "final_result", "none")
     assert len(spec.labels) == 6
@@ -206,7 +261,7 @@ def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) 
     assert found == replace(spec, weights=packed, sha256=found.sha256)
     assert read_weights(found).graph == packed.read_bytes()
     onnx.checker.check_model(onnx.load(packed))
-    with pytest.raises(UsageError, match=r"packed.onnx states itself what it needs"):
+    with pytest.raises(UsageError, match=r"packed.onnx brings all that it needs"):
         describe(packed, Stated(labels=labels))
 
 
@@ -250,7 +305,7 @@ FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
         (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
         (inspection(quantised("int8", 1.0, 0)), None),
         (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
-        (inspection(FLOATS, "final_result"), ("tf-slim", "possible")),
+        (inspection(FLOATS, "final_result"), ("retrain", "possible")),
         (inspection(FLOATS, "output", 1008), ("inception", "likely")),
         (inspection(replace(FLOATS, shape=(None, 3, 224, 224))), ("torchvision", "possible")),
         (inspection(FLOATS), None),
@@ -292,3 +347,37 @@ def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, la
         session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
         (found,) = session.run(preprocess(pixels, spec.preprocess), [spec.logits])
         np.testing.assert_allclose(found, [red], atol=1e-5)
+
+
+def test_names_that_end_in_a_number_of_an_output(tmp_path: Path, labels: Path) -> None:
+    """As ONNX and TFLite files out of TensorFlow have them."""
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "images:0"
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "Softmax:0"
+    onnx.save(model, path)
+    stated = Stated(labels=labels, preset="unit", input_name="images:0", output_name="Softmax:0")
+    spec = describe(path, stated)
+    assert (spec.input_name, spec.logits) == ("images:0", "Softmax:0")
+
+
+def test_another_output_has_its_own_activation(shared: Path) -> None:
+    path = shared / "models" / "mobilenet_v1_0.25_224_frozen" / "frozen_graph.pb"
+    spec = describe(path, Stated(output_name="MobilenetV1/Logits/SpatialSqueeze"))
+    assert spec.activation == "softmax"
+
+
+def test_a_labels_file_may_be_called_imagenet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet").write_text("mine\nyours\n")
+    spec = describe(path, Stated(labels="imagenet", preset="unit"))
+    assert [label.name for label in spec.labels] == ["mine", "yours"]
+
+
+def test_the_default_weights_bare_are_asked_for_all_they_need() -> None:
+    message = missing(models.find("default").weights, Stated())
+    assert "the model has 3 outputs: give --output with one of logits, " in message
+    assert "give --labels FILE" in message

@@ -1,6 +1,7 @@
 """``pictell inspect``: what a file holds, what is known, what is missing, a model.toml."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from command import pictell
 from hostile_models import classifier, frozen, node
+from pictell import models
 
 
 def test_a_known_file_is_ready(shared: Path) -> None:
@@ -23,7 +25,7 @@ def test_a_known_file_is_ready(shared: Path) -> None:
         "MobilenetV2/Predictions/Softmax  uint8 (1, 1001)",
         "probabilities",
         "litert, openvino",
-        "safe           yes",
+        "accepted       yes",
         "ready          yes",
         "the central 0.875 to 224 x 224, bilinear, bytes as they are, RGB, NHWC",
         "known from the catalogue",
@@ -50,9 +52,10 @@ def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
     assert [output["name"] for output in found["outputs"]] == ["final_result"]
     assert found["activations"] == {"final_result": "none"}
     assert found["ops"]["Conv2D"] > 10
-    assert found["preprocessing"].startswith("possible the preset tf-slim: retrain.py names")
-    assert "state a labels file" in found["missing"] or "state mean and scale" in found["missing"]
-    assert found["model_toml"].startswith("# [input] is guessed: possible the preset tf-slim\n")
+    assert found["preprocessing"].startswith("possible the preset retrain: retrain.py names")
+    assert "give --labels FILE" in found["missing"]
+    assert "give --mean and --scale, or --preset" in found["missing"]
+    assert found["model_toml"].startswith("# [input] is guessed: possible the preset retrain\n")
     assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
 
 
@@ -116,9 +119,26 @@ def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
     hostile_graph.write_bytes(frozen(nodes).graph)
     run = pictell("inspect", hostile_graph)
     assert run.returncode == 0
-    assert "safe           no: " in run.stdout
+    assert "accepted       no: " in run.stdout
     assert "ReadFile" in run.stdout
     refused = pictell("inspect", hostile_graph, "--write", tmp_path / "target")
     assert refused.returncode == 2
     assert "ReadFile" in refused.stderr
     assert not (tmp_path / "target").exists()
+
+
+def test_a_tampered_folder_is_not_accepted_nor_written(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    weights = folder / "weights.onnx"
+    weights.write_bytes(weights.read_bytes() + b"\x32\x00")
+    for words in ((), ("--write", tmp_path / "copy")):
+        run = pictell("inspect", folder, *words)
+        assert run.returncode == 2
+        assert "weights.onnx is not the file that model.toml names" in run.stderr
+    assert not (tmp_path / "copy").exists()
+
+
+def test_golden_answers_go_with_the_model(tmp_path: Path) -> None:
+    assert pictell("inspect", "default", "--write", tmp_path / "copy").returncode == 0
+    assert pictell("verify", tmp_path / "copy").returncode == 0

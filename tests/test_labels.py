@@ -1,5 +1,6 @@
 """A labels file in all the shapes people have; each by its stated rule, nothing shifted."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,18 @@ def test_other_spellings_of_imagenets_names_stay_but_have_their_synsets(tmp_path
 def test_a_thousand_labels_in_another_order_are_not_taken_for_imagenets(tmp_path: Path) -> None:
     lines = sorted(names(IMAGENET))
     assert read(tmp_path, "\n".join(lines).encode()) == tuple(map(Label, lines))
+
+
+def test_a_labels_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path / "fifo"):
+        if path.name == "fifo":
+            os.mkfifo(path)
+        with pytest.raises(InvalidModelError, match="is no regular file"):
+            read_labels(path)
+
+
+def test_a_number_with_thousands_of_digits_is_a_name(tmp_path: Path) -> None:
+    assert names(read(tmp_path, b"1" * 5000 + b" x\n")) == ["1" * 5000 + " x"]
 
 
 def test_birds_and_retrained_labels_stay_as_they_are(shared: Path) -> None:

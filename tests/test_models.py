@@ -60,7 +60,7 @@ INTERPOLATIONS = f", it must be one of {', '.join(get_args(Interpolation))}"
 def folder(tmp_path: Path) -> Path:
     """A model without fault."""
     (tmp_path / "model.toml").write_text(SPEC)
-    (tmp_path / "labels.tsv").write_text("cat\tn1\tpuss, tabby\ndog\n")
+    (tmp_path / "labels.tsv").write_text("cat\tn02121808\tpuss, tabby\ndog\n")
     (tmp_path / "weights.onnx").write_bytes(WEIGHTS)
     return tmp_path
 
@@ -90,7 +90,7 @@ def test_everything_a_folder_states_is_in_the_spec(folder: Path) -> None:
         preprocess=PreprocessSpec(
             8, 6, 0.5, "bilinear", "NCHW", "RGB", mean=(1.0, 2.5, 3.0), std=(4.0, 5.0, 6.0)
         ),
-        labels=(Label("cat", "n1", ("puss", "tabby")), Label("dog")),
+        labels=(Label("cat", "n02121808", ("puss", "tabby")), Label("dog")),
         licence="MIT",
         source="nobody",
     )
@@ -206,6 +206,9 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
         ("[output]", "[outputs]\n[output]", "unknown table [outputs]"),
         ('"weights.onnx"', '"../weights"', "[model] weights must be the name of a file in the "
          "folder, not '../weights'"),
+        ('"weights.onnx"', '".."', "[model] weights must be the name of a file in the "
+         "folder, not '..'"),
+        ("[1, 2.5, 3]", f"[1{400 * '0'}, 2, 3]", "[input] mean must be three numbers" + SCALE),
         ('"labels.tsv"', '"/etc/passwd"', "[model] labels must be the name of a file in the "
          "folder, not '/etc/passwd'"),
     ],
@@ -238,7 +241,7 @@ def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
 
 def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
     (folder / "labels.tsv").unlink()
-    assert refusal(folder).startswith("the labels cannot be read: [Errno 2] No such file")
+    assert refusal(folder) == "labels.tsv cannot be read: No such file or directory"
 
 
 def test_weights_are_given_only_when_their_checksum_fits(folder: Path) -> None:

@@ -76,3 +76,9 @@ def test_the_best_come_first_and_of_equals_the_lower_index(scores: list[float], 
     by_hand = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
     assert [prediction.class_index for prediction in best] == by_hand
     assert [prediction.score for prediction in best] == [scores[index] for index in by_hand]
+
+
+@pytest.mark.parametrize("values", [[-0.1, 0.5], [0.2, 1.2]])
+def test_what_is_no_probability_is_not_shown_as_one(values: list[float]) -> None:
+    with pytest.raises(RuntimeFailedError, match="no probabilities: give --activation softmax"):
+        to_probabilities(np.array(values), "none")

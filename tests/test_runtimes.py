@@ -51,7 +51,7 @@ def test_an_unknown_runtime_lists_the_known_ones() -> None:
         ({"input_name": "data"}, "no input 'data': it has image"),
         (
             {"preprocess": dataclasses.replace(DEFAULT.preprocess, mean=(0, 0, 0), std=(1, 1, 1))},
-            r"the input 'image' takes uint8: state no mean and no scale",
+            r"the input 'image' takes uint8: give no --mean and no --scale",
         ),
         ({"logits": "feature_map"}, r"the output 'feature_map' has shape .* not \(N, classes\)"),
         ({"logits": "scores"}, "no output 'scores': it has logits, embedding, feature_map"),

@@ -63,16 +63,20 @@ def output(*shape: int | None) -> TensorSpec:
         (image(8, 8, 3), small(), r"shape \(8, 8, 3\), not that of a batch .* \(N, H, W, 3\) or"),
         (image(1, 8, 8, 1), small(), r"gives 3 channels \(RGB\), not 1"),
         (image(1, 8, 8, 4), small(), r"gives 3 channels \(RGB\), not 4"),
-        (image(1, 3, 8, 8), small(), r"\(1, 3, 8, 8\): state the layout NCHW, not NHWC"),
-        (image(None, 8, 8, 3), laid_out("NCHW"), r"\(N, 8, 8, 3\): state the layout NHWC, not"),
-        (image(None, 16, 12, 3), small(), r"state the size 12 x 16, not 8 x 8"),
-        (image(None, None, 12, 3), small(), r"state the size 12 x 8, not 8 x 8"),
-        (image(None, 8, 8, 3, dtype="uint8"), small(), "takes uint8: state no mean and no scale"),
-        (image(None, 8, 8, 3, dtype="int8"), small(), "takes int8: state no mean and no scale"),
+        (image(1, 3, 8, 8), small(), r"\(1, 3, 8, 8\): give --layout NCHW, not NHWC"),
+        (image(None, 8, 8, 3), laid_out("NCHW"), r"\(N, 8, 8, 3\): give --layout NHWC, not"),
+        (image(None, 16, 12, 3), small(), r"give --size 12x16, not 8x8"),
+        (image(None, None, 12, 3), small(), r"give --size 12x8, not 8x8"),
+        (
+            image(None, 8, 8, 3, dtype="uint8"),
+            small(),
+            "takes uint8: give no --mean and no --scale",
+        ),
+        (image(None, 8, 8, 3, dtype="int8"), small(), "takes int8: give no --mean and no --scale"),
         (
             image(None, 8, 8, 3),
             small(preprocess=dataclasses.replace(small().preprocess, mean=None, std=None)),
-            "takes float32, not a picture's bytes: state mean and scale",
+            "takes float32, not a picture's bytes: give --mean and --scale",
         ),
     ],
 )
@@ -116,11 +120,11 @@ def test_unknown_outputs_list_the_known_ones() -> None:
     [
         (
             CLASSES - 1,
-            "4 labels for an output of 5 classes: if class 0 is background state background, "
-            "if the last 1 outputs have no label state unlabelled 1",
+            "4 labels for an output of 5 classes: if class 0 is background give "
+            "--background, if the last has none --unlabelled 1$",
         ),
-        (3, "if the last 2 outputs have no label state unlabelled 2"),
-        (CLASSES + 1, "6 labels for an output of 5 classes$"),
+        (3, "if the last 2 have none give --unlabelled 2"),
+        (CLASSES + 1, "6 labels for an output of 5 classes: these are labels of another model$"),
     ],
 )
 def test_labels_that_do_not_fit_the_output(labels: int, message: str) -> None:

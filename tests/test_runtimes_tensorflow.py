@@ -144,8 +144,8 @@ def test_names_that_are_not_there(engine: str, changes: dict[str, str], message:
     ("shape", "message"),
     [
         ((None, SIDE, SIDE, 1), r"\(N, 16, 16, 1\): pictell gives 3 channels"),
-        ((1, 20, 12, 3), r"\(1, 20, 12, 3\): state the size 12 x 20"),
-        ((None, 3, SIDE, SIDE), r"state the layout NCHW, not NHWC"),
+        ((1, 20, 12, 3), r"\(1, 20, 12, 3\): give --size 12x20"),
+        ((None, 3, SIDE, SIDE), r"give --layout NCHW, not NHWC"),
     ],
 )
 def test_engines_tell_the_shape_of_the_input(

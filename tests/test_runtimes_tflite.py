@@ -173,7 +173,7 @@ def test_what_is_no_model_is_refused_in_one_line(
         ({"labels": ()}, "0 labels for an output of 1001 classes"),
         (
             {"preprocess": PreprocessSpec(96, 96, 1, "bilinear", "NHWC", "RGB", SLIM, SLIM)},
-            "state the size 128 x 128, not 96 x 96",
+            "give --size 128x128, not 96x96",
         ),
     ],
 )

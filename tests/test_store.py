@@ -409,11 +409,12 @@ def test_a_bare_file_and_a_folder(bird: Path, root: Path, tmp_path: Path) -> Non
     assert models.find("my.bird_1").name == "my.bird_1"
     shutil.copytree(folder, tmp_path / "folder")
     store.add("again", tmp_path / "folder")
-    store.add("again", tmp_path / "folder")
+    with pytest.raises(UsageError, match="again is already here: choose another name, or first"):
+        store.add("again", bird, stated)
     assert store.installed() == ["again", "my.bird_1"]
     read_weights(models.find("again"))
-    with pytest.raises(UsageError, match="nothing else can be stated"):
-        store.add("again", tmp_path / "folder", stated)
+    with pytest.raises(UsageError, match="brings all that it needs"):
+        store.add("third", tmp_path / "folder", stated)
     assert list(root.glob(".incoming*")) == []
 
 

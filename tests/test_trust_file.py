@@ -9,7 +9,8 @@ import pytest
 from pictell import models
 from pictell.calibration import Abstention, Calibration
 from pictell.errors import InvalidModelError, StoreError
-from pictell.models.trust import TRUST_FILE, Figures, Trust, read_trust, to_toml, write_trust
+from pictell.models.folder import TRUST_FILE
+from pictell.models.trust import Figures, Trust, read_trust, to_toml, write_trust
 from pictell.runtimes import fake
 from pictell.types import ModelSpec
 

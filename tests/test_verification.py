@@ -116,7 +116,7 @@ def test_two_of_a_kind_agree_and_failures_are_told_apart(classifier: Classifier)
     black, white = (np.full((8, 8, 3), value, np.uint8) for value in (0, 255))
     pictures = [black, b"no picture", white]
     comparison, failed = verification.compare(classifier, classifier, pictures)
-    assert comparison == verification.Comparison(2, 2, 0.0, 0.0)
+    assert comparison == verification.Comparison(2, 2, 0.0, 0.0, "array")
     assert [result.source for result in failed] == ["bytes"]
 
 

@@ -294,6 +294,16 @@ def test_only_the_graphs_own_functions_are_called(make) -> None:
     assert str(error) == "the graph calls 'WriteFile', which it does not hold"
 
 
+def test_references_are_not_handed_on_to_functions() -> None:
+    fine = function("fine", node("a", "Relu", "arg0"), arguments=1)
+    tensor = new("tensorflow", "TensorProto", dtype=21)
+    handed = new("tensorflow", "NameAttrList", name="fine", attr={"v": attr(tensor=tensor)})
+    error = refusal(
+        frozen([*classifier(), node("c", "PartitionedCall", "image", f=attr(func=handed))], fine)
+    )
+    assert "reference into memory" in str(error)
+
+
 def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
     one = function("one", node("x", "two", "arg0"), returns="x:y:0", arguments=1)
     two = function("two", call("x", "one", "arg0"), returns="x:output:0", arguments=1)
@@ -342,7 +352,7 @@ def test_graphs_made_to_take_long_end() -> None:
     with pytest.raises(InvalidModelError) as caught:
         inspect(content)
     assert str(caught.value).startswith("the graph ends in e0, e1, ")
-    assert str(caught.value).endswith(f"e9 and {many - 10} more: state the output")
+    assert str(caught.value).endswith(f"e9 and {many - 10} more: give --output")
 
 
 def test_calls_made_to_take_long_end() -> None:

@@ -215,7 +215,7 @@ def test_a_pipe_is_not_waited_for(file: Path) -> None:
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    assert refusal(tmp_path, InvalidModelError).startswith("the folder holds no SavedModel")
+    assert refusal(tmp_path, InvalidModelError).startswith("the folder has neither a model.toml")
 
 
 def test_a_saved_model_in_text_form(tmp_path: Path) -> None:

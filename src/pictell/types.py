@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
-from pictell.errors import PictellError, UsageError
+from pictell.errors import InvalidModelError, PictellError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,14 @@ Channels = Literal["RGB", "BGR"]
 Activation = Literal["softmax", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model", "fake"]
 Precision = Literal["float32", "engine"]
+MAX_INPUT_SIDE = 16_384
+MIN_CROP = 0.01
+STATED_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "activation": get_args(Activation),
+    "interpolation": get_args(Interpolation),
+    "layout": get_args(Layout),
+    "channels": get_args(Channels),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,15 @@ class PreprocessSpec:
     mean: tuple[float, float, float] | None
     std: tuple[float, float, float] | None
 
+    def __post_init__(self) -> None:
+        """Raises ``InvalidModelError`` for a size that no model takes."""
+        if not (0 < self.width <= MAX_INPUT_SIDE and 0 < self.height <= MAX_INPUT_SIDE):
+            raise InvalidModelError(
+                f"an input of {self.width} x {self.height} pixels: 1 to {MAX_INPUT_SIDE} a side"
+            )
+        if self.crop_fraction is not None and not MIN_CROP <= self.crop_fraction <= 1:
+            raise InvalidModelError(f"crop_fraction is {self.crop_fraction}: {MIN_CROP} to 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -171,6 +189,30 @@ class Stated:
     channels: Channels | None = None
     background: bool | None = None
     unlabelled: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for a value that cannot be."""
+        for name, choices in STATED_CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise UsageError(f"{name} is {value!r}, it must be one of {', '.join(choices)}")
+        for name, length, least in (("size", 2, 1), ("mean", 3, -inf), ("scale", 3, 0)):
+            values = getattr(self, name)
+            if values is not None and not _are_numbers(values, length, least):
+                raise UsageError(f"{name} must be {length} numbers, not {values!r}")
+        if self.crop_fraction is not None and not 0 <= self.crop_fraction <= 1:
+            raise UsageError(f"crop_fraction must be in 0..1, not {self.crop_fraction!r}")
+        if self.unlabelled is not None and not self.unlabelled >= 0:
+            raise UsageError(f"unlabelled must be 0 or more, not {self.unlabelled!r}")
+
+
+def _are_numbers(values: object, length: int, least: float) -> bool:
+    return (
+        isinstance(values, Sequence)
+        and len(values) == length
+        and all(isinstance(each, int | float) and isfinite(each) for each in values)
+        and all(each >= least for each in values)
+    )
 
 
 @dataclass(frozen=True, slots=True)

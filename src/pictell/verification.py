@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +26,15 @@ TOLERANCE = 0.02
 class Comparison:
     """How far two lists of answers to the same pictures are apart.
 
-    ``same_top1`` counts the pictures with the same first class; the differences are of
-    probabilities, over all classes compared.
+    ``same_top1`` counts the pictures with the same first class. A picture's difference is the
+    largest of its probabilities'; ``worst`` names the picture with the largest of all.
     """
 
     pictures: int
     same_top1: int
     max_difference: float
-    mean_difference: float
+    median_difference: float
+    worst: str
 
 
 def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
@@ -79,7 +81,9 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
         for index in indices:
             if not 0 <= index < len(found):
                 raise InvalidModelError(f"the golden answers name a class {index}")
-        pairs.append((np.array([score for _, score in scores]), found[indices]))
+        stored = found.copy()
+        stored[indices] = [score for _, score in scores]
+        pairs.append((name, stored, found))
     return _comparison(pairs)
 
 
@@ -101,7 +105,7 @@ def compare(
         wrong = [result for result in (one, other) if result.error is not None]
         failed.extend(wrong[:1])
         if not wrong:
-            pairs.append((probabilities(one), probabilities(other)))
+            pairs.append((one.source, probabilities(one), probabilities(other)))
     return _comparison(pairs), failed
 
 
@@ -114,14 +118,16 @@ def probabilities(result: Result) -> NDArray[np.float64]:
 
 
 def _comparison(
-    pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    pairs: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
 ) -> Comparison:
-    differences = [np.abs(one - other) for one, other in pairs]
+    differences = {name: float(np.abs(one - other).max()) for name, one, other in pairs}
+    worst = max(differences, key=lambda name: differences[name], default="")
     return Comparison(
         pictures=len(pairs),
-        same_top1=sum(int(one.argmax() == other.argmax()) for one, other in pairs),
-        max_difference=float(max((d.max() for d in differences), default=0.0)),
-        mean_difference=float(np.mean([d.mean() for d in differences])) if pairs else 0.0,
+        same_top1=sum(int(one.argmax() == other.argmax()) for _, one, other in pairs),
+        max_difference=differences.get(worst, 0.0),
+        median_difference=median(differences.values()) if differences else 0.0,
+        worst=worst,
     )
 
 

@@ -37,7 +37,8 @@ def run(words: list[str]) -> int:
     from pictell import models
     from pictell.evaluation.calibrating import fit_trust
     from pictell.evaluation.dataset import read_dataset
-    from pictell.models.trust import TRUST_FILE, write_trust
+    from pictell.models.folder import TRUST_FILE
+    from pictell.models.trust import write_trust
 
     _check_place(options.model)
     spec = models.find(options.model)

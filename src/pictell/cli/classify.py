@@ -17,13 +17,13 @@ from pictell.cli.model_options import (
     stated,
 )
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
-from pictell.cli.progress import Progress
+from pictell.cli.progress import Progress, say
 from pictell.errors import UsageError
 from pictell.reports import FORMATS
 from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.sources import STDIN, expand_argument, expand_list
-from pictell.types import Limits, Result, Source
+from pictell.types import Limits, ModelSpec, Result, Source, Stated
 from pictell.version import __version__
 
 EXAMPLE = """\
@@ -34,7 +34,7 @@ Tell what is in a picture, as precisely as is sure:
   pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
   pictell --at-least 0.99 '*.jpg'
-  pictell --model frozen_graph.pb --labels labels.txt --preset inception cat.jpg
+  pictell --model tensorflow_inception_graph.pb --labels labels.txt cat.jpg
 
 Other commands, each with its own --help:
 
@@ -69,12 +69,24 @@ def run(words: list[str]) -> int:
         flat=options.flat,
         labels_from=options.labels_from,
     )
+    _warn_of_other_recipe(classifier.spec, stated(options))
     with Progress() as progress:
         run_ = Run(progress)
         results = classifier.stream(run_.sources(options), top_k=options.top_k)
         write(FORMATS[options.format](run_.watch(results), terminal_style()))
     run_.report_skipped()
     return run_.exit_status
+
+
+def _warn_of_other_recipe(spec: ModelSpec, given: Stated) -> None:
+    """Say when a published file is not fed as it was published."""
+    if given.preset is None and given.mean is None:
+        return
+    from pictell.models import catalog
+
+    row = catalog.by_checksum(spec.sha256)
+    if row is not None and row.stated.mean != spec.preprocess.mean:
+        say(f"pictell: the model is {row.name}, published with another mean and scale than given")
 
 
 class Run:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pictell.cli.exit_statuses import EXIT_STATUSES
 from pictell.cli.model_options import (
     add_engine_options,
     add_model_options,
@@ -15,6 +16,7 @@ from pictell.cli.model_options import (
     stated,
 )
 from pictell.cli.parser import Parser
+from pictell.errors import ModelError
 from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
@@ -38,22 +40,31 @@ def run(words: list[str]) -> int:
     from pictell.models.examine import examine
 
     examination = examine(locate(options.file), stated(options))
-    if options.try_it:
-        _try(examination, options)
+    failure = _try(examination, options) if options.try_it else None
     if options.write is not None:
+        if failure is not None:
+            raise failure
         _write(examination, Path(options.write))
         return 0
+    tried = None if not options.try_it else "it runs" if failure is None else f"no: {failure}"
     if options.format == "json":
-        sys.stdout.write(json_escaped(json.dumps(_record(examination), ensure_ascii=False)) + "\n")
+        record = {**_record(examination), "tried": tried}
+        sys.stdout.write(
+            json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False)) + "\n"
+        )
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in _lines(examination)))
-    return 0
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(examination, tried)))
+    return 0 if failure is None else EXIT_STATUSES[type(failure)]
 
 
-def _try(examination: Examination, options: argparse.Namespace) -> None:
+def _try(examination: Examination, options: argparse.Namespace) -> ModelError | None:
     from pictell.runtimes.trial import try_in_child
 
-    try_in_child(examination.ready_spec(), examination.content, engine_options(options))
+    try:
+        try_in_child(examination.ready_spec(), examination.content, engine_options(options))
+    except ModelError as error:
+        return error
+    return None
 
 
 def _write(examination: Examination, target: Path) -> None:
@@ -66,7 +77,7 @@ def _write(examination: Examination, target: Path) -> None:
     print(f"{visible(str(target))}: written; pictell --model {visible(str(target))} PICTURE")
 
 
-def _lines(examination: Examination) -> list[str]:
+def _lines(examination: Examination, tried: str | None) -> list[str]:
     inspection = examination.inspection
     rows = [
         ("format", inspection.format),
@@ -76,10 +87,11 @@ def _lines(examination: Examination) -> list[str]:
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(examination)),
-        ("runs on", ", ".join(_runtimes(examination))),
-        ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
+        ("read by", ", ".join(_runtimes(examination))),
+        ("accepted", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
         ("preprocessing", examination.preprocessing),
         ("ready", "yes" if examination.missing is None else f"no: {examination.missing}"),
+        *([("tried", tried)] if tried else []),
     ]
     table = [f"  {name:14} {visible(value)}" for name, value in rows]
     toml = ["", *examination.toml.split("\n")[:-1]] if examination.toml else []
@@ -87,7 +99,7 @@ def _lines(examination: Examination) -> list[str]:
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
-    from pictell.runtimes.session import shape_text
+    from pictell.postprocess import shape_text
 
     shape = "of unknown shape" if tensor.shape is None else shape_text(tensor.shape)
     text = f"{tensor.name}  {tensor.dtype} {shape}"

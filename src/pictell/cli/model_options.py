@@ -92,8 +92,8 @@ def _add_choice(
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    return positive_int(width), positive_int(height or width)
+    width, times, height = text.partition("x")
+    return positive_int(width), positive_int(height if times else width)
 
 
 def _three(text: str) -> tuple[float, float, float]:

@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING
 from pictell.cli.model_options import add_model_options, stated
 from pictell.cli.parser import Parser
 from pictell.cli.progress import say
-from pictell.errors import InvalidModelError, ModelUnavailableError, UnknownModelError, UsageError
+from pictell.errors import (
+    InvalidModelError,
+    ModelUnavailableError,
+    RuntimeMissingError,
+    UnknownModelError,
+    UsageError,
+)
 from pictell.models import BUILT_IN, catalog, store
 from pictell.models.folder import read_model_folder
 from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
     from pictell.models.catalog import Row
+    from pictell.types import Stated
 
 EXAMPLE = """\
 See which models there are, get one, use it:
@@ -82,7 +89,7 @@ def show(words: list[str]) -> int:
         help="text or json (text)",
     )  # fmt: skip
     records = list(_records())
-    if parser.parse_args(words).format == "json":
+    if parser.parse(words).format == "json":
         lines = (json_escaped(json.dumps(record, ensure_ascii=False)) for record in records)
         sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n")
     else:
@@ -106,7 +113,7 @@ def pull(words: list[str]) -> int:
         action="store_true",
         help="never connect; a mirror that is a folder still does (PICTELL_OFFLINE=1)",
     )
-    options = parser.parse_args(words)
+    options = parser.parse(words)
     offline = options.offline or _is_set("PICTELL_OFFLINE")
     for name in options.names:
         _pull(name, options.mirror, offline)
@@ -117,7 +124,7 @@ def remove(words: list[str]) -> int:
     """Remove models from the store."""
     parser = _parser(REMOVE_EXAMPLE, "models rm", "NAME …")
     parser.add_argument("names", nargs="+", metavar="NAME", help="a model that is here")
-    for name in parser.parse_args(words).names:
+    for name in parser.parse(words).names:
         store.remove(name)
         say(f"pictell: {name} is removed")
     return 0
@@ -127,7 +134,7 @@ def path(words: list[str]) -> int:
     """Print where a model is."""
     parser = _parser(PATH_EXAMPLE, "models path", "NAME")
     parser.add_argument("name", metavar="NAME", help="a model that is here")
-    name = parser.parse_args(words).name
+    name = parser.parse(words).name
     folder = BUILT_IN.get(name) or store.folder_of(name)
     if folder is None and name in catalog.load():
         raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")
@@ -144,9 +151,11 @@ def add(words: list[str]) -> int:
     parser.add_argument("name", metavar="NAME", help="what it is to be called")
     parser.add_argument("path", type=Path, metavar="PATH", help="its file or its folder")
     add_model_options(parser)
-    options = parser.parse_args(words)
+    options = parser.parse(words)
+    store.check_name(options.name)
+    tried = _try(options.path, stated(options))
     store.add(options.name, options.path, stated(options))
-    say(f"pictell: {options.name} is here: pictell --model {options.name} PICTURE")
+    say(f"pictell: {options.name} is here{tried}: pictell --model {options.name} PICTURE")
     return 0
 
 
@@ -175,6 +184,22 @@ def _pull(name: str, mirror: str | None, offline: bool) -> None:
     with _bar(name) as report:
         bring(row, mirror=mirror, offline=offline, report=report)
     say(f"pictell: {name} is here: pictell --model {name} PICTURE")
+
+
+def _try(path: Path, stated: Stated) -> str:
+    """Run the model once in a process of its own, if an engine for it is installed."""
+    from pictell.models import find
+    from pictell.models.folder import read_weights
+    from pictell.runtimes.trial import try_in_child
+
+    if not path.exists():
+        raise UnknownModelError(f"no file or folder {str(path)!r}")
+    spec = find(path.absolute(), stated)
+    try:
+        try_in_child(spec, read_weights(spec))
+    except RuntimeMissingError as error:
+        return f", though it cannot run yet ({error})"
+    return ""
 
 
 @contextlib.contextmanager

@@ -43,6 +43,14 @@ def non_negative_int(text: str) -> int:
     return _whole_number(text, least=0)
 
 
+def non_negative(text: str) -> float:
+    """A finite number of 0 or more."""
+    value = number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text!r}")
+    return value
+
+
 def number(text: str) -> float:
     """A finite number."""
     try:

@@ -13,7 +13,7 @@ from pictell.cli.model_options import (
     engine_options,
     stated,
 )
-from pictell.cli.parser import Parser, number
+from pictell.cli.parser import Parser, non_negative
 from pictell.cli.progress import say
 from pictell.errors import UsageError
 from pictell.reports.escape import visible
@@ -37,6 +37,8 @@ See whether a model answers as it did when it was made, or alike in two engines:
 def run(words: list[str]) -> int:
     """Verify the model; 0 when the answers are the same within the tolerance, else 1."""
     options = _parse(words)
+    if options.record and options.model == "default":
+        raise UsageError("default is part of pictell: its golden answers are not recorded anew")
     if options.against is not None:
         return _compare_engines(options)
     spec, classifier = _load_safely(options, options.runtime)
@@ -50,7 +52,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if options.pictures and options.against is None:
         raise UsageError("pictures are for comparing two engines: give --against RUNTIME")
     if options.against is not None and not options.pictures:
-        raise UsageError("no picture to compare the engines on: name a file or a folder")
+        raise UsageError("no picture to compare the engines on: give MODEL, then the pictures")
     if options.against is not None and options.record:
         raise UsageError("--record stores answers, --against compares engines: give one of them")
     return options
@@ -71,8 +73,8 @@ def _load_safely(options: argparse.Namespace, runtime: str | None) -> tuple[Mode
 
 def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
     from pictell import runtimes, verification
-    from pictell.models.folder import SPEC_FILE
-    from pictell.models.golden import GOLDEN_FILE, write_golden
+    from pictell.models.folder import GOLDEN_FILE, SPEC_FILE
+    from pictell.models.golden import write_golden
 
     folder = spec.weights.parent
     if not (folder / SPEC_FILE).is_file():
@@ -93,7 +95,7 @@ def _compare_to_golden(options: argparse.Namespace, spec: ModelSpec, classifier:
     golden = _golden(options, spec)
     comparison = verification.compare_to_golden(classifier, golden)
     tolerance = golden.tolerance if options.tolerance is None else options.tolerance
-    print(f"{spec.name}: golden answers of {golden.made_by}")
+    print(visible(f"{spec.name}: golden answers of {golden.made_by}"))
     return _judge(comparison, tolerance)
 
 
@@ -110,14 +112,20 @@ def _golden(options: argparse.Namespace, spec: ModelSpec) -> Golden:
 
 
 def _compare_engines(options: argparse.Namespace) -> int:
-    from pictell import runtimes, verification
+    from pictell import models, runtimes, verification
 
-    spec, first = _load_safely(options, options.runtime)
+    weights_format = models.find(options.model, stated(options)).format
+    runtime = runtimes.choose(weights_format, options.runtime)
+    if runtime == runtimes.choose(weights_format, options.against):
+        raise UsageError(
+            f"{runtime} would be compared with itself: give another --runtime, or install one"
+        )
+    spec, first = _load_safely(options, runtime)
     _, second = _load_safely(options, options.against)
     comparison, failed = verification.compare(first, second, options.pictures)
     for result in failed:
         say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
-    print(f"{spec.name}: {runtimes.choose(spec.format, options.runtime)} and {options.against}")
+    print(visible(f"{spec.name}: {runtime} and {options.against}"))
     tolerance = verification.TOLERANCE if options.tolerance is None else options.tolerance
     status = _judge(comparison, tolerance)
     return max(status, SOME_FAILED) if failed else status
@@ -127,8 +135,8 @@ def _judge(comparison: Comparison, tolerance: float) -> int:
     pictures = "picture" if comparison.pictures == 1 else "pictures"
     print(
         f"{comparison.pictures} {pictures}: the first label is the same on "
-        f"{comparison.same_top1}, probabilities differ by {comparison.max_difference:.2g} at most, "
-        f"by {comparison.mean_difference:.2g} on average"
+        f"{comparison.same_top1}, probabilities differ by {comparison.max_difference:.2g} at most "
+        f"({visible(comparison.worst)}), by {comparison.median_difference:.2g} on half of them"
     )
     good = comparison.pictures > 0 and comparison.max_difference <= tolerance
     print(f"{'verified' if good else 'NOT verified'}: the tolerance is {tolerance:g}")
@@ -149,7 +157,7 @@ def _parser() -> Parser:
     add("--record", action="store_true", help="store the answers of now in the model's folder")
     add(
         "--tolerance",
-        type=number,
+        type=non_negative,
         metavar="T",
         help="how far probabilities may be apart (0.02, or as stored with the answers)",
     )

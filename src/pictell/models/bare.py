@@ -1,21 +1,25 @@
 """A bare weights file becomes a ``ModelSpec``: what is stated, known or found in the file.
 
 What the user states counts first, then a preset, then the catalogue (by checksum), then the file.
-What a picture must look like is never guessed: without it there is an error that says what to
-state. Where nothing else is said the whole picture is squashed to the input's size, as the
-programs that came with such files do it.
+How pixels become numbers is never guessed: without it there is an error that says what to give.
+Where nothing else is said the whole picture is squashed to the input's size, as the programs that
+came with such files do it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pictell import weights
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.models import catalog, single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.presets import PRESETS, first_stated
+from pictell.postprocess import check_label_count, count_classes
 from pictell.types import (
     Activation,
     Inspection,
@@ -40,6 +44,8 @@ USUAL_LAYOUTS: dict[WeightsFormat, Layout] = {
     "tflite": "NHWC",
 }
 UNKNOWN = "unknown"
+# A model.toml can be written down before the labels are there.
+NO_LABELS = (Label("?"),)
 
 
 def describe(path: Path, stated: Stated, row: catalog.Row | None = None) -> ModelSpec:
@@ -48,15 +54,16 @@ def describe(path: Path, stated: Stated, row: catalog.Row | None = None) -> Mode
     An ONNX file that carries its own spec needs nothing stated and takes nothing else. Raises
     ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be stated.
     """
-    content = read_unchecked(path)
-    weights.check(content)
-    row = row or catalog.by_checksum(weights.checksum(content.files))
-    known = all_stated(stated, row)
-    inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
-    if single_file.carries_spec(inspection):
-        refuse_statements(path.name, stated)
-        return single_file.read_spec_of(path, content, inspection)
-    return assemble(path, content, inspection, known, row, the_labels(known))
+    with naming(path):
+        content = read_unchecked(path)
+        weights.check(content)
+        row = row or catalog.by_checksum(weights.checksum(content.files))
+        known = all_stated(stated, row)
+        inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
+        if single_file.carries_spec(inspection):
+            refuse_statements(path.name, stated)
+            return single_file.read_spec_of(path, content, inspection)
+        return assemble(path, content, inspection, known, row, lambda: the_labels(known))
 
 
 def assemble(
@@ -65,10 +72,23 @@ def assemble(
     inspection: Inspection,
     known: Stated,
     row: catalog.Row | None,
-    labels: tuple[Label, ...],
+    read: Callable[[], tuple[Label, ...]],
 ) -> ModelSpec:
-    """The spec, from all that is known. Raises ``InvalidModelError`` for what is missing."""
-    image, output = the_input(content, inspection, known), the_output(inspection)
+    """The spec, from all that is known and the labels that ``read`` gives.
+
+    Raises ``InvalidModelError`` for all that is missing.
+    """
+    image, output, activation, preprocess, labels = all_or_missing(
+        lambda: the_input(content, inspection, known),
+        lambda: the_output(inspection),
+        lambda: known.activation or _activation(inspection, the_output(inspection)),
+        lambda: the_preprocess(the_input(content, inspection, known), known, content.format),
+        read,
+    )
+    if output.shape is not None:
+        classes = count_classes(output.name, output.shape)
+        if classes is not None and labels is not NO_LABELS:
+            check_label_count(len(labels), classes)
     return ModelSpec(
         name=row.name if row else path.stem,
         format=content.format,
@@ -80,16 +100,40 @@ def assemble(
         top1_accuracy=row.top1_accuracy if row else None,
         input_name=image.name,
         logits=output.name,
-        activation=known.activation or _activation(inspection, output),
-        preprocess=the_preprocess(image, known, content.format),
+        activation=activation,
+        preprocess=preprocess,
         labels=labels,
     )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what is wrong with a model's file begin with its name."""
+    try:
+        yield
+    except (InvalidModelError, UnsafeModelError) as error:
+        raise type(error)(f"{path.name}: {error}") from error
+
+
+def all_or_missing(*parts: Callable[[], Any]) -> list[Any]:
+    """What the parts give. Raises one ``InvalidModelError`` that tells what any of them lacks."""
+    found, missing = [], []
+    for part in parts:
+        try:
+            found.append(part())
+        except InvalidModelError as error:
+            missing.append(str(error))
+    if missing:
+        raise InvalidModelError("; ".join(dict.fromkeys(missing)))
+    return found
 
 
 def refuse_statements(name: str, stated: Stated) -> None:
     """Raise ``UsageError`` if anything is stated of a model that says it all itself."""
     if stated != Stated():
-        raise UsageError(f"{name} states itself what it needs: nothing else can be stated of it")
+        raise UsageError(
+            f"{name} brings all that it needs: --labels, --preset and the like are for bare files"
+        )
 
 
 def read_unchecked(path: Path) -> Weights:
@@ -108,8 +152,12 @@ def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
     preset = PRESETS[stated.preset] if stated.preset else Stated()
     published = row.stated if row else Stated()
     if stated.labels is not None:
-        # That they lack a background line was said of the labels that these replace.
+        # A path, even where its name is the catalogue's word for pictell's own labels. That they
+        # lack a background line was said of the labels that these replace.
+        stated = replace(stated, labels=Path(stated.labels))
         published = replace(published, background=None)
+    if stated.output_name not in (None, published.output_name, f"{published.output_name}:0"):
+        published = replace(published, activation=None)
     return first_stated(stated, preset, published, UNSTATED)
 
 
@@ -121,7 +169,7 @@ def the_input(content: Weights, inspection: Inspection, stated: Stated) -> Tenso
     """
     name = stated.input_name
     known = {tensor.name for tensor in inspection.inputs}
-    if name is not None and name.removesuffix(":0") not in known:
+    if name is not None and not known & {name, name.removesuffix(":0")}:
         inner = _inner_node(content, name)
         if inner is not None:
             return inner
@@ -140,11 +188,11 @@ def the_preprocess(image: TensorSpec, stated: Stated, kind: WeightsFormat) -> Pr
     mean, scale = stated.mean, stated.scale
     if (mean is None) != (scale is None):
         missing = "mean" if mean is None else "scale"
-        raise InvalidModelError(f"mean and scale belong together: state {missing} too")
+        raise InvalidModelError(f"mean and scale belong together: give --{missing} too")
     if mean is None and image.dtype != "uint8":
         raise InvalidModelError(
-            f"nothing says how pixels become the {image.dtype} input {image.name!r}: state mean "
-            f"and scale, or a preset ({', '.join(PRESETS)})"
+            f"nothing says how pixels become the {image.dtype} input {image.name!r}: give --mean "
+            f"and --scale, or --preset ({', '.join(PRESETS)})"
         )
     if scale is not None and min(scale) <= 0:
         raise InvalidModelError("scale must be above 0")
@@ -163,7 +211,7 @@ def the_preprocess(image: TensorSpec, stated: Stated, kind: WeightsFormat) -> Pr
 def the_labels(stated: Stated) -> tuple[Label, ...]:
     """The labels, one for each output. Raises ``InvalidModelError``."""
     if stated.labels is None:
-        raise InvalidModelError("the model has no labels of its own: state a labels file")
+        raise InvalidModelError("the model has no labels of its own: give --labels FILE")
     path = IMAGENET if stated.labels == catalog.IMAGENET else Path(stated.labels)
     return complete(read_labels(path), bool(stated.background), stated.unlabelled or 0)
 
@@ -172,11 +220,13 @@ def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> Ten
     names = ", ".join(tensor.name for tensor in tensors) or "none"
     if wanted is not None:
         for tensor in tensors:
-            if tensor.name == wanted.removesuffix(":0"):
+            if wanted in (tensor.name, f"{tensor.name}:0"):
                 return tensor
         raise InvalidModelError(f"the model has no {kind} {wanted!r}: it has {names}")
     if len(tensors) != 1:
-        raise InvalidModelError(f"the model has {len(tensors)} {kind}s: state one of {names}")
+        raise InvalidModelError(
+            f"the model has {len(tensors)} {kind}s: give --{kind} with one of {names}"
+        )
     return tensors[0]
 
 
@@ -197,7 +247,7 @@ def _layout(image: TensorSpec, kind: WeightsFormat) -> Layout:
     usual = USUAL_LAYOUTS.get(kind)
     if usual is None:
         raise InvalidModelError(
-            f"nothing says which axis of the input {image.name!r} holds the colours: state layout"
+            f"nothing says which axis of the input {image.name!r} holds the colours: give --layout"
         )
     return usual
 
@@ -208,7 +258,7 @@ def _size(image: TensorSpec, layout: Layout) -> tuple[int, int]:
         height, width = shape[1:3] if layout == "NHWC" else shape[2:]
         if height is not None and width is not None:
             return width, height
-    raise InvalidModelError(f"the input {image.name!r} takes pictures of any size: state size")
+    raise InvalidModelError(f"the input {image.name!r} takes pictures of any size: give --size")
 
 
 def _activation(inspection: Inspection, output: TensorSpec) -> Activation:
@@ -216,6 +266,6 @@ def _activation(inspection: Inspection, output: TensorSpec) -> Activation:
     if found is None:
         raise InvalidModelError(
             f"the last operation of {output.name!r} does not tell whether it gives probabilities: "
-            "state activation none if it does, softmax if it gives logits"
+            "give --activation none if it does, softmax if it gives logits"
         )
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
-from pictell.errors import ModelUnavailableError
+from pictell.errors import ModelUnavailableError, UsageError
 from pictell.models.catalog import Download
 from pictell.models.transfer import CHUNK_BYTES, Patience, Report, Transfer, writing
 
@@ -25,9 +25,12 @@ def origin(download: Download, model: str, mirror: str | None, offline: bool) ->
 
     A mirror is the address of a server, a ``file://`` address or a folder, and has the file as
     ``<mirror>/<model>/<last part of the file's address>``. It replaces the catalogue's address.
-    Raises ``ModelUnavailableError`` where that needs the network and ``offline`` forbids it.
+    Raises ``UsageError`` for another address, ``ModelUnavailableError`` where that needs the
+    network and ``offline`` forbids it.
     """
     scheme = urlsplit(mirror or download.url).scheme
+    if mirror and "://" in mirror and scheme not in {"http", "https", "file"}:
+        raise UsageError(f"a mirror is an http(s) address or a folder, not {mirror!r}")
     if mirror and scheme not in {"http", "https"}:
         folder = url2pathname(urlsplit(mirror).path) if scheme == "file" else mirror
         return Path(folder) / model / download.file_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +14,12 @@ from pictell.models.folder import SPEC_FILE, read_model_folder, to_toml
 from pictell.models.guess import guess
 from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Stated, Weights
 
-# A model.toml can be written down before the labels are there.
-NO_LABELS = (Label("?"),)
-
 
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What is in a model's files and known of them.
 
-    ``known_as``: its name in the catalogue. ``refusal``: why it would not be run, if so.
+    ``known_as``: its name in the catalogue. ``refusal``: why it is not run, if so.
     ``spec`` or, where something is still to be stated, ``missing``. ``preprocessing`` says how
     pictures are fed, from where that is known and how sure it is. ``toml`` is a ``model.toml``,
     with what was guessed marked so; empty where too little is known.
@@ -58,10 +56,19 @@ def examine(path: Path, stated: Stated) -> Examination:
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
     what cannot be stated.
     """
+    # A name for '.', too.
+    path = Path(os.path.abspath(path))  # noqa: PTH100
+    with bare.naming(path):
+        return _examine(path, stated)
+
+
+def _examine(path: Path, stated: Stated) -> Examination:
     if (path / SPEC_FILE).is_file():
         bare.refuse_statements(path.name, stated)
         spec = read_model_folder(path)
         content = Weights(spec.format, weights.read_files(spec.weights, spec.external_data))
+        if weights.checksum(content.files) != spec.sha256:
+            raise InvalidModelError(f"{spec.weights.name} is not the file that {SPEC_FILE} names")
         return _examination(path, content, weights.inspect(content), _told(spec, SPEC_FILE))
     content = bare.read_unchecked(path)
     row = catalog.by_checksum(weights.checksum(content.files))
@@ -72,8 +79,8 @@ def examine(path: Path, stated: Stated) -> Examination:
         spec = single_file.read_spec_of(path, content, inspection)
         return _examination(path, content, inspection, _told(spec, "the file's own metadata"))
 
-    def assemble(known: Stated, labels: tuple[Label, ...]) -> ModelSpec:
-        return bare.assemble(path, content, inspection, known, row, labels)
+    def assemble(known: Stated, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
+        return bare.assemble(path, content, inspection, known, row, read)
 
     return _examination(path, content, inspection, _find_out(assemble, stated, row, inspection))
 
@@ -95,15 +102,15 @@ def _told(spec: ModelSpec, source: str) -> _Findings:
 
 
 def _find_out(
-    assemble: Callable[[Stated, tuple[Label, ...]], ModelSpec],
+    assemble: Callable[[Stated, Callable[[], tuple[Label, ...]]], ModelSpec],
     stated: Stated,
     row: catalog.Row | None,
     inspection: Inspection,
 ) -> _Findings:
     """As much of a spec as what is stated, known and, if need be, guessed makes."""
     known = bare.all_stated(stated, row)
-    spec, missing = _attempt(lambda: assemble(known, bare.the_labels(known)))
-    draft, _ = _attempt(lambda: assemble(known, NO_LABELS))
+    spec, missing = _attempt(lambda: assemble(known, lambda: bare.the_labels(known)))
+    draft, _ = _attempt(lambda: assemble(known, lambda: bare.NO_LABELS))
     if draft is not None:
         text = f"{preprocess_text(draft.preprocess)}; {_origin(stated, row)}"
         return _Findings(spec, missing, text, to_toml(draft))
@@ -111,11 +118,11 @@ def _find_out(
     if guessed is None:
         return _Findings(None, missing, "not known: nothing in the file tells", "")
     probable = bare.all_stated(replace(stated, preset=guessed.preset), row)
-    draft, _ = _attempt(lambda: assemble(probable, NO_LABELS))
+    draft, _ = _attempt(lambda: assemble(probable, lambda: bare.NO_LABELS))
     return _Findings(
         None,
         missing,
-        f"{guessed.sure} the preset {guessed.preset}: {guessed.reason}; state it if it is so",
+        f"{guessed.sure} the preset {guessed.preset}: {guessed.reason}; give it if it is so",
         f"# [input] is guessed: {guessed.sure} the preset {guessed.preset}\n{to_toml(draft)}"
         if draft
         else "",
@@ -135,7 +142,7 @@ def _origin(stated: Stated, row: catalog.Row | None) -> str:
         return "stated"
     if row is not None:
         return "known from the catalogue"
-    return "the input takes bytes; how pictures are cut nothing tells: possible"
+    return "assumed, for nothing tells: --crop 0, --interpolation bilinear, --channels RGB"
 
 
 def _examination(
@@ -178,7 +185,7 @@ def preprocess_text(spec: PreprocessSpec) -> str:
 def _refusal(content: Weights) -> str | None:
     try:
         weights.check(content)
-    except UnsafeModelError as error:
+    except (InvalidModelError, UnsafeModelError) as error:
         return str(error)
     return None
 

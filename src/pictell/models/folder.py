@@ -30,6 +30,10 @@ from pictell.types import (
 
 SPEC_FILE = "model.toml"
 LABELS_FILE = "labels.tsv"
+GOLDEN_FILE = "golden.toml"
+TRUST_FILE = "trust.toml"
+# Files that a model's folder may hold besides, and that go where the model goes.
+COMPANIONS = (GOLDEN_FILE, TRUST_FILE)
 TABLES = {"model", "input", "output"}
 
 
@@ -93,7 +97,7 @@ def read_weights(spec: ModelSpec) -> Weights:
 
 def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
-    if folder.exists():
+    if os.path.lexists(folder):
         raise StoreError(f"{folder} is already there: name a new folder")
     draft = folder.with_name(f".{folder.name}.incoming-{os.getpid()}")
     try:
@@ -107,15 +111,21 @@ def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None
 
 
 def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
-    """Write ``model.toml``, labels, taxonomy and weights into an existing, empty folder."""
+    """Write ``model.toml``, labels, taxonomy, weights and companions into an empty folder."""
     for name, data in content.files.items():
         path = folder / weights_path(spec, name)
+        if path.name in {SPEC_FILE, LABELS_FILE, *COMPANIONS}:
+            raise InvalidModelError(f"{path.name} is no name for weights: rename the file")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (folder / LABELS_FILE).write_text(to_text(spec.labels), encoding="utf-8", newline="\n")
     if spec.taxonomy is not None:
         shutil.copyfile(spec.taxonomy, folder / spec.taxonomy.name)
     (folder / SPEC_FILE).write_text(to_toml(spec), encoding="utf-8", newline="\n")
+    if spec.weights.with_name(SPEC_FILE).is_file():
+        for companion in map(spec.weights.with_name, COMPANIONS):
+            if companion.is_file():
+                shutil.copyfile(companion, folder / companion.name)
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pictell.errors import InvalidModelError, StoreError
-from pictell.models.toml_table import Document, Table
-
-GOLDEN_FILE = "golden.toml"
+from pictell.models.folder import GOLDEN_FILE
+from pictell.models.toml_table import Document, Table, as_float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _scores(answers: Table, picture: str) -> tuple[tuple[int, float], ...]:
     pairs = answers.take(picture, list)
     if not pairs or not all(_is_score(pair) for pair in pairs):
         raise answers.error(picture, "must be pairs of a class index and a score")
-    return tuple((index, float(score)) for index, score in pairs)
+    return tuple((index, as_float(score)) for index, score in pairs)
 
 
 def _is_score(pair: object) -> bool:
@@ -75,4 +74,5 @@ def _is_score(pair: object) -> bool:
         and len(pair) == 2
         and type(pair[0]) is int
         and type(pair[1]) in {int, float}
+        and 0 <= as_float(pair[1]) <= 1
     )

@@ -61,7 +61,7 @@ def _by_output(output: TensorSpec) -> Guess | None:
     if output.name.startswith(SLIM_SCOPES):
         return Guess("tf-slim", "likely", f"TF-Slim names its nodes like {output.name}")
     if output.name == RETRAINED:
-        return Guess("tf-slim", "possible", f"retrain.py names its output {RETRAINED}")
+        return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
     if output.shape is not None and output.shape[-1:] == (INCEPTION5H_CLASSES,):
         return Guess(
             "inception", "likely", f"Inception v1 of 2015 has {INCEPTION5H_CLASSES} classes"

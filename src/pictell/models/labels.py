@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,8 @@ IMAGENET_CLASSES = 1000
 IMAGENET_SHARE = 0.95
 BACKGROUND = Label("background")
 
-NUMBERED = re.compile(r"(\d+)(?:[:,]\s*|\s+)(\S.*)")
+NUMBERED = re.compile(r"([0-9]{1,9})(?:[:,]\s*|\s+)(\S.*)")
+OWN_FORM = re.compile(r"[^\t]+(\t(n\d{8})?(\t.*)?)?")
 TAB_AFTER_NUMBER = re.compile(r"\d+\t\S")
 WITH_SYNSET = re.compile(r"(n\d{8})(?:[:,]\s*|\s+)(\S.*)")
 MAX_BYTES = 16 * 1024 * 1024
@@ -37,11 +39,14 @@ MAX_BYTES = 16 * 1024 * 1024
 def read_labels(path: Path) -> tuple[Label, ...]:
     """One label for each line of a file. Raises ``InvalidModelError``."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidModelError(f"{path.name} is no regular file, as labels are")
+        if found.st_size > MAX_BYTES:
             raise InvalidModelError(f"{path.name} is too long for a file of labels")
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InvalidModelError(f"the labels cannot be read: {error}") from error
+        raise InvalidModelError(f"{path.name} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidModelError(f"{path.name} is no text in UTF-8, as labels are") from error
     return labels_from_text(text, path.name)
@@ -50,9 +55,11 @@ def read_labels(path: Path) -> tuple[Label, ...]:
 def labels_from_text(text: str, name: str) -> tuple[Label, ...]:
     """One label for each line of a text; ``name`` is for errors. Raises ``InvalidModelError``."""
     lines = _lines(text, name)
-    if any("\t" in line for line in lines) and not TAB_AFTER_NUMBER.match(lines[0]):
+    own_form = any("\t" in line for line in lines) and all(map(OWN_FORM.fullmatch, lines))
+    if own_form and not TAB_AFTER_NUMBER.match(lines[0]):
         return tuple(map(_own_form, lines))
     lines = _without_numbers([line.strip() for line in lines])
+    lines = [line.replace("\t", " ") for line in lines]
     return _with_synsets(lines) or _imagenet(lines) or tuple(map(Label, lines))
 
 

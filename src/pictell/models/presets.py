@@ -16,13 +16,20 @@ PRESETS = {
         interpolation="bilinear-tf1",
         channels="RGB",
     ),
-    # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share; also Keras'
-    # mode "tf" and the graphs of retrain.py.
+    # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share.
     "tf-slim": Stated(
         mean=(127.5, 127.5, 127.5),
         scale=(127.5, 127.5, 127.5),
         crop_fraction=0.875,
         interpolation="bilinear",
+        channels="RGB",
+    ),
+    # TensorFlow's retrain.py and label_image.py: the whole picture, by ResizeBilinear.
+    "retrain": Stated(
+        mean=(127.5, 127.5, 127.5),
+        scale=(127.5, 127.5, 127.5),
+        crop_fraction=0.0,
+        interpolation="bilinear-tf1",
         channels="RGB",
     ),
     # torchvision's reference training: resize to 256, crop 224, mean and deviation of ImageNet.

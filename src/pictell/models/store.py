@@ -47,11 +47,27 @@ def folder_of(name: str) -> Path | None:
 
 
 def add(name: str, path: Path, stated: Stated = Stated()) -> Path:
-    """Put a model's file or folder into the store as ``name``, instead of one there may be.
+    """Put a model's file or folder into the store as ``name``.
 
-    Returns its folder there. Raises ``UsageError`` for a name it cannot have, ``StoreError``, or
-    what describing a model raises.
+    Returns its folder there. Raises ``UsageError`` for a name it cannot have or another model has,
+    ``StoreError``, or what describing a model raises.
     """
+    check_name(name)
+    spec = _describe(path, stated)
+    row = catalog.load().get(name)
+    if row is not None and spec.sha256 not in row.weights_sha256:
+        raise UsageError(f"{name} is the catalogue's name of another model: choose another one")
+    content = read_weights(spec)
+    with store_errors(), incoming(root(), name) as draft:
+        check_name(name)
+        write_model_folder(draft / BUILT, replace(spec, name=name), content)
+        install(draft, root() / name)
+        sweep_parts(root())
+    return root() / name
+
+
+def check_name(name: str) -> None:
+    """See that a new model may be called so. Raises ``UsageError``."""
     if not catalog.NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no name for a model: up to 64 of A-Z a-z 0-9 _ . + - do, not beginning "
@@ -59,16 +75,10 @@ def add(name: str, path: Path, stated: Stated = Stated()) -> Path:
         )
     if name in BUILT_IN:
         raise UsageError(f"{name} is the name of pictell's own model: choose another one")
-    spec = _describe(path, stated)
-    row = catalog.load().get(name)
-    if row is not None and spec.sha256 not in row.weights_sha256:
-        raise UsageError(f"{name} is the catalogue's name of another model: choose another one")
-    content = read_weights(spec)
-    with store_errors(), incoming(root(), name) as draft:
-        write_model_folder(draft / BUILT, replace(spec, name=name), content)
-        install(draft, root() / name)
-        sweep_parts(root())
-    return root() / name
+    if folder_of(name) is not None:
+        raise UsageError(
+            f"{name} is already here: choose another name, or first pictell models rm {name}"
+        )
 
 
 def remove(name: str) -> None:

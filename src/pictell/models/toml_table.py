@@ -95,13 +95,13 @@ class Table:
     def take_file_name(self, key: str) -> str:
         """The name of a file in the model's own folder."""
         value: str = self.take(key, str)
-        if PurePath(value).name != value or "\\" in value:
+        if PurePath(value).name != value or value in {"", "..", "."} or "\\" in value:
             raise self.error(key, f"must be the name of a file in the folder, not {value!r}")
         return value
 
     def take_fraction(self, key: str) -> float:
         """A number above 0, 1 at most."""
-        value = float(self.take(key, (int, float)))
+        value = as_float(self.take(key, (int, float)))
         if not 0 < value <= 1:
             raise self.error(key, "must be in (0, 1]")
         return value
@@ -118,7 +118,7 @@ class Table:
         value = self.take(key, list)
         if len(value) != 3 or not all(map(_is_number, value)):
             raise self.error(key, "must be three numbers, for R, G and B on the 0..255 scale")
-        red, green, blue = map(float, value)
+        red, green, blue = map(as_float, value)
         return (red, green, blue)
 
     def close(self) -> None:
@@ -129,5 +129,17 @@ class Table:
             raise self._document.error(self._name, first, message)
 
 
+def as_float(value: float) -> float:
+    """The number; infinity for a whole number that is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(as_float(value))
+    )

@@ -33,6 +33,8 @@ REDIRECTS = (301, 302, 303, 307, 308)  # RFC 9110 §15.4
 PASSING = (408, 429, 500, 502, 503, 504)  # statuses that may be gone a little later
 RANGE_NOT_SATISFIABLE = 416
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")  # RFC 9110 §14.4
+# As in ``HTTPConnection(…): Failed to establish a new connection: [Errno 111] Connection refused``.
+URLLIB3_PREFIX = re.compile(r"^.*(>|\)): (Failed to establish a new connection: \[Errno \d+\] )?")
 DIGITS = re.compile(r"\d{1,18}")
 CHUNK_BYTES = 64 * 1024
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -231,5 +233,4 @@ def _reason(error: Exception) -> str:
     """A few words of what went wrong, without urllib3's names of its own objects."""
     if isinstance(error, NameResolutionError):
         return "its name does not resolve; is this machine offline?"
-    text = str(error).rpartition(">: ")[2] if ">: " in str(error) else str(error)
-    return text or type(error).__name__
+    return URLLIB3_PREFIX.sub("", str(error)) or type(error).__name__

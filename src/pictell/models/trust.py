@@ -9,10 +9,10 @@ from typing import NamedTuple, get_args
 
 from pictell.calibration import Abstention, Calibration, Score
 from pictell.errors import InvalidModelError, StoreError
+from pictell.models.folder import TRUST_FILE
 from pictell.models.toml_table import Document, Table
 from pictell.types import ModelSpec
 
-TRUST_FILE = "trust.toml"
 TABLES = {"fitted", "calibration", "not_sure", "before", "after"}
 
 

@@ -101,6 +101,8 @@ def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
         "pip install pictell" if RUNTIMES[key].core else f"pip install 'pictell[{key}]'"
         for key in fitting
     )
+    if name is not None:
+        raise RuntimeMissingError(f"the runtime {name} is not installed: {installs}")
     raise RuntimeMissingError(f"{weights_format} models need {' or '.join(fitting)}: {installs}")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError, PictellError, RuntimeFailedError
+from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.postprocess import check_label_count, count_classes, shape_text
 from pictell.runtimes import Engine
 from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
 from pictell.weights.selection import listed
@@ -71,8 +72,7 @@ class EngineSession:
                 f"the output {name!r} has shape {shape_text(values.shape)} for {rows} pictures"
             )
         if name in self._vectors and values.ndim != 2:
-            width(name, values.shape, RuntimeFailedError)
-            values = values.reshape(len(values), -1)
+            values = _flat(name, values)
         return _real(values, self._outputs[name])
 
 
@@ -101,11 +101,11 @@ def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     if spec.mean is None and tensor.dtype != "uint8":
         raise InvalidModelError(
             f"the input {tensor.name!r} takes {tensor.dtype}, not a picture's bytes: "
-            "state mean and scale"
+            "give --mean and --scale"
         )
     if spec.mean is not None and not (tensor.quantisation or tensor.dtype.startswith("float")):
         raise InvalidModelError(
-            f"the input {tensor.name!r} takes {tensor.dtype}: state no mean and no scale"
+            f"the input {tensor.name!r} takes {tensor.dtype}: give no --mean and no --scale"
         )
 
 
@@ -114,12 +114,12 @@ def _misfit(tensor: TensorSpec, spec: PreprocessSpec, axis: str) -> str:
     text = f"the input {tensor.name!r} has shape {shape_text(shape)}"
     other = "NCHW" if spec.layout == "NHWC" else "NHWC"
     if shape[AXES[other].index("channels")] == 3 != shape[AXES[spec.layout].index("channels")]:
-        return f"{text}: state the layout {other}, not {spec.layout}"
+        return f"{text}: give --layout {other}, not {spec.layout}"
     sizes = dict(zip(AXES[spec.layout], shape, strict=True))
     if axis == "channels":
         return f"{text}: pictell gives 3 channels (RGB), not {sizes[axis]}"
-    wanted = f"{sizes['width'] or spec.width} x {sizes['height'] or spec.height}"
-    return f"{text}: state the size {wanted}, not {spec.width} x {spec.height}"
+    wanted = f"{sizes['width'] or spec.width}x{sizes['height'] or spec.height}"
+    return f"{text}: give --size {wanted}, not {spec.width}x{spec.height}"
 
 
 def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
@@ -131,33 +131,9 @@ def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
         if name not in outputs:
             raise InvalidModelError(f"the model has no output {name!r}: it has {listed(outputs)}")
     shape = outputs[spec.logits].shape
-    classes = None if shape is None else width(spec.logits, shape, InvalidModelError)
-    labels = len(spec.labels)
-    if classes in (None, labels):
-        return
-    text = f"{labels} labels for an output of {classes} classes"
-    if labels < classes:
-        text += (
-            ": if class 0 is background state background, if the last "
-            f"{classes - labels} outputs have no label state unlabelled {classes - labels}"
-        )
-    raise InvalidModelError(text)
-
-
-def width(name: str, shape: Sequence[int | None], error: type[PictellError]) -> int | None:
-    """How many classes an output has: (N, classes), with axes of size 1 anywhere behind N.
-
-    ``None`` where it may be any. Raises the ``error`` for any other shape.
-    """
-    wide = [size for size in shape[1:] if size != 1]
-    if len(shape) < 2 or len(wide) > 1:
-        raise error(f"the output {name!r} has shape {shape_text(shape)}, not (N, classes)")
-    return wide[0] if wide else 1
-
-
-def shape_text(shape: Sequence[int | None]) -> str:
-    """A shape as people write it: ``(N, 224, 224, 3)``."""
-    return f"({', '.join('N' if size is None else str(size) for size in shape)})"
+    classes = None if shape is None else count_classes(spec.logits, shape)
+    if classes is not None:
+        check_label_count(len(spec.labels), classes)
 
 
 def first_line(error: Exception) -> str:
@@ -177,6 +153,14 @@ def the_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:
             f"the model takes several inputs ({listed(named)}), and pictell has only pictures"
         )
     return named[spec.input_name]
+
+
+def _flat(name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    try:
+        count_classes(name, values.shape)
+    except InvalidModelError as error:
+        raise RuntimeFailedError(str(error)) from None
+    return values.reshape(len(values), -1)
 
 
 def _stored(batch: NDArray[np.generic], tensor: TensorSpec) -> NDArray[np.generic]:

@@ -14,6 +14,8 @@ SAVED_MODEL = "saved_model.pb"
 # Folders of a SavedModel that belong to it (tensorflow/cc/saved_model/constants.h).
 SAVED_MODEL_FOLDERS = ("variables", "assets")
 # All of a model's files together. The largest published classifiers have a tenth of it.
+# A SavedModel has its files in folders, and no folders in those.
+MOST_DEEP = 8
 MOST_BYTES = 8 * 1024**3
 
 
@@ -54,15 +56,17 @@ def _saved_model(path: Path) -> dict[str, Path]:
     return found
 
 
-def _regular_files(folder: Path) -> Iterator[Path]:
+def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
     """The files in a folder and the folders in it. Raises ``UnsafeModelError`` for all else."""
+    if depth > MOST_DEEP:
+        raise UnsafeModelError(f"{folder.name} lies too deep for a model's folder")
     if folder.is_symlink():
         raise UnsafeModelError(f"{folder.name} is a link: a model's files must be files")
     if not folder.is_dir():
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False):
-            yield from _regular_files(Path(entry))
+            yield from _regular_files(Path(entry), depth + 1)
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry)
         else:

@@ -63,7 +63,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     nodes, library = by_name(graph.node), functions(graph)
     names = [name.removesuffix(":0") for name in outputs] or _sinks(nodes)
     if len(names) > MOST_ENDS:
-        raise InvalidModelError(f"the graph ends in {listed(names)}: state the output")
+        raise InvalidModelError(f"the graph ends in {listed(names)}: give --output")
     for name in names:
         if name not in nodes:
             raise InvalidModelError(f"the graph has no node {name!r}: it has {_likely(nodes)}")

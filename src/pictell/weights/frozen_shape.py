@@ -85,7 +85,7 @@ def _widened(nodes: Mapping[str, Message], node: Message, shape: Shape | None) -
 
 def _squeezed(node: Message, shape: Shape | None) -> Shape | None:
     dropped = list(node.attr["squeeze_dims"].list.i)
-    if shape is None or not dropped:
+    if not shape or not dropped:
         return None
     axes = {axis % len(shape) for axis in dropped}
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)

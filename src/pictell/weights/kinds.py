@@ -69,7 +69,9 @@ def _sniff_folder(path: Path) -> WeightsFormat:
         raise InvalidModelError("the SavedModel is in text form: save it in binary form")
     if any(map(CHECKPOINT_NAME.match, names)):
         raise InvalidModelError("the folder holds a checkpoint, not a model: freeze it first")
-    raise InvalidModelError(f"the folder holds no SavedModel ({SAVED_MODEL}): {READ}")
+    raise InvalidModelError(
+        f"the folder has neither a model.toml nor a {SAVED_MODEL}: name the model's file in it"
+    )
 
 
 def _sniff_protobuf(path: Path) -> WeightsFormat:

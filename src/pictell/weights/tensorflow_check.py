@@ -14,7 +14,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.weights.allowed_ops import ALLOWED, VARIABLES
 from pictell.weights.protobuf import Message
 from pictell.weights.selection import listed
-from pictell.weights.tensorflow_graph import Function, bodies, called, functions
+from pictell.weights.tensorflow_graph import Function, bodies, called, functions, values
 
 # DataType: values of these are made by operations; written into a file they are forged.
 RESOURCE = 20
@@ -38,6 +38,9 @@ def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
     """
     library = functions(graph)
     _refuse_recursion(library)
+    for function in library.values():
+        if any(map(_is_forged, values(function.definition.attr.values()))):
+            raise UnsafeModelError("a function holds a reference into memory instead of numbers")
     refused = set()
     for nodes in bodies(graph):
         for node in nodes:
@@ -46,7 +49,7 @@ def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
             missing = [name for name in called(node) if name not in library]
             if missing:
                 raise UnsafeModelError(f"the graph calls {missing[0]!r}, which it does not hold")
-            if any(map(_is_forged, node.attr.values())):
+            if any(map(_is_forged, values(node.attr.values()))):
                 raise UnsafeModelError(
                     f"{node.name!r} holds a reference into memory instead of numbers"
                 )

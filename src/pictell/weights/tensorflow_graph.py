@@ -83,12 +83,22 @@ def reached(nodes: Mapping[str, Message], starts: Iterable[str]) -> dict[str, Me
 
 def called(node: Message) -> Iterator[str]:
     """The names of the functions that a node's attributes name."""
-    waiting = list(node.attr.values())
+    for value in values(node.attr.values()):
+        yield from (function.name for function in _named(value))
+
+
+def values(attributes: Iterable[Message]) -> Iterator[Message]:
+    """Attributes, and those that are handed on to the functions they name."""
+    waiting = list(attributes)
     while waiting:
         value = waiting.pop()
-        for function in (*([value.func] if value.HasField("func") else []), *value.list.func):
-            yield function.name
+        yield value
+        for function in _named(value):
             waiting.extend(function.attr.values())
+
+
+def _named(value: Message) -> list[Message]:
+    return [*([value.func] if value.HasField("func") else []), *value.list.func]
 
 
 def walk_back(

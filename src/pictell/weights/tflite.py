@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +138,10 @@ def _tensor(table: Table) -> TensorSpec:
     # The signature has -1 where the shape, that of an example, could be anything.
     sizes = _integers(table.numbers(7, "i") or table.numbers(0, "i"))
     shape = tuple(None if size < 0 else size for size in sizes)
-    return TensorSpec(table.text(3), shape, DTYPES[number], _quantisation(table.table(4)))
+    dtype = DTYPES[number]
+    # Some converters leave a scale at tensors of real numbers; it means nothing there.
+    stored = _quantisation(table.table(4)) if "int" in dtype else None
+    return TensorSpec(table.text(3), shape, dtype, stored)
 
 
 def _quantisation(table: Table | None) -> tuple[float, int] | None:
@@ -145,7 +149,7 @@ def _quantisation(table: Table | None) -> tuple[float, int] | None:
     if table is None:
         return None
     scales, zero_points = table.numbers(2, "f") or (), table.numbers(3, "q") or (0,)
-    if len(scales) != 1 or len(zero_points) != 1:
+    if len(scales) != 1 or len(zero_points) != 1 or not 0 < scales[0] < math.inf:
         return None
     return scales[0], int(zero_points[0])
 
