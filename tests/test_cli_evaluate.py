@@ -61,6 +61,24 @@ def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_pat
     assert "close-up" in page
 
 
+def test_a_model_without_names_above_its_classes_stands_beside_one_with(
+    insects: Path, other_model: Path, tmp_path: Path
+) -> None:
+    flat = tmp_path / "flat"
+    shutil.copytree(other_model, flat)
+    spec = flat / "model.toml"
+    spec.write_text(spec.read_text().replace('taxonomy = "taxonomy.tsv"\n', ""))
+    report = tmp_path / "report.html"
+    run = pictell(
+        "evaluate", "-d", insects, "--model", flat, "--model", other_model, "--compare",
+        "--report", report,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    (line,) = (line for line in run.stdout.splitlines() if line.startswith("  right answers"))
+    assert "–" in line
+    assert "right answers" in report.read_text(encoding="utf-8")
+
+
 def test_an_unreadable_picture_is_named_and_the_rest_is_done(insects: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(insects, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pictell.evaluation.comparison import Comparison, Evaluation
@@ -89,6 +89,14 @@ def figures(summary: Summary) -> list[Figure]:
             "Median from reading to answer, with all processors busy.",
         ),
     ]
+
+
+def rows(summaries: Sequence[Summary]) -> list[list[Figure]]:
+    """The same figures of every model, a row each; a dash where a model does not have one."""
+    columns = [{figure.name: figure for figure in figures(summary)} for summary in summaries]
+    # In the order of the model that has the most: not all have names above their classes.
+    names = max(columns, key=len)
+    return [[column.get(name, Figure(name, "–", "", "")) for column in columns] for name in names]
 
 
 def _accuracies(summary: Summary) -> Iterator[Figure]:

@@ -71,6 +71,7 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         models=[
             _model(summary, number, images) for number, summary in enumerate(evaluation.summaries)
         ],
+        rows=figures.rows(evaluation.summaries),
         comparisons=[_comparison(comparison, images) for comparison in evaluation.comparisons],
         version=__version__,
         percent=figures.percent,

@@ -11,11 +11,11 @@ from pictell.reports.evaluation.figures import (
     answer,
     comparison_notes,
     data_notes,
-    figures,
     model_notes,
     percent,
     thresholds,
 )
+from pictell.reports.evaluation.figures import rows as figure_rows
 from pictell.reports.text import display_width
 
 # Of each list; the page shows more, and JSON all.
@@ -55,13 +55,12 @@ def aligned(rows: Sequence[Cells], numbers: str = "") -> Iterator[str]:
 
 
 def _figures(summaries: Sequence[Summary]) -> list[list[str]]:
-    names = ["", *(name for summary in summaries for name in (summary.model, ""))]
-    columns = [figures(summary) for summary in summaries]
+    head = ["", *(name for summary in summaries for name in (summary.model, ""))]
     return [
-        names,
+        head,
         *(
             [row[0].name, *(cell for figure in row for cell in (figure.value, figure.range))]
-            for row in zip(*columns, strict=True)
+            for row in figure_rows(summaries)
         ),
     ]
 
