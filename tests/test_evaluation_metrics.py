@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
+from pictell.calibration import effective_pictures
 from pictell.evaluation import intervals, metrics
 
 RANDOM = np.random.default_rng(7)
@@ -140,9 +141,9 @@ def test_mcnemars_test_is_the_exact_binomial_one(first: int, second: int) -> Non
 
 
 def test_equal_weights_all_count() -> None:
-    assert intervals.effective_number(np.full(9, 0.3)) == pytest.approx(9)
-    assert intervals.effective_number(np.array([1.0, 0.0, 0.0])) == 1
-    assert intervals.effective_number(np.array([1e-300, 1e-300])) == pytest.approx(2)
+    assert effective_pictures(np.full(9, 0.3)) == pytest.approx(9)
+    assert effective_pictures(np.array([1.0, 0.0, 0.0])) == 1
+    assert effective_pictures(np.array([1e-300, 1e-300])) == pytest.approx(2)
 
 
 def test_the_bootstrap_is_as_wide_as_wilson_where_both_apply() -> None:

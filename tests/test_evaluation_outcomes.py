@@ -18,10 +18,10 @@ from pictell.evaluation.matching import Match, Unmatched, match
 from pictell.evaluation.outcomes import ROW, collect
 from pictell.evaluation.summary import summarise
 from pictell.evaluation.thumbnails import SIDE, thumbnails
+from pictell.postprocess import by_class
 from pictell.reports.evaluation.figures import figures
 from pictell.taxonomy import build
 from pictell.types import Label
-from pictell.verification import probabilities
 
 WEIGHTED = (("right", 3), ("wrong", 1))
 
@@ -43,7 +43,7 @@ def test_a_row_tells_what_the_whole_answer_told(tmp_path: Path) -> None:
     data = read_dataset(tmp_path)
     for row in outcomes.rows:
         result = classifier().classify(data.path(int(row["picture"])))
-        expected = probabilities(result)
+        expected = by_class(result.predictions)
         assert row["answers"].tolist() == [one.class_index for one in result.predictions]
         assert row["scores"] == pytest.approx(np.sort(expected)[::-1], abs=1e-6)
         assert row["target_score"] == pytest.approx(expected[row["target"]], abs=1e-6)

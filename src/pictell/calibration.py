@@ -185,8 +185,12 @@ def check_enough(right: NDArray[np.bool_], weights: Floats) -> None:
 
 
 def effective_pictures(weights: Floats) -> float:
-    """How many equally weighted pictures tell as much (Kish 1965): (sum w)^2 / sum w^2."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
+    """How many equally weighted pictures tell as much: (sum w)^2 / sum w^2 (Kish 1965, 8.2).
+
+    Shape (N,) with a sum above 0; between 1 and N.
+    """
+    scaled = weights / weights.max()
+    return float(scaled.sum() ** 2 / (scaled**2).sum())
 
 
 def _best(

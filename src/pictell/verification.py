@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier, Input
 from pictell.errors import InvalidModelError
 from pictell.models.golden import Golden
+from pictell.postprocess import by_class
 from pictell.types import Result
 from pictell.version import __version__
 
@@ -74,9 +75,8 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
         raise InvalidModelError(f"unknown golden pictures: {', '.join(sorted(unknown))}")
     pairs = []
     for name, scores in golden.answers.items():
-        found = probabilities(
-            classifier.classify(pictures[name], top_k=len(classifier.spec.labels))
-        )
+        result = classifier.classify(pictures[name], top_k=len(classifier.spec.labels))
+        found = by_class(result.predictions)
         indices = [index for index, _ in scores]
         for index in indices:
             if not 0 <= index < len(found):
@@ -105,16 +105,8 @@ def compare(
         wrong = [result for result in (one, other) if result.error is not None]
         failed.extend(wrong[:1])
         if not wrong:
-            pairs.append((one.source, probabilities(one), probabilities(other)))
+            pairs.append((one.source, by_class(one.predictions), by_class(other.predictions)))
     return _comparison(pairs), failed
-
-
-def probabilities(result: Result) -> NDArray[np.float64]:
-    """A result with predictions for all classes as an array (classes,) in their own order."""
-    values = np.zeros(len(result.predictions))
-    for prediction in result.predictions:
-        values[prediction.class_index] = prediction.score
-    return values
 
 
 def _comparison(

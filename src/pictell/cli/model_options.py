@@ -10,6 +10,9 @@ from pictell.models.presets import PRESETS
 from pictell.runtimes import RUNTIMES
 from pictell.types import Activation, Channels, EngineOptions, Interpolation, Layout, Stated
 
+# The engines a command line may name.
+ENGINES = [name for name in RUNTIMES if name != "fake"]
+
 
 def add_model_options(parser: Parser) -> None:
     """What a bare weights file does not say of itself."""
@@ -50,8 +53,7 @@ def add_model_options(parser: Parser) -> None:
 def add_engine_options(parser: Parser) -> None:
     """Which engine runs the model, and how."""
     group = parser.add_argument_group("how it is run")
-    names = [name for name in RUNTIMES if name != "fake"]
-    _add_choice(group, "--runtime", names, "the engine (the first installed that fits)")
+    _add_choice(group, "--runtime", ENGINES, "the engine (the first installed that fits)")
     group.add_argument(
         "--threads", type=positive_int, default=1, metavar="N", help="threads a picture (1)"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pictell.cli.exit_statuses import SOME_FAILED
 from pictell.cli.model_options import (
+    ENGINES,
     add_engine_options,
     add_model_options,
     engine_options,
@@ -22,7 +23,7 @@ from pictell.runtimes import RUNTIMES
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.models.golden import Golden
-    from pictell.types import ModelSpec
+    from pictell.types import EngineOptions, ModelSpec, Weights
     from pictell.verification import Comparison
 
 EXAMPLE = """\
@@ -39,9 +40,13 @@ def run(words: list[str]) -> int:
     options = _parse(words)
     if options.record and options.model == "default":
         raise UsageError("default is part of pictell: its golden answers are not recorded anew")
+    from pictell import models
+    from pictell.models.folder import read_weights
+
+    spec = models.find(options.model, stated(options))
     if options.against is not None:
-        return _compare_engines(options)
-    spec, classifier = _load_safely(options, options.runtime)
+        return _compare_engines(options, spec)
+    classifier = _open_safely(spec, read_weights(spec), engine_options(options))
     if options.record:
         return _record(options, spec, classifier)
     return _compare_to_golden(options, spec, classifier)
@@ -58,17 +63,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _load_safely(options: argparse.Namespace, runtime: str | None) -> tuple[ModelSpec, Classifier]:
+def _open_safely(spec: ModelSpec, weights: Weights, engine: EngineOptions) -> Classifier:
     """The model, once it has answered in a process of its own, which may die of it."""
-    from pictell import models, runtimes
+    from pictell import runtimes
     from pictell.classifier import Classifier
-    from pictell.models.folder import read_weights
     from pictell.runtimes.trial import try_in_child
 
-    spec = models.find(options.model, stated(options))
-    weights, engine = read_weights(spec), replace(engine_options(options), runtime=runtime)
     try_in_child(spec, weights, engine)
-    return spec, Classifier(spec, runtimes.open_session(spec, weights, engine))
+    return Classifier(spec, runtimes.open_session(spec, weights, engine))
 
 
 def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
@@ -111,17 +113,18 @@ def _golden(options: argparse.Namespace, spec: ModelSpec) -> Golden:
     return golden
 
 
-def _compare_engines(options: argparse.Namespace) -> int:
-    from pictell import models, runtimes, verification
+def _compare_engines(options: argparse.Namespace, spec: ModelSpec) -> int:
+    from pictell import runtimes, verification
+    from pictell.models.folder import read_weights
 
-    weights_format = models.find(options.model, stated(options)).format
-    runtime = runtimes.choose(weights_format, options.runtime)
-    if runtime == runtimes.choose(weights_format, options.against):
+    runtime = runtimes.choose(spec.format, options.runtime)
+    if runtime == runtimes.choose(spec.format, options.against):
         raise UsageError(
             f"{runtime} would be compared with itself: give another --runtime, or install one"
         )
-    spec, first = _load_safely(options, runtime)
-    _, second = _load_safely(options, options.against)
+    weights, engine = read_weights(spec), engine_options(options)
+    first = _open_safely(spec, weights, replace(engine, runtime=runtime))
+    second = _open_safely(spec, weights, replace(engine, runtime=options.against))
     comparison, failed = verification.compare(first, second, options.pictures)
     for result in failed:
         say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
@@ -152,8 +155,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
-    names = [name for name in RUNTIMES if name != "fake"]
-    add("--against", choices=names, metavar="R", help="compare with this engine, on pictures")
+    add("--against", choices=ENGINES, metavar="R", help="compare with this engine, on pictures")
     add("--record", action="store_true", help="store the answers of now in the model's folder")
     add(
         "--tolerance",

@@ -18,7 +18,7 @@ from pictell.evaluation.intervals import Interval, under_calibration
 from pictell.evaluation.matching import Unmatched, describe, match
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
-from pictell.postprocess import to_probabilities
+from pictell.postprocess import by_class, to_probabilities
 from pictell.types import EngineOptions, ModelSpec, Result, Source
 
 # The temperature is known to a hundredth then; more would cost memory and say nothing new.
@@ -141,9 +141,7 @@ def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
 
 
 def _evidence(result: Result, spec: ModelSpec) -> Floats:
-    probabilities = np.zeros(len(result.predictions))
-    for prediction in result.predictions:
-        probabilities[prediction.class_index] = prediction.score
+    probabilities = by_class(result.predictions)
     if spec.activation == "none":
         return calibration.evidence(probabilities, "none")
     return calibration.evidence(np.log(np.maximum(probabilities, LEAST)), "softmax")

@@ -35,21 +35,12 @@ def wilson(share: float, pictures: float) -> Interval:
     """The interval of a share in 0..1 that was found on so many pictures, above 0.
 
     Wilson 1927, 'Probable inference, the law of succession, and statistical inference'. With
-    weights, ``pictures`` is the effective number (see ``effective_number``).
+    weights, ``pictures`` is the effective number (``effective_pictures``).
     """
     spread = Z * Z / pictures
     centre = (share + spread / 2) / (1 + spread)
     half = Z / (1 + spread) * math.sqrt(share * (1 - share) / pictures + spread / pictures / 4)
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
-
-
-def effective_number(weights: Floats) -> float:
-    """How many equally weighted pictures tell as much: (sum w)^2 / sum w^2 (Kish 1965, 8.2).
-
-    Shape (N,) with a sum above 0; between 1 and N.
-    """
-    scaled = weights / weights.max()
-    return float(scaled.sum() ** 2 / (scaled**2).sum())
 
 
 def bootstrap(values: Floats, weights: Floats) -> Interval:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.evaluation.intervals import Interval, effective_number, wilson
+from pictell.calibration import effective_pictures
+from pictell.evaluation.intervals import Interval, wilson
 
 BINS = 15
 
@@ -152,7 +153,7 @@ def reliability(
                 share=float(share.sum()) / total,
                 confidence=mean(confidence[inside], share),
                 accuracy=accuracy,
-                interval=wilson(accuracy, effective_number(share)),
+                interval=wilson(accuracy, effective_pictures(share)),
             )
         )
     return tuple(found)

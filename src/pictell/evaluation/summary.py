@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pictell.calibration import effective_pictures
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import (
     Interval,
     bootstrap,
-    effective_number,
     under_calibration,
     wilson,
 )
@@ -130,7 +130,7 @@ def summarise(
         dataset=dataset,
         matches=tuple(matches),
         outcomes=outcomes,
-        effective_pictures=effective_number(weights),
+        effective_pictures=effective_pictures(weights),
         top1=_share(right, weights, weighted),
         top5=_share(outcomes.right_among(TOP), weights, weighted),
         plain_top1=_plain(right) if weighted else None,

@@ -57,18 +57,20 @@ def describe(path: Path, stated: Stated, row: catalog.Row | None = None) -> Mode
     with naming(path):
         content = read_unchecked(path)
         weights.check(content)
-        row = row or catalog.by_checksum(weights.checksum(content.files))
+        sha256 = weights.checksum(content.files)
+        row = row or catalog.by_checksum(sha256)
         known = all_stated(stated, row)
         inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
         if single_file.carries_spec(inspection):
             refuse_statements(path.name, stated)
             return single_file.read_spec_of(path, content, inspection)
-        return assemble(path, content, inspection, known, row, lambda: the_labels(known))
+        return assemble(path, content, sha256, inspection, known, row, lambda: the_labels(known))
 
 
 def assemble(
     path: Path,
     content: Weights,
+    sha256: str,
     inspection: Inspection,
     known: Stated,
     row: catalog.Row | None,
@@ -94,7 +96,7 @@ def assemble(
         format=content.format,
         weights=path,
         external_data=tuple(content.files)[1:] if content.format == "onnx" else (),
-        sha256=weights.checksum(content.files),
+        sha256=sha256,
         licence=row.licence if row else UNKNOWN,
         source=row.source if row else UNKNOWN,
         top1_accuracy=row.top1_accuracy if row else None,

@@ -67,22 +67,26 @@ def _examine(path: Path, stated: Stated) -> Examination:
         bare.refuse_statements(path.name, stated)
         spec = read_model_folder(path)
         content = Weights(spec.format, weights.read_files(spec.weights, spec.external_data))
-        if weights.checksum(content.files) != spec.sha256:
+        sha256 = weights.checksum(content.files)
+        if sha256 != spec.sha256:
             raise InvalidModelError(f"{spec.weights.name} is not the file that {SPEC_FILE} names")
-        return _examination(path, content, weights.inspect(content), _told(spec, SPEC_FILE))
+        return _examination(path, content, sha256, weights.inspect(content), _told(spec, SPEC_FILE))
     content = bare.read_unchecked(path)
-    row = catalog.by_checksum(weights.checksum(content.files))
+    sha256 = weights.checksum(content.files)
+    row = catalog.by_checksum(sha256)
     known = bare.all_stated(stated, row)
     inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
     if single_file.carries_spec(inspection):
         bare.refuse_statements(path.name, stated)
         spec = single_file.read_spec_of(path, content, inspection)
-        return _examination(path, content, inspection, _told(spec, "the file's own metadata"))
+        findings = _told(spec, "the file's own metadata")
+        return _examination(path, content, sha256, inspection, findings)
 
     def assemble(known: Stated, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
-        return bare.assemble(path, content, inspection, known, row, read)
+        return bare.assemble(path, content, sha256, inspection, known, row, read)
 
-    return _examination(path, content, inspection, _find_out(assemble, stated, row, inspection))
+    findings = _find_out(assemble, stated, row, inspection)
+    return _examination(path, content, sha256, inspection, findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +150,8 @@ def _origin(stated: Stated, row: catalog.Row | None) -> str:
 
 
 def _examination(
-    path: Path, content: Weights, inspection: Inspection, findings: _Findings
+    path: Path, content: Weights, sha256: str, inspection: Inspection, findings: _Findings
 ) -> Examination:
-    sha256 = weights.checksum(content.files)
     row = catalog.by_checksum(sha256)
     return Examination(
         path=path,

@@ -137,17 +137,17 @@ def to_toml(spec: ModelSpec) -> str:
     """The ``model.toml`` that ``read_spec`` reads back as ``spec``."""
     tables = {"model": _model_table(spec), "input": _input_table(spec), "output": _outputs(spec)}
     return "\n".join(
-        f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
+        f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in _known(table))
         for name, table in tables.items()
     )
 
 
 def _model_table(spec: ModelSpec) -> dict[str, object]:
-    table: dict[str, object] = {
+    return {
         "name": spec.name,
         "format": spec.format,
         "weights": spec.weights.name,
-        "external_data": list(spec.external_data),
+        "external_data": list(spec.external_data) or None,
         "sha256": spec.sha256,
         "labels": LABELS_FILE,
         "taxonomy": spec.taxonomy and spec.taxonomy.name,
@@ -155,12 +155,11 @@ def _model_table(spec: ModelSpec) -> dict[str, object]:
         "source": spec.source,
         "top1_accuracy": spec.top1_accuracy,
     }
-    return {key: value for key, value in table.items() if value not in (None, [])}
 
 
 def _input_table(spec: ModelSpec) -> dict[str, object]:
     image = spec.preprocess
-    table: dict[str, object] = {
+    return {
         "name": spec.input_name,
         "layout": image.layout,
         "channels": image.channels,
@@ -173,17 +172,19 @@ def _input_table(spec: ModelSpec) -> dict[str, object]:
         "crop_fraction": image.crop_fraction,
         "interpolation": image.interpolation,
     }
-    return {key: value for key, value in table.items() if value is not None}
 
 
 def _outputs(spec: ModelSpec) -> dict[str, object]:
-    table: dict[str, object] = {
+    return {
         "logits": spec.logits,
         "activation": spec.activation,
         "embedding": spec.embedding,
         "feature_map": spec.feature_map,
     }
-    return {key: value for key, value in table.items() if value is not None}
+
+
+def _known(table: dict[str, object]) -> list[tuple[str, object]]:
+    return [(key, value) for key, value in table.items() if value is not None]
 
 
 def _toml(value: object) -> str:
