@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from accuracy import IMAGES, Scores, Targets, read_set
 from pictell import calibration, models, runtimes
-from pictell.models.folder import read_weights
+from pictell.models.folder import read_attachment, read_weights
 from pictell.models.labels import IMAGENET
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.postprocess import to_probabilities
@@ -73,7 +73,7 @@ def read_pictures() -> Pictures:
     session = runtimes.open_session(spec, read_weights(spec))
     tensors, targets = read_set(IMAGES / "imagenet_val650")
     logits = [session.run(tensor[np.newaxis], [spec.logits])[0][0] for tensor in tensors]
-    taxonomy = read_taxonomy(IMAGENET.with_name("taxonomy.tsv"), spec.labels)
+    taxonomy = read_taxonomy(read_attachment(IMAGENET.with_name("taxonomy.tsv")), spec.labels)
     return Pictures(calibration.evidence(np.stack(logits), spec.activation), targets, taxonomy)
 
 

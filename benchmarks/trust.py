@@ -9,8 +9,6 @@ scores are exact would show on so few pictures.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import numpy as np
 
@@ -28,7 +26,6 @@ REPEATS = 10
 BINS = (10, 15)
 SIZES = (50, 100, 200, 400, 650)
 DRAWS = 40
-CALLS = 2000
 
 
 def main() -> None:
@@ -39,7 +36,6 @@ def main() -> None:
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     print(f"\nfitted on all: {fitted}\n")
     print_sizes(sample, fitted)
-    print_cost(fitted)
 
 
 def print_scores(sample: Sample) -> None:
@@ -66,21 +62,6 @@ def print_sizes(sample: Sample, fitted: Calibration) -> None:
             other = _confidence(sample, calibration._best(*part, KNEES))
             squares.append(metrics.mean((other - scores) ** 2, sample.weights))
         print(f"| {size} | {math.sqrt(np.mean(squares)):.3f} |")
-
-
-def print_cost(fitted: Calibration) -> None:
-    """Microseconds that one picture's scores take, without and with all of it."""
-    outputs = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
-
-    def with_trust() -> None:
-        evidence = calibration.evidence(outputs, "softmax")
-        probabilities = to_probabilities(calibration.to_logits(evidence, fitted), "softmax")
-        calibration.sureness(evidence, probabilities, "peak")
-
-    plain = _microseconds(lambda: to_probabilities(outputs, "softmax"))
-    print(
-        f"\na picture's scores: {plain:.0f} µs plain, {_microseconds(with_trust):.0f} µs with trust"
-    )
 
 
 def _held_out(sample: Sample, seed: int, knees: tuple[float, ...]) -> Floats:
@@ -118,15 +99,6 @@ def _confidence(sample: Sample, fitted: Calibration) -> Floats:
     logits = calibration.to_logits(sample.evidence, fitted)
     confidence: Floats = to_probabilities(logits, "softmax").max(axis=1)
     return confidence
-
-
-def _microseconds(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(CALLS):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times)) * 1e6
 
 
 if __name__ == "__main__":

@@ -12,13 +12,25 @@ from onnx import TensorProto, helper
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.models.bare import describe
-from pictell.models.folder import read_weights
+from pictell.models.folder import create_model_folder, read_model_folder, read_weights
+from pictell.models.folder import to_toml as folder_toml
 from pictell.models.guess import Guess, guess
 from pictell.models.labels import complete
 from pictell.models.presets import PRESETS, first_stated
 from pictell.models.single_file import pack
+from pictell.models.trust import read_trust, to_toml
 from pictell.preprocess import preprocess
-from pictell.types import EngineOptions, Inspection, Label, PreprocessSpec, Stated, TensorSpec
+from pictell.types import (
+    Attachment,
+    EngineOptions,
+    Inspection,
+    Label,
+    PreprocessSpec,
+    Stated,
+    TensorSpec,
+)
+from pictell.weights.onnx import with_metadata
+from test_trust_file import TRUST
 
 IMAGENET = models.find("default").labels
 TWO_LABELS = (Label("cat"), Label("dog"))
@@ -263,6 +275,57 @@ def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) 
     onnx.checker.check_model(onnx.load(packed))
     with pytest.raises(UsageError, match=r"packed.onnx brings all that it needs"):
         describe(packed, Stated(labels=labels))
+
+
+def test_an_onnx_file_carries_its_taxonomy_and_what_was_fitted(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    kinds = Attachment("kinds.tsv", "animal\tanimal\t-\ncat\tanimal\n")
+    bare = describe(path, Stated(labels=labels, preset="caffe"))
+    assert (bare.taxonomy, bare.trust) == (None, None)
+    fitted = Attachment("trust.toml", f"# the cat's\n{to_toml(TRUST, bare.sha256)}")
+    spec = replace(bare, taxonomy=kinds, trust=fitted)
+    packed, folder = tmp_path / "packed.onnx", tmp_path / "folder"
+    packed.write_bytes(pack(spec, read_weights(spec)))
+    found = describe(packed, Stated())
+    assert read_trust(found) == read_trust(spec) == TRUST
+    create_model_folder(folder, found, read_weights(found))
+    again = read_model_folder(folder)
+    assert again.taxonomy == replace(kinds, name="taxonomy.tsv")
+    # As it was, but for the weights.
+    text = fitted.text.replace(bare.sha256, again.sha256)
+    assert again.trust == Attachment("trust.toml", text)
+    assert read_trust(again) == TRUST
+
+    # A graph that was packed before carries nothing of that.
+    packed.write_bytes(pack(replace(again, taxonomy=None, trust=None), read_weights(again)))
+    found = describe(packed, Stated())
+    assert (found.taxonomy, found.trust) == (None, None)
+
+
+def test_what_was_fitted_for_other_weights_does_not_fit_once_packed(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, Stated(labels=labels, preset="caffe"))
+    stale = replace(spec, trust=Attachment("trust.toml", to_toml(TRUST, "1" * 64)))
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(pack(stale, read_weights(spec)))
+    with pytest.raises(InvalidModelError, match=r"^pictell.trust, line 5: .* fit anew"):
+        read_trust(describe(packed, Stated()))
+
+
+def test_an_onnx_file_names_no_file_beside_it(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, Stated(labels=labels, preset="caffe"))
+    (tmp_path / "taxonomy.tsv").write_text("nonsense")
+    text = folder_toml(replace(spec, taxonomy=Attachment("kinds.tsv", "")))
+    assert 'taxonomy = "taxonomy.tsv"' in text
+    entries = {"pictell.model": text, "pictell.labels": "cat\ndog\n"}
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(with_metadata(path.read_bytes(), entries))
+    assert describe(packed, Stated()).taxonomy is None
 
 
 def test_only_an_onnx_file_can_carry_its_spec(shared: Path) -> None:

@@ -59,6 +59,15 @@ def test_what_no_class_is_sure_of_gets_the_name_above() -> None:
     assert result["answer_score"] == result["predictions"][0]["score"]
 
 
+@pytest.mark.parametrize(
+    ("levels", "answer"), [("1", "man-made thing"), ("2", "measuring device"), ("9", "clock")]
+)
+def test_an_answer_is_not_deeper_than_wanted(levels: str, answer: str) -> None:
+    (result,) = json.loads(pictell("--levels", levels, "-f", "json", CLOCK).stdout)
+    assert result["answer"] == answer
+    assert result["predictions"][0]["label"] == "wall clock"
+
+
 def test_noise_is_nothing_it_knows(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
@@ -223,6 +232,7 @@ WRONG_USES = {
     ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not 'many'",
     ("-f", "xml", "x.jpg"): "argument -f/--format: invalid choice: 'xml' "
     "(choose from 'text', 'json', 'jsonl', 'csv')",
+    ("--levels", "0", "x.jpg"): "argument --levels: must be a whole number of 1 or more, not '0'",
     ("--frobnicate", "x.jpg"): "unrecognized arguments: --frobnicate",
     ("--timeout", "0", "x.jpg"): "argument --timeout: must be a time in seconds above 0, not '0'",
     (): "no picture given: name a file, a folder or a URL",
@@ -426,6 +436,13 @@ def test_stdin_holds_one_picture() -> None:
     run = pictell("-", "-", input="")
     assert run.stderr == "pictell: standard input holds one picture: give - once\n"
     assert run.returncode == 2
+
+
+@pytest.mark.parametrize("option", ["--at-least", "--levels"])
+def test_flat_gives_no_answer_to_be_limited(option: str) -> None:
+    run = pictell("--flat", option, "1", BALL)
+    message = f"pictell: --flat gives no answer that {option} could be about: give one\n"
+    assert (run.stderr, run.returncode) == (message, 2)
 
 
 def test_null_wants_a_list() -> None:

@@ -4,12 +4,24 @@ import json
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from command import pictell
 from hostile_models import classifier, frozen, node
 from pictell import models
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def said(model: str | Path, *pictures: Path) -> list[dict[str, Any]]:
+    """What a model says of pictures, but for the time it takes."""
+    run = pictell("--format", "json", "--model", model, *pictures)
+    assert (run.returncode, run.stderr) == (0, "")
+    return [one | {"timings": None} for one in json.loads(run.stdout)]
 
 
 def test_a_known_file_is_ready(shared: Path) -> None:
@@ -79,16 +91,22 @@ def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) 
     assert pictell("inspect", panel / "retrained_graph.pb", "--write", target).returncode == 2
 
 
-def test_the_default_model_becomes_one_file(tmp_path: Path, shared: Path) -> None:
+def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -> None:
     packed = tmp_path / "packed.onnx"
     assert pictell("inspect", "default", "--write", packed).returncode == 0
-    photo = shared / "models" / "coral" / "parrot.jpg"
-    ours, theirs = (
-        json.loads(pictell("--format", "json", "--model", model, photo).stdout)[0]["predictions"]
-        for model in ("default", packed)
+    folder = tmp_path / "folder"
+    assert pictell("inspect", packed, "--write", folder).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "labels.tsv", "model.toml", "packed.onnx", "taxonomy.tsv", "trust.toml"
+    ]  # fmt: skip
+    noise = tmp_path / "noise.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    Image.fromarray(pixels).save(noise)
+    ours, packeds, folders = (
+        said(model, noise, *sorted(SAMPLES.glob("*.png"))) for model in ("default", packed, folder)
     )
-    # The file has no calibration, which changes scores but not their order.
-    assert [one["label"] for one in ours] == [one["label"] for one in theirs]
+    assert ours == packeds == folders
+    assert [one["sure"] for one in ours] == [False, *5 * [True]]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +114,10 @@ def test_the_default_model_becomes_one_file(tmp_path: Path, shared: Path) -> Non
     [
         (["inspect"], "the following arguments are required: FILE"),
         (["inspect", "nothing.pb"], "the model cannot be read: No such file"),
+        (
+            ["inspect", "inception5h"],
+            "inception5h is in the catalogue but not here: get it with pictell models pull",
+        ),
         (["inspect", "labels.txt"], "a text, labels perhaps, not a model"),
         (["inspect", "model.pth"], "pickle"),
         (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),

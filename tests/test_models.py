@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import get_args
 import pytest
 
 from pictell import models
-from pictell.errors import InvalidModelError, UnknownModelError
+from pictell.errors import InvalidModelError, StoreError, UnknownModelError, UsageError
 from pictell.models.folder import (
     TABLES,
+    create_model_folder,
     read_model_folder,
     read_spec,
     read_weights,
@@ -21,7 +23,7 @@ from pictell.models.folder import (
 )
 from pictell.models.naming import find_naming
 from pictell.models.toml_table import Document
-from pictell.types import Interpolation, Label, ModelSpec, PreprocessSpec
+from pictell.types import Attachment, Interpolation, Label, ModelSpec, PreprocessSpec, Weights
 
 WEIGHTS = b"the weights"
 SPEC = f"""\
@@ -120,44 +122,123 @@ def test_outputs_besides_the_logits_may_be_named(folder: Path) -> None:
     assert (spec.embedding, spec.feature_map) == ("e", "f")
 
 
-def test_a_taxonomy_is_named_checked_when_used_and_written_again(
+KINDS = "animal\tanimal\t-\ncat\tanimal\n"
+
+
+def name_taxonomy(folder: Path, name: str = "kinds.tsv") -> None:
+    write_spec(folder, 'labels = "labels.tsv"', f'labels = "labels.tsv"\ntaxonomy = "{name}"')
+
+
+def test_a_taxonomy_is_read_and_written_again(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    write_spec(folder, 'labels = "labels.tsv"', 'labels = "labels.tsv"\ntaxonomy = "kinds.tsv"')
-    (folder / "kinds.tsv").write_text("animal\tanimal\t-\ncat\tanimal\n")
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
     spec = read_model_folder(folder)
-    assert spec.taxonomy == folder / "kinds.tsv"
+    assert spec.taxonomy == Attachment("kinds.tsv", KINDS)
     copy = tmp_path_factory.mktemp("copy")
     write_model_folder(copy, spec, read_weights(spec))
     again = read_model_folder(copy)
-    assert again.taxonomy == copy / "kinds.tsv"
-    assert again.taxonomy.read_bytes() == spec.taxonomy.read_bytes()
-    tree = find_naming(again, 0.9, flat=False, bare=False).taxonomy
+    assert again.taxonomy == Attachment("taxonomy.tsv", KINDS)
+    tree = find_naming(again, 0.9).taxonomy
     assert tree is not None
     assert tree.path(0) == ("animal", "cat")
-    assert find_naming(again, 0.9, flat=True, bare=False).taxonomy is None
-    again.taxonomy.unlink()
-    with pytest.raises(InvalidModelError, match="the taxonomy cannot be read"):
-        find_naming(again, 0.9, flat=False, bare=False)
+    assert find_naming(again, 0.9, flat=True).taxonomy is None
+
+
+def test_levels_limit_the_answers_of_a_model_that_has_some(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    with pytest.raises(UsageError, match="has no names above its classes"):
+        find_naming(spec, 0.9, levels=1)
+    assert find_naming(spec, 0.9, levels=1, flat=True).taxonomy is None
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
+    tree = find_naming(read_model_folder(folder), 0.9, levels=1).taxonomy
+    assert tree is not None
+    assert tree.path(0) == ("animal", "cat")
+    assert tree.information[0] == 0
+
+
+def test_a_taxonomy_is_not_parsed_for_classes_alone(folder: Path) -> None:
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text("nonsense")
+    spec = read_model_folder(folder)
+    assert find_naming(spec, 0.9, flat=True).taxonomy is None
+    with pytest.raises(InvalidModelError, match=r"^kinds\.tsv: line 1: "):
+        find_naming(spec, 0.9)
+
+
+@pytest.mark.parametrize("name", ["model.toml", "kinds.tsv", "trust.toml"])
+def test_texts_that_cannot_be_read_are_refused(folder: Path, name: str) -> None:
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
+    path = folder / name
+    path.write_bytes(b"\xff")
+    assert refusal(folder) == f"{name} is no text in UTF-8"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    assert refusal(folder) == f"{name} is longer than 16 MiB"
+    path.unlink()
+    os.mkfifo(path)
+    assert refusal(folder) == f"{name} is no regular file"
+    path.unlink()
+    if name != "trust.toml":
+        assert refusal(folder) == f"{name} cannot be read: No such file or directory"
+
+
+def test_texts_may_begin_with_a_mark(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    (folder / "model.toml").write_text("\ufeff" + SPEC, encoding="utf-8")
+    assert read_model_folder(folder) == spec
+
+
+@pytest.mark.parametrize("name", ["model.toml", "labels.tsv", "taxonomy.tsv", "trust.toml"])
+def test_weights_cannot_take_the_name_of_another_file(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / name)
+    content = Weights("fake", {name: WEIGHTS})
+    with pytest.raises(InvalidModelError, match=f"^{name} is no name for weights"):
+        write_model_folder(tmp_path_factory.mktemp("copy"), spec, content)
+
+
+@pytest.mark.parametrize("place", ["there", "file/below"])
+def test_a_folder_that_cannot_be_made_leaves_nothing(folder: Path, place: str) -> None:
+    spec, content = read_model_folder(folder), Weights("fake", {"weights.onnx": WEIGHTS})
+    (folder / "there").mkdir()
+    (folder / "file").touch()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(StoreError, match=r"is already there|cannot be written: Not a directory"):
+        create_model_folder(folder / place, spec, content)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_weights_that_are_refused_leave_no_folder(folder: Path) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / "labels.tsv")
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InvalidModelError, match="is no name for weights"):
+        create_model_folder(folder / "copy", spec, Weights("fake", {"labels.tsv": WEIGHTS}))
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_a_taxonomy_lies_in_the_folder(folder: Path) -> None:
-    write_spec(folder, 'labels = "labels.tsv"', 'labels = "labels.tsv"\ntaxonomy = "../kinds.tsv"')
+    name_taxonomy(folder, "../kinds.tsv")
     assert "must be the name of a file in the folder" in refusal(folder)
 
 
-def test_what_was_fitted_counts_in_a_folder_but_not_beside_a_bare_file(folder: Path) -> None:
+def test_what_was_fitted_is_read_with_the_folder_and_parsed_when_used(folder: Path) -> None:
     (folder / "trust.toml").write_text("nonsense")
     spec = read_model_folder(folder)
-    assert find_naming(spec, 0.9, flat=False, bare=True).calibration is None
+    assert spec.trust == Attachment("trust.toml", "nonsense")
     with pytest.raises(InvalidModelError, match=r"trust\.toml"):
-        find_naming(spec, 0.9, flat=False, bare=False)
+        find_naming(spec, 0.9)
+    assert find_naming(replace(spec, trust=None), 0.9, flat=False).calibration is None
 
 
 def test_flat_keeps_the_calibration_and_is_never_unsure() -> None:
     spec = models.find("default")
-    full = find_naming(spec, 0.9, flat=False, bare=False)
-    flat = find_naming(spec, 0.9, flat=True, bare=False)
+    full = find_naming(spec, 0.9)
+    flat = find_naming(spec, 0.9, flat=True)
     assert full.not_sure is not None
     assert full.taxonomy is not None
     assert flat.calibration == full.calibration is not None
@@ -229,14 +310,14 @@ def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
     assert "std" in refusal(folder)
 
 
-@pytest.mark.parametrize("content", [b"[model", b"\xff\xfe", b"x = " + 5000 * b"["])
+@pytest.mark.parametrize("content", [b"[model", b"x = " + 5000 * b"["])
 def test_what_is_no_toml_is_refused(folder: Path, content: bytes) -> None:
     (folder / "model.toml").write_bytes(content)
     assert refusal(folder).startswith("model.toml cannot be read: ")
 
 
 def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path).startswith("model.toml cannot be read: [Errno 2]")
+    assert refusal(tmp_path) == "model.toml cannot be read: No such file or directory"
 
 
 def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
@@ -274,7 +355,7 @@ def test_what_is_written_is_read_back(
 def test_the_specs_of_the_package_are_written_as_they_are_read() -> None:
     spec = models.find("default")
     document = Document(to_toml(spec), "model.toml", TABLES)
-    assert read_spec(document, spec.weights.parent, spec.labels) == spec
+    assert read_spec(document, spec.weights.parent) == replace(spec, trust=None)
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -33,7 +33,9 @@ from pictell.models import catalog, store
 from pictell.models.catalog import Row
 from pictell.models.folder import read_model_folder, read_weights
 from pictell.models.pull import pull
+from pictell.models.single_file import write_single_file
 from pictell.models.transfer import Patience
+from pictell.models.trust import read_trust
 from pictell.types import Stated
 
 HASTY = Patience(timeout_s=5, delays_s=(0, 0))
@@ -420,7 +422,18 @@ def test_a_bare_file_and_a_folder(bird: Path, root: Path, tmp_path: Path) -> Non
 
 def test_a_model_of_the_package_under_another_name() -> None:
     store.add("mine", models.BUILT_IN["default"])
-    assert models.find("mine").labels == models.find("default").labels
+    mine, default = models.find("mine"), models.find("default")
+    assert mine.labels == default.labels
+    assert (mine.taxonomy, mine.trust) == (default.taxonomy, default.trust)
+
+
+def test_what_a_packed_model_carries_comes_into_the_store(tmp_path: Path) -> None:
+    default, packed = models.find("default"), tmp_path / "packed.onnx"
+    write_single_file(packed, default, read_weights(default))
+    store.add("mine", packed)
+    mine = models.find("mine")
+    assert mine.taxonomy == default.taxonomy
+    assert read_trust(mine) == read_trust(default) is not None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.taxonomy import AT_LEAST, ROOT, Taxonomy, back_off, build, node_probabilities
+from pictell.errors import UsageError
+from pictell.taxonomy import (
+    AT_LEAST,
+    ROOT,
+    Taxonomy,
+    back_off,
+    build,
+    limit,
+    node_probabilities,
+)
 from pictell.types import Label
 
 # something ─ animal ─ cat ─ tabby, Siamese
@@ -116,6 +125,27 @@ def test_a_class_goes_before_a_name_that_says_the_same() -> None:
 def test_where_nothing_is_sure_enough_it_is_something() -> None:
     for scores in (np.full(7, 0.2), np.full(7, np.nan)):
         assert back_off(TREE, scores, AT_LEAST) == SOMETHING
+
+
+@pytest.mark.parametrize(("levels", "node"), [(1, ANIMAL), (2, CAT), (3, TABBY), (9, TABBY)])
+def test_no_answer_is_deeper_than_the_limit(levels: int, node: int) -> None:
+    limited = limit(TREE, levels)
+    assert (
+        back_off(limited, node_probabilities(limited, np.array([0.97, 0.01, 0.01, 0.01])), 0.9)
+        == node
+    )
+    assert limited.path(TABBY) == TREE.path(TABBY)
+
+
+def test_within_the_limit_there_may_be_nothing_sure() -> None:
+    assert back_off(limit(TREE, 1), np.array([0, 0.5, 0, 0.5, 1, 0.5, 0.5]), 0.9) == SOMETHING
+    # Not even where a node below the limit is as sure as the root.
+    assert back_off(limit(TREE, 1), np.array([1.0, 0, 0, 0, 1, 1, 0.89]), 0.9) == SOMETHING
+
+
+def test_a_limit_of_no_level_is_refused() -> None:
+    with pytest.raises(UsageError, match="levels must be 1 or more, not 0"):
+        limit(TREE, 0)
 
 
 @given(st.data())

@@ -1,7 +1,5 @@
 """A taxonomy file: its forms, each mistake named with its line, and the default model's."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,16 +7,16 @@ from hypothesis import strategies as st
 from pictell import models
 from pictell.errors import InvalidModelError
 from pictell.models.labels import IMAGENET
-from pictell.models.taxonomy_file import read_taxonomy, taxonomy_from_text
+from pictell.models.taxonomy_file import read_taxonomy
 from pictell.taxonomy import Taxonomy
-from pictell.types import Label
+from pictell.types import Attachment, Label
 
 CLASSES = [Label("tabby", "n02123045"), Label("lorry"), Label("1"), Label("dog"), Label("dog")]
 NAMES = "a\tanimal\t-\nn02121620\tcat\ta\n"
 
 
 def read(text: str) -> Taxonomy:
-    return taxonomy_from_text(text, "taxonomy.tsv", CLASSES)
+    return read_taxonomy(Attachment("taxonomy.tsv", text), CLASSES)
 
 
 def test_classes_are_known_by_wordnet_id_name_and_index() -> None:
@@ -50,14 +48,12 @@ def test_a_name_goes_before_an_index() -> None:
         " a \t animal \t - \nn02121620\tcat\ta\ntabby\tn02121620\n\n",
     ],
 )
-def test_order_comments_line_ends_and_spaces_do_not_matter(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "taxonomy.tsv"
-    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert read_taxonomy(path, CLASSES).path(0) == ("animal", "cat", "tabby")
+def test_order_comments_line_ends_and_spaces_do_not_matter(text: str) -> None:
+    assert read(text).path(0) == ("animal", "cat", "tabby")
 
 
 def test_a_class_may_begin_with_the_sign_of_a_comment() -> None:
-    tree = taxonomy_from_text("a\tsport\t-\n#1 fan\ta\n", "taxonomy.tsv", [Label("#1 fan")])
+    tree = read_taxonomy(Attachment("a", "a\tsport\t-\n#1 fan\ta\n"), [Label("#1 fan")])
     assert tree.path(0) == ("sport", "#1 fan")
 
 
@@ -106,22 +102,11 @@ def test_any_text_is_a_tree_or_one_line(text: str) -> None:
     assert "\n" not in message
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "taxonomy.tsv"
-    with pytest.raises(InvalidModelError, match="cannot be read"):
-        read_taxonomy(path, CLASSES)
-    path.write_bytes(b"a\t\xff\t-\n")
-    with pytest.raises(InvalidModelError, match="no text in UTF-8"):
-        read_taxonomy(path, CLASSES)
-    with path.open("wb") as stream:
-        stream.truncate(1 << 40)
-    with pytest.raises(InvalidModelError, match="too long"):
-        read_taxonomy(path, CLASSES)
-
-
 @pytest.fixture(scope="module")
 def default() -> Taxonomy:
-    return read_taxonomy(IMAGENET.with_name("taxonomy.tsv"), models.find("default").labels)
+    spec = models.find("default")
+    assert spec.taxonomy is not None
+    return read_taxonomy(spec.taxonomy, spec.labels)
 
 
 @pytest.mark.parametrize(

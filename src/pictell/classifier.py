@@ -237,6 +237,7 @@ def load(
     limits: Limits = Limits(),
     allow_private: bool = False,
     at_least: float = AT_LEAST,
+    levels: int | None = None,
     flat: bool = False,
     labels_from: str | os.PathLike[str] | None = None,
 ) -> Classifier:
@@ -245,12 +246,13 @@ def load(
     ``stated`` says of a bare file what its own content does not, its labels above all; ``engine``
     how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
     ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
-    networks. An answer is the most telling name that is ``at_least`` so probable (0..1); ``flat``
-    gives classes alone; ``labels_from`` is a file of other names (``models.display_names``).
+    networks. An answer is the most telling name that is ``at_least`` so probable (0..1), and no
+    more than ``levels`` names from the top; ``flat`` gives classes alone; ``labels_from`` is a file
+    of other names (``models.display_names``).
     Raises ``UsageError`` or a ``ModelError``.
     """
     spec = models.find(model, stated)
-    naming = find_naming(spec, at_least, flat=flat, bare=Path(model) == spec.weights)
+    naming = find_naming(spec, at_least, levels=levels, flat=flat)
     if labels_from is not None:
         # Most runs shall not wait for what is imported here.
         from pictell.models.display_names import rename

@@ -10,11 +10,12 @@ both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pictell.errors import UsageError
 from pictell.types import Label
 
 ROOT = Label("something")
@@ -92,14 +93,29 @@ def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[in
     )
 
 
+def limit(taxonomy: Taxonomy, levels: int) -> Taxonomy:
+    """The same tree, where nodes more than ``levels`` below the root tell nothing.
+
+    So no answer is deeper. Raises ``UsageError`` for fewer levels than 1.
+    """
+    if levels < 1:
+        raise UsageError(f"levels must be 1 or more, not {levels}")
+    depths = [
+        len(_lineage(taxonomy.parents, taxonomy.root, node)) for node in range(len(taxonomy.labels))
+    ]
+    return replace(
+        taxonomy, information=np.where(np.array(depths) <= levels, taxonomy.information, 0)
+    )
+
+
 def node_probabilities(
     taxonomy: Taxonomy, probabilities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each node, the sum of its classes': (…, classes) to (…, nodes)."""
     sums = np.zeros((*probabilities.shape[:-1], taxonomy.root + 1))
-    np.cumsum(probabilities[..., taxonomy.order], axis=-1, out=sums[..., 1:])
+    probabilities.take(taxonomy.order, axis=-1).cumsum(axis=-1, out=sums[..., 1:])
     names = slice(taxonomy.root, None)
-    below = sums[..., taxonomy.stops[names]] - sums[..., taxonomy.starts[names]]
+    below = sums.take(taxonomy.stops[names], axis=-1) - sums.take(taxonomy.starts[names], axis=-1)
     return np.concatenate([probabilities, below], axis=-1)
 
 
@@ -107,14 +123,15 @@ def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], at_least: f
     """The node that tells the most of those whose probability is ``at_least`` (0..1).
 
     ``probabilities``: of the nodes, shape (nodes,). Of nodes that tell as much the most probable
-    is taken, of equals the first; where none is probable enough, the root.
+    is taken, of equals the first; where none that tells anything is probable enough, the root.
     """
-    sure = np.flatnonzero(probabilities >= at_least)
-    if not len(sure):
-        return taxonomy.root
-    telling = taxonomy.information[sure]
-    most = sure[telling == telling.max()]
-    return int(most[probabilities[most].argmax()])
+    sure = np.flatnonzero(probabilities >= at_least).tolist()
+    node: int = max(
+        sure,
+        key=lambda node: (taxonomy.information[node], probabilities[node]),
+        default=taxonomy.root,
+    )
+    return node if taxonomy.information[node] > 0 else taxonomy.root
 
 
 def _lineage(parents: Sequence[int], root: int, node: int) -> list[int]:

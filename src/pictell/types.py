@@ -132,6 +132,17 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text that belongs to a model: a file in its folder, an entry in its ONNX file's metadata.
+
+    ``name`` is the file's or the entry's, for errors.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Everything pictell knows of a model; ``model.toml`` as a record.
 
@@ -141,8 +152,9 @@ class ModelSpec:
     has shape (N, classes), one label each; with activation ``softmax`` it holds raw logits still
     to be turned into probabilities, with ``none`` it holds probabilities already. ``embedding``
     (N, D) and ``feature_map`` (N, D, h, w) are outputs some models offer besides.
-    ``top1_accuracy`` is the published one on ImageNet, 0..1. ``taxonomy`` is the file of names
-    above the classes (see ``pictell.models.taxonomy_file``).
+    ``top1_accuracy`` is the published one on ImageNet, 0..1. ``taxonomy`` tells the names above
+    the classes (see ``pictell.models.taxonomy_file``), ``trust`` what was fitted for the model (see
+    ``pictell.models.trust``); neither is parsed before it is used.
     """
 
     name: str
@@ -160,7 +172,8 @@ class ModelSpec:
     embedding: str | None = None
     feature_map: str | None = None
     top1_accuracy: float | None = None
-    taxonomy: Path | None = None
+    taxonomy: Attachment | None = None
+    trust: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)

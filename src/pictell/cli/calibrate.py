@@ -17,7 +17,6 @@ from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
     from pictell.evaluation.calibrating import Fitted
-    from pictell.types import Result
 
 EXAMPLE = """\
 Fit a model's scores to pictures with known labels, so that of answers with a score of 0.8 some
@@ -35,7 +34,7 @@ def run(words: list[str]) -> int:
     """Calibrate the model; 1 when some pictures could not be read."""
     options = _parser().parse(words)
     from pictell import models
-    from pictell.evaluation.calibrating import fit_trust
+    from pictell.evaluation.calibrating import MOST_PICTURES, fit_trust
     from pictell.evaluation.dataset import read_dataset
     from pictell.models.folder import TRUST_FILE
     from pictell.models.trust import write_trust
@@ -46,13 +45,13 @@ def run(words: list[str]) -> int:
     dataset = read_dataset(options.data, options.column)
     # A foreign model may crash its engine, and this process with it: not without a word.
     faulthandler.enable()
-    with Progress() as progress:
+    with Progress(total=min(len(dataset), MOST_PICTURES)) as progress:
         fitted = fit_trust(
             spec,
             dataset,
             engine_options(options),
             about=options.about or Path(options.data).resolve().name,
-            watch=lambda result: _watch(progress, result),
+            watch=progress.watch,
         )
     write_trust(folder, fitted.trust, spec.sha256)
     print(_report(fitted))
@@ -77,12 +76,6 @@ def _check_place(model: str) -> None:
             f"what is fitted is stored in a model's folder, and {model} is a bare model: "
             "make a folder of it with pictell inspect --write"
         )
-
-
-def _watch(progress: Progress, result: Result) -> None:
-    if result.error is not None:
-        progress.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
-    progress.advance()
 
 
 def _report(fitted: Fitted) -> str:

@@ -20,7 +20,6 @@ from pictell.cli.parser import Parser, positive_int, positive_seconds, probabili
 from pictell.cli.progress import Progress, say
 from pictell.errors import UsageError
 from pictell.reports import FORMATS
-from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.sources import STDIN, expand_argument, expand_list
 from pictell.types import Limits, ModelSpec, Result, Source, Stated
@@ -33,7 +32,7 @@ Tell what is in a picture, as precisely as is sure:
   pictell holiday/ '*.png' https://example.org/dog.jpg
   pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
-  pictell --at-least 0.99 '*.jpg'
+  pictell --at-least 0.99 --levels 2 '*.jpg'
   pictell --model tensorflow_inception_graph.pb --labels labels.txt cat.jpg
 
 Other commands, each with its own --help:
@@ -66,11 +65,12 @@ def run(words: list[str]) -> int:
         engine=engine_options(options),
         limits=limits,
         at_least=AT_LEAST if options.at_least is None else options.at_least,
+        levels=options.levels,
         flat=options.flat,
         labels_from=options.labels_from,
     )
     _warn_of_other_recipe(classifier.spec, stated(options))
-    with Progress() as progress:
+    with Progress(beside_results=True) as progress:
         run_ = Run(progress)
         results = classifier.stream(run_.sources(options), top_k=options.top_k)
         write(FORMATS[options.format](run_.watch(results), terminal_style()))
@@ -114,10 +114,7 @@ class Run:
         for result in results:
             if result.error is not None:
                 self.exit_status = max(self.exit_status, EXIT_STATUSES[type(result.error)])
-                self._progress.say(
-                    f"pictell: {visible(result.source)}: {visible(str(result.error))}"
-                )
-            self._progress.advance()
+            self._progress.watch(result)
             yield result
 
     def report_skipped(self) -> None:
@@ -145,8 +142,10 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--null is about a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
-    if options.flat and options.at_least is not None:
-        raise UsageError("--flat gives no answer that --at-least could be about: give one of them")
+    about_answers = {"--at-least": options.at_least, "--levels": options.levels}
+    for option, value in about_answers.items():
+        if options.flat and value is not None:
+            raise UsageError(f"--flat gives no answer that {option} could be about: give one")
     return options
 
 
@@ -213,6 +212,12 @@ def _add_naming(parser: Parser) -> None:
         type=probability,
         metavar="P",
         help="how sure the answer must be, 0 to 1: the most telling name that is (0.9)",
+    )
+    add(
+        "--levels",
+        type=positive_int,
+        metavar="N",
+        help="answers no more than N names from the top: 1 for animal, food, …",
     )
     add("--flat", action="store_true", help="the best labels alone, and never 'not sure'")
     add(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import os
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,18 +18,16 @@ from pictell.cli.model_options import (
     stated,
 )
 from pictell.cli.parser import Parser
-from pictell.cli.progress import DELAY_S, Progress
+from pictell.cli.progress import Progress
+from pictell.drafts import write_file
 from pictell.errors import UsageError
-from pictell.reports.escape import visible
 from pictell.types import Stated
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.evaluation.comparison import Evaluation
     from pictell.evaluation.dataset import Dataset
-    from pictell.evaluation.matching import Match, Unmatched
     from pictell.evaluation.summary import Summary
-    from pictell.types import Result
 
 EXAMPLE = """\
 See how good a model is on pictures with known labels, and whether another one is better:
@@ -44,7 +41,6 @@ The data is a folder with a folder of pictures for each class, named like the cl
 or JSON lines: file,label or file,class_index or file,synset, and perhaps weight. A folder with a
 labels.csv or labels.jsonl in it is that list.
 """
-SHOWN = 5
 
 
 def run(words: list[str]) -> int:
@@ -97,7 +93,7 @@ def _check_report(path: Path) -> None:
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
     from pictell.classifier import load
-    from pictell.evaluation.matching import Match, match
+    from pictell.evaluation.matching import Match, check, match
     from pictell.evaluation.outcomes import LEFT_OUT, collect
     from pictell.evaluation.summary import summarise
 
@@ -107,11 +103,13 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
     classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
     classes = classifier.spec.labels
     matches = match(dataset.labels, classes, by_index=dataset.by_index)
-    _check(matches, model, leave_out=options.skip_unmatched)
+    if not options.skip_unmatched:
+        check(matches, model, "rename them, or leave them out: --skip-unmatched")
+    elif not any(isinstance(one, Match) for one in matches):
+        check(matches, model)
     targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
-    bar = _Bar(model, len(dataset))
-    with bar:
-        outcomes = collect(classifier, dataset, targets, bar.watch)
+    with Progress(model, len(dataset)) as progress:
+        outcomes = collect(classifier, dataset, targets, progress.watch)
     return summarise(_shown_name(model, options.model), classes, dataset, matches, outcomes)
 
 
@@ -122,61 +120,17 @@ def _shown_name(model: str, models: list[str]) -> str:
     return name if name and names.count(name) == 1 else model
 
 
-def _check(matches: tuple[Match | Unmatched, ...], model: str, *, leave_out: bool) -> None:
-    """Raises ``UsageError`` when labels match nothing, unless some do and the rest may go."""
-    from pictell.evaluation.matching import Unmatched, describe
-
-    unmatched = [one for one in matches if isinstance(one, Unmatched)]
-    if not unmatched or (leave_out and len(unmatched) < len(matches)):
-        return
-    more = ", …" if len(unmatched) > SHOWN else ""
-    remedy = "rename them" if leave_out else "rename them, or leave them out: --skip-unmatched"
-    raise UsageError(
-        f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
-        f"{describe(unmatched[:SHOWN])}{more}: {remedy}"
-    )
-
-
 def _write_page(path: Path, evaluation: Evaluation) -> None:
-    """Write the report beside its place, then move it there: whole, or not at all."""
+    """Write the report: whole, or not at all."""
     from pictell.evaluation.thumbnails import thumbnails
     from pictell.reports.evaluation import html
 
     pictures = thumbnails(evaluation.summaries[0].dataset, html.shown_pictures(evaluation))
     page = html.render(evaluation, pictures)
-    draft = path.with_name(f".report.incoming-{os.getpid()}")
     try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        write_file(path, page.encode())
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-class _Bar(Progress):
-    """A bar with a known end. Nothing goes to stdout yet, so that may be a terminal too."""
-
-    def __init__(self, model: str, total: int) -> None:
-        self._bar = None
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                desc=visible(model),
-                total=total,
-                unit=" pictures",
-                file=sys.stderr,
-                delay=DELAY_S,
-                dynamic_ncols=True,
-                leave=False,
-            )
-
-    def watch(self, result: Result) -> None:
-        """One more result; a failed one is named."""
-        if result.error is not None:
-            self.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
-        self.advance()
 
 
 def _parser() -> Parser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from pictell.cli.model_options import (
     stated,
 )
 from pictell.cli.parser import Parser
-from pictell.errors import ModelError
+from pictell.errors import ModelError, ModelUnavailableError
 from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ MOST_COMMON_OPS = 8
 def run(words: list[str]) -> int:
     """Show what is in the file, and write it as a model folder or file if asked to."""
     options = _parser().parse(words)
-    from pictell.models import locate
     from pictell.models.examine import examine
 
-    examination = examine(locate(options.file), stated(options))
+    examination = examine(_locate(options.file), stated(options))
     failure = _try(examination, options) if options.try_it else None
     if options.write is not None:
         if failure is not None:
@@ -55,6 +55,19 @@ def run(words: list[str]) -> int:
     else:
         sys.stdout.write("".join(f"{line}\n" for line in _lines(examination, tried)))
     return 0 if failure is None else EXIT_STATUSES[type(failure)]
+
+
+def _locate(name: str) -> Path:
+    """Where the model is. Raises ``ModelUnavailableError`` for one that is still to be pulled."""
+    from pictell.models import catalog, locate
+
+    place = locate(name)
+    # Not Path.exists, which raises for names that no file can have.
+    if not os.path.exists(place) and name in catalog.load():  # noqa: PTH110
+        raise ModelUnavailableError(
+            f"{name} is in the catalogue but not here: get it with pictell models pull {name}"
+        )
+    return place
 
 
 def _try(examination: Examination, options: argparse.Namespace) -> ModelError | None:

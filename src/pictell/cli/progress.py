@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where somebody watches and the results themselves go elsewhere."""
+"""A progress bar on stderr, where somebody watches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from pictell.reports.escape import visible
+
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from pictell.types import Result
 
 # Work that is done sooner needs no bar.
 DELAY_S = 1.0
@@ -21,15 +25,30 @@ def say(line: str) -> None:
 
 
 class Progress:
-    """Counts results; ``say`` writes a line to stderr without tearing the bar."""
+    """Counts results; ``say`` writes a line to stderr without tearing the bar.
 
-    def __init__(self) -> None:
+    ``total``: how many results there will be, if that is known; ``task`` is written before the
+    bar. ``beside_results``: results go to stdout meanwhile; if that is the terminal, there is no
+    bar.
+    """
+
+    def __init__(
+        self, task: str | None = None, total: int | None = None, *, beside_results: bool = False
+    ) -> None:
         self._bar: tqdm[None] | None = None
-        if sys.stderr.isatty() and not sys.stdout.isatty():
+        if sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
             # Loaded for the few who see it: most runs are shorter than the import is worth.
             from tqdm import tqdm
 
-            self._bar = tqdm(unit=" pictures", file=sys.stderr, delay=DELAY_S, leave=False)
+            self._bar = tqdm(
+                desc=task and visible(task),
+                total=total,
+                unit=" pictures",
+                file=sys.stderr,
+                delay=DELAY_S,
+                dynamic_ncols=True,
+                leave=False,
+            )
 
     def __enter__(self) -> Progress:
         return self
@@ -43,8 +62,10 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def advance(self) -> None:
-        """One more result."""
+    def watch(self, result: Result) -> None:
+        """One more result; a failed one is named."""
+        if result.error is not None:
+            self.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
         if self._bar is not None:
             self._bar.update()
 

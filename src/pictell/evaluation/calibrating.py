@@ -15,7 +15,7 @@ from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
-from pictell.evaluation.matching import Unmatched, describe, match
+from pictell.evaluation.matching import Match, check, match
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
 from pictell.postprocess import by_class, to_probabilities
@@ -24,7 +24,6 @@ from pictell.types import EngineOptions, ModelSpec, Result, Source
 # The temperature is known to a hundredth then; more would cost memory and say nothing new.
 MOST_PICTURES = 5000
 SEED = 0
-SHOWN = 5
 # A softmax in float64 rounds gaps between logits of more than 745 to it.
 LEAST = float(np.finfo(np.float64).tiny)
 
@@ -129,14 +128,8 @@ def _not_sure(sample: Sample, fitted: calibration.Calibration) -> Abstention:
 
 def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
     matches = match(dataset.labels, spec.labels, by_index=dataset.by_index)
-    unmatched = [one for one in matches if isinstance(one, Unmatched)]
-    if unmatched:
-        more = ", …" if len(unmatched) > SHOWN else ""
-        raise UsageError(
-            f"{len(unmatched)} of {len(matches)} labels name no class of {spec.name}: "
-            f"{describe(unmatched[:SHOWN])}{more}: rename them"
-        )
-    found = [one.class_index for one in matches if not isinstance(one, Unmatched)]
+    check(matches, spec.name)
+    found = [one.class_index for one in matches if isinstance(one, Match)]
     return np.array(found, np.int32)
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pictell.errors import UsageError
 from pictell.types import Label
 
 Way = Literal["synset", "name", "synonym", "number", "index"]
@@ -29,6 +30,7 @@ BACKGROUND = "background"
 NEAREST = 3
 # Each search takes some 10 ms among a thousand names; nobody reads more suggestions than these.
 SUGGESTIONS = 20
+SHOWN = 5
 MAX_DIGITS = 9
 
 
@@ -65,6 +67,17 @@ def match(
     unmatched = [result for result in found if isinstance(result, Unmatched)]
     suggested = {result.label: names.suggest(result) for result in unmatched[:SUGGESTIONS]}
     return tuple(suggested.get(result.label, result) for result in found)
+
+
+def check(matches: Sequence[Match | Unmatched], model: str, remedy: str = "rename them") -> None:
+    """Raises ``UsageError``, with the nearest names, when a label means no class of the model."""
+    unmatched = [one for one in matches if isinstance(one, Unmatched)]
+    if unmatched:
+        more = ", …" if len(unmatched) > SHOWN else ""
+        raise UsageError(
+            f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
+            f"{describe(unmatched[:SHOWN])}{more}: {remedy}"
+        )
 
 
 def describe(unmatched: Iterable[Unmatched]) -> str:

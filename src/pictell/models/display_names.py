@@ -23,6 +23,7 @@ from pathlib import Path
 from pictell.errors import UsageError
 from pictell.naming import Naming
 from pictell.types import Label
+from pictell.weights.files import because
 
 HEADINGS = {"synset", "index", "class_index"}
 MAX_BYTES = 16 * 1024 * 1024
@@ -67,7 +68,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"the names cannot be read: {error}") from error
+        raise UsageError(f"{path} cannot be read: {because(error)}") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path.name} is too long for a file of names")
     try:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from pictell import weights
+from pictell.drafts import new_folder
 from pictell.errors import InvalidModelError, StoreError
 from pictell.models.labels import read_labels, to_text
 from pictell.models.toml_table import Document, Table
 from pictell.types import (
     Activation,
+    Attachment,
     Channels,
     Interpolation,
     Label,
@@ -30,31 +33,48 @@ from pictell.types import (
 
 SPEC_FILE = "model.toml"
 LABELS_FILE = "labels.tsv"
-GOLDEN_FILE = "golden.toml"
+TAXONOMY_FILE = "taxonomy.tsv"
 TRUST_FILE = "trust.toml"
-# Files that a model's folder may hold besides, and that go where the model goes.
-COMPANIONS = (GOLDEN_FILE, TRUST_FILE)
+GOLDEN_FILE = "golden.toml"
+# What the files of weights cannot be called.
+TAKEN = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, TRUST_FILE, GOLDEN_FILE}
 TABLES = {"model", "input", "output"}
+MAX_TEXT_BYTES = 16 * 1024 * 1024
 
 
 def read_model_folder(folder: Path) -> ModelSpec:
-    """Read ``model.toml`` and the labels, but not the weights. Raises ``InvalidModelError``."""
+    """Read all that is in a model's folder, but not the weights. Raises ``InvalidModelError``."""
+    text = read_attachment(folder / SPEC_FILE).text
+    spec = read_spec(Document(text, SPEC_FILE, TABLES), folder)
+    trust = folder / TRUST_FILE
+    return replace(spec, trust=read_attachment(trust)) if trust.exists() else spec
+
+
+def read_attachment(path: Path) -> Attachment:
+    """A text in a model's folder: UTF-8, with or without its mark. Raises ``InvalidModelError``."""
     try:
-        text = (folder / SPEC_FILE).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise InvalidModelError(f"{SPEC_FILE} cannot be read: {error}") from error
-    return read_spec(Document(text, SPEC_FILE, TABLES), folder)
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidModelError(f"{path.name} is no regular file")
+        if found.st_size > MAX_TEXT_BYTES:
+            raise InvalidModelError(f"{path.name} is longer than {MAX_TEXT_BYTES >> 20} MiB")
+        return Attachment(path.name, path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InvalidModelError(f"{path.name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidModelError(f"{path.name} is no text in UTF-8") from error
 
 
 def read_spec(
     document: Document, folder: Path, labels: tuple[Label, ...] | None = None
 ) -> ModelSpec:
-    """The spec that a ``model.toml`` states, with ``labels`` instead of those in its file.
+    """The spec that a ``model.toml`` states, with the labels and the taxonomy in its folder.
 
-    Raises ``InvalidModelError``.
+    Where ``labels`` are given nothing in the folder is read. Raises ``InvalidModelError``.
     """
     model, image, output = map(document.table, ("model", "input", "output"))
     labels_file = folder / model.take_file_name("labels")
+    taxonomy = folder / model.take_file_name("taxonomy") if "taxonomy" in model else None
     spec = ModelSpec(
         name=model.take("name", str),
         format=model.take_one_of("format", get_args(WeightsFormat)),
@@ -65,7 +85,7 @@ def read_spec(
         source=model.take("source", str),
         top1_accuracy=model.take_fraction("top1_accuracy") if "top1_accuracy" in model else None,
         labels=labels or read_labels(labels_file),
-        taxonomy=folder / model.take_file_name("taxonomy") if "taxonomy" in model else None,
+        taxonomy=read_attachment(taxonomy) if taxonomy and not labels else None,
         input_name=image.take("name", str),
         preprocess=_read_preprocess(image),
         logits=output.take("logits", str),
@@ -99,33 +119,33 @@ def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None
     """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
     if os.path.lexists(folder):
         raise StoreError(f"{folder} is already there: name a new folder")
-    draft = folder.with_name(f".{folder.name}.incoming-{os.getpid()}")
     try:
-        draft.mkdir(parents=True)
-        write_model_folder(draft, spec, content)
-        draft.rename(folder)
+        with new_folder(folder) as draft:
+            write_model_folder(draft, spec, content)
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
-    """Write ``model.toml``, labels, taxonomy, weights and companions into an empty folder."""
+    """Write all that is known of the model, and its weights, into an empty folder.
+
+    Golden answers, which no spec holds, are copied from the folder that the model is in.
+    """
     for name, data in content.files.items():
-        path = folder / weights_path(spec, name)
-        if path.name in {SPEC_FILE, LABELS_FILE, *COMPANIONS}:
-            raise InvalidModelError(f"{path.name} is no name for weights: rename the file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    (folder / LABELS_FILE).write_text(to_text(spec.labels), encoding="utf-8", newline="\n")
-    if spec.taxonomy is not None:
-        shutil.copyfile(spec.taxonomy, folder / spec.taxonomy.name)
-    (folder / SPEC_FILE).write_text(to_toml(spec), encoding="utf-8", newline="\n")
-    if spec.weights.with_name(SPEC_FILE).is_file():
-        for companion in map(spec.weights.with_name, COMPANIONS):
-            if companion.is_file():
-                shutil.copyfile(companion, folder / companion.name)
+        path = weights_path(spec, name)
+        if path.parts[0] in TAKEN:
+            raise InvalidModelError(f"{path.parts[0]} is no name for weights: rename the file")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    texts = {SPEC_FILE: to_toml(spec), LABELS_FILE: to_text(spec.labels)}
+    for name, attachment in ((TAXONOMY_FILE, spec.taxonomy), (TRUST_FILE, spec.trust)):
+        if attachment is not None:
+            texts[name] = attachment.text
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    golden = spec.weights.with_name(GOLDEN_FILE)
+    if golden.is_file() and golden.with_name(SPEC_FILE).is_file():
+        (folder / GOLDEN_FILE).write_bytes(golden.read_bytes())
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:
@@ -150,7 +170,7 @@ def _model_table(spec: ModelSpec) -> dict[str, object]:
         "external_data": list(spec.external_data) or None,
         "sha256": spec.sha256,
         "labels": LABELS_FILE,
-        "taxonomy": spec.taxonomy and spec.taxonomy.name,
+        "taxonomy": spec.taxonomy and TAXONOMY_FILE,
         "licence": spec.licence,
         "source": spec.source,
         "top1_accuracy": spec.top1_accuracy,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pictell.errors import InvalidModelError, StoreError
-from pictell.models.folder import GOLDEN_FILE
+from pictell.drafts import write_file
+from pictell.errors import StoreError
+from pictell.models.folder import GOLDEN_FILE, read_attachment
 from pictell.models.toml_table import Document, Table, as_float
 
 
@@ -25,13 +26,9 @@ class Golden:
 def read_golden(folder: Path) -> Golden | None:
     """The golden answers in a model's folder, if there are any. Raises ``InvalidModelError``."""
     path = folder / GOLDEN_FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InvalidModelError(f"{GOLDEN_FILE} cannot be read: {error}") from error
-    document = Document(text, GOLDEN_FILE, {"golden", "answers"})
+    document = Document(read_attachment(path).text, GOLDEN_FILE, {"golden", "answers"})
     about, answers = document.table("golden"), document.table("answers")
     golden = Golden(
         made_by=about.take("made_by", str),
@@ -43,7 +40,7 @@ def read_golden(folder: Path) -> Golden | None:
 
 
 def write_golden(folder: Path, golden: Golden) -> None:
-    """Write ``golden.toml`` into a model's folder. Raises ``StoreError``."""
+    """Write ``golden.toml`` into a model's folder: whole, or not at all. Raises ``StoreError``."""
     lines = [
         "[golden]",
         f'made_by = "{golden.made_by}"',
@@ -56,9 +53,9 @@ def write_golden(folder: Path, golden: Golden) -> None:
         pairs = ", ".join(f"[{index}, {score:.6f}]" for index, score in scores)
         lines.append(f"{picture} = [{pairs}]")
     try:
-        (folder / GOLDEN_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_file(folder / GOLDEN_FILE, "".join(f"{line}\n" for line in lines).encode())
     except OSError as error:
-        raise StoreError(f"{GOLDEN_FILE} cannot be written: {error}") from error
+        raise StoreError(f"{GOLDEN_FILE} cannot be written: {error.strerror}") from error
 
 
 def _scores(answers: Table, picture: str) -> tuple[tuple[int, float], ...]:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from pictell.errors import UsageError
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.models.trust import read_trust
 from pictell.naming import Naming
+from pictell.taxonomy import Taxonomy, limit
 from pictell.types import ModelSpec
 
 
-def find_naming(spec: ModelSpec, at_least: float, *, flat: bool, bare: bool) -> Naming:
-    """The naming of a model, by the files in its folder.
+def find_naming(
+    spec: ModelSpec, at_least: float, *, levels: int | None = None, flat: bool = False
+) -> Naming:
+    """The naming of a model, by the texts that belong to it.
 
-    ``flat`` is for classes alone, which are never 'not sure'. Beside a ``bare`` model's file
-    ``trust.toml`` is not looked for: it may be about anything. Raises ``InvalidModelError``, or
-    ``UsageError`` for an ``at_least`` that is not in 0..1.
+    No answer is more than ``levels`` names from the top. ``flat`` is for classes alone, which are
+    never 'not sure'. Raises ``InvalidModelError``, or ``UsageError`` for an ``at_least`` that is
+    not in 0..1 and for ``levels`` below 1 or of a model that has none.
     """
-    trust = None if bare else read_trust(spec)
-    above = None if flat else spec.taxonomy
+    trust = read_trust(spec)
     return Naming(
         spec.labels,
         spec.activation,
-        taxonomy=read_taxonomy(above, spec.labels) if above else None,
+        taxonomy=None if flat else _taxonomy(spec, levels),
         calibration=trust.calibration if trust else None,
         not_sure=trust.not_sure if trust and not flat else None,
         at_least=at_least,
     )
+
+
+def _taxonomy(spec: ModelSpec, levels: int | None) -> Taxonomy | None:
+    if spec.taxonomy is None:
+        if levels is not None:
+            raise UsageError(f"{spec.name} has no names above its classes that levels could be of")
+        return None
+    taxonomy = read_taxonomy(spec.taxonomy, spec.labels)
+    return taxonomy if levels is None else limit(taxonomy, levels)

@@ -1,21 +1,30 @@
-"""An ONNX file that carries its own spec and labels, in its metadata."""
+"""An ONNX file that carries all that a model's folder states, in its metadata.
+
+Its entries are the folder's texts: ``model.toml``, the labels, and where the model has them the
+taxonomy and ``trust.toml``. Which weights something was fitted for is told by their checksum, and a
+file cannot hold its own: zeros stand there for it. So what was fitted stays with its weights, and
+is right again in a folder that is made of the file, whose weights are then this file.
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from pictell import weights
+from pictell.drafts import write_file
 from pictell.errors import InvalidModelError, StoreError, UsageError
 from pictell.models.folder import SPEC_FILE, TABLES, read_spec, to_toml
 from pictell.models.labels import labels_from_text, to_text
 from pictell.models.toml_table import Document
-from pictell.types import Inspection, ModelSpec, Weights
+from pictell.types import Attachment, Inspection, ModelSpec, Weights
 from pictell.weights.onnx import with_metadata
 
 SPEC_KEY = "pictell.model"
 LABELS_KEY = "pictell.labels"
+TAXONOMY_KEY = "pictell.taxonomy"
+TRUST_KEY = "pictell.trust"
+OWN_SHA256 = "0" * 64
 
 
 def carries_spec(inspection: Inspection) -> bool:
@@ -25,23 +34,39 @@ def carries_spec(inspection: Inspection) -> bool:
 
 def read_spec_of(path: Path, content: Weights, inspection: Inspection) -> ModelSpec:
     """The spec in the metadata of the ONNX file at ``path``. Raises ``InvalidModelError``."""
-    if LABELS_KEY not in inspection.metadata:
+    entries = inspection.metadata
+    if LABELS_KEY not in entries:
         raise InvalidModelError(f"{path.name} has {SPEC_KEY} in its metadata but no {LABELS_KEY}")
-    labels = labels_from_text(inspection.metadata[LABELS_KEY], LABELS_KEY)
-    document = Document(inspection.metadata[SPEC_KEY], f"{SPEC_FILE} in {path.name}", TABLES)
+    labels = labels_from_text(entries[LABELS_KEY], LABELS_KEY)
+    document = Document(entries[SPEC_KEY], f"{SPEC_FILE} in {path.name}", TABLES)
     spec = read_spec(document, path.parent, labels)
     # Inside the file its own name and checksum cannot be known.
-    return replace(spec, weights=path, sha256=weights.checksum(content.files))
+    sha256 = weights.checksum(content.files)
+    trust = entries[TRUST_KEY].replace(OWN_SHA256, sha256) if TRUST_KEY in entries else None
+    return replace(
+        spec,
+        weights=path,
+        sha256=sha256,
+        taxonomy=_attachment(TAXONOMY_KEY, entries.get(TAXONOMY_KEY)),
+        trust=_attachment(TRUST_KEY, trust),
+    )
 
 
 def pack(spec: ModelSpec, content: Weights) -> bytes:
-    """The ONNX model with its spec and labels in its metadata.
+    """The ONNX model with all that is known of it in its metadata.
 
     Raises ``UsageError`` for another format or a model of several files.
     """
     if content.format != "onnx" or len(content.files) > 1:
         raise UsageError(f"only an ONNX model of one file can carry its spec: {spec.name} is none")
-    entries = {SPEC_KEY: to_toml(replace(spec, taxonomy=None)), LABELS_KEY: to_text(spec.labels)}
+    taxonomy, trust = spec.taxonomy, spec.trust
+    entries = {
+        SPEC_KEY: to_toml(replace(spec, taxonomy=None)),
+        LABELS_KEY: to_text(spec.labels),
+        # None takes away what an earlier packing may have left in the graph.
+        TAXONOMY_KEY: taxonomy.text if taxonomy else None,
+        TRUST_KEY: trust.text.replace(spec.sha256, OWN_SHA256) if trust else None,
+    }
     return with_metadata(content.graph, entries)
 
 
@@ -53,11 +78,11 @@ def write_single_file(path: Path, spec: ModelSpec, content: Weights) -> None:
     if path.exists():
         raise StoreError(f"{path} is already there: name a new file")
     packed = pack(spec, content)
-    draft = path.with_name(f".{path.name}.incoming-{os.getpid()}")
     try:
-        draft.write_bytes(packed)
-        draft.rename(path)
+        write_file(path, packed)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+
+
+def _attachment(key: str, text: str | None) -> Attachment | None:
+    return None if text is None else Attachment(key, text)

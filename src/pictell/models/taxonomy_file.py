@@ -22,16 +22,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
 from pictell.taxonomy import Taxonomy, build
-from pictell.types import Label
+from pictell.types import Attachment, Label
 
 TOP = "-"
 SYNSET = re.compile(r"n\d{8}")
-MAX_BYTES = 16 * 1024 * 1024
 
 
 class _Line(NamedTuple):
@@ -49,25 +47,12 @@ class _BrokenLineError(Exception):
         super().__init__(f"line {line.number}: {message}")
 
 
-def read_taxonomy(path: Path, labels: Sequence[Label]) -> Taxonomy:
+def read_taxonomy(file: Attachment, labels: Sequence[Label]) -> Taxonomy:
     """The taxonomy of a model with these labels. Raises ``InvalidModelError``."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidModelError(f"{path.name} is too long for a taxonomy")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidModelError(f"the taxonomy cannot be read: {error}") from error
-    except ValueError as error:
-        raise InvalidModelError(f"{path.name} is no text in UTF-8, as taxonomies are") from error
-    return taxonomy_from_text(text, path.name, labels)
-
-
-def taxonomy_from_text(text: str, name: str, labels: Sequence[Label]) -> Taxonomy:
-    """The taxonomy in a text; ``name`` is for errors. Raises ``InvalidModelError``."""
-    try:
-        return _taxonomy(_lines(text), labels)
+        return _taxonomy(_lines(file.text), labels)
     except _BrokenLineError as error:
-        raise InvalidModelError(f"{name}: {error}") from error
+        raise InvalidModelError(f"{file.name}: {error}") from error
 
 
 def _lines(text: str) -> list[_Line]:

@@ -1,4 +1,7 @@
-"""What was fitted for a model on pictures it had not seen: ``trust.toml`` in its folder."""
+"""What was fitted for a model on pictures it had not seen: ``trust.toml`` in its folder.
+
+The text states the checksum of the weights it was fitted for, and is refused beside any others.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from pictell.calibration import Abstention, Calibration, Score
-from pictell.errors import InvalidModelError, StoreError
+from pictell.drafts import write_file
+from pictell.errors import StoreError
 from pictell.models.folder import TRUST_FILE
 from pictell.models.toml_table import Document, Table
 from pictell.types import ModelSpec
@@ -46,13 +50,9 @@ def read_trust(spec: ModelSpec) -> Trust | None:
 
     Raises ``InvalidModelError``, also when it was fitted for other weights.
     """
-    try:
-        text = (spec.weights.parent / TRUST_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if spec.trust is None:
         return None
-    except (OSError, ValueError) as error:
-        raise InvalidModelError(f"{TRUST_FILE} cannot be read: {error}") from error
-    document = Document(text, TRUST_FILE, TABLES)
+    document = Document(spec.trust.text, spec.trust.name, TABLES)
     fitted = document.table("fitted")
     if fitted.take("weights_sha256", str) != spec.sha256:
         raise fitted.error(
@@ -75,14 +75,10 @@ def write_trust(folder: Path, trust: Trust, sha256: str) -> None:
 
     ``sha256`` is the checksum of the weights it was fitted for.
     """
-    draft = folder / f".{TRUST_FILE}.incoming"
     try:
-        draft.write_text(to_toml(trust, sha256), encoding="utf-8", newline="\n")
-        draft.replace(folder / TRUST_FILE)
+        write_file(folder / TRUST_FILE, to_toml(trust, sha256).encode())
     except OSError as error:
         raise StoreError(f"{TRUST_FILE} cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def to_toml(trust: Trust, sha256: str) -> str:

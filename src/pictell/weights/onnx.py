@@ -67,17 +67,18 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     )
 
 
-def with_metadata(graph: bytes, entries: Mapping[str, str]) -> bytes:
+def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:
     """The graph with these entries in its metadata, in place of any with the same keys.
 
-    All else stays byte for byte. Raises ``InvalidModelError``.
+    ``None`` is for a key it shall not have. All else stays byte for byte. Raises
+    ``InvalidModelError``.
     """
     model = parse("onnx", "ModelMetadata", graph)
-    props = {entry.key: entry.value for entry in model.metadata_props}
-    props.update(entries)
+    props = {entry.key: entry.value for entry in model.metadata_props} | dict(entries)
     del model.metadata_props[:]
     for key, value in props.items():
-        model.metadata_props.add(key=key, value=value)
+        if value is not None:
+            model.metadata_props.add(key=key, value=value)
     content: bytes = model.SerializeToString()
     return content
 
