@@ -72,9 +72,9 @@ def test_noise_is_nothing_it_knows(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     _, line = pictell(tmp_path / "noise.png").stdout.splitlines()
-    assert re.fullmatch(r"  not sure \(best guess: .+ \d+ %\)", line)
+    assert re.fullmatch(r"  not sure \(best guess: .+ \d+ %\): like nothing it knows", line)
     (result,) = json.loads(pictell("-f", "json", tmp_path / "noise.png").stdout)
-    assert (result["answer"], result["sure"]) == (None, False)
+    assert (result["answer"], result["sure"], result["known"]) == (None, False, False)
     (row,) = csv.DictReader(
         io.StringIO(pictell("--flat", "-k", "1", "-f", "csv", tmp_path / "noise.png").stdout)
     )
@@ -109,7 +109,8 @@ def test_json_is_one_array_and_top_k_its_length() -> None:
     run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
     results = json.loads(run.stdout)
     assert [len(result["predictions"]) for result in results] == [3, 3]
-    answer = {"answer", "answer_score", "answer_path", "sure"}
+    answer = {"answer", "answer_score", "answer_synset", "answer_path", "sure"}
+    answer |= {"known", "guess", "guess_score"}
     rest = {"source", "model", "predictions", "width", "height", "timings"}
     assert results[0].keys() == answer | rest
     assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}

@@ -49,6 +49,16 @@ def test_how_sure_it_must_be_decides_how_much_it_tells(at_least: float, name: st
     assert named.predictions[0].label == "tabby"
 
 
+def test_what_is_not_sure_enough_is_guessed() -> None:
+    named = naming(0.96).name(LOGITS, 1)
+    assert named.guess is not None
+    assert (named.guess.name, named.known) == ("tabby", True)
+    assert naming(0.9).name(LOGITS, 1).guess is None
+    even = naming(0.96).name(np.log([0.4, 0.3, 0.3]), 1).guess
+    assert even is not None
+    assert even.name == "cat"
+
+
 @pytest.mark.parametrize("at_least", [-0.1, 1.1, math.nan])
 def test_what_is_no_probability_is_refused(at_least: float) -> None:
     with pytest.raises(UsageError, match=r"at_least must be in 0\.\.1"):
@@ -78,7 +88,8 @@ def test_what_is_like_nothing_it_knows_gets_no_answer(score: float) -> None:
         not_sure=Abstention("probability", score),
     ).name(LOGITS, 5)
     assert named.sure == (score < 0.5)
-    assert (named.answer is not None) == named.sure
+    assert (named.answer is not None) == named.sure == named.known
+    assert named.guess is None
     assert len(named.predictions) == 3
 
 

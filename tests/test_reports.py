@@ -24,6 +24,8 @@ RESULTS = [
     ),
     Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %")),
     Result("dog.jpg", "m", (TABBY,), 1, 1),
+    Result("fur.jpg", "m", (TABBY,), 1, 1, sure=False, guess=A_CAT),
+    Result("noise.png", "m", (TABBY,), 1, 1, sure=False, known=False),
 ]
 GOLDENS = {
     "text": """\
@@ -34,25 +36,37 @@ cat.jpg
 
 dog.jpg
   tabby  █                      5.0 %
+
+fur.jpg
+  not sure (best guess: cat 88 %)
+
+noise.png
+  not sure (best guess: tabby 5 %): like nothing it knows
 """,
     "json": """\
 [
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": true, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}},
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_path": null, "sure": true, "width": 1, "height": 1}
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": true, "known": true, "guess": null, "guess_score": null, "width": 1, "height": 1},
+{"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1},
+{"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
 ]
 """,  # noqa: E501
     "jsonl": """\
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": true, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}}
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_path": null, "sure": true, "width": 1, "height": 1}
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": true, "known": true, "guess": null, "guess_score": null, "width": 1, "height": 1}
+{"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1}
+{"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
 """,  # noqa: E501
     "csv": """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,answer,answer_score,answer_path,sure\r
-cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,animal › domestic animal › cat,true\r
-cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,animal › domestic animal › cat,true\r
-broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,\r
-dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,true\r
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,answer,answer_score,answer_synset,answer_path,sure,known,guess,guess_score\r
+cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,true,,\r
+cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,true,,\r
+broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,,,,\r
+dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,true,true,,\r
+fur.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,false,true,cat,0.875\r
+noise.png,1,tabby,0.05,281,,m,1,1,,,,,,,,false,false,,\r
 """,  # noqa: E501
 }
 EMPTY = {"text": "", "json": "[]\n", "jsonl": "", "csv": GOLDENS["csv"].split("\r\n")[0] + "\r\n"}
@@ -73,7 +87,7 @@ def rendered(format_: str, results: list[Result], style: Style = Style()) -> str
 def named(text: str) -> Result:
     """A result in which every piece of text is the same."""
     answer = Answer(text, 0.75, text, (text, text), (0, 1))
-    return Result(text, text, (Prediction(text, 0.5, 0, text),), 1, 1, answer=answer)
+    return Result(text, text, (Prediction(text, 0.5, 0, text),), 1, 1, answer=answer, guess=answer)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -110,7 +124,7 @@ def test_only_text_is_coloured_and_only_when_asked() -> None:
         if rendered(format_, RESULTS, Style(colour=True)) != GOLDENS[format_]
     }
     assert coloured == {"text"}
-    assert rendered("text", RESULTS[2:], Style(colour=True)) == (
+    assert rendered("text", RESULTS[2:3], Style(colour=True)) == (
         "\x1b[1mdog.jpg\x1b[0m\n  tabby  \x1b[36m█                   \x1b[0m   5.0 %\n"
     )
 

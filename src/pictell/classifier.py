@@ -210,6 +210,8 @@ class Classifier:
             predictions=named.predictions,
             answer=named.answer,
             sure=named.sure,
+            known=named.known,
+            guess=named.guess,
             width=item.width,
             height=item.height,
             timings=replace(item.timings, run_ms=run_ms),
@@ -252,12 +254,8 @@ def load(
     Raises ``UsageError`` or a ``ModelError``.
     """
     spec = models.find(model, stated)
-    naming = find_naming(spec, at_least, levels=levels, flat=flat)
+    naming = find_naming(spec, at_least, levels=levels, flat=flat, labels_from=labels_from)
     if labels_from is not None:
-        # Most runs shall not wait for what is imported here.
-        from pictell.models.display_names import rename
-
-        naming = rename(naming, Path(labels_from))
         spec = replace(spec, labels=naming.labels)
     session = runtimes.open_session(spec, read_weights(spec), engine)
     return Classifier(spec, session, naming=naming, limits=limits, allow_private=allow_private)

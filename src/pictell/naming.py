@@ -16,6 +16,8 @@ from pictell.types import Activation, Answer, Label, Prediction
 
 # How far from 1 the sum of probabilities may be that a model gives itself: they may be rounded.
 SUM_TOLERANCE = 0.02
+# A guess is rather right than wrong.
+LIKELIER_THAN_NOT = 0.5
 
 
 class Named(NamedTuple):
@@ -24,6 +26,8 @@ class Named(NamedTuple):
     predictions: tuple[Prediction, ...]
     answer: Answer | None
     sure: bool
+    known: bool = True
+    guess: Answer | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +59,16 @@ class Naming:
         """
         probabilities, known = self._judge(outputs)
         predictions = top_k(probabilities, self.labels, k)
+        if not known:
+            return Named(predictions, None, sure=False, known=False)
         if self.taxonomy is None or abs(probabilities.sum() - 1) > SUM_TOLERANCE:
-            return Named(predictions, None, known)
-        answer = _answer(self.taxonomy, probabilities, self.at_least) if known else None
-        return Named(predictions, answer, answer is not None)
+            return Named(predictions, None, sure=True)
+        nodes = node_probabilities(self.taxonomy, probabilities)
+        answer = _answer(self.taxonomy, nodes, self.at_least)
+        if answer is not None:
+            return Named(predictions, answer, sure=True)
+        guess = _answer(self.taxonomy, nodes, LIKELIER_THAN_NOT)
+        return Named(predictions, None, sure=False, guess=guess)
 
     def _judge(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool]:
         """The probabilities, and whether the picture is like what the model knows."""
@@ -72,10 +82,8 @@ class Naming:
         return probabilities, bool(score >= self.not_sure.below)
 
 
-def _answer(
-    taxonomy: Taxonomy, probabilities: NDArray[np.float64], at_least: float
-) -> Answer | None:
-    nodes = node_probabilities(taxonomy, probabilities)
+def _answer(taxonomy: Taxonomy, nodes: NDArray[np.float64], at_least: float) -> Answer | None:
+    """The answer by the probabilities of the nodes (nodes,), if there is one."""
     node = back_off(taxonomy, nodes, at_least)
     if node == taxonomy.root:
         return None

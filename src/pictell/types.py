@@ -344,8 +344,9 @@ class Result:
 
     ``width`` and ``height`` are the upright picture's size in pixels. ``answer`` is ``None`` of a
     model without a taxonomy, and wherever ``sure`` is false: the picture is like nothing the model
-    knows, or no name is sure enough. With an ``error``, ``predictions`` is empty and size, timings
-    and answer are ``None``.
+    knows, then ``known`` is false too, or no name is sure enough, then ``guess`` is the most
+    telling one that is likelier than not, if any is. With an ``error``, ``predictions`` is empty
+    and size, timings, answer and guess are ``None``.
     """
 
     source: str
@@ -357,6 +358,8 @@ class Result:
     error: PictellError | None = None
     answer: Answer | None = None
     sure: bool = True
+    known: bool = True
+    guess: Answer | None = None
 
     @property
     def top(self) -> Prediction:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pictell.reports.escape import visible
 from pictell.reports.record import MS_DIGITS, SCORE_DIGITS
 from pictell.reports.style import STEP, Style
-from pictell.types import Result
+from pictell.types import Answer, Result
 
 HEADER = (
     "source",
@@ -26,8 +26,12 @@ HEADER = (
     "message",
     "answer",
     "answer_score",
+    "answer_synset",
     "answer_path",
     "sure",
+    "known",
+    "guess",
+    "guess_score",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -51,7 +55,7 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
     for rank, prediction in enumerate(result.predictions, 1):
         named = (
             _text(prediction.label),
-            round(prediction.score, SCORE_DIGITS),
+            _score(prediction.score),
             prediction.class_index,
             _text(prediction.synset or ""),
         )
@@ -60,11 +64,24 @@ def _rows(result: Result) -> Iterator[tuple[Cell, ...]]:
 
 
 def _answer(result: Result) -> tuple[Cell, ...]:
-    sure = None if result.error is not None else str(result.sure).lower()
-    if result.answer is None:
-        return (None, None, None, sure)
-    name, path = _text(result.answer.name), _text(STEP.join(result.answer.path))
-    return (name, round(result.answer.score, SCORE_DIGITS), path, sure)
+    if result.error is not None:
+        return (None,) * 8
+    answer = result.answer
+    above = (
+        (None, None)
+        if answer is None
+        else (_text(answer.synset or ""), _text(STEP.join(answer.path)))
+    )
+    found = (str(result.sure).lower(), str(result.known).lower())
+    return (*_name(answer), *above, *found, *_name(result.guess))
+
+
+def _name(answer: Answer | None) -> tuple[Cell, Cell]:
+    return (None, None) if answer is None else (_text(answer.name), _score(answer.score))
+
+
+def _score(score: float) -> float:
+    return round(score, SCORE_DIGITS)
 
 
 def _text(text: str) -> str:

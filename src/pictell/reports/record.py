@@ -33,12 +33,16 @@ def to_record(result: Result) -> dict[str, Any]:
 
 
 def _answer(result: Result) -> dict[str, Any]:
-    answer = result.answer
+    answer, guess = result.answer, result.guess
     return {
         "answer": answer and answer.name,
         "answer_score": answer and round(answer.score, SCORE_DIGITS),
+        "answer_synset": answer and answer.synset,
         "answer_path": answer and list(answer.path),
         "sure": result.sure,
+        "known": result.known,
+        "guess": guess and guess.name,
+        "guess_score": guess and round(guess.score, SCORE_DIGITS),
     }
 
 

@@ -39,12 +39,17 @@ def render(results: Iterable[Result], style: Style) -> Iterator[str]:
 def _paragraph(result: Result, style: Style) -> str:
     lines = [_painted(visible(result.source), BOLD, style)]
     if not result.sure:
-        best = result.predictions[0]
-        guess = f"{visible(best.label)} {100 * best.score:.0f} %"
-        return "\n".join([*lines, f"  not sure (best guess: {guess})\n"])
+        return "\n".join([*lines, f"  {_not_sure(result)}\n"])
     rows = _rows(result)
     width = max(display_width(row.label) for row in rows)
     return "\n".join([*lines, *(_line(row, width, style) for row in rows)]) + "\n"
+
+
+def _not_sure(result: Result) -> str:
+    best, guess = result.predictions[0], result.guess
+    name, score = (best.label, best.score) if guess is None else (guess.name, guess.score)
+    reason = "" if result.known else ": like nothing it knows"
+    return f"not sure (best guess: {visible(name)} {100 * score:.0f} %){reason}"
 
 
 def _rows(result: Result) -> list[_Row]:
