@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from command import PICTELL, ROOT, environment, pictell
-from pictell import __version__
+from pictell import __version__, models
 from pictell.cli.exit_statuses import EXIT_STATUSES
 
 SAMPLES = ROOT / "samples"
@@ -444,6 +444,19 @@ def test_flat_gives_no_answer_to_be_limited(option: str) -> None:
     run = pictell("--flat", option, "1", BALL)
     message = f"pictell: --flat gives no answer that {option} could be about: give one\n"
     assert (run.stderr, run.returncode) == (message, 2)
+
+
+@pytest.mark.parametrize("option", ["--at-least", "--levels"])
+def test_without_names_above_the_classes_there_is_nothing_to_be_sure_of(
+    option: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(models.locate("default"), tmp_path / "flat"))
+    stated = (folder / "model.toml").read_text()
+    (folder / "model.toml").write_text(re.sub(r"taxonomy = .*\n", "", stated))
+    run = pictell("--model", folder, option, "1", BALL)
+    assert re.fullmatch(r"pictell: .+ has no names above its classes that .+\n", run.stderr)
+    assert run.returncode == 2
+    assert pictell("--model", folder, BALL).stdout.splitlines()[1].startswith("  golf ball ")
 
 
 def test_null_wants_a_list() -> None:

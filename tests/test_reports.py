@@ -117,6 +117,21 @@ def test_every_result_is_written_before_the_next_is_asked_for(format_: str) -> N
     assert asked == ["cat.jpg", "dog.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (69, "  cat             █████████████████▌    87.5 %  domestic animal › cat"),
+        (68, "  cat             █████████████████▌    87.5 %"),
+        (46, "  cat             █████████████████▌    87.5 %"),
+        (40, "  cat             ████████████▎   87.5 %"),
+        (10, "  cat               87.5 %"),
+    ],
+)
+def test_text_fits_the_terminal(columns: int, line: str) -> None:
+    _, first, *_ = rendered("text", [RESULTS[0]], Style(columns=columns)).splitlines()
+    assert first == line
+
+
 def test_only_text_is_coloured_and_only_when_asked() -> None:
     coloured = {
         format_

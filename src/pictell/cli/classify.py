@@ -69,6 +69,10 @@ def run(words: list[str]) -> int:
         flat=options.flat,
         labels_from=options.labels_from,
     )
+    if options.at_least is not None and classifier.naming.taxonomy is None:
+        raise UsageError(
+            f"{options.model} has no names above its classes that --at-least could be about"
+        )
     _warn_of_other_recipe(classifier.spec, stated(options))
     with Progress(beside_results=True) as progress:
         run_ = Run(progress)
@@ -157,9 +161,12 @@ def write(pieces: Iterable[str]) -> None:
 
 
 def terminal_style() -> Style:
-    """Colour on a terminal that knows it, unless NO_COLOR is set (no-color.org)."""
-    shows_colour = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    return Style(colour=shows_colour and not os.environ.get("NO_COLOR"))
+    """Its width, and colour where it knows that, unless NO_COLOR is set (no-color.org)."""
+    if not sys.stdout.isatty():
+        return Style()
+    shows_colour = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    # A terminal that does not know its width says 0.
+    return Style(shows_colour, os.get_terminal_size(sys.stdout.fileno()).columns or None)
 
 
 def _parser() -> Parser:

@@ -12,7 +12,9 @@ STEP = " › "
 class Style:
     """What formats for people may do, others ignore it.
 
-    ``colour``: whether ANSI colours may be used, which a terminal alone can show.
+    ``colour``: whether ANSI colours may be used, which a terminal alone can show. ``columns``:
+    how many characters a line may have; ``None`` is for any number.
     """
 
     colour: bool = False
+    columns: int | None = None

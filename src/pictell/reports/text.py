@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from pictell.reports.style import STEP, Style
 from pictell.types import Result
 
 BAR_CELLS = 20
+# What a line has beside label, bar and path: spaces and the score.
+OTHER_CELLS = 12
 # Of an answer's path, so many names at its end are shown.
 STEPS = 2
 FULL = "█"
@@ -66,17 +69,20 @@ def _rows(result: Result) -> list[_Row]:
 
 
 def _line(row: _Row, width: int, style: Style) -> str:
+    """The label, padded to ``width``, bar and score; the path where there is room for it."""
+    room = math.inf if style.columns is None else style.columns - width - OTHER_CELLS
+    cells = int(max(0, min(BAR_CELLS, room)))
     padding = " " * (width - display_width(row.label))
-    drawn = _painted(bar(row.score), CYAN, style)
-    path = f"  {row.path}" if row.path else ""
+    drawn = _painted(bar(row.score, cells), CYAN, style)
+    path = f"  {row.path}" if row.path and display_width(row.path) + 2 <= room - cells else ""
     return f"  {row.label}{padding}  {drawn} {100 * row.score:5.1f} %{path}"
 
 
-def bar(score: float) -> str:
-    """A bar of ``BAR_CELLS`` characters, filled to the eighth of a cell; ``score`` in 0..1."""
-    full, eighths = divmod(round(score * BAR_CELLS * 8), 8)
+def bar(score: float, cells: int = BAR_CELLS) -> str:
+    """A bar of so many characters, filled to the eighth of a cell; ``score`` in 0..1."""
+    full, eighths = divmod(round(score * cells * 8), 8)
     drawn = FULL * full + (PARTS[eighths] if eighths else "")
-    return drawn.ljust(BAR_CELLS)
+    return drawn.ljust(cells)
 
 
 def display_width(text: str) -> int:
