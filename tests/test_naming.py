@@ -29,7 +29,7 @@ def test_without_a_taxonomy_there_are_classes_alone() -> None:
         ("tabby", 0.5),
         ("Siamese", 0.45),
     ]
-    assert (named.answer, named.sure) == (None, True)
+    assert (named.answer, named.sure) == (None, None)
 
 
 def test_the_answer_is_the_most_telling_name_that_is_sure_enough() -> None:
@@ -52,7 +52,7 @@ def test_how_sure_it_must_be_decides_how_much_it_tells(at_least: float, name: st
 def test_what_is_not_sure_enough_is_guessed() -> None:
     named = naming(0.96).name(LOGITS, 1)
     assert named.guess is not None
-    assert (named.guess.name, named.known) == ("tabby", True)
+    assert (named.guess.name, named.known) == ("tabby", None)
     assert naming(0.9).name(LOGITS, 1).guess is None
     even = naming(0.96).name(np.log([0.4, 0.3, 0.3]), 1).guess
     assert even is not None
@@ -102,7 +102,7 @@ def test_a_model_without_a_taxonomy_may_be_unsure_too() -> None:
 def test_scores_that_do_not_add_to_1_give_no_answer() -> None:
     each_alone = Naming(CLASSES, "none", taxonomy=TREE)
     assert each_alone.name(np.array([0.9, 0.1, 0.8]), 1).answer is None
-    assert each_alone.name(np.array([0.9, 0.1, 0.8]), 1).sure
+    assert each_alone.name(np.array([0.9, 0.1, 0.8]), 1).sure is None
     assert each_alone.name(np.array([0.9, 0.01, 0.08]), 1).answer is not None
 
 

@@ -20,11 +20,18 @@ TABBY = Prediction("tabby", 0.05, 281, None)
 A_CAT = Answer("cat", 0.875, "n02121620", ("animal", "domestic animal", "cat"), (281, 282, 285))
 RESULTS = [
     Result(
-        "cat.jpg", "m", (CAT, TABBY), 640, 480, Timings(0.25, 1.5, 0.125, 10.0004), answer=A_CAT
+        "cat.jpg",
+        "m",
+        (CAT, TABBY),
+        640,
+        480,
+        Timings(0.25, 1.5, 0.125, 10.0004),
+        answer=A_CAT,
+        sure=True,
     ),
     Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %")),
     Result("dog.jpg", "m", (TABBY,), 1, 1),
-    Result("fur.jpg", "m", (TABBY,), 1, 1, sure=False, guess=A_CAT),
+    Result("fur.jpg", "m", (TABBY,), 1, 1, sure=False, guess=A_CAT, known=True),
     Result("noise.png", "m", (TABBY,), 1, 1, sure=False, known=False),
 ]
 GOLDENS = {
@@ -45,26 +52,26 @@ noise.png
 """,
     "json": """\
 [
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": true, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": null, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}},
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": true, "known": true, "guess": null, "guess_score": null, "width": 1, "height": 1},
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": null, "known": null, "guess": null, "guess_score": null, "width": 1, "height": 1},
 {"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1},
 {"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
 ]
 """,  # noqa: E501
     "jsonl": """\
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": true, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
+{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": null, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
 {"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}}
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": true, "known": true, "guess": null, "guess_score": null, "width": 1, "height": 1}
+{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": null, "known": null, "guess": null, "guess_score": null, "width": 1, "height": 1}
 {"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1}
 {"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
 """,  # noqa: E501
     "csv": """\
 source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,answer,answer_score,answer_synset,answer_path,sure,known,guess,guess_score\r
-cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,true,,\r
-cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,true,,\r
+cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,,,\r
+cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,,,\r
 broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,,,,\r
-dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,true,true,,\r
+dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,,,,\r
 fur.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,false,true,cat,0.875\r
 noise.png,1,tabby,0.05,281,,m,1,1,,,,,,,,false,false,,\r
 """,  # noqa: E501

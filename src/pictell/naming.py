@@ -24,9 +24,9 @@ class Named(NamedTuple):
     """What is said of one picture; the fields are those of a ``Result``."""
 
     predictions: tuple[Prediction, ...]
-    answer: Answer | None
-    sure: bool
-    known: bool = True
+    answer: Answer | None = None
+    sure: bool | None = None
+    known: bool | None = None
     guess: Answer | None = None
 
 
@@ -59,25 +59,25 @@ class Naming:
         """
         probabilities, known = self._judge(outputs)
         predictions = top_k(probabilities, self.labels, k)
-        if not known:
-            return Named(predictions, None, sure=False, known=False)
+        if known is False:
+            return Named(predictions, sure=False, known=False)
         if self.taxonomy is None or abs(probabilities.sum() - 1) > SUM_TOLERANCE:
-            return Named(predictions, None, sure=True)
+            return Named(predictions, sure=known, known=known)
         nodes = node_probabilities(self.taxonomy, probabilities)
         answer = _answer(self.taxonomy, nodes, self.at_least)
         if answer is not None:
-            return Named(predictions, answer, sure=True)
+            return Named(predictions, answer, sure=True, known=known)
         guess = _answer(self.taxonomy, nodes, LIKELIER_THAN_NOT)
-        return Named(predictions, None, sure=False, guess=guess)
+        return Named(predictions, sure=False, known=known, guess=guess)
 
-    def _judge(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool]:
+    def _judge(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool | None]:
         """The probabilities, and whether the picture is like what the model knows."""
         if self.calibration is None:
-            return to_probabilities(outputs, self.activation), True
+            return to_probabilities(outputs, self.activation), None
         found = evidence(outputs, self.activation)
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
         if self.not_sure is None:
-            return probabilities, True
+            return probabilities, None
         score = sureness(found, probabilities, self.not_sure.score)
         return probabilities, bool(score >= self.not_sure.below)
 

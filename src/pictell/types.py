@@ -345,8 +345,9 @@ class Result:
     ``width`` and ``height`` are the upright picture's size in pixels. ``answer`` is ``None`` of a
     model without a taxonomy, and wherever ``sure`` is false: the picture is like nothing the model
     knows, then ``known`` is false too, or no name is sure enough, then ``guess`` is the most
-    telling one that is likelier than not, if any is. With an ``error``, ``predictions`` is empty
-    and size, timings, answer and guess are ``None``.
+    telling one that is likelier than not, if any is. ``sure`` and ``known`` are ``None`` where
+    nothing judges that: a model without a taxonomy, one for which no limit was fitted. With an
+    ``error``, ``predictions`` is empty and all else but the names is ``None``.
     """
 
     source: str
@@ -357,8 +358,8 @@ class Result:
     timings: Timings | None = None
     error: PictellError | None = None
     answer: Answer | None = None
-    sure: bool = True
-    known: bool = True
+    sure: bool | None = None
+    known: bool | None = None
     guess: Answer | None = None
 
     @property

@@ -72,12 +72,16 @@ def _answer(result: Result) -> tuple[Cell, ...]:
         if answer is None
         else (_text(answer.synset or ""), _text(STEP.join(answer.path)))
     )
-    found = (str(result.sure).lower(), str(result.known).lower())
-    return (*_name(answer), *above, *found, *_name(result.guess))
+    judged = map(_truth, (result.sure, result.known))
+    return (*_name(answer), *above, *judged, *_name(result.guess))
 
 
 def _name(answer: Answer | None) -> tuple[Cell, Cell]:
     return (None, None) if answer is None else (_text(answer.name), _score(answer.score))
+
+
+def _truth(value: bool | None) -> Cell:
+    return None if value is None else str(value).lower()
 
 
 def _score(score: float) -> float:

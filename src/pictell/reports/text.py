@@ -41,7 +41,7 @@ def render(results: Iterable[Result], style: Style) -> Iterator[str]:
 
 def _paragraph(result: Result, style: Style) -> str:
     lines = [_painted(visible(result.source), BOLD, style)]
-    if not result.sure:
+    if result.sure is False:
         return "\n".join([*lines, f"  {_not_sure(result)}\n"])
     rows = _rows(result)
     width = max(display_width(row.label) for row in rows)
@@ -51,7 +51,7 @@ def _paragraph(result: Result, style: Style) -> str:
 def _not_sure(result: Result) -> str:
     best, guess = result.predictions[0], result.guess
     name, score = (best.label, best.score) if guess is None else (guess.name, guess.score)
-    reason = "" if result.known else ": like nothing it knows"
+    reason = ": like nothing it knows" if result.known is False else ""
     return f"not sure (best guess: {visible(name)} {100 * score:.0f} %){reason}"
 
 
