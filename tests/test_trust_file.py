@@ -42,6 +42,13 @@ def test_what_is_written_is_read_back(tmp_path: Path, knee: float) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [TRUST_FILE]
 
 
+def test_the_limit_is_written_to_the_last_digit(tmp_path: Path) -> None:
+    """Rounded up, it would call those unsure that lie right at it: of quantised scores, many."""
+    exact = TRUST._replace(not_sure=Abstention("peak", 0.7273605000000001))
+    write_trust(tmp_path, exact, SHA256)
+    assert read_trust(spec_in(tmp_path)) == exact
+
+
 def test_a_model_without_one_has_none() -> None:
     assert read_trust(fake.spec(["dark", "bright"])) is None
 
@@ -63,6 +70,8 @@ def test_the_default_model_states_what_was_fitted_on_what() -> None:
         ("temperature = 0.75", "temperature = nan", "line 8: .* must be above 0"),
         ("temperature = 0.75", "temperature = inf", "temperature must be finite"),
         ("temperature = 0.75", "temperature = true", "line 8: .* has the wrong type"),
+        ("temperature = 0.75", f"temperature = {'9' * 400}", "temperature must be finite"),
+        ("below = 8.25", f"below = {'9' * 400}", "line 13: .* must be 0 or more"),
         ("knee = 5.5", "nee = 5.5", r"line 7: \[calibration\] must state knee"),
         ("knee = 5.5", "knee = 5.5\nbend = 1", r"line 10: \[calibration\] has unknown keys: bend"),
         ('score = "peak"', 'score = "energy"', "line 12: .* must be one of peak, probability"),

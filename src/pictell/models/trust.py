@@ -14,7 +14,7 @@ from pictell.calibration import Abstention, Calibration, Score
 from pictell.drafts import write_file
 from pictell.errors import StoreError
 from pictell.models.folder import TRUST_FILE
-from pictell.models.toml_table import Document, Table
+from pictell.models.toml_table import Document, Table, as_float
 from pictell.types import ModelSpec
 
 TABLES = {"fitted", "calibration", "not_sure", "before", "after"}
@@ -99,7 +99,8 @@ def to_toml(trust: Trust, sha256: str) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, float):
-        return "inf" if math.isinf(value) else repr(round(value, 6))
+        # To the last digit: of a quantised model's scores many may lie right at the limit.
+        return repr(value)
     if isinstance(value, str):
         # What cannot be written as UTF-8 is spelled out: half a character of a file's name.
         value = value.encode("utf-8", "backslashreplace").decode()
@@ -135,14 +136,14 @@ def _figures(table: Table) -> Figures:
 
 
 def _number(table: Table, key: str) -> float:
-    value = float(table.take(key, (int, float)))
+    value = as_float(table.take(key, (int, float)))
     if not 0 <= value < math.inf:
         raise table.error(key, "must be 0 or more")
     return value
 
 
 def _above_0(table: Table, key: str) -> float:
-    value = float(table.take(key, (int, float)))
+    value = as_float(table.take(key, (int, float)))
     if not value > 0:
         raise table.error(key, "must be above 0")
     return value
