@@ -1,6 +1,7 @@
 """``pictell calibrate``: fitted on labelled pictures, stored in the model's folder."""
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from command import pictell
 from pictell import models
+from pictell.calibration import Calibration
 from pictell.models.folder import create_model_folder
 from pictell.models.trust import read_trust
 from pictell.runtimes import fake
@@ -47,13 +49,42 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     data = pictures(tmp_path / "val", 400)
     run = pictell("calibrate", "--model", model, "--data", data)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("400 pictures: temperature ")
+    lines = run.stdout.splitlines()
+    assert re.fullmatch(
+        r"400 pictures: \d\d\.\d % of the first answers are right, and their scores said "
+        r"\d\d\.\d % on average\.",
+        lines[0],
+    )
+    assert re.fullmatch(
+        r"The scores were too (low: they are raised|high: they are lowered), to \d\d\.\d % on "
+        r"average \(temperature \d+\.\d\d.*\)\.",
+        lines[1],
+    )
+    assert "'Not sure' is said where the best score is too low (probability below 0." in run.stdout
     assert f"stored in {model / 'trust.toml'}\n" in run.stdout
     trust = read_trust(models.find(model))
     assert trust is not None
     assert (trust.fitted_on, trust.pictures) == ("val", 400)
     assert trust.not_sure.score == "probability"
     assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
+
+
+def test_scores_that_would_get_no_better_are_kept(shared: Path, tmp_path: Path) -> None:
+    coral, folder = shared / "models" / "coral", tmp_path / "coral"
+    weights = coral / "mobilenet_v2_1.0_224_quant.tflite"
+    labels = coral / "imagenet_labels.txt"
+    assert pictell("inspect", weights, "--labels", labels, "--write", folder).returncode == 0
+    data = shared / "images" / "hymenoptera_data" / "train"
+    run = pictell("calibrate", "-m", folder, "-d", data)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "The scores are kept as they are: " in run.stdout
+    trust = read_trust(models.find(folder))
+    assert trust is not None
+    assert trust.calibration == Calibration()
+    assert trust.after == trust.before
+    assert trust.before.negative_log_likelihood == pytest.approx(0.792, abs=0.002)
+    assert trust.not_sure.score == "peak"
+    assert trust.not_sure.below > 0
 
 
 def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:

@@ -124,11 +124,41 @@ def test_a_list_that_makes_no_sense_is_refused(
 def test_a_folder_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
         read_dataset(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no pictures: a folder for each class"):
-        read_dataset(touch(tmp_path / "flat", "a.jpg", "b.jpg"))
+        read_dataset(tmp_path / "empty")
+    with pytest.raises(UsageError, match="no pictures: a folder for each class"):
+        read_dataset(written(touch(tmp_path / "list", "cat/a.jpg"), "labels.csv", "").parent)
     with pytest.raises(UsageError, match="one class only, 'cat': name a folder that"):
         read_dataset(touch(tmp_path / "one", "cat/a.jpg"))
     with pytest.raises(UsageError, match="a folder of class folders has no columns"):
         read_dataset(tmp_path / "one", "breed")
     with pytest.raises(UsageError):
         read_dataset("a\0b")
+
+
+def test_loose_pictures_are_said_to_lie_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="2 pictures lie loose in it: make a folder for each"):
+        read_dataset(touch(tmp_path / "flat", "a.jpg", "b.jpg", "notes.txt", ".hidden.jpg"))
+    (tmp_path / "one" / "cat").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"1 picture lies loose .*, or a labels\.csv, that names"):
+        read_dataset(touch(tmp_path / "one", "a.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("cat.jpg", b""), ("cat", b"\xff\xd8\xff\xe0"), ("cat.PNG", b"file,label")],
+)
+def test_a_picture_is_no_data(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(UsageError, match="a picture, not labelled data: give a folder of class"):
+        read_dataset(written(tmp_path, name, content))
+
+
+def test_folders_of_folders_are_told_from_class_folders(tmp_path: Path) -> None:
+    touch(tmp_path / "parts", "train/cat/a.jpg", "train/dog/b.jpg", "val/cat/c.jpg")
+    assert read_dataset(tmp_path / "parts").nested
+    touch(tmp_path / "parts", "val/d.jpg")
+    assert not read_dataset(tmp_path / "parts").nested
+    touch(tmp_path / "one", "train/cat/a.jpg", "train/dog/b.jpg", "readme.md")
+    with pytest.raises(UsageError, match=r"one folder only, 'train', .*: name .*/one/train$"):
+        read_dataset(tmp_path / "one")

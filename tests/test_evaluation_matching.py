@@ -1,12 +1,25 @@
 """Labels of the data found among the model's."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from pictell import models
-from pictell.evaluation.matching import Match, Unmatched, describe, match
-from pictell.types import Label
+from pictell.errors import UsageError
+from pictell.evaluation.dataset import Dataset
+from pictell.evaluation.matching import Match, Unmatched, check, describe, match, match_dataset
+from pictell.types import Attachment, Label
 
-DEFAULT = models.find("default").labels
+SPEC = models.find("default")
+DEFAULT = SPEC.labels
+
+
+def labelled(*labels: str, nested: bool = False, by_index: bool = False) -> Dataset:
+    files = tuple(f"{label}/a.jpg" for label in labels)
+    numbers = np.arange(len(labels), dtype=np.int32)
+    return Dataset("data", Path("data"), files, labels, numbers, nested=nested, by_index=by_index)
 
 
 def index_of(name: str) -> int:
@@ -78,3 +91,54 @@ def test_a_background_class_is_not_counted() -> None:
 def test_an_index_is_a_whole_number(label: str) -> None:
     assert match([label], DEFAULT, by_index=True)[0].label == label
     assert isinstance(match([label], DEFAULT, by_index=True)[0], Unmatched)
+
+
+@pytest.mark.parametrize("label", ["cat", "Cats", "n02121808"])
+def test_a_name_above_classes_is_told_as_their_kind(label: str) -> None:
+    (found,) = match_dataset(labelled(label), SPEC)
+    assert found == Unmatched(label, ("tabby cat", "tiger cat", "Persian cat"), kinds=5)
+    assert describe([found]) == (
+        f"{label!r} is a kind of 5 classes (tabby cat, tiger cat, Persian cat, …)"
+    )
+    assert describe([Unmatched("cat", ("tabby",), kinds=1)]) == "'cat' is a kind of 1 class (tabby)"
+
+
+def test_a_class_goes_before_a_name_above() -> None:
+    classes = (Label("cat"), Label("lion"))
+    spec = replace(SPEC, labels=classes, taxonomy=Attachment("t", "c\tcat\t-\nlion\tc\ncat\tc"))
+    assert match_dataset(labelled("cat"), spec) == (Match("cat", 0, "name"),)
+
+
+def test_the_taxonomy_is_parsed_for_what_is_not_a_class() -> None:
+    broken = replace(SPEC, taxonomy=Attachment("taxonomy.tsv", "nonsense"))
+    assert isinstance(match_dataset(labelled("ant"), broken)[0], Match)
+    by_index = labelled("1000", by_index=True)
+    assert match_dataset(by_index, broken) == (Unmatched("1000", ()),)
+    without = replace(SPEC, taxonomy=None)
+    assert isinstance(match_dataset(labelled("cat"), without)[0], Unmatched)
+
+
+def test_what_does_not_match_is_refused_with_a_remedy() -> None:
+    data = labelled("ant", "cat", "beee")
+    matches = match_dataset(data, SPEC)
+    with pytest.raises(UsageError) as caught:
+        check(data, matches, "default", ", or leave them out")
+    assert str(caught.value) == (
+        "2 of 3 labels name no class of default: 'cat' is a kind of 5 classes (tabby cat, "
+        "tiger cat, Persian cat, …), 'beee' (nearest: bee, bee house, bee eater): name them "
+        "by classes, or leave them out"
+    )
+    check(data, matches[:1], "default")
+
+
+def test_parts_of_the_data_are_no_classes() -> None:
+    data = labelled("train", "val", nested=True)
+    with pytest.raises(UsageError) as caught:
+        check(data, match_dataset(data, SPEC), "default")
+    assert str(caught.value) == (
+        "data: train, val hold folders of pictures, and are no classes of default: choose one, "
+        "such as data/train"
+    )
+    data = labelled("ant", "cat", nested=True)
+    with pytest.raises(UsageError, match="'cat' is a kind of 5 classes"):
+        check(data, match_dataset(data, SPEC), "default")

@@ -28,6 +28,11 @@ Fit a model's scores to pictures with known labels, so that of answers with a sc
 What was found is stored as trust.toml in the model's folder. The pictures must not be those that
 the model was trained on. The data is given as to pictell evaluate; at least 200 pictures.
 """
+# What each score of 'not sure' tells.
+TOO_LITTLE = {
+    "peak": "no class stands out enough among all",
+    "probability": "the best score is too low",
+}
 
 
 def run(words: list[str]) -> int:
@@ -80,29 +85,58 @@ def _check_place(model: str) -> None:
 
 def _report(fitted: Fitted) -> str:
     trust = fitted.trust
-    rows = (
-        ("calibration error", trust.before.calibration_error, trust.after.calibration_error),
-        (
-            "negative log-likelihood",
-            trust.before.negative_log_likelihood,
-            trust.after.negative_log_likelihood,
-        ),
-        ("Brier score", trust.before.brier_score, trust.after.brier_score),
-    )
-    knee = trust.calibration.knee
-    rising = "" if math.isinf(knee) else f", rising above evidence of {knee:.1f}"
-    chance = fitted.by_chance
+    limit = trust.not_sure
     return "\n".join(
         [
-            f"{trust.pictures} pictures: temperature {trust.calibration.temperature:.2f}{rising}",
-            f"{'':24}{'before':>8}{'after':>8}",
-            *(f"{name:24}{before:8.3f}{after:8.3f}" for name, before, after in rows),
-            "after: each fifth of the pictures, by what was fitted on the others; of scores that "
-            f"are exact the calibration error would be {chance.low:.3f} to {chance.high:.3f}",
-            f"not sure: {trust.not_sure.score} below {trust.not_sure.below:.3g}, "
-            f"said of {trust.not_sure.false_alarms:.0%} of these pictures",
+            f"{trust.pictures} pictures: {_percent(fitted.right)} of the first answers are right, "
+            f"and their scores said {_percent(fitted.confidence[0])} on average.",
+            _verdict(fitted),
+            "",
+            *_figures(fitted),
+            "",
+            f"'Not sure' is said where {TOO_LITTLE[limit.score]} ({limit.score} below "
+            f"{limit.below:.3g}):",
+            "of pictures like these, which the model does know, "
+            f"that is {100 * limit.false_alarms:g} %.",
         ]
     )
+
+
+def _verdict(fitted: Fitted) -> str:
+    """What becomes of the scores."""
+    if fitted.kept:
+        return (
+            "The scores are kept as they are: "
+            "what was fitted made them no better on pictures held out of the fit."
+        )
+    temperature, knee = fitted.trust.calibration
+    before, after = fitted.confidence
+    found = "too low: they are raised" if after > before else "too high: they are lowered"
+    rising = "" if math.isinf(knee) else f", rising above evidence of {knee:.1f}"
+    return (
+        f"The scores were {found}, to {_percent(after)} on average "
+        f"(temperature {temperature:.2f}{rising})."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _figures(fitted: Fitted) -> list[str]:
+    """How good the scores are; where they were changed, before and after."""
+    before, after = fitted.trust.before, fitted.trust.after
+    names = ("calibration error", "negative log-likelihood", "Brier score")
+    columns = [before] if fitted.kept else [before, after]
+    rows = zip(names, *columns, strict=True)
+    heading = [] if fitted.kept else [f"{'':24}{'before':>8}{'after':>8}"]
+    held_out = "" if fitted.kept else "after: measured on pictures held out of the fit; "
+    return [
+        *heading,
+        *(f"{name:24}" + "".join(f"{value:8.3f}" for value in values) for name, *values in rows),
+        f"0 is best; {held_out}of exact scores the calibration error",
+        f"would be {fitted.by_chance.low:.3f} to {fitted.by_chance.high:.3f} on so few pictures",
+    ]
 
 
 def _parser() -> Parser:

@@ -18,9 +18,10 @@ from pictell.cli.model_options import (
     stated,
 )
 from pictell.cli.parser import Parser
-from pictell.cli.progress import Progress
+from pictell.cli.progress import Progress, say
 from pictell.drafts import write_file
 from pictell.errors import UsageError
+from pictell.reports.escape import visible
 from pictell.types import Stated
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run(words: list[str]) -> int:
     evaluation = Evaluation(tuple(summaries), tuple(one for one in compared if one is not None))
     if options.report is not None:
         _write_page(Path(options.report), evaluation)
+        say(f"report: {visible(options.report)}")
     write(FORMATS[options.format](evaluation))
     return SOME_FAILED if any(summary.outcomes.failed for summary in summaries) else 0
 
@@ -87,13 +89,13 @@ def _check_report(path: Path) -> None:
     # Not Path.is_dir, which raises for names that no file can have.
     if os.path.isdir(path):  # noqa: PTH112
         raise UsageError(f"{path} is a folder: name the report's file")
-    if not os.access(path.parent, os.W_OK):
+    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
         raise UsageError(f"{path.parent} is no folder that can be written to")
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
     from pictell.classifier import load
-    from pictell.evaluation.matching import Match, check, match
+    from pictell.evaluation.matching import Match, check, match_dataset
     from pictell.evaluation.outcomes import LEFT_OUT, collect
     from pictell.evaluation.summary import summarise
 
@@ -102,11 +104,11 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
         faulthandler.enable()
     classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
     classes = classifier.spec.labels
-    matches = match(dataset.labels, classes, by_index=dataset.by_index)
+    matches = match_dataset(dataset, classifier.spec)
     if not options.skip_unmatched:
-        check(matches, model, "rename them, or leave them out: --skip-unmatched")
+        check(dataset, matches, model, ", or leave them out: --skip-unmatched")
     elif not any(isinstance(one, Match) for one in matches):
-        check(matches, model)
+        check(dataset, matches, model)
     targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
     with Progress(model, len(dataset)) as progress:
         outcomes = collect(classifier, dataset, targets, progress.watch)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
 from pictell.cli.progress import say
-from pictell.errors import PictellError
+from pictell.errors import PictellError, SourceNotFoundError
 
 # A picture or a folder that bears such a name is given as ./NAME.
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "pictell.cli.evaluate",
     "calibrate": "pictell.cli.calibrate",
 }
+HELP = "help"
 
 
 def main() -> int:
@@ -62,11 +63,30 @@ def _run(words: list[str]) -> int:
 
 def _command(words: list[str]) -> int:
     """Run the command that the first word names; the main job needs none."""
+    if words and words[0] == HELP:
+        words = [*words[1:2], "--help"]
     if words and words[0] in COMMANDS:
         return int(import_module(COMMANDS[words[0]]).run(words[1:]))
+    if words and words[0].isalpha():
+        _check_not_mistyped(words[0])
     from pictell.cli import classify
 
     return classify.run(words)
+
+
+def _check_not_mistyped(word: str) -> None:
+    """Raises ``SourceNotFoundError`` for a word that is no file but close to a command."""
+    # Not Path.exists, which raises for names that no file can have.
+    if os.path.lexists(word):
+        return
+    from difflib import get_close_matches
+
+    from pictell.cli.parser import CLOSE
+
+    for command in get_close_matches(word, [*COMMANDS, HELP], 1, CLOSE):
+        raise SourceNotFoundError(
+            f"no such file or folder: {word}; did you mean pictell {command}?"
+        )
 
 
 def _open_stderr() -> None:

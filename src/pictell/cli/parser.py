@@ -10,6 +10,10 @@ from pictell.errors import UsageError
 
 # Python refuses to parse thousands; nobody means more than these.
 MAX_DIGITS = 18
+# How like an option or a command a word must be, 0..1, to be taken for it: three letters of four.
+CLOSE = 0.75
+# How argparse begins to tell of options that it does not know.
+UNKNOWN = "unrecognized arguments: "
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +34,20 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exit: one table turns errors into exit statuses."""
+        if message.startswith(UNKNOWN):
+            words = message.removeprefix(UNKNOWN).split(" ")
+            message = UNKNOWN + " ".join(map(self._with_nearest, words))
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _with_nearest(self, word: str) -> str:
+        """An unknown option, and the one that may have been meant."""
+        from difflib import get_close_matches
+
+        if not word.startswith("--"):
+            return word
+        options = [option.removeprefix("--") for option in self._option_string_actions]
+        nearest = get_close_matches(word[2:].partition("=")[0], options, 1, CLOSE)
+        return f"{word} (did you mean --{nearest[0]}?)" if nearest else word
 
 
 def positive_int(text: str) -> int:
@@ -64,10 +81,12 @@ def number(text: str) -> float:
 
 def probability(text: str) -> float:
     """A number in 0..1."""
-    value = number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be in 0..1, not {text!r}")
-    return value
+    is_percentage = len(text) > 1 and text.endswith("%")
+    value = number(text[:-1] if is_percentage else text)
+    if not is_percentage and 0 <= value <= 1:
+        return value
+    instead = f": {value / 100:g} for {value:g} %" if 0 <= value <= 100 else ""
+    raise argparse.ArgumentTypeError(f"must be in 0..1, not {text!r}{instead}")
 
 
 def positive_seconds(text: str) -> float:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell import calibration, runtimes
-from pictell.calibration import Abstention, Floats, Indices
+from pictell.calibration import Abstention, Calibration, Floats, Indices
 from pictell.classifier import Classifier
 from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
-from pictell.evaluation.matching import Match, check, match
+from pictell.evaluation.matching import Match, check, match_dataset
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
 from pictell.postprocess import by_class, to_probabilities
@@ -39,13 +39,23 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What was found for a model. ``by_chance``: where the calibration error of exact scores
-    would lie on these pictures; ``failed`` counts pictures that could not be read.
+    """What was found for a model.
+
+    ``right`` is the share of first answers that are right, ``confidence`` the mean of their scores
+    before and after, all 0..1. ``by_chance``: where the calibration error of exact scores would
+    lie on these pictures; ``failed`` counts pictures that could not be read.
     """
 
     trust: Trust
+    right: float
+    confidence: tuple[float, float]
     by_chance: Interval
     failed: int
+
+    @property
+    def kept(self) -> bool:
+        """Whether the scores are left as they are, for a fit made them no better."""
+        return self.trust.calibration == Calibration()
 
 
 def fit_trust(
@@ -57,6 +67,7 @@ def fit_trust(
 ) -> Fitted:
     """Calibrate a model on pictures that it has not been trained on.
 
+    Scores whose likelihood gets no better on pictures held out of the fit are left as they are.
     Of more than ``MOST_PICTURES`` so many are drawn by lot. ``about`` says what they are; ``watch``
     sees every result as it comes. Raises ``UsageError`` for labels that match nothing and for too
     few pictures, and a ``ModelError``.
@@ -64,18 +75,19 @@ def fit_trust(
     sample, failed = collect_sample(spec, dataset, engine, watch)
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
-    probabilities = to_probabilities(held_out, "softmax")
-    confidence = probabilities.max(axis=1)
-    trust = Trust(
-        calibration=fitted,
-        not_sure=_not_sure(sample, fitted),
-        fitted_on=about,
-        pictures=len(sample.targets),
-        before=figures(to_probabilities(sample.evidence, "softmax"), sample),
-        after=figures(probabilities, sample),
+    own, new = (to_probabilities(logits, "softmax") for logits in (sample.evidence, held_out))
+    before, after = figures(own, sample), figures(new, sample)
+    if not after.negative_log_likelihood < before.negative_log_likelihood:
+        fitted, new, after = Calibration(), own, before
+    trust = Trust(fitted, _not_sure(sample, fitted), about, len(sample.targets), before, after)
+    weights, confidence = sample.weights, new.max(axis=1)
+    return Fitted(
+        trust,
+        right=metrics.mean(own.argmax(axis=1) == sample.targets, weights),
+        confidence=(metrics.mean(own.max(axis=1), weights), metrics.mean(confidence, weights)),
+        by_chance=under_calibration(metrics.calibration_error(confidence, weights), confidence),
+        failed=failed,
     )
-    error = metrics.calibration_error(confidence, sample.weights)
-    return Fitted(trust, under_calibration(error, confidence), failed)
 
 
 def collect_sample(
@@ -119,7 +131,7 @@ def figures(probabilities: Floats, sample: Sample) -> Figures:
     )
 
 
-def _not_sure(sample: Sample, fitted: calibration.Calibration) -> Abstention:
+def _not_sure(sample: Sample, fitted: Calibration) -> Abstention:
     score = calibration.choose_score(sample.evidence.shape[1])
     probabilities = to_probabilities(calibration.to_logits(sample.evidence, fitted), "softmax")
     scores = calibration.sureness(sample.evidence, probabilities, score)
@@ -127,8 +139,8 @@ def _not_sure(sample: Sample, fitted: calibration.Calibration) -> Abstention:
 
 
 def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
-    matches = match(dataset.labels, spec.labels, by_index=dataset.by_index)
-    check(matches, spec.name)
+    matches = match_dataset(dataset, spec)
+    check(dataset, matches, spec.name)
     found = [one.class_index for one in matches if isinstance(one, Match)]
     return np.array(found, np.int32)
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, PictellError, UsageError
+from pictell.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.sources import expand_path, natural_key
 
 LISTS = ("labels.csv", "labels.jsonl")
@@ -27,6 +28,7 @@ FILE_COLUMNS = ("file", "path", "filename", "image")
 INDEX_COLUMNS = ("class_index", "index")
 LABEL_COLUMNS = ("synset", "wnid", *INDEX_COLUMNS, "label", "class", "name")
 WEIGHT_COLUMN = "weight"
+EXPECTED = "a folder for each class, or a labels.csv,"
 # Sums of these and of their squares stay finite.
 MAX_WEIGHT = 1e100
 
@@ -41,6 +43,8 @@ class Dataset:
     each picture bears; ``weights`` (N,) float64, 0 or more, or ``None`` where the data has none.
     ``by_index`` tells that the labels are class indices. ``empty_classes`` are class folders
     without pictures; ``skipped`` counts the files that are no pictures or in no class folder.
+    ``nested``: in every class folder the pictures lie in folders of their own, as they do where
+    these are no classes but parts of the data, such as ``train`` and ``val``.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Dataset:
     by_index: bool = False
     empty_classes: tuple[str, ...] = ()
     skipped: int = 0
+    nested: bool = False
 
     def __len__(self) -> int:
         return len(self.files)
@@ -87,23 +92,53 @@ def _read(path: Path, column: str | None) -> Dataset:
         if not lists and column is not None:
             raise UsageError("a folder of class folders has no columns")
         found = _read_list(lists[0], column) if lists else _read_class_folders(path)
+        if not lists and not found.files:
+            _check_not_loose(path)
     elif path.is_file():
+        _check_no_picture(path)
         found = _read_list(path, column)
     else:
         raise UsageError("no such file or folder")
-    if not found.files:
-        raise UsageError("no pictures: a folder for each class, or a labels.csv, is expected")
-    if len(found.labels) == 1:
-        raise UsageError(
-            f"one class only, {found.labels[0]!r}: name a folder that holds a folder for each of "
-            "two classes or more"
-        )
+    _check_classes(found)
     return found
+
+
+def _check_no_picture(path: Path) -> None:
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    if path.suffix.lower() in SUFFIXES or sniff(head):
+        raise UsageError("a picture, not labelled data: give a folder of class folders or a list")
+
+
+def _check_classes(found: Dataset) -> None:
+    """Raises ``UsageError`` for fewer classes than two."""
+    if not found.files:
+        raise UsageError(f"no pictures: {EXPECTED} is expected")
+    if len(found.labels) > 1:
+        return
+    (label,) = found.labels
+    if found.nested:
+        raise UsageError(
+            f"one folder only, {label!r}, and it holds folders of pictures: "
+            f"name {found.root / label}"
+        )
+    raise UsageError(
+        f"one class only, {label!r}: name a folder that holds a folder for each of two classes or "
+        "more"
+    )
+
+
+def _check_not_loose(folder: Path) -> None:
+    """Raises ``UsageError`` where pictures lie in a folder that should hold class folders."""
+    loose = sum(1 for _ in _pictures_below(folder, []))
+    if loose:
+        lie = "1 picture lies" if loose == 1 else f"{loose} pictures lie"
+        raise UsageError(f"{lie} loose in it: make {EXPECTED} that names them")
 
 
 def _read_class_folders(root: Path) -> Dataset:
     files, labels, empty = list[str](), list[str](), list[str]()
-    label_of, skipped = array("i"), list[Path]()
+    label_of, skipped, nested = array("i"), list[Path](), True
     for folder in sorted(root.iterdir(), key=lambda path: natural_key(path.name)):
         if folder.name.startswith("."):
             continue
@@ -114,6 +149,7 @@ def _read_class_folders(root: Path) -> Dataset:
         if not pictures:
             empty.append(folder.name)
             continue
+        nested = nested and str(folder) not in map(os.path.dirname, pictures)
         files += [os.path.relpath(picture, root) for picture in pictures]
         label_of.extend([len(labels)] * len(pictures))
         labels.append(folder.name)
@@ -125,6 +161,7 @@ def _read_class_folders(root: Path) -> Dataset:
         label_of=np.array(label_of, np.int32),
         empty_classes=tuple(empty),
         skipped=len(skipped),
+        nested=nested and bool(labels),
     )
 
 

@@ -8,7 +8,7 @@ The first of these that fits, without regard to case, with underscores as spaces
 4. a class index. A leading class ``background`` does not count: 0 is the class after it.
 
 What fits several classes fits none. A label with commas that fits nothing is tried again by what
-stands before the first one: ``tench, Tinca tinca``.
+stands before the first one: ``tench, Tinca tinca``. A name above the classes is none of them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from pictell.errors import UsageError
-from pictell.types import Label
+from pictell.evaluation.dataset import Dataset
+from pictell.models.taxonomy_file import read_taxonomy
+from pictell.taxonomy import Taxonomy
+from pictell.types import Label, ModelSpec
 
 Way = Literal["synset", "name", "synonym", "number", "index"]
 
@@ -47,46 +52,84 @@ class Match:
 class Unmatched:
     """A label of the data that means no class of the model, or several.
 
-    ``nearest``: the names that are most like it, or those that it could mean.
+    ``nearest``: the names that are most like it, or those that it could mean. ``kinds``: how many
+    classes it is the name above of, of which ``nearest`` has the first; 0 where it is none.
     """
 
     label: str
     nearest: tuple[str, ...]
     ambiguous: bool = False
+    kinds: int = 0
 
 
 def match(
-    labels: Sequence[str], classes: Sequence[Label], *, by_index: bool = False
+    labels: Sequence[str],
+    classes: Sequence[Label],
+    *,
+    by_index: bool = False,
+    taxonomy: Callable[[], Taxonomy | None] = lambda: None,
 ) -> tuple[Match | Unmatched, ...]:
     """What each label of the data means among the model's classes.
 
-    ``by_index``: the labels are class indices and nothing else.
+    ``by_index``: the labels are class indices and nothing else. ``taxonomy`` gives the names above
+    the classes; it is called for labels that match nothing.
     """
     names = _Names(classes)
     found = [names.find_index(label) if by_index else names.find(label) for label in labels]
-    unmatched = [result for result in found if isinstance(result, Unmatched)]
-    suggested = {result.label: names.suggest(result) for result in unmatched[:SUGGESTIONS]}
+    unmatched = [result for result in found if isinstance(result, Unmatched)][:SUGGESTIONS]
+    tree = taxonomy() if unmatched and not by_index else None
+    suggested = {one.label: _as_kind(one, tree) or names.suggest(one) for one in unmatched}
     return tuple(suggested.get(result.label, result) for result in found)
 
 
-def check(matches: Sequence[Match | Unmatched], model: str, remedy: str = "rename them") -> None:
-    """Raises ``UsageError``, with the nearest names, when a label means no class of the model."""
+def match_dataset(dataset: Dataset, spec: ModelSpec) -> tuple[Match | Unmatched, ...]:
+    """What the labels of the data mean to a model, see ``match``.
+
+    Raises ``InvalidModelError`` for a taxonomy that is needed and wrong.
+    """
+
+    def taxonomy() -> Taxonomy | None:
+        return None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
+
+    return match(dataset.labels, spec.labels, by_index=dataset.by_index, taxonomy=taxonomy)
+
+
+def check(
+    dataset: Dataset, matches: Sequence[Match | Unmatched], model: str, alternative: str = ""
+) -> None:
+    """Raises ``UsageError``, with the nearest names, when a label means no class of the model.
+
+    ``alternative`` is told behind the remedy.
+    """
     unmatched = [one for one in matches if isinstance(one, Unmatched)]
-    if unmatched:
-        more = ", …" if len(unmatched) > SHOWN else ""
+    if not unmatched:
+        return
+    if dataset.nested and len(unmatched) == len(matches):
+        folders = ", ".join(dataset.labels[:SHOWN]) + ", …" * (len(dataset.labels) > SHOWN)
         raise UsageError(
-            f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
-            f"{describe(unmatched[:SHOWN])}{more}: {remedy}"
+            f"{dataset.name}: {folders} hold folders of pictures, and are no classes of {model}: "
+            f"choose one, such as {dataset.root / dataset.labels[0]}"
         )
+    more = ", …" if len(unmatched) > SHOWN else ""
+    raise UsageError(
+        f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
+        f"{describe(unmatched[:SHOWN])}{more}: name them by classes{alternative}"
+    )
 
 
 def describe(unmatched: Iterable[Unmatched]) -> str:
     """One line that names labels that were not found and what they might have been."""
-    parts = []
-    for one in unmatched:
-        lead = "could be" if one.ambiguous else "nearest:"
-        parts.append(repr(one.label) + (f" ({lead} {', '.join(one.nearest)})" * bool(one.nearest)))
-    return ", ".join(parts)
+    return ", ".join(map(_described, unmatched))
+
+
+def _described(one: Unmatched) -> str:
+    names = ", ".join(one.nearest)
+    if one.kinds:
+        more = ", …" if one.kinds > len(one.nearest) else ""
+        classes = "class" if one.kinds == 1 else "classes"
+        return f"{one.label!r} is a kind of {one.kinds} {classes} ({names}{more})"
+    lead = "could be" if one.ambiguous else "nearest:"
+    return repr(one.label) + f" ({lead} {names})" * bool(names)
 
 
 def folded(name: str) -> str:
@@ -144,6 +187,21 @@ class _Names:
         yield "synonym", self._synonyms.get(name, [])
         for other in _in_other_number(name):
             yield "number", self._names.get(other, []) or self._synonyms.get(other, [])
+
+
+def _as_kind(unmatched: Unmatched, tree: Taxonomy | None) -> Unmatched | None:
+    """The label as a name above some classes, if it is one: they are told instead."""
+    if tree is None or unmatched.ambiguous:
+        return None
+    name = folded(unmatched.label)
+    called = {name, *_in_other_number(name)}
+    for node in range(tree.root + 1, len(tree.labels)):
+        label = tree.labels[node]
+        if folded(label.name) in called or label.synset == name:
+            below = np.sort(tree.classes_below(node)).tolist()
+            classes = tuple(tree.labels[index].name for index in below[:NEAREST])
+            return replace(unmatched, nearest=classes, kinds=len(below))
+    return None
 
 
 def _index(names_of_classes: Iterable[Iterable[str]]) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.calibration import effective_pictures
+from pictell.calibration import LEAST_PROBABILITY, effective_pictures
 from pictell.evaluation.intervals import Interval, wilson
 
 BINS = 15
@@ -96,10 +96,10 @@ def mean(values: NDArray[np.generic], weights: Floats) -> float:
 def negative_log_likelihood(target_probability: Floats, weights: Floats) -> float:
     """The mean of -log p of the right class, in nats; 0 is perfect.
 
-    A probability of 0 counts as the smallest normal float32 (87 nats).
+    Less than ``LEAST_PROBABILITY`` counts as that: what a quantised model rounds to 0 must not
+    decide alone.
     """
-    least = float(np.finfo(np.float32).tiny)
-    return mean(-np.log(np.maximum(target_probability, least)), weights)
+    return mean(-np.log(np.maximum(target_probability, LEAST_PROBABILITY)), weights)
 
 
 def brier_score(target_probability: Floats, sum_of_squares: Floats, weights: Floats) -> float:

@@ -2,13 +2,20 @@
 
 A file in UTF-8 that gives names to some or all classes and names of the taxonomy:
 
-    n02121620,Katze
-    n02123045,Tigerkatze
-    282,Tigerkätzchen
+    animal,Tier
+    n02121808,Katze
+    n02123159,Tigerkatze
+    892,Wanduhr
 
-CSV, or the same with tabs; or JSON, an object with these keys and names. A key is a WordNet id, or
-a class's index from 0. A first line ``synset,name`` or ``index,name`` is a heading. What is not in
-the file keeps its name.
+A key is a class's index from 0, or else a WordNet id, or else a name as it is without the file,
+which is given to all that bear it; where several keys mean the same thing, the first of these kinds
+wins. WordNet ids are in the model's ``labels.tsv`` and ``taxonomy.tsv``; those that the model has
+not are passed over, so that one file serves several models. What is not in the file keeps its name.
+
+Key and name are parted by tabs, commas or semicolons: by tabs if the first line that has any of
+the three has one, else by whichever of the others comes first in it, quoted text not counted. A
+first line with one of ``HEADINGS`` for a key is a heading. Or the file is JSON: an object with
+these keys and names.
 """
 
 from __future__ import annotations
@@ -16,50 +23,94 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pictell.errors import UsageError
+from pictell.models.taxonomy_file import SYNSET
 from pictell.naming import Naming
 from pictell.types import Label
 from pictell.weights.files import because
 
-HEADINGS = {"synset", "index", "class_index"}
+HEADINGS = {"synset", "wnid", "index", "class_index", "name"}
 MAX_BYTES = 16 * 1024 * 1024
+QUOTED = re.compile('"[^"]*"?')
+LINE = "a WordNet id, a class index or a name as it is now, and the new name"
 
 
 def rename(naming: Naming, path: Path) -> Naming:
     """The naming with the names in a file. Raises ``UsageError``, naming the line that is wrong."""
-    tree = naming.taxonomy
-    classes = naming.labels
-    above = () if tree is None else tree.labels[len(classes) :]
-    known = {label.synset for label in (*classes, *above)} | set(map(str, range(len(classes))))
-    names = _read(path, known)
-    labels = tuple(_renamed(label, str(index), names) for index, label in enumerate(classes))
+    classes, tree = naming.labels, naming.taxonomy
+    labels = list(classes if tree is None else tree.labels)
+    # The root, the first node behind the classes, is never shown.
+    nodes = [node for node in range(len(labels)) if node != len(classes)]
+    for node, name in _new_names(path, _Keys(labels, nodes, len(classes))).items():
+        labels[node] = replace(labels[node], name=name)
     if tree is not None:
-        tree = replace(tree, labels=(*labels, *(_renamed(label, None, names) for label in above)))
-    return replace(naming, labels=labels, taxonomy=tree)
+        tree = replace(tree, labels=tuple(labels))
+    return replace(naming, labels=tuple(labels[: len(classes)]), taxonomy=tree)
 
 
-def _renamed(label: Label, index: str | None, names: Mapping[str, str]) -> Label:
-    """A class's own index goes before its WordNet id, which another class may have too."""
-    for key in (index, label.synset):
-        if key is not None and key in names:
-            return replace(label, name=names[key])
-    return label
+class _Keys:
+    """What each key of a file means: nodes of a taxonomy, numbered as there."""
+
+    def __init__(self, labels: Sequence[Label], nodes: Iterable[int], classes: int) -> None:
+        self._classes = classes
+        synsets, names = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+        for node in nodes:
+            label = labels[node]
+            names[label.name].append(node)
+            if label.synset is not None:
+                synsets[label.synset].append(node)
+        indices = {str(index): [index] for index in range(classes)}
+        self._ways = (indices, synsets, names)
+
+    def find(self, key: str) -> tuple[int, list[int]]:
+        """How much a key counts, 0 the most, and its nodes; none for a foreign WordNet id.
+
+        Raises ``UsageError`` for any other key that the model has not.
+        """
+        for rank, way in enumerate(self._ways):
+            if key in way:
+                return rank, way[key]
+        if SYNSET.fullmatch(key):
+            return len(self._ways), []
+        if key.isdigit():
+            raise UsageError(
+                f"the model has no class index {key!r}: they are 0 to {self._classes - 1}"
+            )
+        from difflib import get_close_matches
+
+        nearest = ", ".join(get_close_matches(key, self._ways[-1]))
+        raise UsageError(
+            f"the model has no name {key!r}" + f" (nearest: {nearest})" * bool(nearest)
+        )
 
 
-def _read(path: Path, known: set[str | None]) -> dict[str, str]:
-    names: dict[str, str] = {}
+def _new_names(path: Path, keys: _Keys) -> dict[int, str]:
+    """The new name of each node that gets one."""
+    seen, found = set[str](), list[tuple[int, list[int], str]]()
     for place, key, name in _entries(_text(path), path.name):
-        if key not in known:
-            raise UsageError(f"{place}: the model has no WordNet id or class index {key!r}")
-        if key in names:
+        try:
+            rank, nodes = keys.find(key)
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from error
+        if key in seen:
             raise UsageError(f"{place}: {key!r} has a name already")
         if not name:
             raise UsageError(f"{place}: {key!r} has no name")
-        names[key] = name
+        seen.add(key)
+        found.append((rank, nodes, name))
+    if not found:
+        raise UsageError(f"{path.name} has no names: each line is {LINE}")
+    # The keys that count the most come last, and stay.
+    found.sort(key=lambda entry: entry[0], reverse=True)
+    names = {node: name for _, nodes, name in found for node in nodes}
+    if not names:
+        raise UsageError(f"{path.name}: the model has none of the WordNet ids in it")
     return names
 
 
@@ -82,19 +133,33 @@ def _entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
     if text.lstrip().startswith("{"):
         yield from _json_entries(text, file)
         return
-    delimiter = "\t" if "\t" in text else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    first = True
     try:
-        for number, row in enumerate(rows):
+        for row in rows:
             cells = [cell.strip() for cell in row]
-            if not any(cells) or (number == 0 and cells[0].lower() in HEADINGS):
+            if not any(cells):
+                continue
+            heading, first = first and cells[0].lower() in HEADINGS, False
+            if heading:
                 continue
             place = f"{file}: line {rows.line_num}"
-            if len(cells) != 2:
-                raise UsageError(f"{place}: a line is a WordNet id or a class index, and a name")
+            if len(cells) != 2 or not cells[0]:
+                raise UsageError(f"{place}: a line is {LINE}")
             yield place, cells[0], cells[1]
     except csv.Error as error:
         raise UsageError(f"{file}: line {rows.line_num}: {error}") from error
+
+
+def _delimiter(text: str) -> str:
+    for line in text.splitlines():
+        unquoted = QUOTED.sub("", line)
+        if "\t" in unquoted:
+            return "\t"
+        found = re.search("[,;]", unquoted)
+        if found:
+            return found[0]
+    return ","
 
 
 def _json_entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
