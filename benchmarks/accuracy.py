@@ -23,6 +23,7 @@ from pictell.decode import decode
 from pictell.models.folder import read_weights
 from pictell.postprocess import to_probabilities
 from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.types import PreprocessSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT.parent / "shared" / "images"
@@ -42,9 +43,14 @@ class Targets:
     weights: NDArray[np.float64]
 
 
-def read_set(folder: Path) -> tuple[NDArray[np.generic], Targets]:
-    """All pictures of a set as one batch of input tensors (N, 224, 224, 3), and their targets."""
-    spec = models.find("default").preprocess
+def read_set(
+    folder: Path, spec: PreprocessSpec | None = None
+) -> tuple[NDArray[np.generic], Targets]:
+    """All pictures of a set as one batch of input tensors (N, …), and their targets.
+
+    ``spec`` is the default model's where none is given.
+    """
+    spec = spec or models.find("default").preprocess
     with folder.joinpath("labels.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     tensors = []

@@ -104,6 +104,16 @@ def test_probabilities_are_evidence_too() -> None:
     assert np.isfinite(calibration.evidence(np.array([0.0, 1.0]), "none")).all()
 
 
+@pytest.mark.parametrize(
+    ("least", "counts_as"), [(1 / 256, 1e-4), (1e-4, 5e-5), (6e-8, 1e-6), (1e-30, 1e-6)]
+)
+def test_a_probability_of_0_is_one_that_was_rounded(least: float, counts_as: float) -> None:
+    found = calibration.evidence(np.array([0.0, least, 1 - least]), "none")
+    assert np.exp(found[0] - found[2]) == pytest.approx(counts_as / (1 - least))
+    shown = max(least, counts_as)
+    assert np.exp(found[1] - found[2]) == pytest.approx(shown / (1 - least))
+
+
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_stays_none(broken: float) -> None:
     assert np.isnan(calibration.evidence(np.array([broken, 0.0]), "softmax")).any()
