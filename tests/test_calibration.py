@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pictell import calibration
-from pictell.calibration import Abstention, Calibration
+from pictell.calibration import Calibration
 from pictell.errors import UsageError
 from pictell.postprocess import to_probabilities
 
@@ -140,7 +140,6 @@ def test_sureness_is_what_the_abstention_names() -> None:
     assert calibration.sureness(evidence, probabilities, "peak") == calibration.peak(evidence)
     assert calibration.choose_score(1000) == "peak"
     assert calibration.choose_score(2) == "probability"
-    assert Abstention("peak", 1.0).false_alarms == 0.05
 
 
 def test_the_threshold_is_a_weighted_quantile() -> None:
@@ -158,6 +157,16 @@ def test_no_more_false_alarms_than_asked_for(
     weights = np.linspace(0.5, 2, 40)
     below = calibration.threshold(scores, weights, false_alarms)
     assert weights[scores < below].sum() <= (false_alarms + 1e-6) * weights.sum()
+
+
+def test_false_alarms_are_counted_where_the_threshold_was_not_found() -> None:
+    """Of equal scores none is below; where every score is another, some 5 % are."""
+    assert calibration.false_alarms(np.full(100, 0.5), np.ones(100)) == 0
+    scores = np.random.default_rng(0).permutation(4000.0 + np.arange(4000))
+    assert calibration.false_alarms(scores, np.ones(4000)) == pytest.approx(0.05, abs=0.004)
+    # What lies lowest is below any threshold found on the rest.
+    low = np.append(np.zeros(40), np.ones(960))
+    assert calibration.false_alarms(low, np.append(np.full(40, 1e-9), np.ones(960))) < 1e-6
 
 
 def test_too_few_pictures_are_refused_with_the_number_needed() -> None:

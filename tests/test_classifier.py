@@ -57,6 +57,19 @@ def test_every_kind_of_input_names_the_same(
         assert sum(prediction.score for prediction in result.predictions) == pytest.approx(1)
 
 
+def test_the_probabilities_of_all_classes_are_there_when_asked_for(
+    classifier: pictell.Classifier,
+) -> None:
+    result = classifier.classify(image("grey"), top_k=1, probabilities=True)
+    assert result.probabilities is not None
+    assert result.probabilities.shape == (len(LEVELS),)
+    assert result.probabilities.argmax() == result.top.class_index
+    assert result.probabilities.max() == result.top.score
+    (streamed,) = classifier.stream([image("grey")], top_k=1, probabilities=True)
+    np.testing.assert_array_equal(streamed.probabilities, result.probabilities)
+    assert classifier.classify(image("grey")).probabilities is None
+
+
 def test_an_open_file_is_left_open(classifier: pictell.Classifier, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(encoded("dark"))

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from command import pictell
-from pictell import models
-from pictell.calibration import Calibration
+from pictell import calibration, models
+from pictell.cli.calibrate import report
+from pictell.evaluation.calibrating import Sample, fit_sample
 from pictell.models.folder import create_model_folder
 from pictell.models.trust import read_trust
 from pictell.runtimes import fake
@@ -51,7 +52,7 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert re.fullmatch(
-        r"400 pictures: \d\d\.\d % of the first answers are right, and their scores said "
+        r"400 pictures: the best class is right for \d\d\.\d %, and its score said "
         r"\d\d\.\d % on average\.",
         lines[0],
     )
@@ -69,22 +70,18 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
 
 
-def test_scores_that_would_get_no_better_are_kept(shared: Path, tmp_path: Path) -> None:
-    coral, folder = shared / "models" / "coral", tmp_path / "coral"
-    weights = coral / "mobilenet_v2_1.0_224_quant.tflite"
-    labels = coral / "imagenet_labels.txt"
-    assert pictell("inspect", weights, "--labels", labels, "--write", folder).returncode == 0
-    data = shared / "images" / "hymenoptera_data" / "train"
-    run = pictell("calibrate", "-m", folder, "-d", data)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "The scores are kept as they are: " in run.stdout
-    trust = read_trust(models.find(folder))
-    assert trust is not None
-    assert trust.calibration == Calibration()
-    assert trust.after == trust.before
-    assert trust.before.negative_log_likelihood == pytest.approx(0.792, abs=0.002)
-    assert trust.not_sure.score == "peak"
-    assert trust.not_sure.below > 0
+def test_scores_that_mean_what_they_say_are_kept() -> None:
+    targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
+    evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
+    found = fit_sample(Sample(evidence, targets, np.ones(300)), "drawn")
+    assert found.kept
+    assert found.trust.after == found.trust.before
+    assert found.confidence[0] == found.confidence[1]
+    assert "The scores are kept as they are: " in report(found)
+    louder = fit_sample(Sample(3 * evidence, targets, np.ones(300)), "drawn")
+    assert not louder.kept
+    assert louder.trust.calibration.temperature == pytest.approx(3, rel=0.01)
+    assert "The scores were too high: they are lowered" in report(louder)
 
 
 def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:

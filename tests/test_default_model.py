@@ -16,6 +16,10 @@ import build_default_model
 import efficientnet_lite0 as network
 import quantise
 from pictell import models
+from pictell.evaluation.calibrating import fit_trust
+from pictell.evaluation.dataset import read_dataset
+from pictell.models.trust import read_trust
+from pictell.types import EngineOptions
 
 FOLDER = build_default_model.MODEL_FOLDER
 
@@ -101,6 +105,21 @@ def test_the_recipe_makes_the_model_that_ships(weights: dict[str, network.Array]
         if name.endswith("bias_quantized"):
             tolerance = 1e-3 * np.abs(values).max() + 1
         np.testing.assert_allclose(found[name], values, rtol=1e-3, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.slow
+def test_its_trust_is_what_calibrate_makes(shared: Path) -> None:
+    spec = models.find("default")
+    shipped = read_trust(spec)
+    assert shipped is not None
+    data = read_dataset(shared / "images" / "imagenet_val650")
+    made = fit_trust(spec, data, EngineOptions(), shipped.fitted_on).trust
+    assert (made.fitted_on, made.pictures) == (shipped.fitted_on, shipped.pictures)
+    assert made.calibration == pytest.approx(shipped.calibration, rel=0.01)
+    assert made.not_sure.score == shipped.not_sure.score
+    assert made.not_sure[1:] == pytest.approx(shipped.not_sure[1:], rel=0.01)
+    assert made.before == pytest.approx(shipped.before, rel=0.01)
+    assert made.after == pytest.approx(shipped.after, rel=0.01)
 
 
 def initialisers(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -85,7 +85,7 @@ def test_what_is_like_nothing_it_knows_gets_no_answer(score: float) -> None:
         "softmax",
         taxonomy=TREE,
         calibration=Calibration(),
-        not_sure=Abstention("probability", score),
+        not_sure=Abstention("probability", score, 0.05),
     ).name(LOGITS, 5)
     assert named.sure == (score < 0.5)
     assert (named.answer is not None) == named.sure == named.known
@@ -94,7 +94,7 @@ def test_what_is_like_nothing_it_knows_gets_no_answer(score: float) -> None:
 
 
 def test_a_model_without_a_taxonomy_may_be_unsure_too() -> None:
-    unsure = Abstention("probability", 0.9)
+    unsure = Abstention("probability", 0.9, 0.05)
     named = Naming(CLASSES, "softmax", calibration=Calibration(), not_sure=unsure).name(LOGITS, 1)
     assert (named.answer, named.sure) == (None, False)
 

@@ -61,12 +61,13 @@ class Abstention(NamedTuple):
     """'Not sure' is said where ``score`` is below ``below``.
 
     ``peak`` is that of ``peak``, ``probability`` the highest calibrated one. ``false_alarms``:
-    for which share of pictures that the model does know it is said nevertheless, 0..1.
+    for which share of pictures that the model does know it is said nevertheless, 0..1; measured
+    on others than the limit was found on.
     """
 
     score: Score
     below: float
-    false_alarms: float = FALSE_ALARMS
+    false_alarms: float
 
 
 def evidence(outputs: NDArray[np.generic], activation: Literal["softmax", "none"]) -> Floats:
@@ -128,13 +129,22 @@ def fit(
     return _best(evidence, targets, weights, knees)
 
 
-def threshold(sureness: Floats, weights: Floats, false_alarms: float = FALSE_ALARMS) -> float:
-    """The value that ``false_alarms`` (0..1) of the weight of (N,) scores are below, at most."""
+def threshold(sureness: Floats, weights: Floats, share: float = FALSE_ALARMS) -> float:
+    """The value that a ``share`` (0..1) of the weight of (N,) scores are below, at most."""
     order = np.argsort(sureness, kind="stable")
     below = np.cumsum(weights[order]) / weights.sum()
     # Rounding must not cost a picture where the share is met exactly.
-    first_above = int(np.searchsorted(below, false_alarms + 1e-9, side="right"))
+    first_above = int(np.searchsorted(below, share + 1e-9, side="right"))
     return float(sureness[order][min(first_above, len(order) - 1)])
+
+
+def false_alarms(sureness: Floats, weights: Floats) -> float:
+    """The share of the weight, 0..1, that is below a ``threshold`` found on other pictures."""
+    alarms = np.zeros(len(sureness), np.bool_)
+    for held_out in folds(len(sureness)):
+        rest = np.setdiff1d(np.arange(len(sureness)), held_out)
+        alarms[held_out] = sureness[held_out] < threshold(sureness[rest], weights[rest])
+    return float(weights[alarms].sum() / weights.sum())
 
 
 def folds(pictures: int, seed: int = SEED) -> tuple[Indices, ...]:

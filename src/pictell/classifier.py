@@ -72,6 +72,18 @@ class _Prepared:
     timings: Timings
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What results shall hold."""
+
+    top_k: int
+    probabilities: bool
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.top_k, int | np.integer) or self.top_k < 1:
+            raise UsageError(f"top_k must be a whole number of 1 or more, not {self.top_k!r}")
+
+
 class Classifier:
     """A model, ready to name pictures. Safe to use from several threads at once.
 
@@ -96,19 +108,22 @@ class Classifier:
         self._useful_side = shortest_useful_side(spec.preprocess)
         self._fast_dct = wants_fast_dct(spec.preprocess)
 
-    def classify(self, picture: Input, *, top_k: int = 5) -> Result:
+    def classify(self, picture: Input, *, top_k: int = 5, probabilities: bool = False) -> Result:
         """Name one picture: a path, URL, bytes, binary stream, PIL image or RGB uint8 (H, W, 3).
 
-        Raises ``UsageError`` for anything else or ``top_k`` below 1, and any other
-        ``PictellError`` when there is no picture to be had.
+        With ``probabilities`` the result holds those of all classes. Raises ``UsageError`` for
+        anything else or ``top_k`` below 1, and any other ``PictellError`` when there is no picture
+        to be had.
         """
-        _check_top_k(top_k)
-        (result,) = self._classify([self._to_source(picture)], top_k)
+        wanted = _Wanted(top_k, probabilities)
+        (result,) = self._classify([self._to_source(picture)], wanted)
         if result.error is not None:
             raise result.error
         return result
 
-    def stream(self, pictures: Iterable[Input], *, top_k: int = 5) -> Iterator[Result]:
+    def stream(
+        self, pictures: Iterable[Input], *, top_k: int = 5, probabilities: bool = False
+    ) -> Iterator[Result]:
         """Name many pictures: lazy, in order, in bounded memory, on all processors.
 
         Takes what ``classify`` takes, and folders too. A picture that fails gives a ``Result``
@@ -117,17 +132,17 @@ class Classifier:
         unchanged, and neither it nor a PIL image be given again. The end of a program waits for
         downloads under way.
         """
-        _check_top_k(top_k)
+        wanted = _Wanted(top_k, probabilities)
         if isinstance(pictures, str | bytes | os.PathLike):
             raise UsageError("stream takes many pictures: put the one into a list")
-        return self._stream(pictures, top_k)
+        return self._stream(pictures, wanted)
 
-    def _stream(self, pictures: Iterable[Input], top_k: int) -> Iterator[Result]:
+    def _stream(self, pictures: Iterable[Input], wanted: _Wanted) -> Iterator[Result]:
         workers = available_cores()
         expanded = (source for picture in pictures for source in self._expand(picture))
         fetched = map_ordered(self._fetch, expanded, workers=FETCH_AHEAD, look_ahead=FETCH_AHEAD)
         named = map_ordered(
-            lambda batch: self._classify(batch, top_k),
+            lambda batch: self._classify(batch, wanted),
             batches(fetched, BATCH, singles=2 * workers),
             workers=workers,
             look_ahead=2 * workers,
@@ -174,10 +189,10 @@ class Classifier:
             content = _detached(error)
         return _Read(source, content, _ms_since(started))
 
-    def _classify(self, batch: Sequence[Source | _Read], k: int) -> list[Result]:
+    def _classify(self, batch: Sequence[Source | _Read], wanted: _Wanted) -> list[Result]:
         prepared = [self._prepare(item) for item in batch]
         ready = [item for item in prepared if isinstance(item, _Prepared)]
-        named = iter(self._run(ready, k) if ready else [])
+        named = iter(self._run(ready, wanted) if ready else [])
         return [next(named) if isinstance(item, _Prepared) else item for item in prepared]
 
     def _prepare(self, item: Source | _Read) -> _Prepared | Result:
@@ -190,18 +205,22 @@ class Classifier:
         timings = Timings(read.read_ms, decode_ms, preprocess_ms, run_ms=0.0)
         return _Prepared(read.source.name, tensor, picture.width, picture.height, timings)
 
-    def _run(self, ready: Sequence[_Prepared], k: int) -> list[Result]:
+    def _run(self, ready: Sequence[_Prepared], wanted: _Wanted) -> list[Result]:
         batch = np.concatenate([item.tensor for item in ready])
         try:
             (logits,), run_ms = _timed(lambda: self._session.run(batch, [self.spec.logits]))
         except PictellError as error:
             return [self._failed(item.name, error) for item in ready]
         share_ms = run_ms / len(ready)
-        return [self._name(item, row, share_ms, k) for item, row in zip(ready, logits, strict=True)]
+        return [
+            self._name(item, row, share_ms, wanted) for item, row in zip(ready, logits, strict=True)
+        ]
 
-    def _name(self, item: _Prepared, logits: NDArray[np.generic], run_ms: float, k: int) -> Result:
+    def _name(
+        self, item: _Prepared, logits: NDArray[np.generic], run_ms: float, wanted: _Wanted
+    ) -> Result:
         try:
-            named = self.naming.name(logits, k)
+            named = self.naming.name(logits, wanted.top_k)
         except PictellError as error:
             return self._failed(item.name, error)
         return Result(
@@ -212,6 +231,7 @@ class Classifier:
             sure=named.sure,
             known=named.known,
             guess=named.guess,
+            probabilities=named.probabilities if wanted.probabilities else None,
             width=item.width,
             height=item.height,
             timings=replace(item.timings, run_ms=run_ms),
@@ -279,11 +299,6 @@ def _detached(error: PictellError) -> PictellError:
     """The error without its history, whose frames would keep a whole file in memory."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
-
-
-def _check_top_k(top_k: int) -> None:
-    if not isinstance(top_k, int | np.integer) or top_k < 1:
-        raise UsageError(f"top_k must be a whole number of 1 or more, not {top_k!r}")
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -23,6 +23,7 @@ LIKELIER_THAN_NOT = 0.5
 class Named(NamedTuple):
     """What is said of one picture; the fields are those of a ``Result``."""
 
+    probabilities: NDArray[np.float64]
     predictions: tuple[Prediction, ...]
     answer: Answer | None = None
     sure: bool | None = None
@@ -60,15 +61,15 @@ class Naming:
         probabilities, known = self._judge(outputs)
         predictions = top_k(probabilities, self.labels, k)
         if known is False:
-            return Named(predictions, sure=False, known=False)
+            return Named(probabilities, predictions, sure=False, known=False)
         if self.taxonomy is None or abs(probabilities.sum() - 1) > SUM_TOLERANCE:
-            return Named(predictions, sure=known, known=known)
+            return Named(probabilities, predictions, sure=known, known=known)
         nodes = node_probabilities(self.taxonomy, probabilities)
         answer = _answer(self.taxonomy, nodes, self.at_least)
         if answer is not None:
-            return Named(predictions, answer, sure=True, known=known)
+            return Named(probabilities, predictions, answer, sure=True, known=known)
         guess = _answer(self.taxonomy, nodes, LIKELIER_THAN_NOT)
-        return Named(predictions, sure=False, known=known, guess=guess)
+        return Named(probabilities, predictions, sure=False, known=known, guess=guess)
 
     def _judge(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool | None]:
         """The probabilities, and whether the picture is like what the model knows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
@@ -346,7 +346,8 @@ class Result:
     model without a taxonomy, and wherever ``sure`` is false: the picture is like nothing the model
     knows, then ``known`` is false too, or no name is sure enough, then ``guess`` is the most
     telling one that is likelier than not, if any is. ``sure`` and ``known`` are ``None`` where
-    nothing judges that: a model without a taxonomy, one for which no limit was fitted. With an
+    nothing judges that: a model without a taxonomy, one for which no limit was fitted.
+    ``probabilities``: those of all classes, (classes,) float64, where they were asked for. With an
     ``error``, ``predictions`` is empty and all else but the names is ``None``.
     """
 
@@ -361,6 +362,7 @@ class Result:
     sure: bool | None = None
     known: bool | None = None
     guess: Answer | None = None
+    probabilities: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def top(self) -> Prediction:

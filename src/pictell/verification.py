@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier, Input
 from pictell.errors import InvalidModelError
 from pictell.models.golden import Golden
-from pictell.postprocess import by_class
 from pictell.types import Result
 from pictell.version import __version__
 
@@ -75,8 +74,8 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
         raise InvalidModelError(f"unknown golden pictures: {', '.join(sorted(unknown))}")
     pairs = []
     for name, scores in golden.answers.items():
-        result = classifier.classify(pictures[name], top_k=len(classifier.spec.labels))
-        found = by_class(result.predictions)
+        result = classifier.classify(pictures[name], probabilities=True)
+        found = np.asarray(result.probabilities, np.float64)
         indices = [index for index, _ in scores]
         for index in indices:
             if not 0 <= index < len(found):
@@ -99,13 +98,12 @@ def compare(
         raise InvalidModelError(f"{classes} classes against {len(second.spec.labels)}")
     pictures = list(pictures)
     pairs, failed = [], []
-    for one, other in zip(
-        first.stream(pictures, top_k=classes), second.stream(pictures, top_k=classes), strict=True
-    ):
-        wrong = [result for result in (one, other) if result.error is not None]
-        failed.extend(wrong[:1])
-        if not wrong:
-            pairs.append((one.source, by_class(one.predictions), by_class(other.predictions)))
+    answers = (model.stream(pictures, probabilities=True) for model in (first, second))
+    for one, other in zip(*answers, strict=True):
+        if one.probabilities is None or other.probabilities is None:
+            failed.append(other if one.error is None else one)
+        else:
+            pairs.append((one.source, one.probabilities, other.probabilities))
     return _comparison(pairs), failed
 
 

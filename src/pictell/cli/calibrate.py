@@ -59,7 +59,7 @@ def run(words: list[str]) -> int:
             watch=progress.watch,
         )
     write_trust(folder, fitted.trust, spec.sha256)
-    print(_report(fitted))
+    print(report(fitted))
     print(f"stored in {visible(str(folder / TRUST_FILE))}")
     return SOME_FAILED if fitted.failed else 0
 
@@ -83,13 +83,14 @@ def _check_place(model: str) -> None:
         )
 
 
-def _report(fitted: Fitted) -> str:
+def report(fitted: Fitted) -> str:
+    """What was found, in plain words; several lines."""
     trust = fitted.trust
     limit = trust.not_sure
     return "\n".join(
         [
-            f"{trust.pictures} pictures: {_percent(fitted.right)} of the first answers are right, "
-            f"and their scores said {_percent(fitted.confidence[0])} on average.",
+            f"{trust.pictures} pictures: the best class is right for {_percent(fitted.right)}, "
+            f"and its score said {_percent(fitted.confidence[0])} on average.",
             _verdict(fitted),
             "",
             *_figures(fitted),
@@ -97,7 +98,7 @@ def _report(fitted: Fitted) -> str:
             f"'Not sure' is said where {TOO_LITTLE[limit.score]} ({limit.score} below "
             f"{limit.below:.3g}):",
             "of pictures like these, which the model does know, "
-            f"that is {100 * limit.false_alarms:g} %.",
+            f"that is {_percent(limit.false_alarms)}.",
         ]
     )
 

@@ -18,7 +18,7 @@ from pictell.evaluation.intervals import Interval, under_calibration
 from pictell.evaluation.matching import Match, check, match_dataset
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
-from pictell.postprocess import by_class, to_probabilities
+from pictell.postprocess import to_probabilities
 from pictell.types import EngineOptions, ModelSpec, Result, Source
 
 # The temperature is known to a hundredth then; more would cost memory and say nothing new.
@@ -41,8 +41,8 @@ class Sample:
 class Fitted:
     """What was found for a model.
 
-    ``right`` is the share of first answers that are right, ``confidence`` the mean of their scores
-    before and after, all 0..1. ``by_chance``: where the calibration error of exact scores would
+    ``right``: how often the best class is right; ``confidence``: the mean of its scores
+    before and after; all 0..1. ``by_chance``: where the calibration error of exact scores would
     lie on these pictures; ``failed`` counts pictures that could not be read.
     """
 
@@ -67,12 +67,19 @@ def fit_trust(
 ) -> Fitted:
     """Calibrate a model on pictures that it has not been trained on.
 
-    Scores whose likelihood gets no better on pictures held out of the fit are left as they are.
     Of more than ``MOST_PICTURES`` so many are drawn by lot. ``about`` says what they are; ``watch``
     sees every result as it comes. Raises ``UsageError`` for labels that match nothing and for too
     few pictures, and a ``ModelError``.
     """
     sample, failed = collect_sample(spec, dataset, engine, watch)
+    return fit_sample(sample, about, failed)
+
+
+def fit_sample(sample: Sample, about: str, failed: int = 0) -> Fitted:
+    """Calibrate a model by what it said of some pictures; see ``fit_trust``.
+
+    Scores whose likelihood gets no better on pictures held out of the fit are left as they are.
+    """
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
     own, new = (to_probabilities(logits, "softmax") for logits in (sample.evidence, held_out))
@@ -103,11 +110,11 @@ def collect_sample(
     classifier = Classifier(spec, runtimes.open_session(spec, read_weights(spec), engine))
     sources = (Source(str(path), path) for path in map(dataset.path, pictures.tolist()))
     rows, read = [], list[int]()
-    results = classifier.stream(sources, top_k=len(spec.labels))
+    results = classifier.stream(sources, top_k=1, probabilities=True)
     for picture, result in zip(pictures, results, strict=True):
         watch(result)
-        if result.error is None:
-            rows.append(_evidence(result, spec))
+        if result.probabilities is not None:
+            rows.append(_evidence(result.probabilities, spec))
             read.append(int(picture))
         elif isinstance(result.error, RuntimeFailedError):
             raise result.error
@@ -135,7 +142,11 @@ def _not_sure(sample: Sample, fitted: Calibration) -> Abstention:
     score = calibration.choose_score(sample.evidence.shape[1])
     probabilities = to_probabilities(calibration.to_logits(sample.evidence, fitted), "softmax")
     scores = calibration.sureness(sample.evidence, probabilities, score)
-    return Abstention(score, calibration.threshold(scores, sample.weights))
+    return Abstention(
+        score,
+        calibration.threshold(scores, sample.weights),
+        calibration.false_alarms(scores, sample.weights),
+    )
 
 
 def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
@@ -145,8 +156,7 @@ def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
     return np.array(found, np.int32)
 
 
-def _evidence(result: Result, spec: ModelSpec) -> Floats:
-    probabilities = by_class(result.predictions)
+def _evidence(probabilities: Floats, spec: ModelSpec) -> Floats:
     if spec.activation == "none":
         return calibration.evidence(probabilities, "none")
     return calibration.evidence(np.log(np.maximum(probabilities, LEAST)), "softmax")

@@ -119,7 +119,7 @@ def _not_sure(table: Table) -> Abstention:
     found = Abstention(
         score=table.take_one_of("score", get_args(Score)),
         below=_number(table, "below"),
-        false_alarms=table.take_fraction("false_alarms"),
+        false_alarms=_number(table, "false_alarms"),
     )
     table.close()
     return found
