@@ -1,6 +1,8 @@
 """Pictures of one brightness, in class folders, and a model that names them by it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,6 +14,8 @@ from pictell.evaluation.matching import Match, match
 from pictell.evaluation.outcomes import LEFT_OUT, Outcomes, collect
 from pictell.evaluation.summary import Summary, summarise
 from pictell.runtimes import fake
+from pictell.taxonomy import build
+from pictell.types import Label
 
 LABELS = ("dark", "dim", "grey", "light", "bright")
 # In the middle of each class of the fake, 0..255.
@@ -20,6 +24,17 @@ BRIGHTNESS = {label: 25 + 51 * index for index, label in enumerate(LABELS)}
 
 def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
     return Classifier(fake.spec(labels), fake.FakeSession(len(labels)))
+
+
+def with_answers(**naming: Any) -> Classifier:
+    """A model that calls dark, dim and grey pictures low where it is not sure which they are.
+
+    ``naming``: fields of its ``Naming`` other than the defaults.
+    """
+    model = classifier()
+    tree = build(model.spec.labels, [Label("low")], [6, 6, 6, 5, 5, 5])
+    model.naming = replace(model.naming, taxonomy=tree, **naming)
+    return model
 
 
 def save(path: Path, brightness: int) -> None:

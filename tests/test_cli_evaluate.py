@@ -40,7 +40,7 @@ def test_a_folder_of_class_folders(insects: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     assert "  12 pictures of 2 classes\n" in run.stdout
     assert "labels found by another name: ants is ant, bees is bee\n" in run.stdout
-    assert "\n  top-1 " in run.stdout
+    assert "\n  best class right " in run.stdout
 
 
 def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_pat
         "evaluate", "-d", insects, "--model", "default", "--model", other_model, "--compare",
         "--format", "json", "--report", report,
     )  # fmt: skip
-    assert (run.returncode, run.stderr) == (0, "")
+    assert (run.returncode, run.stderr) == (0, f"report: {report}\n")
     record = json.loads(run.stdout)
     assert [model["model"] for model in record["models"]] == ["default", "close-up"]
     (comparison,) = record["comparisons"]
@@ -73,9 +73,9 @@ def test_a_model_without_names_above_its_classes_stands_beside_one_with(
         "evaluate", "-d", insects, "--model", flat, "--model", other_model, "--compare",
         "--report", report,
     )  # fmt: skip
-    assert (run.returncode, run.stderr) == (0, "")
-    (line,) = (line for line in run.stdout.splitlines() if line.startswith("  right answers"))
-    assert "–" in line
+    assert (run.returncode, run.stderr) == (0, f"report: {report}\n")
+    (line,) = (line for line in run.stdout.splitlines() if line.startswith("  right answers  "))
+    assert "—" in line
     assert "right answers" in report.read_text(encoding="utf-8")
 
 
@@ -97,7 +97,7 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     run = pictell("evaluate", "--data", folder)
     assert run.returncode == 2
     assert "1 of 2 labels name no class of default: 'goldfich' (nearest: goldfi" in run.stderr
-    assert run.stderr.endswith("rename them, or leave them out: --skip-unmatched\n")
+    assert run.stderr.endswith("name them by classes, or leave them out: --skip-unmatched\n")
     assert len(run.stderr.splitlines()) == 1
     run = pictell("evaluate", "--data", folder, "--skip-unmatched")
     assert run.returncode == 0
@@ -105,7 +105,7 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     (folder / "bees").rename(folder / "qqq")
     run = pictell("evaluate", "--data", folder, "--skip-unmatched")
     assert run.returncode == 2
-    assert run.stderr.endswith("rename them\n")
+    assert run.stderr.endswith("name them by classes\n")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,9 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     [
         ([], "the following arguments are required: -d/--data"),
         (["--data", "nothing"], "nothing: no such file or folder"),
-        (["--data", "{insects}/ants"], "no pictures: a folder for each class"),
+        (["--data", "{insects}/ants"], "6 pictures lie loose in it: make a folder for each class"),
+        (["--data", "samples/golf-ball.png"], "a picture, not labelled data: give a folder of"),
+        (["--data", "{insects}", "--report", "README.md/x"], "README.md is no folder that can"),
         (["--data", "{insects}", "--compare"], "give --model twice"),
         (["--data", "{insects}", "--model", "nothing"], "no model named 'nothing'"),
         (["--data", "{insects}", "--report", "{insects}"], "is a folder: name the report's file"),
@@ -164,3 +166,35 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(insects: Path, tmp_
 def test_the_main_help_names_the_command() -> None:
     assert "pictell evaluate   how good a model is" in pictell("--help").stdout
     assert pictell("evaluate", "--help").stdout.startswith("See how good a model is")
+
+
+def test_parts_of_the_data_are_named(insects: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        shutil.copytree(insects, tmp_path / part)
+    run = pictell("evaluate", "--data", tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.endswith(
+        f"{tmp_path}: train, val hold folders of pictures, and are no classes of default: "
+        f"choose one, such as {tmp_path}/train\n"
+    )
+
+
+def test_folders_named_by_kind_are_told_so(insects: Path, tmp_path: Path) -> None:
+    for place, name in (("ants", "cat"), ("bees", "dog")):
+        shutil.copytree(insects / place, tmp_path / name)
+    run = pictell("evaluate", "--data", tmp_path)
+    assert run.returncode == 2
+    assert "'cat' is a kind of 5 classes (tabby cat, tiger cat, Persian cat, …)" in run.stderr
+    assert "nearest" not in run.stderr
+
+
+def test_labels_found_by_index_are_told(insects: Path, tmp_path: Path) -> None:
+    for place, name in (("ants", "310"), ("bees", "309")):
+        shutil.copytree(insects / place, tmp_path / name)
+    run = pictell("evaluate", "--data", tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "labels found by class index: 309 is bee, 310 is ant\n" in run.stdout
+    rows = [f"310/{path.name},310" for path in (tmp_path / "310").iterdir()]
+    rows += [f"309/{path.name},309" for path in (tmp_path / "309").iterdir()]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,class_index", *rows]))
+    assert "found by class index" not in pictell("evaluate", "--data", tmp_path).stdout

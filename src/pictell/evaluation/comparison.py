@@ -14,16 +14,19 @@ from pictell.evaluation.metrics import mean
 from pictell.evaluation.summary import Summary
 from pictell.types import Label
 
+# What happens by chance more often than this is taken for chance.
+CHANCE = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The pictures that both models could read, counted by who named them right.
+    """The pictures that both models could read, counted by whose best class is right.
 
     ``p_value`` is that of McNemar's exact test of ``only_first`` against ``only_second``, which
     knows no weights. ``difference`` is the second's top-1 accuracy less the first's (weighted),
     ``interval`` that of a bootstrap over the pictures. ``changed`` (M, 2) holds, for every
-    picture whose first answer is another one, its rows in the outcomes of the two: first those
-    that only the first named right, then those that only the second did, then the rest.
+    picture whose best class is another one, its rows in the outcomes of the two: first those
+    that only the first has right, then those that only the second has, then the rest.
     """
 
     first: Summary
@@ -38,6 +41,16 @@ class Comparison:
     interval: Interval
     changed: NDArray[np.int64]
 
+    @property
+    def clear(self) -> bool:
+        """Whether chance hardly explains the difference.
+
+        The test must say so, with the weights the interval too, and both of the same model.
+        """
+        gained = self.only_second - self.only_first
+        surely = self.interval.high < 0 or self.interval.low > 0
+        return self.p_value < CHANCE and surely and gained * self.difference > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -51,7 +64,7 @@ class Evaluation:
 
 
 def compare(first: Summary, second: Summary) -> Comparison | None:
-    """Two models' answers to the same data; ``None`` when no picture has answers of both."""
+    """What two models said of the same data; ``None`` when no picture was read by both."""
     one, other = first.outcomes, second.outcomes
     _, rows, other_rows = np.intersect1d(
         one.rows["picture"], other.rows["picture"], assume_unique=True, return_indices=True
@@ -83,12 +96,12 @@ def compare(first: Summary, second: Summary) -> Comparison | None:
 def _changed(
     first: Summary, second: Summary, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Which of the shared pictures got another name, or were right in one model alone."""
+    """Which of the shared pictures got another best class, or one right in one model alone."""
     names, other_names = _common_numbers(first.classes, second.classes)
-    answers = names[first.outcomes.answers[rows]]
-    other_answers = other_names[second.outcomes.answers[other_rows]]
+    best = names[first.outcomes.best[rows]]
+    other_best = other_names[second.outcomes.best[other_rows]]
     differ = first.outcomes.right[rows] != second.outcomes.right[other_rows]
-    return np.flatnonzero((answers != other_answers) | differ)
+    return np.flatnonzero((best != other_best) | differ)
 
 
 def _common_numbers(

@@ -1,4 +1,8 @@
-"""What a model answers to labelled pictures, kept in 73 bytes a picture."""
+"""What a model says of labelled pictures, kept in 122 bytes a picture.
+
+The *best class* is the one with the highest score; the *answer* is the name that a taxonomy gives,
+be it a class or a kind of thing.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +15,30 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.types import Prediction, Result, Source
+from pictell.taxonomy import Taxonomy, back_off, node_probabilities
+from pictell.types import Result, Source
+
+Floats = NDArray[np.float64]
 
 TOP = 5
 LEFT_OUT = -1
+NO_ANSWER = -1
+# How sure an answer must be: of each of these it is told how good the answers would be.
+AT_LEAST_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 ROW = np.dtype(
     [
         ("picture", np.int32),
         ("target", np.int32),
-        ("answers", np.int32, TOP),
+        ("best", np.int32, TOP),
         ("scores", np.float32, TOP),
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
+        ("answer", np.int32),
         ("named", np.int32),
         ("named_right", np.bool_),
+        ("named_at", np.int32, len(AT_LEAST_GRID)),
+        ("right_at", np.bool_, len(AT_LEAST_GRID)),
         ("weight", np.float64),
         ("latency_ms", np.float32),
     ]
@@ -34,20 +47,22 @@ ROW = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """A model's answers, one row for each picture that could be read, in the data's order.
+    """What a model said, one row for each picture that could be read, in the data's order.
 
     ``rows`` (N,) of dtype ``ROW``: the picture's number in the data, its class index, the ``TOP``
     best classes with their probabilities (-1 and 0 where there are fewer), the probability of the
-    right class, the sum of all squared probabilities, of how many classes the answer is the name
-    (0 where the model is not sure) and whether the right one is among them, the weight (1 without),
-    and the time from reading to answer in milliseconds, while all processors are busy. ``failed``:
-    the pictures that could not be read, with the reason. ``has_taxonomy``: whether the model could
-    back off to names above its classes.
+    right class, the sum of all squared probabilities; of the answer which of ``names`` it is
+    (``NO_ANSWER`` where there is none), of how many classes it is the name (0 for none) and
+    whether the right one is among them, and these two again for each of ``AT_LEAST_GRID``; the
+    weight (1 without), and the time from reading to naming in milliseconds, while all processors
+    are busy. ``failed``: the pictures that could not be read, with the reason. ``has_taxonomy``:
+    whether the model has names above its classes; without there are no answers.
     """
 
     rows: NDArray[np.void]
     failed: tuple[tuple[int, PictellError], ...] = ()
     has_taxonomy: bool = False
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,28 +73,28 @@ class Outcomes:
         return self.rows["target"].astype(np.int64)
 
     @property
-    def answers(self) -> NDArray[np.int64]:
-        """The first answers, (N,)."""
-        return self.rows["answers"][:, 0].astype(np.int64)
+    def best(self) -> NDArray[np.int64]:
+        """The best classes, (N,)."""
+        return self.rows["best"][:, 0].astype(np.int64)
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether the first answer is right, (N,)."""
+        """Whether the best class is the right one, (N,)."""
         return self.right_among(1)
 
     @property
-    def confidence(self) -> NDArray[np.float64]:
-        """The probability of the first answer, (N,), 0..1."""
+    def confidence(self) -> Floats:
+        """The probability of the best class, (N,), 0..1."""
         return self.rows["scores"][:, 0].astype(np.float64)
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Floats:
         """The weight of each picture, (N,)."""
         return np.ascontiguousarray(self.rows["weight"])
 
     def right_among(self, k: int) -> NDArray[np.bool_]:
         """Whether the right class is among the ``k`` best, (N,); ``k`` in 1..``TOP``."""
-        hits = self.rows["answers"][:, :k] == self.rows["target"][:, np.newaxis]
+        hits = self.rows["best"][:, :k] == self.rows["target"][:, np.newaxis]
         return np.asarray(hits.any(axis=1))
 
 
@@ -89,7 +104,7 @@ def collect(
     targets: Sequence[int],
     watch: Callable[[Result], None] = lambda result: None,
 ) -> Outcomes:
-    """Answer every picture whose label has a class.
+    """Name every picture whose label has a class.
 
     ``targets``: the class index of each of ``dataset.labels``, ``LEFT_OUT`` for those whose
     pictures are left out. ``watch`` sees every result as it comes. Pictures that cannot be read
@@ -98,24 +113,29 @@ def collect(
     """
     target_of = np.array(targets, np.int32)[dataset.label_of]
     pictures = np.flatnonzero(target_of != LEFT_OUT)
-    rows, count = np.zeros(len(pictures), ROW), 0
-    failed = []
-    sources = _sources(dataset, pictures)
-    results = classifier.stream(sources, top_k=len(classifier.spec.labels))
-    for picture, result in zip(pictures, results, strict=True):
+    rows, taxonomy = np.zeros(len(pictures), ROW), classifier.naming.taxonomy
+    read, failed, names = list[int](), [], dict[str, int]()
+    results = classifier.stream(_sources(dataset, pictures), top_k=TOP, probabilities=True)
+    for place, (picture, result) in enumerate(zip(pictures.tolist(), results, strict=True)):
         watch(result)
         if isinstance(result.error, RuntimeFailedError):
             raise result.error
         if result.error is not None:
-            failed.append((int(picture), result.error))
+            failed.append((picture, result.error))
+        if result.probabilities is None:
             continue
-        rows[count] = _row(int(picture), int(target_of[picture]), result)
-        count += 1
-    rows = rows[:count]
+        row = rows[place]
+        row["picture"], row["target"] = picture, target_of[picture]
+        _put_classes(row, result, result.probabilities)
+        _put_answer(row, result, names)
+        if taxonomy is not None and _may_be_answered(result):
+            _put_answers_at(row, taxonomy, node_probabilities(taxonomy, result.probabilities))
+        read.append(place)
+    rows = rows[read]
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     if not rows["weight"].any():
         raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
-    return Outcomes(rows, tuple(failed), classifier.naming.taxonomy is not None)
+    return Outcomes(rows, tuple(failed), taxonomy is not None, tuple(names))
 
 
 def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
@@ -124,24 +144,39 @@ def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
         yield Source(str(path), path)
 
 
-def _row(picture: int, target: int, result: Result) -> tuple[object, ...]:
-    predictions = result.predictions
-    named = () if result.answer is None else result.answer.classes
-    best = predictions[:TOP]
-    missing = TOP - len(best)
-    return (
-        picture,
-        target,
-        (*(prediction.class_index for prediction in best), *[-1] * missing),
-        (*(prediction.score for prediction in best), *[0.0] * missing),
-        _score_of(target, predictions),
-        sum(prediction.score * prediction.score for prediction in predictions),
-        len(named),
-        target in named,
-        0.0,
-        0.0 if result.timings is None else result.timings.total_ms,
-    )
+# Rows of a structured array are views: what is put into them is in the array.
 
 
-def _score_of(target: int, predictions: Sequence[Prediction]) -> float:
-    return next(p.score for p in predictions if p.class_index == target)
+def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
+    best = result.predictions
+    row["best"] = [*(one.class_index for one in best), *[-1] * (TOP - len(best))]
+    row["scores"][: len(best)] = [one.score for one in best]
+    row["target_score"] = probabilities[row["target"]]
+    row["sum_of_squares"] = (probabilities**2).sum()
+    row["latency_ms"] = 0.0 if result.timings is None else result.timings.total_ms
+
+
+def _put_answer(row: np.void, result: Result, names: dict[str, int]) -> None:
+    row["answer"] = NO_ANSWER
+    if result.answer is not None:
+        row["answer"] = names.setdefault(result.answer.name, len(names))
+        row["named"] = len(result.answer.classes)
+        row["named_right"] = row["target"] in result.answer.classes
+
+
+def _may_be_answered(result: Result) -> bool:
+    """Whether there is an answer at some threshold.
+
+    There is none where the picture is like nothing the model knows, and none, though nothing is
+    said to be unsure, where scores add to something else than 1.
+    """
+    return result.answer is not None or (result.sure is False and result.known is not False)
+
+
+def _put_answers_at(row: np.void, taxonomy: Taxonomy, nodes: Floats) -> None:
+    for place, at_least in enumerate(AT_LEAST_GRID):
+        node = back_off(taxonomy, nodes, at_least)
+        if node != taxonomy.root:
+            classes = taxonomy.classes_below(node)
+            row["named_at"][place] = len(classes)
+            row["right_at"][place] = row["target"] in classes

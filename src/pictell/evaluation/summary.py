@@ -22,7 +22,7 @@ from pictell.evaluation.intervals import (
     wilson,
 )
 from pictell.evaluation.matching import Match, Unmatched
-from pictell.evaluation.outcomes import TOP, Outcomes
+from pictell.evaluation.outcomes import AT_LEAST_GRID, TOP, Outcomes
 from pictell.types import Label
 
 ACCURACIES = (0.9, 0.95, 0.99)
@@ -39,14 +39,29 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """To be right with a share ``accuracy`` of the answers, give those of ``score`` or more.
+    """Of best classes with ``score`` or more a share ``accuracy`` is right.
 
-    ``coverage`` of the pictures are answered then. Found on the pictures it is told of.
+    ``coverage`` of the pictures have one, as many as possible; both are ``None`` where no score
+    gets so far. Found on the pictures it is told of.
     """
 
     accuracy: float
-    score: float
-    coverage: float
+    score: float | None = None
+    coverage: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersAt:
+    """How good answers are that must be ``at_least`` so sure, 0..1.
+
+    ``right``: the share of answers whose class is of their kind, ``None`` where there are none;
+    ``answered``: the share of pictures that get one; ``information`` as in ``Hierarchy``.
+    """
+
+    at_least: float
+    right: Share | None
+    answered: float
+    information: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +98,10 @@ class Summary:
 
     All figures are weighted where the data has weights, except ``plain_top1`` and ``plain_top5``,
     which then stand beside them (else ``None``), and ``latency_ms`` (median, 99th percentile).
-    ``effective_pictures`` says how many equally weighted pictures tell as much. ``hierarchy`` is
-    ``None`` of a model without a taxonomy, or that was never sure. ``wrong`` holds the rows of
-    ``outcomes`` whose first answer is wrong, the surest first.
+    ``effective_pictures`` says how many equally weighted pictures tell as much. ``hierarchy`` and
+    ``answers_at`` are about answers: ``None`` or empty of a model without a taxonomy, the first
+    also of one that was never sure. All else is about classes, the best one above all: ``wrong``
+    holds the rows of ``outcomes`` whose best class is wrong, the surest first.
     """
 
     model: str
@@ -99,6 +115,7 @@ class Summary:
     plain_top1: Share | None
     plain_top5: Share | None
     hierarchy: Hierarchy | None
+    answers_at: tuple[AnswersAt, ...]
     calibration: Calibration
     negative_log_likelihood: float
     brier_score: float
@@ -136,14 +153,15 @@ def summarise(
         plain_top1=_plain(right) if weighted else None,
         plain_top5=_plain(outcomes.right_among(TOP)) if weighted else None,
         hierarchy=_hierarchy(outcomes, len(classes), weighted),
+        answers_at=_answers_at(outcomes, len(classes), weighted),
         calibration=_calibration(right, confidence, weights),
         negative_log_likelihood=metrics.negative_log_likelihood(target_score, weights),
         brier_score=metrics.brier_score(target_score, squares, weights),
         risk_coverage=curve,
         thresholds=_thresholds(curve),
         latency_ms=(float(median), float(slow)),
-        per_class=metrics.per_class(outcomes.targets, outcomes.answers, weights, len(classes)),
-        confusions=metrics.confusions(outcomes.targets, outcomes.answers, weights),
+        per_class=metrics.per_class(outcomes.targets, outcomes.best, weights, len(classes)),
+        confusions=metrics.confusions(outcomes.targets, outcomes.best, weights),
         wrong=_wrong(right, confidence),
     )
 
@@ -151,8 +169,12 @@ def summarise(
 def _share(right: metrics.Bools, weights: metrics.Floats, weighted: bool) -> Share:
     if not weighted:
         return _plain(right)
+    share = metrics.mean(right, weights)
+    if share in {0, 1}:
+        # All resamples would be alike, as if this were certain.
+        return Share(share, wilson(share, effective_pictures(weights)), "Wilson")
     interval = bootstrap(right.astype(np.float64), weights)
-    return Share(metrics.mean(right, weights), interval, "bootstrap")
+    return Share(share, interval, "bootstrap")
 
 
 def _plain(right: metrics.Bools) -> Share:
@@ -161,16 +183,44 @@ def _plain(right: metrics.Bools) -> Share:
 
 
 def _hierarchy(outcomes: Outcomes, classes: int, weighted: bool) -> Hierarchy | None:
-    weights, named, right = outcomes.weights, outcomes.rows["named"], outcomes.rows["named_right"]
-    answered = named > 0
-    if not outcomes.has_taxonomy or not weights[answered].any():
+    if not outcomes.has_taxonomy:
         return None
+    rows, weights = outcomes.rows, outcomes.weights
+    right, answered, information = _answers(
+        rows["named"], rows["named_right"], weights, classes, weighted
+    )
+    if right is None:
+        return None
+    of_best = float(np.log2(classes)) * metrics.mean(outcomes.right, weights)
+    return Hierarchy(right, 1 - answered, information, of_best)
+
+
+def _answers_at(outcomes: Outcomes, classes: int, weighted: bool) -> tuple[AnswersAt, ...]:
+    if not outcomes.has_taxonomy:
+        return ()
+    named, right = outcomes.rows["named_at"].T, outcomes.rows["right_at"].T
+    return tuple(
+        AnswersAt(at_least, *_answers(counts, hits, outcomes.weights, classes, weighted))
+        for at_least, counts, hits in zip(AT_LEAST_GRID, named, right, strict=True)
+    )
+
+
+def _answers(
+    named: NDArray[np.int32],
+    right: metrics.Bools,
+    weights: metrics.Floats,
+    classes: int,
+    weighted: bool,
+) -> tuple[Share | None, float, float]:
+    """The share that is right, the share that is answered, and the bits that are told."""
+    answered = named > 0
+    if not weights[answered].any():
+        return None, 0.0, 0.0
     bits = np.where(right, np.log2(classes / np.maximum(named, 1)), 0.0)
-    return Hierarchy(
-        right=_share(right[answered], weights[answered], weighted),
-        not_sure=1 - metrics.mean(answered, weights),
-        information=float(np.average(bits, weights=weights)),
-        flat_information=float(np.log2(classes)) * metrics.mean(outcomes.right, weights),
+    return (
+        _share(right[answered], weights[answered], weighted),
+        metrics.mean(answered, weights),
+        metrics.mean(bits, weights),
     )
 
 
@@ -186,8 +236,7 @@ def _calibration(
 
 
 def _thresholds(curve: metrics.RiskCoverage) -> tuple[Threshold, ...]:
-    found = ((accuracy, curve.widest(accuracy)) for accuracy in ACCURACIES)
-    return tuple(Threshold(accuracy, *widest) for accuracy, widest in found if widest)
+    return tuple(Threshold(accuracy, *(curve.widest(accuracy) or ())) for accuracy in ACCURACIES)
 
 
 def _wrong(right: metrics.Bools, confidence: metrics.Floats) -> NDArray[np.int64]:

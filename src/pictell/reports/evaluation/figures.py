@@ -1,11 +1,14 @@
-"""The figures of an evaluation in words and numbers, alike in the text and on the page."""
+"""The figures of an evaluation in words and numbers, alike in the text and on the page.
+
+A meaning is for everybody; the term after it is for those who want to know how it is computed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pictell.evaluation.comparison import Comparison, Evaluation
+from pictell.evaluation.comparison import Evaluation
 from pictell.evaluation.intervals import Interval
 from pictell.evaluation.matching import Match, Unmatched, describe, folded
 from pictell.evaluation.metrics import BINS
@@ -18,24 +21,22 @@ LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: what it is, its value, how sure it is, and how to read it."""
+    """One figure: what it is, its value, how sure it is, how to read it, and its formula."""
 
     name: str
     value: str
-    range: str
-    meaning: str
+    range: str = ""
+    meaning: str = ""
+    term: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A picture with its right class and a model's first answer, ``score`` in 0..1."""
+class Group:
+    """Figures about the same thing, and what that is."""
 
-    picture: int
-    file: str
-    truth: str
-    answer: str
-    score: float
-    right: bool
+    title: str
+    about: str
+    figures: tuple[Figure, ...]
 
 
 def percent(share: float | None) -> str:
@@ -49,100 +50,138 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else ending}"
 
 
-def figures(summary: Summary) -> list[Figure]:
+def range_of(share: Share) -> str:
+    """The interval of a share in percent: ``72.1 to 79.7``."""
+    return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f}"
+
+
+def groups(summary: Summary) -> list[Group]:
     """What is told first of one model."""
+    best = Group(
+        "Best class",
+        "The class with the highest score, as --flat puts it first.",
+        tuple(_best_class(summary)),
+    )
+    scores = Group("Scores", "What scores are worth, of all classes.", tuple(_scores(summary)))
     median, slow = summary.latency_ms
-    calibration = summary.calibration
-    return [
-        *_accuracies(summary),
-        *_hierarchy(summary),
-        Figure(
-            "calibration error",
-            f"{calibration.error:.3f}",
-            f"{_numbers(calibration.by_chance)} by chance",
-            f"How far scores are from the share that is right: ECE over {BINS} bins, 0 is perfect; "
-            "beside it, what a perfectly calibrated model would show on so few pictures.",
-        ),
-        Figure(
-            "log loss",
-            f"{summary.negative_log_likelihood:.3f}",
-            "",
-            "Mean of −log of the right class's score (NLL), 0 is perfect.",
-        ),
-        Figure(
-            "Brier score",
-            f"{summary.brier_score:.3f}",
-            "",
-            "Mean squared distance of all scores from the truth: 0 is perfect, 2 the worst.",
-        ),
-        Figure(
-            "risk-coverage area",
-            f"{summary.risk_coverage.area:.3f}",
-            "",
-            "How often it errs, averaged over all thresholds (AURC): 0 is perfect; without any "
-            "use in the scores it would be the share that is wrong.",
-        ),
-        Figure(
-            "time a picture",
-            f"{median:.1f} ms",
-            f"99 % within {slow:.1f} ms",
-            "Median from reading to answer, with all processors busy.",
-        ),
-    ]
+    time = Figure(
+        "time a picture",
+        f"{median:.1f} ms",
+        f"99 of 100 within {slow:.1f} ms",
+        "Half of the pictures take less, from reading to naming, with all processors busy.",
+        "Median; 99th percentile.",
+    )
+    answers = Group(
+        "Answers",
+        "What pictell says: a class, or a kind of thing where it is not sure of the class.",
+        tuple(_answers(summary)),
+    )
+    speed = Group("Speed", "", (time,))
+    return [group for group in (answers, best, scores, speed) if group.figures]
+
+
+def figures(summary: Summary) -> list[Figure]:
+    """The figures of all groups."""
+    return [figure for group in groups(summary) for figure in group.figures]
 
 
 def rows(summaries: Sequence[Summary]) -> list[list[Figure]]:
     """The same figures of every model, a row each; a dash where a model does not have one."""
     columns = [{figure.name: figure for figure in figures(summary)} for summary in summaries]
     # In the order of the model that has the most: not all have names above their classes.
-    names = max(columns, key=len)
-    return [[column.get(name, Figure(name, "–", "", "")) for column in columns] for name in names]
+    most = max(columns, key=len)
+    return [[column.get(name, Figure(name, NOT_GIVEN)) for column in columns] for name in most]
 
 
-def _accuracies(summary: Summary) -> Iterator[Figure]:
-    first, five = "The first answer is right.", "The right one is among the first five."
-    yield _accuracy("top-1", summary.top1, first)
-    yield _accuracy("top-5", summary.top5, five)
-    if summary.plain_top1 is not None and summary.plain_top5 is not None:
-        yield _accuracy("top-1, unweighted", summary.plain_top1, first)
-        yield _accuracy("top-5, unweighted", summary.plain_top5, five)
+def meanings(summaries: Sequence[Summary]) -> list[Figure]:
+    """A figure for each row, for what it means."""
+    return max((figures(summary) for summary in summaries), key=len)
 
 
-def _hierarchy(summary: Summary) -> Iterator[Figure]:
+def _answers(summary: Summary) -> Iterator[Figure]:
     found = summary.hierarchy
     if found is None:
         return
-    yield _accuracy("right answers", found.right, "Of answers, be they classes or kinds of things.")
+    yield _share(
+        "right answers",
+        found.right,
+        "Of the answers given, so many are right: the picture shows what they name, or a kind of "
+        "it.",
+        "Hierarchical accuracy of the answered pictures",
+    )
     yield Figure(
         "not sure",
         percent(found.not_sure),
         "",
         "Pictures without an answer: like nothing the model knows, or no name is sure enough.",
     )
+    classes = len(summary.classes)
     yield Figure(
         "information",
         f"{found.information:.2f} bits",
-        f"always a class: {found.flat_information:.2f}",
-        "What an answer tells: log2 of how many times fewer classes it leaves; 0 if it is wrong.",
+        f"the best class alone: {found.flat_information:.2f}",
+        f"How much an answer narrows down what it is: a bit for each halving of the {classes} "
+        "classes, nothing if it is wrong.",
+        f"Mean of log2({classes} / classes of that name), 0 for wrong and missing answers.",
     )
 
 
-def _accuracy(name: str, share: Share, meaning: str) -> Figure:
-    low, high = 100 * share.interval.low, 100 * share.interval.high
-    sure = f"95 % interval ({share.method})."
-    return Figure(name, percent(share.value), f"{low:.1f} to {high:.1f}", f"{meaning} {sure}")
+def _best_class(summary: Summary) -> Iterator[Figure]:
+    first = "The class with the highest score is the right one in so many pictures."
+    five = "The right class is among the five with the highest scores in so many pictures."
+    yield _share("best class right", summary.top1, first, "Top-1 accuracy")
+    yield _share("right among best five", summary.top5, five, "Top-5 accuracy")
+    if summary.plain_top1 is not None and summary.plain_top5 is not None:
+        once = "The same if every picture counted as one, whatever its weight."
+        yield _share("best class right, unweighted", summary.plain_top1, once, "Top-1 accuracy")
+        yield _share(
+            "right among best five, unweighted", summary.plain_top5, once, "Top-5 accuracy"
+        )
+
+
+def _share(name: str, share: Share, meaning: str, term: str) -> Figure:
+    term = f"{term}; 95 % interval ({share.method})."
+    return Figure(name, percent(share.value), range_of(share), meaning, term)
+
+
+def _scores(summary: Summary) -> Iterator[Figure]:
+    calibration = summary.calibration
+    yield Figure(
+        "calibration error",
+        f"{calibration.error:.3f}",
+        f"{_numbers(calibration.by_chance)} by chance",
+        "By how much the best class's score misses: 0.05 says that of scores around 80 % some 75 "
+        "or 85 % are right. Beside it, what perfect scores would show on so few pictures.",
+        f"Expected calibration error (ECE), {BINS} bins.",
+    )
+    yield Figure(
+        "log loss",
+        f"{summary.negative_log_likelihood:.3f}",
+        "",
+        "How much the truth surprises the scores: 0 is perfect, 0.69 is as much as a right class "
+        "at 50 % does, and to be sure of a wrong one costs most.",
+        "Mean of −ln of the right class's score (negative log-likelihood, NLL).",
+    )
+    yield Figure(
+        "Brier score",
+        f"{summary.brier_score:.3f}",
+        "",
+        "How far all scores together are from the truth: 0 is perfect, 2 is sure of a wrong class "
+        "every time.",
+        "Mean over pictures of the sum of squared differences.",
+    )
+    yield Figure(
+        "risk-coverage area",
+        f"{summary.risk_coverage.area:.3f}",
+        f"of no use: {1 - summary.top1.value:.3f}",
+        "How well high scores tell right best classes from wrong ones: so many are wrong, averaged "
+        "over taking the surest pictures alone up to taking all. 0 is perfect.",
+        "Area under the risk-coverage curve (AURC).",
+    )
 
 
 def _numbers(interval: Interval) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def thresholds(summary: Summary) -> list[tuple[str, str, str]]:
-    """(share right, least score, share answered) for each threshold of the summary."""
-    return [
-        (f"{100 * one.accuracy:g} %", f"{one.score:.3f}", percent(one.coverage))
-        for one in summary.thresholds
-    ]
 
 
 def data_notes(evaluation: Evaluation) -> Iterator[str]:
@@ -153,10 +192,19 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
         effective = evaluation.summaries[0].effective_pictures
         words += f", weighted: as telling as {effective:.0f} pictures of equal weight"
     yield words
+    if data.weights is not None:
+        yield (
+            "shares count each picture by its weight: where a class has two pictures, one may be "
+            "70 % of it"
+        )
     if data.empty_classes:
         yield f"classes without pictures: {_listed(data.empty_classes)}"
     if data.skipped:
         yield f"{count(data.skipped, 'file')} skipped: no pictures, or in no class folder"
+    yield (
+        "beside a share: where it probably lies for all pictures of this sort; more pictures tell "
+        "it more exactly"
+    )
 
 
 def model_notes(summary: Summary) -> Iterator[str]:
@@ -172,50 +220,20 @@ def model_notes(summary: Summary) -> Iterator[str]:
             f"{count(left_out, 'picture')} left out, of {count(len(unmatched), 'label')} that "
             f"this model has not: {describe(unmatched[:LISTED])}{more}"
         )
-    otherwise = [
-        f"{found.label} is {summary.classes[found.class_index].name}"
-        for found in summary.matches
-        if isinstance(found, Match)
-        and found.way in {"number", "synonym"}
-        and folded(found.label) != folded(summary.classes[found.class_index].name)
-    ]
+    otherwise, by_index = list[str](), list[str]()
+    for found in summary.matches:
+        if not isinstance(found, Match):
+            continue
+        name = summary.classes[found.class_index].name
+        if found.way == "index":
+            by_index.append(f"{found.label} is {name}")
+        elif found.way in {"number", "synonym"} and folded(found.label) != folded(name):
+            otherwise.append(f"{found.label} is {name}")
     if otherwise:
         yield f"labels found by another name: {_listed(otherwise)}"
-
-
-def comparison_notes(comparison: Comparison) -> Iterator[str]:
-    """Who is better, and how sure that is."""
-    first, second = comparison.first.model, comparison.second.model
-    yield (
-        f"{count(comparison.pictures, 'picture')}: both right {comparison.both_right}, "
-        f"only {first} {comparison.only_first}, only {second} {comparison.only_second}, "
-        f"both wrong {comparison.both_wrong}"
-    )
-    low, high = _points(comparison.interval.low), _points(comparison.interval.high)
-    yield (
-        f"top-1 of {second} less that of {first}: {_points(comparison.difference)} points "
-        f"({low} to {high}, 95 % bootstrap)"
-    )
-    weights = " (without weights)" if comparison.first.dataset.weights is not None else ""
-    yield f"McNemar's exact test{weights}: p = {comparison.p_value:.2g}"
-
-
-def answer(summary: Summary, row: int) -> Answer:
-    """What the model said to the picture of one row of its outcomes."""
-    found = summary.outcomes.rows[row]
-    picture, target, first = int(found["picture"]), int(found["target"]), int(found["answers"][0])
-    return Answer(
-        picture=picture,
-        file=summary.dataset.files[picture],
-        truth=summary.classes[target].name,
-        answer=summary.classes[first].name,
-        score=float(found["scores"][0]),
-        right=target == first,
-    )
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    # Of indices that the data itself calls so there is nothing to be said.
+    if by_index and not summary.dataset.by_index:
+        yield f"labels found by class index: {_listed(by_index)}"
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

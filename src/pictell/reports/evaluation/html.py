@@ -1,4 +1,4 @@
-"""One self-contained HTML page: figures, plots, and the pictures that were named wrongly.
+"""One self-contained HTML page: figures, plots, and the pictures whose best class is wrong.
 
 It holds no script and asks for nothing from elsewhere, and its Content-Security-Policy forbids
 both. Names from outside are spelled out where they hold control characters, then escaped.
@@ -6,6 +6,7 @@ both. Names from outside are spelled out where they hold control characters, the
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,23 +18,25 @@ from markupsafe import Markup
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.summary import Summary
 from pictell.reports.escape import visible
-from pictell.reports.evaluation import figures, plots
-from pictell.reports.evaluation.figures import Answer
+from pictell.reports.evaluation import figures, plots, tables, verdict
+from pictell.reports.evaluation.said import Said, rescued, said
 from pictell.version import __version__
 
 # Thumbnails of one list, and rows of one table.
 PICTURES = 100
 PAIRS = 20
+# File names have no spaces to break at, but these.
+SEAM = re.compile(r"(?<=[_/-])")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture that answers were wrong about, or changed; ``image`` is a data URI or ``None``."""
+    """A picture that models were wrong about, or not of one mind; ``image`` is a data URI."""
 
     file: str
     image: str | None
     truth: str
-    answers: tuple[Answer, ...]
+    said: tuple[Said, ...]
 
 
 def shown_pictures(evaluation: Evaluation) -> list[int]:
@@ -61,6 +64,7 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"breakable": _breakable, "prose": _prose}
     images = {
         number: Markup("data:image/jpeg;base64,") + b64encode(jpeg).decode("ascii")
         for number, jpeg in thumbnails.items()
@@ -71,7 +75,13 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         models=[
             _model(summary, number, images) for number, summary in enumerate(evaluation.summaries)
         ],
-        rows=figures.rows(evaluation.summaries),
+        rows=list(
+            zip(
+                figures.meanings(evaluation.summaries),
+                figures.rows(evaluation.summaries),
+                strict=True,
+            )
+        ),
         comparisons=[_comparison(comparison, images) for comparison in evaluation.comparisons],
         version=__version__,
         percent=figures.percent,
@@ -84,41 +94,53 @@ def _harmless(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _breakable(text: str) -> Markup:
+    """The text, escaped, that may go on in the next line after any ``SEAM``."""
+    return Markup("<wbr>").join(SEAM.split(visible(text)))
+
+
+def _prose(text: str) -> str:
+    """Words of ours, in which a number and its percent sign stay on one line."""
+    return text.replace(" %", "\u00a0%")
+
+
 def _model(summary: Summary, number: int, images: Mapping[int, str]) -> dict[str, object]:
     drawn = [plots.reliability, plots.risk_coverage]
     if summary.confusions:
         drawn.append(plots.confusion)
-    wrong = [figures.answer(summary, int(row)) for row in summary.wrong[:PICTURES]]
+    wrong = [said(summary, int(row)) for row in summary.wrong[:PICTURES]]
     return {
         "summary": summary,
         "id": f"model-{number}",
         "notes": list(figures.model_notes(summary)),
-        "figures": figures.figures(summary),
-        "thresholds": figures.thresholds(summary),
+        "groups": figures.groups(summary),
+        "at_least": tables.at_least(summary),
+        "scores": tables.scores(summary),
         "plots": {
             plot.__name__: Markup(plot(summary, f"{plot.__name__}-{number}")) for plot in drawn
         },
-        "confusions": summary.confusions[:PAIRS],
+        "confusions": list(zip(tables.confused(summary, PAIRS), summary.confusions, strict=False)),
+        "share_head": tables.share_head(summary),
+        "classes": tables.shown_classes(summary),
+        "false_names": tables.false_names(summary),
+        "rescued": rescued(summary),
         "wrong": [_shown((one,), images) for one in wrong],
     }
 
 
 def _comparison(comparison: Comparison, images: Mapping[int, str]) -> dict[str, object]:
     changed = [
-        (
-            figures.answer(comparison.first, int(row)),
-            figures.answer(comparison.second, int(other_row)),
-        )
+        (said(comparison.first, int(row)), said(comparison.second, int(other_row)))
         for row, other_row in comparison.changed
     ]
     return {
-        "first": comparison.first.model,
-        "second": comparison.second.model,
-        "notes": list(figures.comparison_notes(comparison)),
+        "names": verdict.names(comparison),
+        "verdict": verdict.verdict(comparison),
+        "notes": list(verdict.notes(comparison)),
         "changed": [_shown(pair, images) for pair in changed],
     }
 
 
-def _shown(answers: tuple[Answer, ...], images: Mapping[int, str]) -> Shown:
-    one = answers[0]
-    return Shown(one.file, images.get(one.picture), one.truth, answers)
+def _shown(found: tuple[Said, ...], images: Mapping[int, str]) -> Shown:
+    one = found[0]
+    return Shown(one.file, images.get(one.picture), one.truth, found)

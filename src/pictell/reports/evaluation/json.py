@@ -9,9 +9,11 @@ from typing import Any
 
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.matching import Match, Unmatched
+from pictell.evaluation.metrics import ClassFigures
 from pictell.evaluation.summary import Share, Summary
 from pictell.reports.escape import json_escaped
-from pictell.reports.evaluation.figures import Answer, answer
+from pictell.reports.evaluation import verdict
+from pictell.reports.evaluation.said import Said, said
 
 # Of a curve with an entry for every picture, as many are kept as a plot can show.
 CURVE_POINTS = 200
@@ -46,6 +48,7 @@ def _model(summary: Summary) -> dict[str, Any]:
         "plain_top1": _share(summary.plain_top1) if plain else None,
         "plain_top5": _share(summary.plain_top5) if plain else None,
         "hierarchy": None if summary.hierarchy is None else asdict(summary.hierarchy),
+        "answers_at": [asdict(one) for one in summary.answers_at],
         "calibration_error": summary.calibration.error,
         "calibration_error_by_chance": asdict(summary.calibration.by_chance),
         "reliability": [asdict(one) for one in summary.calibration.bins],
@@ -56,17 +59,17 @@ def _model(summary: Summary) -> dict[str, Any]:
         "thresholds": [asdict(one) for one in summary.thresholds],
         "latency_ms": dict(zip(("p50", "p99"), summary.latency_ms, strict=True)),
         "labels": [_matched(found) for found in summary.matches],
-        "classes": [_class(summary, one.class_index) | asdict(one) for one in summary.per_class],
+        "classes": [_class(summary, one) for one in summary.per_class],
         "confusions": [
             {
                 "label": summary.classes[one.target].name,
-                "answer": summary.classes[one.answer].name,
+                "best_class": summary.classes[one.answer].name,
                 "pictures": one.pictures,
                 "share": one.share,
             }
             for one in summary.confusions
         ],
-        "wrong": [_answer(answer(summary, int(row))) for row in summary.wrong],
+        "wrong": [_wrong(said(summary, int(row))) for row in summary.wrong],
         "failed": [
             {"file": summary.dataset.files[picture], "code": error.code, "message": str(error)}
             for picture, error in summary.outcomes.failed
@@ -78,9 +81,18 @@ def _share(share: Share | None) -> dict[str, Any] | None:
     return None if share is None else asdict(share)
 
 
-def _class(summary: Summary, index: int) -> dict[str, Any]:
-    label = summary.classes[index]
-    return {"label": label.name, "synset": label.synset}
+def _class(summary: Summary, one: ClassFigures) -> dict[str, Any]:
+    label = summary.classes[one.class_index]
+    return {
+        "label": label.name,
+        "synset": label.synset,
+        "class_index": one.class_index,
+        "pictures": one.pictures,
+        "named": one.answers,
+        "recall": one.recall,
+        "precision": one.precision,
+        "errors": one.errors,
+    }
 
 
 def _matched(found: Match | Unmatched) -> dict[str, Any]:
@@ -104,26 +116,29 @@ def _curve(summary: Summary) -> list[dict[str, float]]:
     ]
 
 
-def _answer(one: Answer) -> dict[str, Any]:
-    return {"file": one.file, "label": one.truth, "answer": one.answer, "score": one.score}
+def _wrong(one: Said) -> dict[str, Any]:
+    return {"file": one.file, "label": one.truth, **_said(one)}
+
+
+def _said(one: Said) -> dict[str, Any]:
+    """``answer`` is null where the model is not sure, and there is none of one without answers."""
+    best = {"best_class": one.best_class, "score": one.score, "right": one.right}
+    if one.answered is None:
+        return best
+    return {**best, "answer": one.answered.name, "answer_right": one.answered.right}
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    first, second = comparison.first, comparison.second
     changed = []
     for row, other_row in comparison.changed:
-        one, other = answer(first, int(row)), answer(second, int(other_row))
-        changed.append(
-            {
-                "file": one.file,
-                "label": one.truth,
-                "first": {"answer": one.answer, "score": one.score, "right": one.right},
-                "second": {"answer": other.answer, "score": other.score, "right": other.right},
-            }
-        )
+        one, other = said(comparison.first, int(row)), said(comparison.second, int(other_row))
+        names = {"file": one.file, "label": one.truth}
+        changed.append({**names, "first": _said(one), "second": _said(other)})
     return {
-        "first": first.model,
-        "second": second.model,
+        "first": comparison.first.model,
+        "second": comparison.second.model,
+        "verdict": verdict.verdict(comparison),
+        "clear": comparison.clear,
         "pictures": comparison.pictures,
         "both_right": comparison.both_right,
         "only_first_right": comparison.only_first,

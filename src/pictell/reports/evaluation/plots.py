@@ -46,7 +46,7 @@ ROW_INCHES, HEAD_INCHES = 0.34, 1.65
 
 
 def reliability(summary: Summary, name: str) -> str:
-    """What is right at each score, with its interval, and below how many answers have it."""
+    """What is right at each score, with its interval, and below how many pictures have it."""
 
     def draw(figure: Figure) -> None:
         bins = summary.calibration.bins
@@ -57,10 +57,10 @@ def reliability(summary: Summary, name: str) -> str:
         upper.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
         upper.bar(middle, [one.accuracy for one in bins], width * 0.9, color=RIGHT, alpha=0.3)
         _with_intervals(upper, summary)
-        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="right answers")
+        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="best class right")
         upper.tick_params(labelbottom=False)
         lower.bar(middle, [one.share for one in bins], width * 0.9, color=LINE, alpha=0.7)
-        lower.set(xlabel="score of the first answer", ylabel="all answers")
+        lower.set(xlabel="score of the best class", ylabel="all pictures")
         lower.locator_params(axis="y", nbins=3)
         for axis in (upper.yaxis, lower.xaxis, lower.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
@@ -69,7 +69,7 @@ def reliability(summary: Summary, name: str) -> str:
 
 
 def risk_coverage(summary: Summary, name: str) -> str:
-    """How many answers are wrong when only the surest ones are given."""
+    """How many best classes are wrong when only the surest pictures are taken."""
 
     def draw(figure: Figure) -> None:
         curve = summary.risk_coverage
@@ -80,20 +80,18 @@ def risk_coverage(summary: Summary, name: str) -> str:
         axes.fill_between(coverage, risk, color=WRONG, alpha=0.15, linewidth=0, step="pre")
         axes.plot(coverage, risk, color=WRONG, linewidth=1.8, drawstyle="steps-pre")
         for one in summary.thresholds:
-            axes.plot(one.coverage, 1 - one.accuracy, "o", color=INK, markersize=4)
-            axes.annotate(
-                f"score {one.score:.2f}",
-                (one.coverage, 1 - one.accuracy),
-                xytext=(-6, 5) if one.coverage > 0.3 else (6, -4),
-                textcoords="offset points",
-                ha="right" if one.coverage > 0.3 else "left",
-                fontsize=10,
-            )
-        axes.set(xlim=(0, 1.01), ylim=(0, None), xlabel="answered", ylabel="wrong among them")
+            if one.score is not None and one.coverage is not None:
+                _mark(axes, one.score, (one.coverage, 1 - one.accuracy))
+        axes.set(
+            xlim=(0, 1.01),
+            ylim=(0, None),
+            xlabel="pictures taken, the surest first",
+            ylabel="best class wrong",
+        )
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
-    return _drawn(draw, name, "Risk and coverage: what is wrong among the surest answers")
+    return _drawn(draw, name, "Risk and coverage: how many best classes are wrong among the surest")
 
 
 def confusion(summary: Summary, name: str) -> str:
@@ -149,6 +147,20 @@ def _with_intervals(axes: Axes, summary: Summary) -> None:
     )
 
 
+def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
+    """A dot on the curve with its score, to its left where there is room."""
+    left = place[0] > 0.3
+    axes.plot(*place, "o", color=INK, markersize=4)
+    axes.annotate(
+        f"score {score:.2f}",
+        place,
+        xytext=(-6, 5) if left else (6, -4),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize=10,
+    )
+
+
 def _cell(axes: Axes, place: tuple[int, int], share: float, colour: str) -> None:
     x, y = place
     # A little of the colour even for nothing: the grid stays visible.
@@ -175,8 +187,8 @@ def _shares(
     shares = np.zeros((len(rows), len(columns) + 1))
     for y, index in enumerate(rows):
         of_class = outcomes.targets == index
-        answers, weights = outcomes.answers[of_class], outcomes.weights[of_class]
-        got = [weights[answers == column].sum() for column in columns]
+        best, weights = outcomes.best[of_class], outcomes.weights[of_class]
+        got = [weights[best == column].sum() for column in columns]
         shares[y] = np.array([*got, weights.sum() - sum(got)]) / (weights.sum() or 1.0)
     return shares
 

@@ -1,0 +1,82 @@
+"""The comparison of two models in words: first who is better, then how that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor, log10
+
+from pictell.evaluation.comparison import Comparison
+from pictell.reports.evaluation.figures import count
+
+# Fewer draws than this one are not counted.
+RARE = 1e-6
+
+
+def names(comparison: Comparison) -> tuple[str, str]:
+    """What to call the two models, told apart even where one stands for both."""
+    first, second = comparison.first.model, comparison.second.model
+    return (first, second) if first != second else (f"{first} (first)", f"{second} (second)")
+
+
+def verdict(comparison: Comparison) -> str:
+    """One plain sentence: which model is better, or that none is for certain."""
+    _, second = names(comparison)
+    if not len(comparison.changed):
+        return "No difference: both have the same best class for every picture."
+    amount = _amount(comparison.difference)
+    if comparison.clear:
+        better = "better" if comparison.difference > 0 else "worse"
+        return f"{second} is {better}: {amount}; chance alone would do this in {_odds(comparison)}."
+    return f"No difference that chance could not explain: {second} has {amount}."
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """How the verdict is known: counts, difference and test."""
+    first, second = names(comparison)
+    if not len(comparison.changed):
+        yield f"{count(comparison.pictures, 'picture')}, right in {comparison.both_right} of them"
+        return
+    yield (
+        f"{count(comparison.pictures, 'picture')}; best class right in both: "
+        f"{comparison.both_right}, in {first} alone: {comparison.only_first}, in {second} alone: "
+        f"{comparison.only_second}, in neither: {comparison.both_wrong}"
+    )
+    low, high = _points(comparison.interval.low), _points(comparison.interval.high)
+    yield (
+        f"{second} less {first}: {_points(comparison.difference)} points, probably {low} to {high} "
+        "(difference of top-1 accuracy, 95 % bootstrap)"
+    )
+    weights = ", without weights" if comparison.first.dataset.weights is not None else ""
+    yield (
+        f"were both equally good, one alone would be right {comparison.only_first} against "
+        f"{comparison.only_second} times, or less evenly, in {_odds(comparison)} (McNemar's exact "
+        f"test{weights}: p = {comparison.p_value:.2g})"
+    )
+
+
+def _amount(difference: float) -> str:
+    """``6.3 points fewer best classes right``."""
+    if round(100 * difference, 1) == 0:
+        return "as many best classes right"
+    more = "more" if difference > 0 else "fewer"
+    return f"{abs(100 * difference):.1f} points {more} best classes right"
+
+
+def _odds(comparison: Comparison) -> str:
+    """A probability as people say it: ``1 of 40 000 draws``, to one digit."""
+    p = comparison.p_value
+    if p < RARE:
+        return "less than 1 of 1 000 000 draws"
+    if p > 0.1:
+        return f"{100 * p:.0f} of 100 draws"
+    draws = 1 / p
+    unit = 10 ** floor(log10(draws))
+    return f"1 of {_grouped(int(draws / unit) * unit)} draws"
+
+
+def _grouped(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", "−")
