@@ -23,12 +23,12 @@ from pictell.calibration import Abstention, Calibration
 from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation.comparison import compare
 from pictell.evaluation.dataset import read_dataset
-from pictell.evaluation.intervals import Interval
+from pictell.evaluation.intervals import Interval, wilson
 from pictell.evaluation.matching import Match, Unmatched, match
 from pictell.evaluation.outcomes import AT_LEAST_GRID, NO_ANSWER, ROW, collect
 from pictell.evaluation.summary import summarise
 from pictell.evaluation.thumbnails import SIDE, thumbnails
-from pictell.reports.evaluation.figures import figures
+from pictell.reports.evaluation.figures import NOT_GIVEN, figures
 
 WEIGHTED = (("right", 3), ("wrong", 1))
 
@@ -36,7 +36,7 @@ WEIGHTED = (("right", 3), ("wrong", 1))
 def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
     outcomes = outcomes_of(make(tmp_path))
     assert len(outcomes) == 10
-    assert ROW.itemsize == 122
+    assert ROW.itemsize == 123
     # In natural order of the folders: bright, dark, dim, grey, light.
     assert outcomes.targets.tolist() == [4, 4, 0, 0, 1, 1, 2, 2, 3, 3]
     assert outcomes.best.tolist() == [4, 0, 0, 1, 1, 2, 2, 3, 3, 4]
@@ -134,8 +134,9 @@ def test_answers_above_the_classes_are_right_when_the_class_is_of_their_kind(
     kinds = ["low", "low", "low", "low", None, None]
     assert names == ["bright", "dark", "dark", *kinds, "bright"]
     assert hierarchy is not None
+    assert hierarchy.right is not None
     assert hierarchy.right.value == 6 / 8
-    assert hierarchy.not_sure == pytest.approx(0.2)
+    assert summary.not_sure == pytest.approx(0.2)
     assert hierarchy.information == pytest.approx(0.2 * math.log2(5) + 0.4 * math.log2(5 / 3))
     assert hierarchy.flat_information == pytest.approx(0.5 * math.log2(5))
     shown = {figure.name: figure.value for figure in figures(summary)}
@@ -166,7 +167,21 @@ def test_a_picture_like_nothing_known_has_no_answer_at_any_threshold(tmp_path: P
     assert not summary.outcomes.rows["named_at"].any()
     assert [one.right for one in summary.answers_at] == [None] * len(AT_LEAST_GRID)
     assert {one.answered for one in summary.answers_at} == {0.0}
-    assert summary.hierarchy is None
+    assert summary.not_sure == 1
+    assert summary.hierarchy is not None
+    assert summary.hierarchy.right is None
+    assert summary.hierarchy.information == 0
+    shown = {figure.name: figure.value for figure in figures(summary)}
+    assert (shown["right answers"], shown["not sure"]) == (NOT_GIVEN, "100.0 %")
+
+
+def test_a_model_without_a_taxonomy_may_be_unsure_too(tmp_path: Path) -> None:
+    unsure = Abstention("probability", 1.0, 0.05)
+    strange = with_answers(calibration=Calibration(), not_sure=unsure)
+    strange.naming = replace(strange.naming, taxonomy=None)
+    summary = evaluated(read_dataset(make(tmp_path)), strange)
+    assert (summary.not_sure, summary.hierarchy) == (1, None)
+    assert evaluated(read_dataset(tmp_path), classifier()).not_sure is None
 
 
 def test_a_threshold_is_told_with_what_it_gives(tmp_path: Path) -> None:
@@ -175,7 +190,7 @@ def test_a_threshold_is_told_with_what_it_gives(tmp_path: Path) -> None:
     assert tuple(found) == AT_LEAST_GRID
     assert summary.hierarchy is not None
     assert found[0.98].right == summary.hierarchy.right
-    assert found[0.98].answered == pytest.approx(1 - summary.hierarchy.not_sure)
+    assert found[0.98].answered == pytest.approx(1 - (summary.not_sure or 0))
     assert found[0.98].information == pytest.approx(summary.hierarchy.information)
     # At 0.5 every answer is a class, and half of them are right.
     assert found[0.5].right is not None
@@ -189,7 +204,7 @@ def test_answers_that_are_all_right_are_not_certain_for_that(tmp_path: Path) -> 
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
     summary = evaluated(read_dataset(tmp_path), classifier())
     assert summary.top1.value == 1
-    assert (summary.top1.method, summary.top1.interval.high) == ("Wilson", 1.0)
+    assert summary.top1.interval.high == 1
     assert summary.top1.interval.low < 0.6
 
 
@@ -218,9 +233,9 @@ def test_weights_change_the_figures_and_plain_ones_stand_beside(tmp_path: Path) 
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
     summary = evaluated(read_dataset(tmp_path), classifier())
     assert summary.top1.value == pytest.approx(0.75)
-    assert summary.top1.method == "bootstrap"
+    assert summary.top1.interval == wilson(0.75, summary.effective_pictures)
     assert summary.plain_top1 is not None
-    assert (summary.plain_top1.value, summary.plain_top1.method) == (0.5, "Wilson")
+    assert summary.plain_top1.value == 0.5
     assert summary.effective_pictures == pytest.approx(20**2 / (5 * 9 + 5 * 1))
     assert summary.risk_coverage.risk[-1] == pytest.approx(0.25)
 

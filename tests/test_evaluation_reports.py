@@ -123,7 +123,6 @@ def test_json_holds_every_figure(evaluation: Evaluation) -> None:
             "low": pytest.approx(0.2366, abs=1e-4),
             "high": pytest.approx(0.7634, abs=1e-4),
         },
-        "method": "Wilson",
     }
     assert first["plain_top1"] is None
     assert len(first["wrong"]) == 5

@@ -1,4 +1,4 @@
-"""What a model says of labelled pictures, kept in 122 bytes a picture.
+"""What a model says of labelled pictures, kept in 123 bytes a picture.
 
 The *best class* is the one with the highest score; the *answer* is the name that a taxonomy gives,
 be it a class or a kind of thing.
@@ -35,6 +35,7 @@ ROW = np.dtype(
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
         ("answer", np.int32),
+        ("unsure", np.bool_),
         ("named", np.int32),
         ("named_right", np.bool_),
         ("named_at", np.int32, len(AT_LEAST_GRID)),
@@ -52,17 +53,20 @@ class Outcomes:
     ``rows`` (N,) of dtype ``ROW``: the picture's number in the data, its class index, the ``TOP``
     best classes with their probabilities (-1 and 0 where there are fewer), the probability of the
     right class, the sum of all squared probabilities; of the answer which of ``names`` it is
-    (``NO_ANSWER`` where there is none), of how many classes it is the name (0 for none) and
+    (``NO_ANSWER`` where there is none), whether the model says that it is not sure, of how many
+    classes it is the name (0 for none) and
     whether the right one is among them, and these two again for each of ``AT_LEAST_GRID``; the
-    weight (1 without), and the time from reading to naming in milliseconds, while all processors
+    weight (1 without), and the time from reading to the model's output in ms, while all processors
     are busy. ``failed``: the pictures that could not be read, with the reason. ``has_taxonomy``:
     whether the model has names above its classes; without there are no answers.
+    ``may_be_unsure``: whether it would ever say that it is not sure.
     """
 
     rows: NDArray[np.void]
     failed: tuple[tuple[int, PictellError], ...] = ()
     has_taxonomy: bool = False
     names: tuple[str, ...] = ()
+    may_be_unsure: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -113,7 +117,8 @@ def collect(
     """
     target_of = np.array(targets, np.int32)[dataset.label_of]
     pictures = np.flatnonzero(target_of != LEFT_OUT)
-    rows, taxonomy = np.zeros(len(pictures), ROW), classifier.naming.taxonomy
+    naming = classifier.naming
+    rows, taxonomy = np.zeros(len(pictures), ROW), naming.taxonomy
     read, failed, names = list[int](), [], dict[str, int]()
     results = classifier.stream(_sources(dataset, pictures), top_k=TOP, probabilities=True)
     for place, (picture, result) in enumerate(zip(pictures.tolist(), results, strict=True)):
@@ -135,7 +140,13 @@ def collect(
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     if not rows["weight"].any():
         raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
-    return Outcomes(rows, tuple(failed), taxonomy is not None, tuple(names))
+    return Outcomes(
+        rows,
+        tuple(failed),
+        has_taxonomy=taxonomy is not None,
+        names=tuple(names),
+        may_be_unsure=taxonomy is not None or naming.not_sure is not None,
+    )
 
 
 def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
@@ -157,7 +168,7 @@ def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
 
 
 def _put_answer(row: np.void, result: Result, names: dict[str, int]) -> None:
-    row["answer"] = NO_ANSWER
+    row["answer"], row["unsure"] = NO_ANSWER, result.sure is False
     if result.answer is not None:
         row["answer"] = names.setdefault(result.answer.name, len(names))
         row["named"] = len(result.answer.classes)

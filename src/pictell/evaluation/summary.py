@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,7 @@ from numpy.typing import NDArray
 from pictell.calibration import effective_pictures
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
-from pictell.evaluation.intervals import (
-    Interval,
-    bootstrap,
-    under_calibration,
-    wilson,
-)
+from pictell.evaluation.intervals import Interval, under_calibration, wilson
 from pictell.evaluation.matching import Match, Unmatched
 from pictell.evaluation.outcomes import AT_LEAST_GRID, TOP, Outcomes
 from pictell.types import Label
@@ -30,11 +24,10 @@ ACCURACIES = (0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share in 0..1 with the interval it is sure to, and how that was made."""
+    """A share in 0..1 with the interval it is sure to (``intervals.wilson``)."""
 
     value: float
     interval: Interval
-    method: Literal["Wilson", "bootstrap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ class AnswersAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Reliability:
     """How far confidences are from what is right: ``error`` is the ECE over ``metrics.BINS`` bins.
 
     ``by_chance``: where the error of a perfectly calibrated model would lie on these pictures.
@@ -80,14 +73,12 @@ class Calibration:
 class Hierarchy:
     """How good the answers are of a model that may name a kind of thing instead of a class.
 
-    ``right``: of the pictures that got an answer, the share whose class is of its kind;
-    ``not_sure``: the share of pictures without an answer. ``information``: what an answer tells,
-    in bits, 0 for none and for a wrong one (see ``pictell.taxonomy``); ``flat_information`` is that
-    of always naming the best class.
+    ``right``: of the pictures that got an answer, the share whose class is of its kind, ``None``
+    where none got one. ``information``: what an answer tells, in bits, 0 for none and for a wrong
+    one (see ``pictell.taxonomy``); ``flat_information`` is that of always naming the best class.
     """
 
-    right: Share
-    not_sure: float
+    right: Share | None
     information: float
     flat_information: float
 
@@ -98,10 +89,11 @@ class Summary:
 
     All figures are weighted where the data has weights, except ``plain_top1`` and ``plain_top5``,
     which then stand beside them (else ``None``), and ``latency_ms`` (median, 99th percentile).
-    ``effective_pictures`` says how many equally weighted pictures tell as much. ``hierarchy`` and
-    ``answers_at`` are about answers: ``None`` or empty of a model without a taxonomy, the first
-    also of one that was never sure. All else is about classes, the best one above all: ``wrong``
-    holds the rows of ``outcomes`` whose best class is wrong, the surest first.
+    ``effective_pictures`` says how many equally weighted pictures tell as much. ``not_sure`` is the
+    share of pictures of which the model says that it is not; ``None`` where it never would.
+    ``hierarchy`` and ``answers_at`` are about answers: ``None`` or empty of a model without a
+    taxonomy. All else is about classes, the best one above all: ``wrong`` holds the rows of
+    ``outcomes`` whose best class is wrong, the surest first.
     """
 
     model: str
@@ -114,9 +106,10 @@ class Summary:
     top5: Share
     plain_top1: Share | None
     plain_top5: Share | None
+    not_sure: float | None
     hierarchy: Hierarchy | None
     answers_at: tuple[AnswersAt, ...]
-    calibration: Calibration
+    reliability: Reliability
     negative_log_likelihood: float
     brier_score: float
     risk_coverage: metrics.RiskCoverage
@@ -148,13 +141,14 @@ def summarise(
         matches=tuple(matches),
         outcomes=outcomes,
         effective_pictures=effective_pictures(weights),
-        top1=_share(right, weights, weighted),
-        top5=_share(outcomes.right_among(TOP), weights, weighted),
-        plain_top1=_plain(right) if weighted else None,
-        plain_top5=_plain(outcomes.right_among(TOP)) if weighted else None,
-        hierarchy=_hierarchy(outcomes, len(classes), weighted),
-        answers_at=_answers_at(outcomes, len(classes), weighted),
-        calibration=_calibration(right, confidence, weights),
+        top1=_share(right, weights),
+        top5=_share(outcomes.right_among(TOP), weights),
+        plain_top1=_share(right, np.ones_like(weights)) if weighted else None,
+        plain_top5=_share(outcomes.right_among(TOP), np.ones_like(weights)) if weighted else None,
+        not_sure=_not_sure(outcomes),
+        hierarchy=_hierarchy(outcomes, len(classes)),
+        answers_at=_answers_at(outcomes, len(classes)),
+        reliability=_reliability(right, confidence, weights),
         negative_log_likelihood=metrics.negative_log_likelihood(target_score, weights),
         brier_score=metrics.brier_score(target_score, squares, weights),
         risk_coverage=curve,
@@ -166,41 +160,32 @@ def summarise(
     )
 
 
-def _share(right: metrics.Bools, weights: metrics.Floats, weighted: bool) -> Share:
-    if not weighted:
-        return _plain(right)
+def _share(right: metrics.Bools, weights: metrics.Floats) -> Share:
     share = metrics.mean(right, weights)
-    if share in {0, 1}:
-        # All resamples would be alike, as if this were certain.
-        return Share(share, wilson(share, effective_pictures(weights)), "Wilson")
-    interval = bootstrap(right.astype(np.float64), weights)
-    return Share(share, interval, "bootstrap")
+    return Share(share, wilson(share, effective_pictures(weights)))
 
 
-def _plain(right: metrics.Bools) -> Share:
-    share = float(right.mean())
-    return Share(share, wilson(share, len(right)), "Wilson")
+def _not_sure(outcomes: Outcomes) -> float | None:
+    if not outcomes.may_be_unsure:
+        return None
+    return metrics.mean(outcomes.rows["unsure"], outcomes.weights)
 
 
-def _hierarchy(outcomes: Outcomes, classes: int, weighted: bool) -> Hierarchy | None:
+def _hierarchy(outcomes: Outcomes, classes: int) -> Hierarchy | None:
     if not outcomes.has_taxonomy:
         return None
     rows, weights = outcomes.rows, outcomes.weights
-    right, answered, information = _answers(
-        rows["named"], rows["named_right"], weights, classes, weighted
-    )
-    if right is None:
-        return None
+    right, _, information = _answers(rows["named"], rows["named_right"], weights, classes)
     of_best = float(np.log2(classes)) * metrics.mean(outcomes.right, weights)
-    return Hierarchy(right, 1 - answered, information, of_best)
+    return Hierarchy(right, information, of_best)
 
 
-def _answers_at(outcomes: Outcomes, classes: int, weighted: bool) -> tuple[AnswersAt, ...]:
+def _answers_at(outcomes: Outcomes, classes: int) -> tuple[AnswersAt, ...]:
     if not outcomes.has_taxonomy:
         return ()
     named, right = outcomes.rows["named_at"].T, outcomes.rows["right_at"].T
     return tuple(
-        AnswersAt(at_least, *_answers(counts, hits, outcomes.weights, classes, weighted))
+        AnswersAt(at_least, *_answers(counts, hits, outcomes.weights, classes))
         for at_least, counts, hits in zip(AT_LEAST_GRID, named, right, strict=True)
     )
 
@@ -210,7 +195,6 @@ def _answers(
     right: metrics.Bools,
     weights: metrics.Floats,
     classes: int,
-    weighted: bool,
 ) -> tuple[Share | None, float, float]:
     """The share that is right, the share that is answered, and the bits that are told."""
     answered = named > 0
@@ -218,17 +202,17 @@ def _answers(
         return None, 0.0, 0.0
     bits = np.where(right, np.log2(classes / np.maximum(named, 1)), 0.0)
     return (
-        _share(right[answered], weights[answered], weighted),
+        _share(right[answered], weights[answered]),
         metrics.mean(answered, weights),
         metrics.mean(bits, weights),
     )
 
 
-def _calibration(
+def _reliability(
     right: metrics.Bools, confidence: metrics.Floats, weights: metrics.Floats
-) -> Calibration:
+) -> Reliability:
     error = metrics.calibration_error(confidence, weights)
-    return Calibration(
+    return Reliability(
         error=error(right),
         by_chance=under_calibration(error, confidence),
         bins=metrics.reliability(right, confidence, weights),

@@ -68,7 +68,7 @@ def groups(summary: Summary) -> list[Group]:
         "time a picture",
         f"{median:.1f} ms",
         f"99 of 100 within {slow:.1f} ms",
-        "Half of the pictures take less, from reading to naming, with all processors busy.",
+        "Half of the pictures take less, from reading to the model's output, with all processors busy.",
         "Median; 99th percentile.",
     )
     answers = Group(
@@ -100,21 +100,23 @@ def meanings(summaries: Sequence[Summary]) -> list[Figure]:
 
 def _answers(summary: Summary) -> Iterator[Figure]:
     found = summary.hierarchy
+    if found is not None:
+        yield _share(
+            "right answers",
+            found.right,
+            "Of the answers given, so many are right: the picture shows what they name, or a kind "
+            "of it.",
+            "Hierarchical accuracy of the answered pictures",
+        )
+    if summary.not_sure is not None:
+        yield Figure(
+            "not sure",
+            percent(summary.not_sure),
+            "",
+            "Pictures of which the model says so: like nothing it knows, or no name sure enough.",
+        )
     if found is None:
         return
-    yield _share(
-        "right answers",
-        found.right,
-        "Of the answers given, so many are right: the picture shows what they name, or a kind of "
-        "it.",
-        "Hierarchical accuracy of the answered pictures",
-    )
-    yield Figure(
-        "not sure",
-        percent(found.not_sure),
-        "",
-        "Pictures without an answer: like nothing the model knows, or no name is sure enough.",
-    )
     classes = len(summary.classes)
     yield Figure(
         "information",
@@ -139,17 +141,19 @@ def _best_class(summary: Summary) -> Iterator[Figure]:
         )
 
 
-def _share(name: str, share: Share, meaning: str, term: str) -> Figure:
-    term = f"{term}; 95 % interval ({share.method})."
+def _share(name: str, share: Share | None, meaning: str, term: str) -> Figure:
+    term = f"{term}; 95 % interval (Wilson)."
+    if share is None:
+        return Figure(name, NOT_GIVEN, "", meaning, term)
     return Figure(name, percent(share.value), range_of(share), meaning, term)
 
 
 def _scores(summary: Summary) -> Iterator[Figure]:
-    calibration = summary.calibration
+    reliability = summary.reliability
     yield Figure(
         "calibration error",
-        f"{calibration.error:.3f}",
-        f"{_numbers(calibration.by_chance)} by chance",
+        f"{reliability.error:.3f}",
+        f"{_numbers(reliability.by_chance)} by chance",
         "By how much the best class's score misses: 0.05 says that of scores around 80 % some 75 "
         "or 85 % are right. Beside it, what perfect scores would show on so few pictures.",
         f"Expected calibration error (ECE), {BINS} bins.",

@@ -49,7 +49,7 @@ def reliability(summary: Summary, name: str) -> str:
     """What is right at each score, with its interval, and below how many pictures have it."""
 
     def draw(figure: Figure) -> None:
-        bins = summary.calibration.bins
+        bins = summary.reliability.bins
         width = bins[0].high - bins[0].low
         middle = [one.low + width / 2 for one in bins]
         upper = figure.add_axes((0.19, 0.38, 0.74, 0.58))
@@ -132,7 +132,7 @@ def confusion(summary: Summary, name: str) -> str:
 
 
 def _with_intervals(axes: Axes, summary: Summary) -> None:
-    bins = summary.calibration.bins
+    bins = summary.reliability.bins
     accuracy = np.array([one.accuracy for one in bins])
     ends = np.array([(one.interval.low, one.interval.high) for one in bins]).T
     axes.errorbar(
