@@ -72,14 +72,6 @@ def to_probabilities(
     return probabilities
 
 
-def by_class(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
-    """The scores (classes,) of predictions for all classes, in the classes' own order."""
-    scores = np.zeros(len(predictions))
-    for prediction in predictions:
-        scores[prediction.class_index] = prediction.score
-    return scores
-
-
 def top_k(
     probabilities: NDArray[np.float64], labels: Sequence[Label], k: int
 ) -> tuple[Prediction, ...]:

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from pictell import calibration, runtimes
 from pictell.calibration import Abstention, Calibration, Floats, Indices
 from pictell.classifier import Classifier
-from pictell.errors import RuntimeFailedError, UsageError
+from pictell.errors import UsageError
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
 from pictell.evaluation.matching import Match, check, match_dataset
+from pictell.evaluation.outcomes import name_pictures
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
 from pictell.postprocess import to_probabilities
-from pictell.types import EngineOptions, ModelSpec, Result, Source
+from pictell.types import EngineOptions, ModelSpec, Result
 
 # The temperature is known to a hundredth then; more would cost memory and say nothing new.
 MOST_PICTURES = 5000
@@ -108,16 +109,11 @@ def collect_sample(
     drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MOST_PICTURES]
     pictures = np.sort(drawn)
     classifier = Classifier(spec, runtimes.open_session(spec, read_weights(spec), engine))
-    sources = (Source(str(path), path) for path in map(dataset.path, pictures.tolist()))
     rows, read = [], list[int]()
-    results = classifier.stream(sources, top_k=1, probabilities=True)
-    for picture, result in zip(pictures, results, strict=True):
-        watch(result)
+    for picture, result in name_pictures(classifier, dataset, pictures, watch, top_k=1):
         if result.probabilities is not None:
             rows.append(_evidence(result.probabilities, spec))
-            read.append(int(picture))
-        elif isinstance(result.error, RuntimeFailedError):
-            raise result.error
+            read.append(picture)
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
     if not weights.any():
         raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")

@@ -120,11 +120,8 @@ def collect(
     naming = classifier.naming
     rows, taxonomy = np.zeros(len(pictures), ROW), naming.taxonomy
     read, failed, names = list[int](), [], dict[str, int]()
-    results = classifier.stream(_sources(dataset, pictures), top_k=TOP, probabilities=True)
-    for place, (picture, result) in enumerate(zip(pictures.tolist(), results, strict=True)):
-        watch(result)
-        if isinstance(result.error, RuntimeFailedError):
-            raise result.error
+    named = name_pictures(classifier, dataset, pictures, watch, top_k=TOP)
+    for place, (picture, result) in enumerate(named):
         if result.error is not None:
             failed.append((picture, result.error))
         if result.probabilities is None:
@@ -149,10 +146,25 @@ def collect(
     )
 
 
-def _sources(dataset: Dataset, pictures: NDArray[np.int64]) -> Iterator[Source]:
-    for picture in pictures:
-        path = dataset.path(int(picture))
-        yield Source(str(path), path)
+def name_pictures(
+    classifier: Classifier,
+    dataset: Dataset,
+    pictures: NDArray[np.int64],
+    watch: Callable[[Result], None],
+    top_k: int,
+) -> Iterator[tuple[int, Result]]:
+    """Some pictures of the data by number, with what the model says, all probabilities included.
+
+    Raises ``RuntimeFailedError`` when it is the model that fails, not a picture.
+    """
+    numbers = pictures.tolist()
+    sources = (Source(str(path), path) for path in map(dataset.path, numbers))
+    results = classifier.stream(sources, top_k=top_k, probabilities=True)
+    for picture, result in zip(numbers, results, strict=True):
+        watch(result)
+        if isinstance(result.error, RuntimeFailedError):
+            raise result.error
+        yield picture, result
 
 
 # Rows of a structured array are views: what is put into them is in the array.

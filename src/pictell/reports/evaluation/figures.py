@@ -68,7 +68,8 @@ def groups(summary: Summary) -> list[Group]:
         "time a picture",
         f"{median:.1f} ms",
         f"99 of 100 within {slow:.1f} ms",
-        "Half of the pictures take less, from reading to the model's output, with all processors busy.",
+        "Half of the pictures take less, from reading to the model's output, with all processors "
+        "busy.",
         "Median; 99th percentile.",
     )
     answers = Group(
