@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +141,46 @@ def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
     run = pictell("calibrate", "-m", "default", "-d", tmp_path)
     assert run.returncode == 2
     assert "belongs to pictell itself: calibrate a copy of its folder" in run.stderr
+
+
+def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
+    own = models.BUILT_IN["default"]
+    (tmp_path / "link").symlink_to(own)
+    before = (own / "trust.toml").read_bytes()
+    for place in (own, tmp_path / "link", f"{own}/../default"):
+        run = pictell("calibrate", "-m", place, "-d", tmp_path)
+        assert run.returncode == 2
+        assert run.stderr == (
+            f"pictell: {place} belongs to pictell itself: calibrate a copy of its folder, "
+            "which pictell models path default names\n"
+        )
+    assert (own / "trust.toml").read_bytes() == before
+
+
+# root writes everywhere, so the command gives up root once it has loaded what it needs.
+AS_NOBODY = """
+import os, sys
+from pictell.cli.main import main
+main()
+if os.geteuid() == 0:
+    os.setuid(65534)
+sys.exit(main())
+"""
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_at_once(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 10)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    model.chmod(0o555)
+    # The data, too few of them, are refused while they can be read with root's rights.
+    command = [sys.executable, "-c", AS_NOBODY, "calibrate", "-m", model, "-d", data]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr.endswith(
+        f"\npictell: {model} cannot be written to, and what is fitted is stored there: "
+        "calibrate a copy of it\n"
+    )
 
 
 @pytest.mark.parametrize("bare", ["net.onnx", "saved-model"])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -113,6 +114,9 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     [
         ([], "the following arguments are required: -d/--data"),
         (["--data", "nothing"], "nothing: no such file or folder"),
+        (["--data", ""], "an empty name: name a folder or a list"),
+        (["--data", "/dev/null"], "/dev/null: not a regular file, as a list of pictures is"),
+        (["--data", "{insects}", "--report", "{insects}/" + "n" * 300], "File name too long"),
         (["--data", "{insects}/ants"], "6 pictures lie loose in it: make a folder for each class"),
         (["--data", "samples/golf-ball.png"], "a picture, not labelled data: give a folder of"),
         (["--data", "{insects}", "--report", "README.md/x"], "README.md is no folder that can"),
@@ -155,12 +159,89 @@ def test_a_page_needs_the_extra_and_figures_do_not(insects: Path, tmp_path: Path
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(insects: Path, tmp_path: Path) -> None:
-    name = "n" * 300
-    run = pictell("evaluate", "--data", insects, "--report", tmp_path / name)
+# The page is larger than a file may be, as far as this process knows; stdout is a pipe.
+SMALL_FILES = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+
+
+def test_a_page_that_cannot_be_written_costs_no_figures(insects: Path, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SMALL_FILES)
+    paths = ":".join([str(tmp_path / "site"), *filter(None, sys.path)])
+    report = tmp_path / "out" / "report.html"
+    report.parent.mkdir()
+    run = pictell(
+        "evaluate", "--data", insects, "--report", report, env=environment(PYTHONPATH=paths)
+    )
+    assert run.returncode == 1
+    assert run.stderr == f"pictell: {report} cannot be written: File too large\n"
+    assert "best class right" in run.stdout
+    assert list(report.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_figures_that_cannot_be_written_cost_no_page(insects: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    with Path("/dev/full").open("w") as full:
+        run = pictell(
+            "evaluate", "--data", insects, "--report", report,
+            capture_output=False, stdout=full, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.endswith("pictell: cannot write the output: No space left on device\n")
+    assert report.stat().st_size > 0
+
+
+@pytest.mark.parametrize("data", ["", "labels.csv"])
+@pytest.mark.parametrize("report", ["labels.csv", "../link.html", "ants/0.jpg"])
+def test_the_data_are_not_written_over(
+    insects: Path, tmp_path: Path, data: str, report: str
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(insects, folder)
+    sorted((folder / "ants").iterdir())[0].rename(folder / "ants" / "0.jpg")
+    rows = [f"{path.parent.name}/{path.name},{path.parent.name}" for path in folder.glob("*/*")]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    (tmp_path / "link.html").symlink_to(folder / "labels.csv")
+    before = (folder / report).read_bytes()
+    run = pictell("evaluate", "--data", folder / data, "--report", folder / report)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == (
+        f"pictell: {folder / report} belongs to the data: name another file for the report\n"
+    )
+    assert (folder / report).read_bytes() == before
+
+
+def test_models_that_share_no_picture_are_not_compared(insects: Path, tmp_path: Path) -> None:
+    folders = []
+    for place, name in (("a", "ant"), ("b", "bee")):
+        folder = tmp_path / place
+        shutil.copytree(models.BUILT_IN["default"], folder)
+        labels = folder / "labels.tsv"
+        labels.write_text(labels.read_text().replace(f"{name}\t", f"other {name}\t"))
+        folders.append(folder)
+    words = [word for folder in folders for word in ("--model", folder)]
+    run = pictell("evaluate", "-d", insects, *words, "--compare", "--skip-unmatched")
+    assert run.returncode == 1
+    assert run.stderr == (
+        "pictell: a and b were judged on no picture in common: they cannot be compared\n"
+    )
+    assert "best class right" in run.stdout
+    assert "  the models were judged on different pictures: " in run.stdout
+
+
+def test_pictures_without_weight_are_told_so(insects: Path, tmp_path: Path) -> None:
+    rows = [
+        f"{path},{path.parent.name},{weight}"
+        for name, weight in (("ants", 0), ("bees", 1))
+        for path in (insects / name).iterdir()
+    ]
+    text = "\n".join(["file,label,weight", *rows]).replace(",bees,", ",nothing known,")
+    (tmp_path / "labels.csv").write_text(text)
+    run = pictell("evaluate", "--data", tmp_path, "--skip-unmatched")
     assert run.returncode == 2
-    assert "cannot be written: File name too long" in run.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert run.stderr == (
+        f"pictell: {tmp_path}/labels.csv: all pictures whose labels default knows weigh 0\n"
+    )
 
 
 def test_the_main_help_names_the_command() -> None:
@@ -198,3 +279,12 @@ def test_labels_found_by_index_are_told(insects: Path, tmp_path: Path) -> None:
     rows += [f"309/{path.name},309" for path in (tmp_path / "309").iterdir()]
     (tmp_path / "labels.csv").write_text("\n".join(["file,class_index", *rows]))
     assert "found by class index" not in pictell("evaluate", "--data", tmp_path).stdout
+
+
+def test_pictures_named_twice_are_told(insects: Path, tmp_path: Path) -> None:
+    (bee, *_), (ant, *_) = ((insects / name).iterdir() for name in ("bees", "ants"))
+    data = tmp_path / "labels.csv"
+    data.write_text(f"file,label\n{bee},bee\n{ant},ant\n{bee},bee\n", encoding="utf-8")
+    run = pictell("evaluate", "--data", data)
+    assert "  1 line with a picture named before: counted again\n" in run.stdout
+    assert "  3 pictures of 2 classes\n" in run.stdout

@@ -1,6 +1,9 @@
 """Labelled pictures, as folders and lists hold them."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,9 +92,12 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "", "no pictures"),
-        ("a.csv", "file,label\n", "no pictures"),
-        ("a.csv", "file,label\na,cat\nb,cat\n", "one class only, 'cat'"),
+        ("a.csv", "", "no pictures: a list has a line of column names, and one for each picture"),
+        ("a.csv", "file,label\n", "no pictures: a list has a line of column names, and one"),
+        ("a.jsonl", "", "no pictures: a list has an object with file and label on each line"),
+        ("a.csv", "file,label\na,cat\nb,cat\n", "one class only, 'cat': list pictures of two"),
+        ("a.csv", "file,label,label\na,cat,dog\n", "line 1: two columns are called label"),
+        ("a.csv", "file,label\na,tench, Tinca\n", "line 2: 3 cells in 2 columns: quote a text"),
         ("a.csv", "file\na\n", "a column synset or .* is missing; there are: file"),
         ("a.csv", "label\na\n", "a column file or path or filename or image is missing"),
         ("a.csv", "file,label\na,cat\nb\n", "line 3: no label"),
@@ -109,6 +115,16 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
         ("a.jsonl", "[1]\n", "line 1: no JSON object"),
         ("a.jsonl", "[" * 100_000, "line 1: no JSON"),
         ("a.jsonl", '{"file": "a", "label": ["cat"]}\n', "line 1: no label"),
+        (
+            "a.jsonl",
+            '{"file": "a", "label": "cat"}\n\n{"file": "b", "label": "dog", "weight": 2}\n',
+            "line 3: a weight, and rows before it have none: give all rows one, or none",
+        ),
+        (
+            "a.jsonl",
+            '{"file": "a", "label": "cat", "weight": 2}\n{"file": "b", "label": "dog"}\n',
+            "line 2: no weight",
+        ),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(
@@ -127,7 +143,7 @@ def test_a_folder_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no pictures: a folder for each class"):
         read_dataset(tmp_path / "empty")
-    with pytest.raises(UsageError, match="no pictures: a folder for each class"):
+    with pytest.raises(UsageError, match="no pictures: a list has a line of column names"):
         read_dataset(written(touch(tmp_path / "list", "cat/a.jpg"), "labels.csv", "").parent)
     with pytest.raises(UsageError, match="one class only, 'cat': name a folder that"):
         read_dataset(touch(tmp_path / "one", "cat/a.jpg"))
@@ -135,6 +151,60 @@ def test_a_folder_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
         read_dataset(tmp_path / "one", "breed")
     with pytest.raises(UsageError):
         read_dataset("a\0b")
+    with pytest.raises(UsageError, match=r"^an empty name: name a folder or a list$"):
+        read_dataset("")
+
+
+def test_what_is_no_regular_file_is_called_so(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(UsageError, match="not a regular file, as a list of pictures is"):
+            read_dataset(place)
+
+
+def test_a_list_that_names_a_folder_as_a_picture(tmp_path: Path) -> None:
+    touch(tmp_path, "cats/a.jpg", "b.jpg")
+    path = written(tmp_path, "mine.csv", "file,label\nb.jpg,dog\ncats,cat\n")
+    with pytest.raises(UsageError, match="line 3: cats is a folder: name each picture in it"):
+        read_dataset(path)
+
+
+def test_pictures_listed_more_than_once_are_counted(tmp_path: Path) -> None:
+    rows = "a.jpg,cat\nb.jpg,dog\n./a.jpg,cat\nb.jpg,dog\na.jpg,dog\nnone,cat\n"
+    data = read_dataset(written(tmp_path, "mine.csv", f"file,label\n{rows}"))
+    assert (len(data), data.repeated) == (6, 3)
+    assert read_dataset(touch(tmp_path / "folders", "cat/a.jpg", "dog/a.jpg")).repeated == 0
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_folder_that_may_not_be_read_stands_among_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "cat/a.jpg", "cat/locked/b.jpg", "dog/c.jpg", "fox/d.jpg")
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    for name in ("cat/locked", "fox"):
+        (tmp_path / name).chmod(0)
+    try:
+        with as_nobody():
+            data = read_dataset(".")
+    finally:
+        for name in ("cat/locked", "fox"):
+            (tmp_path / name).chmod(0o755)
+    assert data.files == ("cat/a.jpg", "cat/locked", "dog/c.jpg", "fox")
+    assert data.labels == ("cat", "dog", "fox")
+    assert (data.empty_classes, data.skipped, data.nested) == ((), 0, False)
 
 
 def test_loose_pictures_are_said_to_lie_there(tmp_path: Path) -> None:

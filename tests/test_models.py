@@ -221,6 +221,14 @@ def test_weights_that_are_refused_leave_no_folder(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
+def test_golden_answers_that_cannot_be_read_are_the_models_fault(folder: Path) -> None:
+    (folder / "golden.toml").write_bytes(b"\xff")
+    spec, content = read_model_folder(folder), Weights("fake", {"weights.onnx": WEIGHTS})
+    with pytest.raises(InvalidModelError, match=r"^golden\.toml is no text in UTF-8$"):
+        create_model_folder(folder / "copy", spec, content)
+    assert not (folder / "copy").exists()
+
+
 def test_a_taxonomy_lies_in_the_folder(folder: Path) -> None:
     name_taxonomy(folder, "../kinds.tsv")
     assert "must be the name of a file in the folder" in refusal(folder)

@@ -4,13 +4,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pictell import models
-from pictell.calibration import Abstention, Calibration
+from pictell.calibration import Abstention, Calibration, to_logits
 from pictell.errors import InvalidModelError, StoreError
 from pictell.models.folder import TRUST_FILE
-from pictell.models.trust import Figures, Trust, read_trust, to_toml, write_trust
+from pictell.models.trust import LEAST, Figures, Trust, read_trust, to_toml, write_trust
 from pictell.runtimes import fake
 from pictell.types import Attachment, ModelSpec
 
@@ -66,8 +67,10 @@ def test_the_default_model_states_what_was_fitted_on_what() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        ("temperature = 0.75", "temperature = 0", "line 8: .* must be above 0"),
-        ("temperature = 0.75", "temperature = nan", "line 8: .* must be above 0"),
+        ("temperature = 0.75", "temperature = 0", "line 8: .* must be 1e-06 or more"),
+        ("temperature = 0.75", "temperature = nan", "line 8: .* must be 1e-06 or more"),
+        ("temperature = 0.75", "temperature = 1e-300", "line 8: .* must be 1e-06 or more"),
+        ("knee = 5.5", "knee = 1e-300", "line 9: .* must be 1e-06 or more"),
         ("temperature = 0.75", "temperature = inf", "temperature must be finite"),
         ("temperature = 0.75", "temperature = true", "line 8: .* has the wrong type"),
         ("temperature = 0.75", f"temperature = {'9' * 400}", "temperature must be finite"),
@@ -87,6 +90,15 @@ def test_a_wrong_file_is_refused(right: str, wrong: str, message: str) -> None:
     assert right in text
     with pytest.raises(InvalidModelError, match=f"^trust.toml.*{message}"):
         read_trust(spec_with(text.replace(right, wrong)))
+
+
+@pytest.mark.parametrize("knee", [LEAST, 1e300, math.inf])
+def test_the_least_that_is_read_gives_scores(knee: float) -> None:
+    text = to_toml(TRUST._replace(calibration=Calibration(LEAST, knee)), SHA256)
+    trust = read_trust(spec_with(text))
+    assert trust is not None
+    largest = float(np.finfo(np.float32).max)
+    assert np.isfinite(to_logits(np.array([largest, 0, -largest]), trust.calibration)).all()
 
 
 def test_other_weights_need_another_fit() -> None:

@@ -5,7 +5,7 @@
     classifier = pictell.load()
     print(classifier.classify("cat.jpg").top)
 
-Importing this package imports neither an engine nor an image library; its first use does.
+Importing this package imports next to nothing; its first use does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pictell import errors
-from pictell.types import Answer, EngineOptions, Limits, Prediction, Result, Stated
 from pictell.version import __version__
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier, load
+    from pictell.types import Answer, EngineOptions, Limits, Prediction, Result, Stated
 
 __all__ = [
     "Answer",
@@ -38,4 +38,8 @@ def __getattr__(name: str) -> Any:
         from pictell import classifier
 
         return getattr(classifier, name)
+    if name in __all__:
+        from pictell import types
+
+        return getattr(types, name)
     raise AttributeError(f"module 'pictell' has no attribute {name!r}")

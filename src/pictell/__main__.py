@@ -2,6 +2,6 @@
 
 import sys
 
-from pictell.cli.main import main
+from pictell.cli.start import main
 
 sys.exit(main())

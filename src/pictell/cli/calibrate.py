@@ -65,21 +65,29 @@ def run(words: list[str]) -> int:
 
 
 def _check_place(model: str) -> None:
-    """Raises ``UsageError`` where a model has no folder, or one that is not the user's."""
+    """Raises ``UsageError`` where a model has no folder that is the user's to write to."""
     from pictell import models
     from pictell.models.folder import SPEC_FILE
 
-    if model in models.BUILT_IN:
-        raise UsageError(
-            f"{model} belongs to pictell itself: calibrate a copy of its folder, "
-            f"which pictell models path {model} names"
-        )
     place = models.locate(model)
     # Not Path.is_file and exists, which raise for names that no file can have.
-    if os.path.exists(place) and not os.path.isfile(place / SPEC_FILE):  # noqa: PTH110, PTH113
+    if not os.path.exists(place):  # noqa: PTH110
+        return
+    for name, folder in models.BUILT_IN.items():
+        if place.samefile(folder):
+            raise UsageError(
+                f"{model} belongs to pictell itself: calibrate a copy of its folder, "
+                f"which pictell models path {name} names"
+            )
+    if not os.path.isfile(place / SPEC_FILE):  # noqa: PTH113
         raise UsageError(
             f"what is fitted is stored in a model's folder, and {model} is a bare model: "
             "make a folder of it with pictell inspect --write"
+        )
+    if not os.access(place, os.W_OK):
+        raise UsageError(
+            f"{model} cannot be written to, and what is fitted is stored there: "
+            "calibrate a copy of it"
         )
 
 

@@ -20,7 +20,7 @@ from pictell.cli.model_options import (
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress, say
 from pictell.drafts import write_file
-from pictell.errors import UsageError
+from pictell.errors import PictellError, UsageError
 from pictell.reports.escape import visible
 from pictell.types import Stated
 
@@ -49,18 +49,34 @@ def run(words: list[str]) -> int:
     options = _parse(words)
     from pictell.evaluation.comparison import Evaluation, compare
     from pictell.evaluation.dataset import read_dataset
-    from pictell.reports.evaluation import FORMATS
 
     dataset = read_dataset(options.data, options.column)
-    summaries = [_evaluate(model, dataset, options) for model in options.model]
-    others = summaries[1:] if options.compare else []
-    compared = [compare(summaries[0], other) for other in others]
-    evaluation = Evaluation(tuple(summaries), tuple(one for one in compared if one is not None))
     if options.report is not None:
-        _write_page(Path(options.report), evaluation)
-        say(f"report: {visible(options.report)}")
-    write(FORMATS[options.format](evaluation))
-    return SOME_FAILED if any(summary.outcomes.failed for summary in summaries) else 0
+        _check_beside_data(Path(options.report), Path(options.data), dataset)
+    first, *others = [_evaluate(model, dataset, options) for model in options.model]
+    compared = [compare(first, other) for other in others if options.compare]
+    made = tuple(one for one in compared if one is not None)
+    _tell(Evaluation((first, *others), made), options)
+    for other, comparison in zip(others, compared, strict=False):
+        if comparison is None:
+            say(
+                f"pictell: {visible(first.model)} and {visible(other.model)} were judged on no "
+                "picture in common: they cannot be compared"
+            )
+    failed = None in compared or any(summary.outcomes.failed for summary in (first, *others))
+    return SOME_FAILED if failed else 0
+
+
+def _tell(evaluation: Evaluation, options: argparse.Namespace) -> None:
+    """Write the figures, and the page if one is wanted: what one cannot take costs no other."""
+    from pictell.reports.evaluation import FORMATS
+
+    try:
+        write(FORMATS[options.format](evaluation))
+    finally:
+        if options.report is not None:
+            _write_page(Path(options.report), evaluation)
+            say(f"report: {visible(options.report)}")
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -91,11 +107,30 @@ def _check_report(path: Path) -> None:
         raise UsageError(f"{path} is a folder: name the report's file")
     if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
         raise UsageError(f"{path.parent} is no folder that can be written to")
+    try:
+        path.exists()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _check_beside_data(report: Path, data: Path, dataset: Dataset) -> None:
+    """Raises ``UsageError`` where the report would be written over the list or a picture."""
+    from pictell.evaluation.dataset import LISTS
+
+    if not report.exists():
+        return
+    named_so = (file for file in dataset.files if os.path.basename(file) == report.name)  # noqa: PTH119
+    pictures = (dataset.root / file for file in named_so)
+    lists = (data, *(data / name for name in LISTS))
+    # Not Path.exists, which raises where a folder may not be looked into.
+    there = filter(os.path.exists, (*lists, *pictures))
+    if any(path.samefile(report) for path in there):
+        raise UsageError(f"{report} belongs to the data: name another file for the report")
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
     from pictell.classifier import load
-    from pictell.evaluation.matching import Match, check, match_dataset
+    from pictell.evaluation.matching import Match, check, check_weights, match_dataset
     from pictell.evaluation.outcomes import LEFT_OUT, collect
     from pictell.evaluation.summary import summarise
 
@@ -109,6 +144,7 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
         check(dataset, matches, model, ", or leave them out: --skip-unmatched")
     elif not any(isinstance(one, Match) for one in matches):
         check(dataset, matches, model)
+    check_weights(dataset, matches, model)
     targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
     with Progress(model, len(dataset)) as progress:
         outcomes = collect(classifier, dataset, targets, progress.watch)
@@ -132,7 +168,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
     try:
         write_file(path, page.encode())
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise PictellError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _parser() -> Parser:

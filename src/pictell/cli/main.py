@@ -9,6 +9,7 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
 from pictell.cli.progress import say
@@ -26,7 +27,7 @@ HELP = "help"
 
 
 def main() -> int:
-    """Entry point of the command ``pictell``; the exit status."""
+    """Run the command line of this program; the exit status."""
     _open_stderr()
     if sys.stdout is None:
         say("pictell: cannot write the output: standard output is closed")
@@ -48,7 +49,7 @@ def _run(words: list[str]) -> int:
     from pictell.reports.escape import visible
 
     try:
-        return _command(words)
+        return _until_ctrl_c(words)
     except PictellError as error:
         say(f"pictell: {visible(str(error))}")
         return EXIT_STATUSES[type(error)]
@@ -59,6 +60,28 @@ def _run(words: list[str]) -> int:
         say(f"pictell: cannot write the output: {error.strerror}")
         _silence_stdout()
         return SOME_FAILED
+
+
+def _until_ctrl_c(words: list[str]) -> int:
+    """Run the command. Raises ``KeyboardInterrupt`` whatever becomes of it on its way up here.
+
+    A library in C that is interrupted while it starts says that it cannot be loaded.
+    """
+    pressed = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        return _command(words)
+    except Exception:
+        if pressed:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _command(words: list[str]) -> int:

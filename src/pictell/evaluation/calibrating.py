@@ -116,7 +116,7 @@ def collect_sample(
             read.append(picture)
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
     if not weights.any():
-        raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
+        raise UsageError(f"{dataset.name}: no picture of any weight could be read")
     sample = Sample(np.stack(rows), target_of[read].astype(np.int64), weights)
     return sample, len(pictures) - len(read)
 

@@ -7,32 +7,26 @@ a weight, so that a list of a million pictures takes about 100 MB.
 from __future__ import annotations
 
 import csv
-import json
-import math
 import os
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, PictellError, UsageError
+from pictell.evaluation.listed import JSON_SUFFIX, read_list
 from pictell.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.sources import expand_path, natural_key
 
 LISTS = ("labels.csv", "labels.jsonl")
-FILE_COLUMNS = ("file", "path", "filename", "image")
-INDEX_COLUMNS = ("class_index", "index")
-LABEL_COLUMNS = ("synset", "wnid", *INDEX_COLUMNS, "label", "class", "name")
-WEIGHT_COLUMN = "weight"
 EXPECTED = "a folder for each class, or a labels.csv,"
-# Sums of these and of their squares stay finite.
-MAX_WEIGHT = 1e100
-
-Row = Mapping[str | None, object]
+EMPTY_LIST = {
+    "csv": "a list has a line of column names, and one for each picture: file,label",
+    "jsonl": "a list has an object with file and label on each line",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,10 @@ class Dataset:
     ``by_index`` tells that the labels are class indices. ``empty_classes`` are class folders
     without pictures; ``skipped`` counts the files that are no pictures or in no class folder.
     ``nested``: in every class folder the pictures lie in folders of their own, as they do where
-    these are no classes but parts of the data, such as ``train`` and ``val``.
+    these are no classes but parts of the data, such as ``train`` and ``val``. ``repeated`` counts
+    the lines of a list that name a picture again. A folder below a class folder that may not be
+    read stands among the files: nobody knows how many pictures are in it, and it will fail as one
+    that cannot be read.
     """
 
     name: str
@@ -57,6 +54,7 @@ class Dataset:
     empty_classes: tuple[str, ...] = ()
     skipped: int = 0
     nested: bool = False
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.files)
@@ -72,9 +70,12 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
     A folder with a ``labels.csv`` or ``labels.jsonl`` is that list; any other holds one folder for
     each class (with all pictures below it), named like the class. A list has a column ``file``
     (or ``path``, ``filename``, ``image``; relative to the list's folder), one of
-    ``LABEL_COLUMNS``, or ``column``, and perhaps ``weight``. Raises ``UsageError`` for anything
-    else, for a single class, and for weights that are negative or no numbers.
+    ``listed.LABEL_COLUMNS``, or ``column``, and perhaps ``weight``, in all rows or in none. Raises
+    ``UsageError`` for anything else, for a single class, and for weights that are negative, no
+    numbers or all 0.
     """
+    if not os.fspath(name):
+        raise UsageError("an empty name: name a folder or a list")
     path = Path(name)
     try:
         found = _read(path, column)
@@ -89,18 +90,17 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
 def _read(path: Path, column: str | None) -> Dataset:
     if path.is_dir():
         lists = [path / name for name in LISTS if (path / name).is_file()]
-        if not lists and column is not None:
+        if lists:
+            return _of_two_classes(_read_list(lists[0], column))
+        if column is not None:
             raise UsageError("a folder of class folders has no columns")
-        found = _read_list(lists[0], column) if lists else _read_class_folders(path)
-        if not lists and not found.files:
-            _check_not_loose(path)
-    elif path.is_file():
+        return _of_folders(_read_class_folders(path))
+    if path.is_file():
         _check_no_picture(path)
-        found = _read_list(path, column)
-    else:
-        raise UsageError("no such file or folder")
-    _check_classes(found)
-    return found
+        return _of_two_classes(_read_list(path, column))
+    if path.exists():
+        raise UsageError("not a regular file, as a list of pictures is")
+    raise UsageError("no such file or folder")
 
 
 def _check_no_picture(path: Path) -> None:
@@ -110,12 +110,21 @@ def _check_no_picture(path: Path) -> None:
         raise UsageError("a picture, not labelled data: give a folder of class folders or a list")
 
 
-def _check_classes(found: Dataset) -> None:
-    """Raises ``UsageError`` for fewer classes than two."""
+def _of_two_classes(found: Dataset) -> Dataset:
+    if len(found.labels) == 1:
+        raise UsageError(
+            f"one class only, {found.labels[0]!r}: list pictures of two classes or more"
+        )
+    return found
+
+
+def _of_folders(found: Dataset) -> Dataset:
+    """What was found in class folders, if these are two or more."""
     if not found.files:
+        _check_not_loose(found.root)
         raise UsageError(f"no pictures: {EXPECTED} is expected")
     if len(found.labels) > 1:
-        return
+        return found
     (label,) = found.labels
     if found.nested:
         raise UsageError(
@@ -138,7 +147,7 @@ def _check_not_loose(folder: Path) -> None:
 
 def _read_class_folders(root: Path) -> Dataset:
     files, labels, empty = list[str](), list[str](), list[str]()
-    label_of, skipped, nested = array("i"), list[Path](), True
+    label_of, skipped, nested = array("i"), list[Path](), list[bool]()
     for folder in sorted(root.iterdir(), key=lambda path: natural_key(path.name)):
         if folder.name.startswith("."):
             continue
@@ -149,7 +158,8 @@ def _read_class_folders(root: Path) -> Dataset:
         if not pictures:
             empty.append(folder.name)
             continue
-        nested = nested and str(folder) not in map(os.path.dirname, pictures)
+        if pictures != [str(folder)]:
+            nested.append(str(folder) not in map(os.path.dirname, pictures))
         files += [os.path.relpath(picture, root) for picture in pictures]
         label_of.extend([len(labels)] * len(pictures))
         labels.append(folder.name)
@@ -161,36 +171,31 @@ def _read_class_folders(root: Path) -> Dataset:
         label_of=np.array(label_of, np.int32),
         empty_classes=tuple(empty),
         skipped=len(skipped),
-        nested=nested and bool(labels),
+        nested=bool(nested) and all(nested),
     )
 
 
 def _pictures_below(folder: Path, skipped: list[Path]) -> Iterator[str]:
+    """The files of a class; folders that cannot be read, its own perhaps, are told by name too."""
     for source in expand_path(str(folder), skipped.append):
-        if isinstance(source.content, NoPicturesError):
-            return
-        if isinstance(source.content, PictellError):
-            raise source.content
-        yield source.name
+        if not isinstance(source.content, NoPicturesError):
+            yield source.name
 
 
 def _read_list(path: Path, column: str | None) -> Dataset:
     files, weights, label_of = list[str](), array("d"), array("i")
     numbers: dict[str, int] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = _json_rows(stream) if path.suffix.lower() == ".jsonl" else _csv_rows(stream)
-        columns: _Columns | None = None
-        for line, row in rows:
-            columns = columns or _Columns.of(row, column)
-            try:
-                files.append(_text(row, columns.file))
-                label_of.append(numbers.setdefault(_text(row, columns.label), len(numbers)))
-                if columns.weighted:
-                    weights.append(_weight(_text(row, WEIGHT_COLUMN)))
-            except UsageError as error:
-                raise UsageError(f"line {line}: {error}") from error
-    found_weights = np.array(weights, np.float64) if weights else None
-    if found_weights is not None and not found_weights.any():
+    by_index = False
+    for picture in read_list(path, column):
+        files.append(picture.file)
+        label_of.append(numbers.setdefault(picture.label, len(numbers)))
+        if picture.weight is not None:
+            weights.append(picture.weight)
+        by_index = picture.by_index
+    if not files:
+        kind = "jsonl" if path.suffix.lower() == JSON_SUFFIX else "csv"
+        raise UsageError(f"no pictures: {EMPTY_LIST[kind]}")
+    if weights and not any(weights):
         raise UsageError("all weights are 0")
     return Dataset(
         name=str(path),
@@ -198,68 +203,7 @@ def _read_list(path: Path, column: str | None) -> Dataset:
         files=tuple(files),
         labels=tuple(numbers),
         label_of=np.array(label_of, np.int32),
-        weights=found_weights,
-        by_index=columns is not None and columns.label in INDEX_COLUMNS,
+        weights=np.array(weights, np.float64) if weights else None,
+        by_index=by_index,
+        repeated=len(files) - len(set(map(os.path.normpath, files))),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Which columns of a list say what."""
-
-    file: str
-    label: str
-    weighted: bool
-
-    @classmethod
-    def of(cls, row: Row, column: str | None) -> _Columns:
-        there = [name for name in row if name is not None]
-        return cls(
-            file=_first(FILE_COLUMNS, there),
-            label=_first((column,) if column is not None else LABEL_COLUMNS, there),
-            weighted=WEIGHT_COLUMN in there,
-        )
-
-
-def _first(wanted: tuple[str, ...], there: list[str]) -> str:
-    for name in wanted:
-        if name in there:
-            return name
-    raise UsageError(f"a column {' or '.join(wanted)} is missing; there are: {', '.join(there)}")
-
-
-def _csv_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
-    reader = csv.DictReader(stream, strict=True)
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _json_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(stream, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"line {number}: no JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise UsageError(f"line {number}: no JSON object")
-        yield number, row
-
-
-def _text(row: Row, column: str) -> str:
-    value = row.get(column)
-    text = str(value) if isinstance(value, str | int | float) else ""
-    if not text.strip():
-        raise UsageError(f"no {column}")
-    return text
-
-
-def _weight(text: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if not 0 <= weight <= MAX_WEIGHT:
-        raise UsageError(f"a weight must be in 0..{MAX_WEIGHT:g}, not {text!r}")
-    return weight

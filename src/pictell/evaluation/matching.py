@@ -117,6 +117,13 @@ def check(
     )
 
 
+def check_weights(dataset: Dataset, matches: Sequence[Match | Unmatched], model: str) -> None:
+    """Raises ``UsageError`` when no picture of any weight has a label that means a class."""
+    known = np.array([isinstance(one, Match) for one in matches])[dataset.label_of]
+    if dataset.weights is not None and not dataset.weights[known].any():
+        raise UsageError(f"{dataset.name}: all pictures whose labels {model} knows weigh 0")
+
+
 def describe(unmatched: Iterable[Unmatched]) -> str:
     """One line that names labels that were not found and what they might have been."""
     return ", ".join(map(_described, unmatched))

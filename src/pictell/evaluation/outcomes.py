@@ -136,7 +136,7 @@ def collect(
     rows = rows[read]
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     if not rows["weight"].any():
-        raise UsageError(f"{dataset.name}: none of {len(pictures)} pictures could be read")
+        raise UsageError(f"{dataset.name}: no picture of any weight could be read")
     return Outcomes(
         rows,
         tuple(failed),

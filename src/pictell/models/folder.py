@@ -141,11 +141,11 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     for name, attachment in ((TAXONOMY_FILE, spec.taxonomy), (TRUST_FILE, spec.trust)):
         if attachment is not None:
             texts[name] = attachment.text
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
     golden = spec.weights.with_name(GOLDEN_FILE)
     if golden.is_file() and golden.with_name(SPEC_FILE).is_file():
-        (folder / GOLDEN_FILE).write_bytes(golden.read_bytes())
+        texts[GOLDEN_FILE] = read_attachment(golden).text
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:

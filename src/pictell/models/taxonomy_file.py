@@ -2,14 +2,14 @@
 
     # animals
     animal      animal          -
-    n02121620   cat             animal
-    n02123045   n02121620
-    tiger cat   n02121620
+    n02121808   cat             animal
+    n02123045   n02121808
+    tiger cat   n02121808
 
 Text in UTF-8, one thing a line, its fields parted by tabs, in any order:
 
 - Three fields are a name: an id, the name that is shown, and the id of the name above it, ``-`` at
-  the top. Ids are any text; one that is a WordNet 3.0 id (``n02121620``) is told with the name.
+  the top. Ids are any text; one that is a WordNet 3.0 id (``n02121808``) is told with the name.
 - Two fields are a class of the model: its WordNet id, its name or its index (from 0), the first of
   these that the model has; and the id of the name right above it.
 - Lines that begin with ``#`` and have no tab are comments; blank ones do not count.

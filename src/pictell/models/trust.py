@@ -18,6 +18,8 @@ from pictell.models.toml_table import Document, Table, as_float
 from pictell.types import ModelSpec
 
 TABLES = {"fitted", "calibration", "not_sure", "before", "after"}
+# Divided by less, logits may be finite no more. What is fitted is never below 0.02.
+LEAST = 1e-6
 
 
 class Figures(NamedTuple):
@@ -108,7 +110,7 @@ def _toml(value: object) -> str:
 
 
 def _calibration(table: Table) -> Calibration:
-    found = Calibration(_above_0(table, "temperature"), _above_0(table, "knee"))
+    found = Calibration(_divisor(table, "temperature"), _divisor(table, "knee"))
     if math.isinf(found.temperature):
         raise table.error("temperature", "must be finite")
     table.close()
@@ -142,8 +144,8 @@ def _number(table: Table, key: str) -> float:
     return value
 
 
-def _above_0(table: Table, key: str) -> float:
+def _divisor(table: Table, key: str) -> float:
     value = as_float(table.take(key, (int, float)))
-    if not value > 0:
-        raise table.error(key, "must be above 0")
+    if not value >= LEAST:
+        raise table.error(key, f"must be {LEAST:g} or more")
     return value

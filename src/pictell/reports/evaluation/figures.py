@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pictell.evaluation.comparison import Evaluation
 from pictell.evaluation.intervals import Interval
 from pictell.evaluation.matching import Match, Unmatched, describe, folded
@@ -206,6 +208,11 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
         yield f"classes without pictures: {_listed(data.empty_classes)}"
     if data.skipped:
         yield f"{count(data.skipped, 'file')} skipped: no pictures, or in no class folder"
+    if data.repeated:
+        yield f"{count(data.repeated, 'line')} with a picture named before: counted again"
+    first, *others = (one.outcomes.rows["picture"] for one in evaluation.summaries)
+    if not all(np.array_equal(first, other) for other in others):
+        yield "the models were judged on different pictures: their figures are not of the same data"
     yield (
         "beside a share: where it probably lies for all pictures of this sort; more pictures tell "
         "it more exactly"
