@@ -22,9 +22,9 @@ from pictell import calibration, models, runtimes
 from pictell.calibration import Calibration, Floats, Indices
 from pictell.decode import decode
 from pictell.models.folder import read_weights
+from pictell.options import Limits
 from pictell.postprocess import to_probabilities
 from pictell.preprocess import preprocess, shortest_useful_side
-from pictell.types import Limits
 
 sys.path.insert(0, str(ROOT / "tools"))
 

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from pictell import models, runtimes
 from pictell.models.folder import read_weights
-from pictell.types import EngineOptions, ModelSpec, Stated
+from pictell.options import EngineOptions, Stated
+from pictell.types import ModelSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

@@ -19,8 +19,8 @@ from pictell.evaluation import metrics
 from pictell.evaluation.calibrating import Sample, collect_sample, figures
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import under_calibration
+from pictell.options import EngineOptions
 from pictell.postprocess import to_probabilities
-from pictell.types import EngineOptions
 
 REPEATS = 10
 BINS = (10, 15)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import pictell
-from pictell import classifier
+from pictell import classifier, loading
 
 
 def test_the_exported_names_are_these() -> None:
@@ -30,7 +30,7 @@ def test_every_exported_name_is_there(name: str) -> None:
 
 
 def test_the_late_names_are_the_real_ones() -> None:
-    assert pictell.load is classifier.load
+    assert pictell.load is loading.load
     assert pictell.Classifier is classifier.Classifier
 
 

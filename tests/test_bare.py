@@ -19,16 +19,9 @@ from pictell.models.labels import complete
 from pictell.models.presets import PRESETS, first_stated
 from pictell.models.single_file import pack
 from pictell.models.trust import read_trust, to_toml
+from pictell.options import EngineOptions, Stated
 from pictell.preprocess import preprocess
-from pictell.types import (
-    Attachment,
-    EngineOptions,
-    Inspection,
-    Label,
-    PreprocessSpec,
-    Stated,
-    TensorSpec,
-)
+from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
 from pictell.weights.onnx import with_metadata
 from test_trust_file import TRUST
 

@@ -19,7 +19,7 @@ from pictell import models
 from pictell.evaluation.calibrating import fit_trust
 from pictell.evaluation.dataset import read_dataset
 from pictell.models.trust import read_trust
-from pictell.types import EngineOptions
+from pictell.options import EngineOptions
 
 FOLDER = build_default_model.MODEL_FOLDER
 

@@ -28,7 +28,8 @@ from pictell.errors import (
     HostUnreachableError,
     HttpStatusError,
 )
-from pictell.types import Limits, Url
+from pictell.options import Limits
+from pictell.types import Url
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
 

@@ -18,9 +18,10 @@ from command import ROOT, environment, pictell
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
 from pictell.models.folder import read_weights
+from pictell.options import EngineOptions
 from pictell.runtimes import fake
 from pictell.runtimes import onnx as onnx_runtime
-from pictell.types import EngineOptions, Label, Weights
+from pictell.types import Label, Weights
 
 DEFAULT = models.find("default")
 WEIGHTS = read_weights(DEFAULT)

@@ -16,9 +16,10 @@ from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
 from pictell.executors.local import available_cores
 from pictell.models.folder import read_weights
+from pictell.options import EngineOptions
 from pictell.runtimes import openvino
 from pictell.runtimes.files import written
-from pictell.types import EngineOptions, ModelSpec, Weights, WeightsFormat
+from pictell.types import ModelSpec, Weights, WeightsFormat
 from real_models import coral, frozen_graphs, pictures, spec
 
 READS: dict[str, WeightsFormat] = {
@@ -103,7 +104,7 @@ ALONE = """
 import pickle, sys
 sys.path[:0] = sys.argv[3:]
 from pictell import runtimes
-from pictell.types import EngineOptions
+from pictell.options import EngineOptions
 with open(sys.argv[1], "rb") as file:
     spec, files, images = pickle.load(file)
 session = runtimes.open_session(spec, files, EngineOptions(runtime=sys.argv[2]))

@@ -12,7 +12,8 @@ import efficientnet_lite0
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.models.folder import read_weights
-from pictell.types import EngineOptions, Label, ModelSpec, PreprocessSpec, Weights
+from pictell.options import EngineOptions
+from pictell.types import Label, ModelSpec, PreprocessSpec, Weights
 from real_models import pictures, spec
 
 ENGINES = ["onnx", "openvino"]

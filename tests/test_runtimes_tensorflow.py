@@ -10,7 +10,8 @@ import pytest
 
 from pictell import runtimes, weights
 from pictell.errors import InvalidModelError
-from pictell.types import EngineOptions, ModelSpec, Weights
+from pictell.options import EngineOptions
+from pictell.types import ModelSpec, Weights
 from real_models import frozen_graphs, pictures, spec
 from tensorflow_models import (
     CLASSES,

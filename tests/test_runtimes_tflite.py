@@ -12,7 +12,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from pictell import runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError
-from pictell.types import EngineOptions, ModelSpec, PreprocessSpec, Weights
+from pictell.options import EngineOptions
+from pictell.types import ModelSpec, PreprocessSpec, Weights
 from real_models import SLIM, coral, pictures, weights
 
 NAMES = [

@@ -9,9 +9,10 @@ import pytest
 
 from pictell import runtimes, weights
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.options import EngineOptions
 from pictell.runtimes import fake
 from pictell.runtimes.trial import try_in_child
-from pictell.types import EngineOptions, ModelSpec, Weights
+from pictell.types import ModelSpec, Weights
 from real_models import frozen_graphs, spec
 from tensorflow_models import CLASSES, SIDE, frozen, scores, tf, v1
 

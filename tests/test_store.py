@@ -36,7 +36,7 @@ from pictell.models.pull import pull
 from pictell.models.single_file import write_single_file
 from pictell.models.transfer import Patience
 from pictell.models.trust import read_trust
-from pictell.types import Stated
+from pictell.options import Stated
 
 HASTY = Patience(timeout_s=5, delays_s=(0, 0))
 GRAPH, LABELS = "tensorflow_inception_graph.pb", "imagenet_comp_graph_label_strings.txt"

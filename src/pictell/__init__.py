@@ -10,14 +10,17 @@ Importing this package imports next to nothing; its first use does.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pictell import errors
 from pictell.version import __version__
 
 if TYPE_CHECKING:
-    from pictell.classifier import Classifier, load
-    from pictell.types import Answer, EngineOptions, Limits, Prediction, Result, Stated
+    from pictell.classifier import Classifier
+    from pictell.loading import load
+    from pictell.options import EngineOptions, Limits, Stated
+    from pictell.types import Answer, Prediction, Result
 
 __all__ = [
     "Answer",
@@ -33,13 +36,20 @@ __all__ = [
 ]
 
 
+# The module of each name that is there once it is asked for.
+_MODULES = {
+    "Answer": "types",
+    "Classifier": "classifier",
+    "EngineOptions": "options",
+    "Limits": "options",
+    "Prediction": "types",
+    "Result": "types",
+    "Stated": "options",
+    "load": "loading",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in {"Classifier", "load"}:
-        from pictell import classifier
-
-        return getattr(classifier, name)
-    if name in __all__:
-        from pictell import types
-
-        return getattr(types, name)
+    if name in _MODULES:
+        return getattr(import_module(f"pictell.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'pictell' has no attribute {name!r}")

@@ -13,27 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pictell import models, runtimes, sources
+from pictell import sources
 from pictell.decode import decode, from_array, from_image
 from pictell.errors import PictellError, UsageError
 from pictell.executors.batches import batches
 from pictell.executors.local import available_cores, map_ordered
-from pictell.models.folder import read_weights
-from pictell.models.naming import find_naming
 from pictell.naming import Naming
+from pictell.options import Limits
 from pictell.preprocess import preprocess, shortest_useful_side, wants_fast_dct
-from pictell.taxonomy import AT_LEAST
-from pictell.types import (
-    EngineOptions,
-    Limits,
-    ModelSpec,
-    Picture,
-    Result,
-    Source,
-    Stated,
-    Timings,
-    Url,
-)
+from pictell.types import ModelSpec, Picture, Result, Source, Timings, Url
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
@@ -249,36 +237,6 @@ class Classifier:
         if isinstance(content, Image.Image):
             return from_image(content, max_pixels, self._useful_side)
         return from_array(content, max_pixels)
-
-
-def load(
-    model: str | os.PathLike[str] = "default",
-    *,
-    stated: Stated = Stated(),
-    engine: EngineOptions = EngineOptions(),
-    limits: Limits = Limits(),
-    allow_private: bool = False,
-    at_least: float = AT_LEAST,
-    levels: int | None = None,
-    flat: bool = False,
-    labels_from: str | os.PathLike[str] | None = None,
-) -> Classifier:
-    """A classifier for a model: a name, a folder with a ``model.toml``, or a bare weights file.
-
-    ``stated`` says of a bare file what its own content does not, its labels above all; ``engine``
-    how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
-    ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
-    networks. An answer is the most telling name that is ``at_least`` so probable (0..1), and no
-    more than ``levels`` names from the top; ``flat`` gives classes alone; ``labels_from`` is a file
-    of other names (``models.display_names``).
-    Raises ``UsageError`` or a ``ModelError``.
-    """
-    spec = models.find(model, stated)
-    naming = find_naming(spec, at_least, levels=levels, flat=flat, labels_from=labels_from)
-    if labels_from is not None:
-        spec = replace(spec, labels=naming.labels)
-    session = runtimes.open_session(spec, read_weights(spec), engine)
-    return Classifier(spec, session, naming=naming, limits=limits, allow_private=allow_private)
 
 
 def _read_content(source: Source, limits: Limits) -> Content:

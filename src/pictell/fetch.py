@@ -34,7 +34,8 @@ from pictell.errors import (
     HostUnreachableError,
     HttpStatusError,
 )
-from pictell.types import Limits, Url
+from pictell.options import Limits
+from pictell.types import Url
 from pictell.version import __version__
 
 if TYPE_CHECKING:

@@ -19,10 +19,11 @@ from pictell.cli.model_options import (
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress, say
 from pictell.errors import UsageError
+from pictell.options import Limits, Stated
 from pictell.reports import FORMATS
 from pictell.reports.style import Style
 from pictell.sources import STDIN, expand_argument, expand_list
-from pictell.types import Limits, ModelSpec, Result, Source, Stated
+from pictell.types import ModelSpec, Result, Source
 from pictell.version import __version__
 
 EXAMPLE = """\
@@ -52,7 +53,7 @@ def run(words: list[str]) -> int:
     """
     options = parse(words)
     # The engine and the image library are loaded once the command line is known to be right.
-    from pictell.classifier import load
+    from pictell.loading import load
     from pictell.taxonomy import AT_LEAST
 
     if options.model != "default":

@@ -21,8 +21,8 @@ from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress, say
 from pictell.drafts import write_file
 from pictell.errors import PictellError, UsageError
+from pictell.options import Stated
 from pictell.reports.escape import visible
-from pictell.types import Stated
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
@@ -129,10 +129,10 @@ def _check_beside_data(report: Path, data: Path, dataset: Dataset) -> None:
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
-    from pictell.classifier import load
     from pictell.evaluation.matching import Match, check, check_weights, match_dataset
     from pictell.evaluation.outcomes import LEFT_OUT, collect
     from pictell.evaluation.summary import summarise
+    from pictell.loading import load
 
     if model != "default":
         # A foreign model may crash its engine, and this process with it: not without a word.

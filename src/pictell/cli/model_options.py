@@ -7,8 +7,9 @@ from typing import get_args
 
 from pictell.cli.parser import Parser, non_negative_int, number, positive_int
 from pictell.models.presets import PRESETS
+from pictell.options import EngineOptions, Stated
 from pictell.runtimes import RUNTIMES
-from pictell.types import Activation, Channels, EngineOptions, Interpolation, Layout, Stated
+from pictell.types import Activation, Channels, Interpolation, Layout
 
 # The engines a command line may name.
 ENGINES = [name for name in RUNTIMES if name != "fake"]

@@ -26,7 +26,7 @@ from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
     from pictell.models.catalog import Row
-    from pictell.types import Stated
+    from pictell.options import Stated
 
 EXAMPLE = """\
 See which models there are, get one, use it:

@@ -23,7 +23,8 @@ from pictell.runtimes import RUNTIMES
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.models.golden import Golden
-    from pictell.types import EngineOptions, ModelSpec, Weights
+    from pictell.options import EngineOptions
+    from pictell.types import ModelSpec, Weights
     from pictell.verification import Comparison
 
 EXAMPLE = """\

@@ -19,8 +19,9 @@ from pictell.evaluation.matching import Match, check, match_dataset
 from pictell.evaluation.outcomes import name_pictures
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
+from pictell.options import EngineOptions
 from pictell.postprocess import to_probabilities
-from pictell.types import EngineOptions, ModelSpec, Result
+from pictell.types import ModelSpec, Result
 
 # The temperature is known to a hundredth then; more would cost memory and say nothing new.
 MOST_PICTURES = 5000

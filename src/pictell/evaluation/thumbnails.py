@@ -10,8 +10,8 @@ from PIL import Image
 from pictell.decode import decode
 from pictell.errors import PictellError
 from pictell.evaluation.dataset import Dataset
+from pictell.options import Limits
 from pictell.sources import read_file
-from pictell.types import Limits
 
 # As large as the page shows them; some 6 kB each.
 SIDE = 160

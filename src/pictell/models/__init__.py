@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pictell.errors import ModelUnavailableError, UnknownModelError
 from pictell.models.folder import SPEC_FILE, read_model_folder
-from pictell.types import ModelSpec, Stated
+from pictell.options import Stated
+from pictell.types import ModelSpec
 
 # Models that are part of the package, by name.
 BUILT_IN = {"default": Path(__file__).parent / "default"}

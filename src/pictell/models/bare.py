@@ -19,6 +19,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.models import catalog, single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.presets import PRESETS, first_stated
+from pictell.options import Stated
 from pictell.postprocess import check_label_count, count_classes
 from pictell.types import (
     Activation,
@@ -27,7 +28,6 @@ from pictell.types import (
     Layout,
     ModelSpec,
     PreprocessSpec,
-    Stated,
     TensorSpec,
     Weights,
     WeightsFormat,

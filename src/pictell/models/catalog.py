@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from pictell.errors import InvalidModelError, UnknownModelError
 from pictell.models.presets import PRESETS, first_stated
-from pictell.types import Stated, WeightsFormat
+from pictell.options import Stated
+from pictell.types import WeightsFormat
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 # The value of ``labels`` that means pictell's own thousand names.

@@ -12,7 +12,8 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.models import bare, catalog, single_file
 from pictell.models.folder import SPEC_FILE, read_model_folder, to_toml
 from pictell.models.guess import guess
-from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Stated, Weights
+from pictell.options import Stated
+from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Weights
 
 
 @dataclass(frozen=True, slots=True)

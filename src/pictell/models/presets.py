@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from pictell.types import Stated
+from pictell.options import Stated
 
 PRESETS = {
     # The program of 2018 and TensorFlow's first image tutorials: Inception v1 (Szegedy et al.

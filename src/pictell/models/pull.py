@@ -23,7 +23,7 @@ from pictell.models.folder import read_model_folder, read_weights, write_model_f
 from pictell.models.staging import BUILT, incoming, install, part_of, sweep_parts
 from pictell.models.store import folder_of, root, store_errors
 from pictell.models.transfer import Patience, Report
-from pictell.types import Stated
+from pictell.options import Stated
 
 # No published archive holds more than twice its own size.
 MOST_UNPACKED = 8

@@ -12,7 +12,8 @@ from pictell.errors import StoreError, UnknownModelError, UsageError
 from pictell.models import BUILT_IN, bare, catalog
 from pictell.models.folder import SPEC_FILE, read_model_folder, read_weights, write_model_folder
 from pictell.models.staging import BUILT, incoming, install, sweep_parts
-from pictell.types import ModelSpec, Stated
+from pictell.options import Stated
+from pictell.types import ModelSpec
 
 
 def root() -> Path:

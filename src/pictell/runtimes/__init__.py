@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from pictell.errors import RuntimeMissingError, UsageError
-from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights, WeightsFormat
+from pictell.options import EngineOptions
+from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,14 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.types import (
-    EngineOptions,
-    Label,
-    ModelSpec,
-    PreprocessSpec,
-    TensorSpec,
-    Weights,
-)
+from pictell.options import EngineOptions
+from pictell.types import Label, ModelSpec, PreprocessSpec, TensorSpec, Weights
 
 SIDE = 8
 SHARPNESS = 20.0

@@ -10,10 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.options import EngineOptions
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices
 from pictell.runtimes.session import first_line
-from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec, TensorSpec, Weights
 
 
 class LitertEngine:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.options import EngineOptions
 from pictell.runtimes.session import first_line
-from pictell.types import EngineOptions, ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec, TensorSpec, Weights
 
 # The published builds report every session to their makers and keep an identifier of
 # the machine, unless this is set before they are loaded (onnxruntime/Privacy.md). A picture is

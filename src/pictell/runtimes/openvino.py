@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 from pictell import weights as static
 from pictell.errors import InvalidModelError, UsageError
 from pictell.executors.local import available_cores
+from pictell.options import EngineOptions
 from pictell.runtimes import RUNTIMES
 from pictell.runtimes.files import PREFIX, written
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import absent, without_notices
 from pictell.runtimes.session import AXES, wanted_outputs
-from pictell.types import (
-    EngineOptions,
-    Inspection,
-    ModelSpec,
-    TensorSpec,
-    Weights,
-    WeightsFormat,
-)
+from pictell.types import Inspection, ModelSpec, TensorSpec, Weights, WeightsFormat
 from pictell.weights.selection import listed
 
 # Its import alone reports to its makers and keeps an identifier of the machine in the home folder

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from pictell.errors import InvalidModelError, PictellError
+from pictell.options import EngineOptions
 from pictell.preprocess import preprocess
 from pictell.runtimes import RUNTIMES, open_session
 from pictell.runtimes.files import PREFIX
-from pictell.types import EngineOptions, ModelSpec, Weights
+from pictell.types import ModelSpec, Weights
 
 # Loading the largest engine takes ten seconds on a slow machine, translating a large model more.
 DEADLINE_S = 120.0
