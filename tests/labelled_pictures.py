@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 
 from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Evaluation, compare
@@ -20,6 +22,8 @@ from pictell.types import Label
 LABELS = ("dark", "dim", "grey", "light", "bright")
 # In the middle of each class of the fake, 0..255.
 BRIGHTNESS = {label: 25 + 51 * index for index, label in enumerate(LABELS)}
+# Of the weighted pictures, the number of the one that cannot be read.
+BROKEN = 23
 
 
 def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
@@ -53,8 +57,35 @@ def make(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
     return folder
 
 
+def make_weighted(folder: Path, labels: tuple[str, ...] = LABELS) -> NDArray[np.int64]:
+    """A list of 60 pictures of any brightness, which is given back, each of its own weight.
+
+    About every second label is that of the brightness, the others are by chance; one picture
+    weighs nothing, and ``BROKEN`` cannot be read.
+    """
+    random = np.random.default_rng(3)
+    brightness = random.integers(0, 256, 60)
+    shown, other = brightness * len(LABELS) // 256, random.integers(0, len(labels), 60)
+    label_of = np.where(random.random(60) < 0.5, shown, other)
+    weights = random.exponential(1, 60)
+    weights[BROKEN + 9] = 0
+    lines = ["file,label,weight"]
+    for number, (label, weight) in enumerate(zip(label_of, weights, strict=True)):
+        save(folder / f"{number}.png", int(brightness[number]))
+        lines.append(f"{number}.png,{labels[label]},{weight}")
+    (folder / f"{BROKEN}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return brightness
+
+
+def scores_of(brightness: NDArray[np.int64], classes: int = len(LABELS)) -> NDArray[np.float64]:
+    """What the fake says of brightness (N,), by the formula alone: probabilities (N, classes)."""
+    centres = (np.arange(classes) + 0.5) / classes
+    return softmax(-fake.SHARPNESS * abs(brightness[:, np.newaxis] / 255 - centres), axis=1)
+
+
 def evaluated(dataset: Dataset, model: Classifier, name: str = "fake") -> Summary:
-    matches = match(dataset.labels, model.spec.labels)
+    matches = match(dataset.labels, model.spec.labels, by_index=dataset.by_index)
     targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
     outcomes = collect(model, dataset, targets)
     return summarise(name, model.spec.labels, dataset, matches, outcomes)

@@ -56,6 +56,17 @@ def test_pictures_count_by_their_weight() -> None:
     assert found == calibration.fit(evidence, targets, weights * 7)
 
 
+def test_weights_are_no_evidence_of_their_own() -> None:
+    """For a knee it takes more pictures, not heavier ones, nor such as weigh nothing."""
+    evidence, targets = sample(Calibration(1.0, 8.0), pictures=400)
+    alone = calibration.fit(evidence, targets, np.ones(400))
+    assert alone.knee == math.inf
+    assert calibration.fit(evidence, targets, np.full(400, 20.0)) == alone
+    many, of_many = np.tile(evidence, (20, 1)), np.tile(targets, 20)
+    assert calibration.fit(many, of_many, np.repeat([1.0, 0.0], [400, 7600])) == alone
+    assert math.isfinite(calibration.fit(many, of_many, np.ones(8000)).knee)
+
+
 def test_held_out_scores_do_not_depend_on_their_own_targets() -> None:
     evidence, targets = sample(Calibration(2.0), pictures=500)
     weights = np.ones(500)
@@ -138,8 +149,8 @@ def test_sureness_is_what_the_abstention_names() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1]])
     assert calibration.sureness(evidence, probabilities, "probability") == [0.8]
     assert calibration.sureness(evidence, probabilities, "peak") == calibration.peak(evidence)
-    assert calibration.choose_score(1000) == "peak"
-    assert calibration.choose_score(2) == "probability"
+    assert calibration.choose_score(100) == "peak"
+    assert calibration.choose_score(99) == "probability"
 
 
 def test_the_threshold_is_a_weighted_quantile() -> None:
@@ -187,3 +198,11 @@ def test_a_model_that_is_never_wrong_is_refused() -> None:
         UsageError, match=r"only 4 of 400 answers are right: .* about 1000 pictures"
     ):
         calibration.fit(evidence, np.where(np.arange(400) < 4, best, worst), np.ones(400))
+
+
+def test_answers_that_weigh_nothing_are_not_counted() -> None:
+    evidence, _ = sample(Calibration(), pictures=400)
+    wrong = np.arange(400) < 50
+    targets = np.where(wrong, evidence.argmin(axis=1), evidence.argmax(axis=1))
+    with pytest.raises(UsageError, match="only 0 of 350 answers are wrong"):
+        calibration.fit(evidence, targets, np.where(wrong, 0.0, 1.0))
