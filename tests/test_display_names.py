@@ -126,6 +126,7 @@ def test_one_file_serves_several_models(tmp_path: Path) -> None:
         ('{"1": {"de": "Lastwagen"}}', "entry 1: the name of '1' is not a text"),
         ('{"1": "Lastwagen",\n', "line 2: "),
         ('{"1": ' + "[" * 100_000, " is nested too deeply"),
+        ('{"1": ' + "9" * 5000 + "}", " holds a number where a name should be"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:

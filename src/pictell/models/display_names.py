@@ -169,6 +169,9 @@ def _json_entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
         raise UsageError(f"{file}: line {error.lineno}: {error.msg}") from error
     except RecursionError as error:
         raise UsageError(f"{file} is nested too deeply") from error
+    except ValueError as error:
+        # Python refuses to parse numbers of thousands of digits.
+        raise UsageError(f"{file} holds a number where a name should be") from error
     for number, (key, name) in enumerate(pairs, start=1):
         place = f"{file}: entry {number}"
         if not isinstance(name, str):
