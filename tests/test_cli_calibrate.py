@@ -54,7 +54,7 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert re.fullmatch(
-        r"400 pictures: the best class is right for \d\d\.\d %, and its score said "
+        r"400 pictures: the best class is right for \d\d\.\d %, and the model's own score said "
         r"\d\d\.\d % on average\.",
         lines[0],
     )

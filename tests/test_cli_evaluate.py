@@ -193,7 +193,7 @@ def test_figures_that_cannot_be_written_cost_no_page(insects: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("data", ["", "labels.csv"])
 @pytest.mark.parametrize("report", ["labels.csv", "../link.html", "ants/0.jpg"])
-def test_the_data_are_not_written_over(
+def test_nothing_but_a_report_is_written_over(
     insects: Path, tmp_path: Path, data: str, report: str
 ) -> None:
     folder = tmp_path / "data"
@@ -205,9 +205,7 @@ def test_the_data_are_not_written_over(
     before = (folder / report).read_bytes()
     run = pictell("evaluate", "--data", folder / data, "--report", folder / report)
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr == (
-        f"pictell: {folder / report} belongs to the data: name another file for the report\n"
-    )
+    assert run.stderr == f"pictell: {folder / report} is there and no report: name another file\n"
     assert (folder / report).read_bytes() == before
 
 

@@ -25,8 +25,10 @@ from labelled_pictures import (
 from pictell.evaluation.comparison import Comparison, Evaluation, compare
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import Interval
+from pictell.evaluation.summary import Summary
 from pictell.evaluation.thumbnails import thumbnails
 from pictell.reports.evaluation import FORMATS, html, verdict
+from pictell.reports.evaluation.figures import percent
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -185,8 +187,8 @@ def test_what_no_score_reaches_is_said(evaluation: Evaluation) -> None:
         line for line in text_of(Evaluation(evaluation.summaries[1:])).splitlines()
         if line.startswith("   99 %")
     )  # fmt: skip
-    assert line.split() == ["99", "%", "no", "score", "does", "—"]
-    assert "no score does" in Page(page_of(evaluation)).text
+    assert line.split() == ["99", "%", "no", "score", "reaches", "it", "—"]
+    assert "no score reaches it" in Page(page_of(evaluation)).text
 
 
 def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_weights_are_explained(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
     for told in (text_of(evaluation), Page(page_of(evaluation)).text):
-        assert "shares count each picture by its weight" in told
+        assert "shares are weighted" in told
         assert "of the class, by weight" in told
     assert re.search(r"dark +dim +1 of 2 +25\.0 %", text_of(evaluation))
 
@@ -220,24 +222,45 @@ def test_a_comparison_begins_with_who_is_better(evaluation: Evaluation) -> None:
     worse = replace(one, difference=-0.063, interval=Interval(-0.09, -0.03), p_value=2.4e-5)
     assert verdict.verdict(worse) == (
         "second is worse: 6.3 points fewer best classes right; "
-        "chance alone would do this in 1 of 40 000 draws."
+        "chance alone makes so much in 1 of 40 000 such samples."
     )
     better = replace(
         one, only_first=0, only_second=5, difference=0.2, interval=Interval(0.1, 0.3), p_value=1e-9
     )
     assert verdict.verdict(better) == (
         "second is better: 20.0 points more best classes right; "
-        "chance alone would do this in less than 1 of 1 000 000 draws."
+        "chance alone makes so much in less than 1 of 1 000 000 such samples."
     )
     unclear = replace(one, difference=0.004, p_value=0.5)
     assert verdict.verdict(unclear) == (
-        "No difference that chance could not explain: second has 0.4 points more best classes "
-        "right."
+        "The difference may be chance: second has 0.4 points more best classes right."
     )
     assert "as many best classes right" in verdict.verdict(replace(one, difference=1e-9, p_value=1))
     lines = text_of(evaluation).splitlines()
-    assert lines[lines.index("first and second") + 1] == f"  {verdict.verdict(one)}"
+    assert lines.index(f"  {verdict.verdict(one)}") < lines.index("what the figures mean")
     assert verdict.verdict(one) in Page(page_of(evaluation)).text
+
+
+def test_a_comparison_tells_of_answers_where_both_models_give_some(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    careful, bold = (evaluated(data, with_answers(at_least=least)) for least in (0.99, 0.5))
+    comparison = compare(careful, bold)
+    assert comparison is not None
+    assert verdict.verdict(comparison) == (
+        "No difference in the best class: it is the same for every picture. "
+        f"Right answers: {percent_right(careful)} against {percent_right(bold)}; "
+        f"not sure: {percent(careful.not_sure)} against {percent(bold.not_sure)}."
+    )
+    assert careful.not_sure != bold.not_sure
+    flat = compare(careful, evaluated(data, classifier()))
+    assert flat is not None
+    assert "answers" not in verdict.verdict(flat)
+
+
+def percent_right(summary: Summary) -> str:
+    assert summary.hierarchy is not None
+    assert summary.hierarchy.right is not None
+    return percent(summary.hierarchy.right.value)
 
 
 def test_a_model_beside_itself_is_told_apart(evaluation: Evaluation) -> None:
@@ -245,11 +268,9 @@ def test_a_model_beside_itself_is_told_apart(evaluation: Evaluation) -> None:
     comparison = compare(summary, summary)
     assert comparison is not None
     text = text_of(Evaluation((summary, summary), (comparison,)))
-    assert text.endswith(
-        "\nfirst (first) and first (second)\n"
-        "  No difference: both have the same best class for every picture.\n"
-        "  10 pictures, right in 5 of them\n"
-    )
+    assert text.endswith("\nfirst (first) and first (second)\n  10 pictures, right in 5 of them\n")
+    same = "  No difference in the best class: it is the same for every picture.\n"
+    assert same in text
     notes = "\n".join(verdict.notes(_with_changes(comparison)))
     assert "in first (first) alone: 0, in first (second) alone: 0" in notes
 

@@ -60,7 +60,8 @@ def run(words: list[str]) -> int:
         )
     write_trust(folder, fitted.trust, spec.sha256)
     print(report(fitted))
-    print(f"stored in {visible(str(folder / TRUST_FILE))}")
+    instead = "" if spec.trust is None else ", instead of an earlier fit"
+    print(f"stored in {visible(str(folder / TRUST_FILE))}{instead}")
     return SOME_FAILED if fitted.failed else 0
 
 
@@ -98,7 +99,7 @@ def report(fitted: Fitted) -> str:
     return "\n".join(
         [
             f"{trust.pictures} pictures: the best class is right for {_percent(fitted.right)}, "
-            f"and its score said {_percent(fitted.confidence[0])} on average.",
+            f"and the model's own score said {_percent(fitted.confidence[0])} on average.",
             _verdict(fitted),
             "",
             *_figures(fitted),
@@ -139,12 +140,17 @@ def _figures(fitted: Fitted) -> list[str]:
     columns = [before] if fitted.kept else [before, after]
     rows = zip(names, *columns, strict=True)
     heading = [] if fitted.kept else [f"{'':24}{'before':>8}{'after':>8}"]
-    held_out = "" if fitted.kept else "after: measured on pictures held out of the fit; "
+    columns_mean = (
+        "the model's own scores"
+        if fitted.kept
+        else "before: the model's own scores; after: measured on pictures held out of the fit"
+    )
     return [
         *heading,
         *(f"{name:24}" + "".join(f"{value:8.3f}" for value in values) for name, *values in rows),
-        f"0 is best; {held_out}of exact scores the calibration error",
-        f"would be {fitted.by_chance.low:.3f} to {fitted.by_chance.high:.3f} on so few pictures",
+        f"{columns_mean}; 0 is best,",
+        "but of exact scores the calibration error would be "
+        f"{fitted.by_chance.low:.3f} to {fitted.by_chance.high:.3f} on so few pictures",
     ]
 
 

@@ -42,6 +42,8 @@ The data is a folder with a folder of pictures for each class, named like the cl
 or JSON lines: file,label or file,class_index or file,synset, and perhaps weight. A folder with a
 labels.csv or labels.jsonl in it is that list.
 """
+# What a report begins with: nothing else is written over.
+PAGE = b"<!doctype html>"
 
 
 def run(words: list[str]) -> int:
@@ -51,8 +53,6 @@ def run(words: list[str]) -> int:
     from pictell.evaluation.dataset import read_dataset
 
     dataset = read_dataset(options.data, options.column)
-    if options.report is not None:
-        _check_beside_data(Path(options.report), Path(options.data), dataset)
     first, *others = [_evaluate(model, dataset, options) for model in options.model]
     compared = [compare(first, other) for other in others if options.compare]
     made = tuple(one for one in compared if one is not None)
@@ -108,24 +108,11 @@ def _check_report(path: Path) -> None:
     if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
         raise UsageError(f"{path.parent} is no folder that can be written to")
     try:
-        path.exists()
+        there = path.read_bytes() if path.is_file() else b""
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _check_beside_data(report: Path, data: Path, dataset: Dataset) -> None:
-    """Raises ``UsageError`` where the report would be written over the list or a picture."""
-    from pictell.evaluation.dataset import LISTS
-
-    if not report.exists():
-        return
-    named_so = (file for file in dataset.files if os.path.basename(file) == report.name)  # noqa: PTH119
-    pictures = (dataset.root / file for file in named_so)
-    lists = (data, *(data / name for name in LISTS))
-    # Not Path.exists, which raises where a folder may not be looked into.
-    there = filter(os.path.exists, (*lists, *pictures))
-    if any(path.samefile(report) for path in there):
-        raise UsageError(f"{report} belongs to the data: name another file for the report")
+    if there and not there.startswith(PAGE):
+        raise UsageError(f"{path} is there and no report: name another file")
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:

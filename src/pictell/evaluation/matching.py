@@ -99,7 +99,7 @@ def check(
 ) -> None:
     """Raises ``UsageError``, with the nearest names, when a label means no class of the model.
 
-    ``alternative`` is told behind the remedy.
+    ``alternative`` is told behind the remedy, where some labels do mean a class.
     """
     unmatched = [one for one in matches if isinstance(one, Unmatched)]
     if not unmatched:
@@ -113,7 +113,8 @@ def check(
     more = ", …" if len(unmatched) > SHOWN else ""
     raise UsageError(
         f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
-        f"{describe(unmatched[:SHOWN])}{more}: name them by classes{alternative}"
+        f"{describe(unmatched[:SHOWN])}{more}: name them by classes"
+        + (alternative if len(unmatched) < len(matches) else "")
     )
 
 

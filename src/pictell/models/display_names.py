@@ -84,7 +84,10 @@ class _Keys:
             )
         from difflib import get_close_matches
 
-        nearest = ", ".join(get_close_matches(key, self._ways[-1]))
+        names = list(self._ways[-1])
+        # crane is told apart as "crane (bird)" and "crane (machine)".
+        meant = [name for name in names if name.startswith(f"{key} (")]
+        nearest = ", ".join(meant or get_close_matches(key, names))
         raise UsageError(
             f"the model has no name {key!r}" + f" (nearest: {nearest})" * bool(nearest)
         )
@@ -166,7 +169,7 @@ def _json_entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{file}: line {error.lineno}: {error.msg}") from error
+        raise UsageError(f"{file}: line {error.lineno}: this is no JSON: {error.msg}") from error
     except RecursionError as error:
         raise UsageError(f"{file} is nested too deeply") from error
     except ValueError as error:

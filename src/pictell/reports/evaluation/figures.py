@@ -126,7 +126,8 @@ def _answers(summary: Summary) -> Iterator[Figure]:
         f"{found.information:.2f} bits",
         f"the best class alone: {found.flat_information:.2f}",
         f"How much an answer narrows down what it is: a bit for each halving of the {classes} "
-        "classes, nothing if it is wrong.",
+        "classes, nothing if it is wrong. A kind of thing tells less than a class, the price of "
+        "being right more often.",
         f"Mean of log2({classes} / classes of that name), 0 for wrong and missing answers.",
     )
 
@@ -180,9 +181,9 @@ def _scores(summary: Summary) -> Iterator[Figure]:
     yield Figure(
         "risk-coverage area",
         f"{summary.risk_coverage.area:.3f}",
-        f"of no use: {1 - summary.top1.value:.3f}",
-        "How well high scores tell right best classes from wrong ones: so many are wrong, averaged "
-        "over taking the surest pictures alone up to taking all. 0 is perfect.",
+        f"{1 - summary.top1.value:.3f} if scores told nothing",
+        "How many best classes are wrong if the surest pictures alone are taken, averaged over how "
+        "many are taken. 0 is perfect.",
         "Area under the risk-coverage curve (AURC).",
     )
 
@@ -200,10 +201,7 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
         words += f", weighted: as telling as {effective:.0f} pictures of equal weight"
     yield words
     if data.weights is not None:
-        yield (
-            "shares count each picture by its weight: where a class has two pictures, one may be "
-            "70 % of it"
-        )
+        yield "shares are weighted: a picture of weight 2 counts as two"
     if data.empty_classes:
         yield f"classes without pictures: {_listed(data.empty_classes)}"
     if data.skipped:
@@ -213,10 +211,7 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
     first, *others = (one.outcomes.rows["picture"] for one in evaluation.summaries)
     if not all(np.array_equal(first, other) for other in others):
         yield "the models were judged on different pictures: their figures are not of the same data"
-    yield (
-        "beside a share: where it probably lies for all pictures of this sort; more pictures tell "
-        "it more exactly"
-    )
+    yield "the range beside a share: where 19 times of 20 the true one lies; more data narrow it"
 
 
 def model_notes(summary: Summary) -> Iterator[str]:

@@ -24,6 +24,8 @@ from pictell.version import __version__
 
 # Thumbnails of one list, and rows of one table.
 PICTURES = 100
+# So many of them are seen at once, the others when they are asked for.
+OPEN = 12
 PAIRS = 20
 # File names have no spaces to break at, but these.
 SEAM = re.compile(r"(?<=[_/-])")
@@ -87,6 +89,7 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         percent=figures.percent,
         count=figures.count,
         pictures=PICTURES,
+        open=OPEN,
     )
 
 

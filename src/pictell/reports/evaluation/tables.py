@@ -58,7 +58,7 @@ def scores(summary: Summary) -> list[Score]:
     return [
         Score(
             f"{100 * one.accuracy:g} %",
-            "no score does" if one.score is None else f"{one.score:.3f}",
+            "no score reaches it" if one.score is None else f"{one.score:.3f}",
             percent(one.coverage),
         )
         for one in summary.thresholds

@@ -23,11 +23,12 @@ Cells = Sequence[str]
 
 
 def render(evaluation: Evaluation) -> Iterator[str]:
-    """The data, the figures of all models side by side, then each model and comparison."""
+    """The data, who is better, all figures side by side, then each model and comparison."""
     yield f"{visible(evaluation.summaries[0].dataset.name)}\n"
     yield from _lines(data_notes(evaluation))
     for summary in evaluation.summaries:
         yield from _lines(f"{summary.model}: {note}" for note in model_notes(summary))
+    yield from _lines(map(verdict.verdict, evaluation.comparisons))
     yield "\n"
     yield from aligned(_figures(evaluation.summaries))
     yield "\nwhat the figures mean\n"
@@ -155,7 +156,7 @@ def _answer(answered: Answered) -> str:
 def _comparison(comparison: Comparison) -> Iterator[str]:
     first, second = verdict.names(comparison)
     yield f"\n{visible(first)} and {visible(second)}\n"
-    yield from _lines([verdict.verdict(comparison), *verdict.notes(comparison)])
+    yield from _lines(verdict.notes(comparison))
     changed = len(comparison.changed)
     if not changed:
         return

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from math import floor, log10
 
 from pictell.evaluation.comparison import Comparison
-from pictell.reports.evaluation.figures import count
+from pictell.reports.evaluation.figures import count, percent
 
-# Fewer draws than this one are not counted.
+# What is less probable is not counted out.
 RARE = 1e-6
 
 
@@ -19,15 +19,33 @@ def names(comparison: Comparison) -> tuple[str, str]:
 
 
 def verdict(comparison: Comparison) -> str:
-    """One plain sentence: which model is better, or that none is for certain."""
+    """In plain words: which model is better, or that none is for certain; then their answers."""
+    return f"{_of_best_classes(comparison)}{_of_answers(comparison)}"
+
+
+def _of_best_classes(comparison: Comparison) -> str:
     _, second = names(comparison)
     if not len(comparison.changed):
-        return "No difference: both have the same best class for every picture."
+        return "No difference in the best class: it is the same for every picture."
     amount = _amount(comparison.difference)
     if comparison.clear:
         better = "better" if comparison.difference > 0 else "worse"
-        return f"{second} is {better}: {amount}; chance alone would do this in {_odds(comparison)}."
-    return f"No difference that chance could not explain: {second} has {amount}."
+        return f"{second} is {better}: {amount}; chance alone makes so much in {_odds(comparison)}."
+    return f"The difference may be chance: {second} has {amount}."
+
+
+def _of_answers(comparison: Comparison) -> str:
+    """What became of the answers, where both models give some."""
+    both = (comparison.first, comparison.second)
+    found = [one.hierarchy.right for one in both if one.hierarchy and one.hierarchy.right]
+    unsure = [one.not_sure for one in both if one.not_sure is not None]
+    if len(found) < len(both) or len(unsure) < len(both):
+        return ""
+    right, not_sure = (
+        f"{percent(before)} against {percent(after)}"
+        for before, after in ([share.value for share in found], unsure)
+    )
+    return f" Right answers: {right}; not sure: {not_sure}."
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
@@ -48,8 +66,8 @@ def notes(comparison: Comparison) -> Iterator[str]:
     )
     weights = ", without weights" if comparison.first.dataset.weights is not None else ""
     yield (
-        f"were both equally good, one alone would be right {comparison.only_first} against "
-        f"{comparison.only_second} times, or less evenly, in {_odds(comparison)} (McNemar's exact "
+        f"if both were equally good, a split as uneven as {comparison.only_first} to "
+        f"{comparison.only_second} would come up in {_odds(comparison)} (McNemar's exact "
         f"test{weights}: p = {comparison.p_value:.2g})"
     )
 
@@ -63,15 +81,15 @@ def _amount(difference: float) -> str:
 
 
 def _odds(comparison: Comparison) -> str:
-    """A probability as people say it: ``1 of 40 000 draws``, to one digit."""
+    """A probability as people say it: ``1 of 40 000 such samples``, to one digit."""
     p = comparison.p_value
     if p < RARE:
-        return "less than 1 of 1 000 000 draws"
+        return "less than 1 of 1 000 000 such samples"
     if p > 0.1:
-        return f"{100 * p:.0f} of 100 draws"
+        return f"{100 * p:.0f} of 100 such samples"
     draws = 1 / p
     unit = 10 ** floor(log10(draws))
-    return f"1 of {_grouped(int(draws / unit) * unit)} draws"
+    return f"1 of {_grouped(int(draws / unit) * unit)} such samples"
 
 
 def _grouped(number: int) -> str:
