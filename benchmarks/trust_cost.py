@@ -77,7 +77,7 @@ def naming_pairs(pictures: int) -> list[Pair]:
 def call_pairs(whole: Path, bare: Path, pictures: int) -> list[Pair]:
     """Seconds that a call takes for one encoded picture in memory."""
     full, plain = pictell.load(whole), pictell.load(bare)
-    encoded = [path.read_bytes() for path in sorted(SET.rglob("*.jp*g"))[:pictures]]
+    encoded = [path.read_bytes() for path in sorted(SET.rglob("*.JPEG"))[:pictures]]
     return [
         (fastest(partial(plain.classify, one)), fastest(partial(full.classify, one)))
         for one in encoded

@@ -193,7 +193,7 @@ def test_a_bare_model_has_no_place_for_it(tmp_path: Path, bare: str) -> None:
     run = pictell("calibrate", "-m", place, "-d", tmp_path)
     assert run.returncode == 2
     assert len(run.stderr.splitlines()) == 1
-    assert "make a folder of it with pictell inspect --write" in run.stderr
+    assert "make one of it with pictell inspect --write" in run.stderr
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:

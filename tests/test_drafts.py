@@ -135,3 +135,11 @@ def test_what_came_to_a_folders_place_meanwhile_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not empty"):
         fill()
     assert list(tmp_path.rglob("*")) == [folder, folder / "file"]
+
+
+def test_permissions_of_what_is_replaced_stay(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    write_file(path, b"new")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)

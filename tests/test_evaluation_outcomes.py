@@ -92,7 +92,7 @@ def test_missing_files_are_counted_and_all_missing_is_an_error(tmp_path: Path) -
         (1, "source_not_found")
     ]
     path.write_text("file,label\nnone.png,dark\ngone.png,bright\n")
-    with pytest.raises(UsageError, match="no picture of any weight could be read"):
+    with pytest.raises(UsageError, match="none of the pictures could be read"):
         outcomes_of(tmp_path)
 
 

@@ -235,7 +235,9 @@ def test_a_comparison_begins_with_who_is_better(evaluation: Evaluation) -> None:
     assert verdict.verdict(unclear) == (
         "The difference may be chance: second has 0.4 points more best classes right."
     )
-    assert "as many best classes right" in verdict.verdict(replace(one, difference=1e-9, p_value=1))
+    assert "as many best classes right" in verdict.verdict(replace(one, difference=0.0, p_value=1))
+    tiny = replace(better, difference=0.0002)
+    assert "0.02 points more" in verdict.verdict(tiny)
     lines = text_of(evaluation).splitlines()
     assert lines.index(f"  {verdict.verdict(one)}") < lines.index("what the figures mean")
     assert verdict.verdict(one) in Page(page_of(evaluation)).text
@@ -247,7 +249,7 @@ def test_a_comparison_tells_of_answers_where_both_models_give_some(tmp_path: Pat
     comparison = compare(careful, bold)
     assert comparison is not None
     assert verdict.verdict(comparison) == (
-        "No difference in the best class: it is the same for every picture. "
+        "No difference in the best class: fake (first) and fake (second) agree on every picture. "
         f"Right answers: {percent_right(careful)} against {percent_right(bold)}; "
         f"not sure: {percent(careful.not_sure)} against {percent(bold.not_sure)}."
     )
@@ -269,7 +271,7 @@ def test_a_model_beside_itself_is_told_apart(evaluation: Evaluation) -> None:
     assert comparison is not None
     text = text_of(Evaluation((summary, summary), (comparison,)))
     assert text.endswith("\nfirst (first) and first (second)\n  10 pictures, right in 5 of them\n")
-    same = "  No difference in the best class: it is the same for every picture.\n"
+    same = "  No difference in the best class: first (first) and first (second) agree on every"
     assert same in text
     notes = "\n".join(verdict.notes(_with_changes(comparison)))
     assert "in first (first) alone: 0, in first (second) alone: 0" in notes

@@ -122,3 +122,9 @@ def test_outputs_that_cannot_be_named(
         Naming(CLASSES, "softmax", taxonomy=TREE, calibration=calibration).name(
             np.array(outputs), 1
         )
+
+
+def test_calibration_does_not_hide_that_outputs_are_no_probabilities() -> None:
+    calibrated = Naming(CLASSES, "none", calibration=Calibration())
+    with pytest.raises(RuntimeFailedError, match="no probabilities"):
+        calibrated.name(np.array([-5.0, 9.0, 3.0]), 3)

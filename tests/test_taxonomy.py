@@ -120,6 +120,8 @@ def test_of_names_that_tell_as_much_the_most_probable_then_the_first() -> None:
 def test_a_class_goes_before_a_name_that_says_the_same() -> None:
     tree = build([Label("sorrel"), Label("lorry")], [Label("horse")], [3, 2, 2])
     assert back_off(tree, node_probabilities(tree, np.array([0.9, 0.1])), 0.5) == 0
+    rounded = np.array([0.9, 0.1, 1.0, np.nextafter(0.9, 1)])
+    assert back_off(tree, rounded, 0.5) == 0
 
 
 def test_where_nothing_is_sure_enough_it_is_something() -> None:

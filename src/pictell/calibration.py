@@ -177,7 +177,7 @@ def cross_fit(
 def check_enough(right: NDArray[np.bool_], weights: Floats) -> None:
     """Raises ``UsageError``, with the number needed, for too few pictures or errors to fit.
 
-    ``right`` (N,) says which first answers are right. Unequal weights make pictures count for
+    ``right`` (N,) says which best classes are right. Unequal weights make pictures count for
     fewer.
     """
     pictures = effective_pictures(weights)

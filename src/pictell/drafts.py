@@ -8,13 +8,14 @@ one that is killed leaves its draft behind: ``.draft-`` and a random number.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, instead of one there may be. Raises ``OSError``.
+    """Write a file, instead of one there may be, whose permissions stay. Raises ``OSError``.
 
     Links are followed. A device or a pipe has no place to be kept: it is written to as it is.
     """
@@ -25,6 +26,8 @@ def write_file(path: Path, content: bytes) -> None:
     draft = _draft_beside(place)
     try:
         draft.write_bytes(content)
+        if place.exists():
+            draft.chmod(stat.S_IMODE(place.stat().st_mode))
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)

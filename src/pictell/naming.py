@@ -75,6 +75,9 @@ class Naming:
         """The probabilities, and whether the picture is like what the model knows."""
         if self.calibration is None:
             return to_probabilities(outputs, self.activation), None
+        if self.activation == "none":
+            # What evidence would take for rounded may be no probabilities at all.
+            to_probabilities(outputs, "none")
         found = evidence(outputs, self.activation)
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
         if self.not_sure is None:

@@ -128,7 +128,8 @@ def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], at_least: f
     sure = np.flatnonzero(probabilities >= at_least).tolist()
     node: int = max(
         sure,
-        key=lambda node: (taxonomy.information[node], probabilities[node]),
+        # A name above one class is as probable, but for the rounding of its sum.
+        key=lambda node: (taxonomy.information[node], round(float(probabilities[node]), 12)),
         default=taxonomy.root,
     )
     return node if taxonomy.information[node] > 0 else taxonomy.root

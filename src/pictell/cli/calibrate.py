@@ -82,8 +82,8 @@ def _check_place(model: str) -> None:
             )
     if not os.path.isfile(place / SPEC_FILE):  # noqa: PTH113
         raise UsageError(
-            f"what is fitted is stored in a model's folder, and {model} is a bare model: "
-            "make a folder of it with pictell inspect --write"
+            f"what is fitted is stored in a model's folder, which {model} is not: "
+            "make one of it with pictell inspect --write"
         )
     if not os.access(place, os.W_OK):
         raise UsageError(

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from pictell import calibration, runtimes
 from pictell.calibration import Abstention, Calibration, Floats, Indices
 from pictell.classifier import Classifier
-from pictell.errors import UsageError
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
 from pictell.evaluation.matching import Match, check, match_dataset
-from pictell.evaluation.outcomes import name_pictures
+from pictell.evaluation.outcomes import check_read, name_pictures
 from pictell.models.folder import read_weights
 from pictell.models.trust import Figures, Trust
 from pictell.options import EngineOptions
@@ -116,8 +115,7 @@ def collect_sample(
             rows.append(_evidence(result.probabilities, spec))
             read.append(picture)
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
-    if not weights.any():
-        raise UsageError(f"{dataset.name}: no picture of any weight could be read")
+    check_read(dataset, weights)
     sample = Sample(np.stack(rows), target_of[read].astype(np.int64), weights)
     return sample, len(pictures) - len(read)
 

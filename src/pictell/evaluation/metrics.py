@@ -1,6 +1,6 @@
 """Pure: answers and weights, arrays of shape (N,), become the figures of an evaluation.
 
-``right`` says whether the first answer is right, ``confidence`` is its probability (0..1);
+``right`` says whether the best class is right, ``confidence`` is its probability (0..1);
 ``weights`` are 0 or more, with a sum above 0.
 """
 

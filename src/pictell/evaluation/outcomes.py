@@ -54,12 +54,11 @@ class Outcomes:
     best classes with their probabilities (-1 and 0 where there are fewer), the probability of the
     right class, the sum of all squared probabilities; of the answer which of ``names`` it is
     (``NO_ANSWER`` where there is none), whether the model says that it is not sure, of how many
-    classes it is the name (0 for none) and
-    whether the right one is among them, and these two again for each of ``AT_LEAST_GRID``; the
-    weight (1 without), and the time from reading to the model's output in ms, while all processors
-    are busy. ``failed``: the pictures that could not be read, with the reason. ``has_taxonomy``:
-    whether the model has names above its classes; without there are no answers.
-    ``may_be_unsure``: whether it would ever say that it is not sure.
+    classes it is the name (0 for none) and whether the right one is among them, and these two
+    again for each of ``AT_LEAST_GRID``; the weight (1 without), and the time from reading to the
+    model's output in ms, while all processors are busy. ``failed``: the pictures that could not be
+    read, with the reason. ``has_taxonomy``: whether the model has names above its classes; without
+    there are no answers. ``may_be_unsure``: whether it would ever say that it is not sure.
     """
 
     rows: NDArray[np.void]
@@ -135,8 +134,7 @@ def collect(
         read.append(place)
     rows = rows[read]
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
-    if not rows["weight"].any():
-        raise UsageError(f"{dataset.name}: no picture of any weight could be read")
+    check_read(dataset, rows["weight"])
     return Outcomes(
         rows,
         tuple(failed),
@@ -144,6 +142,14 @@ def collect(
         names=tuple(names),
         may_be_unsure=taxonomy is not None or naming.not_sure is not None,
     )
+
+
+def check_read(dataset: Dataset, weights: Floats) -> None:
+    """Raises ``UsageError`` unless one of the pictures that were read, (N,), has any weight."""
+    if not len(weights):
+        raise UsageError(f"{dataset.name}: none of the pictures could be read")
+    if not weights.any():
+        raise UsageError(f"{dataset.name}: none of the pictures with any weight could be read")
 
 
 def name_pictures(

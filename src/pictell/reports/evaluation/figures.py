@@ -120,15 +120,14 @@ def _answers(summary: Summary) -> Iterator[Figure]:
         )
     if found is None:
         return
-    classes = len(summary.classes)
     yield Figure(
         "information",
         f"{found.information:.2f} bits",
         f"the best class alone: {found.flat_information:.2f}",
-        f"How much an answer narrows down what it is: a bit for each halving of the {classes} "
+        "How much an answer narrows down what it is: a bit for each halving of the model's "
         "classes, nothing if it is wrong. A kind of thing tells less than a class, the price of "
         "being right more often.",
-        f"Mean of log2({classes} / classes of that name), 0 for wrong and missing answers.",
+        "Mean of log2(all classes / classes of that name), 0 for wrong and missing answers.",
     )
 
 
@@ -198,7 +197,7 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
     words = f"{count(len(data), 'picture')} of {count(len(data.labels), 'class')}"
     if data.weights is not None:
         effective = evaluation.summaries[0].effective_pictures
-        words += f", weighted: as telling as {effective:.0f} pictures of equal weight"
+        words += f", weighted: as telling as {count(round(effective), 'picture')} of equal weight"
     yield words
     if data.weights is not None:
         yield "shares are weighted: a picture of weight 2 counts as two"

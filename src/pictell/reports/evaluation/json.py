@@ -30,6 +30,7 @@ def render(evaluation: Evaluation) -> Iterator[str]:
             "weighted": data.weights is not None,
             "empty_classes": data.empty_classes,
             "skipped_files": data.skipped,
+            "repeated": data.repeated,
         },
         "models": [_model(summary) for summary in evaluation.summaries],
         "comparisons": [_comparison(comparison) for comparison in evaluation.comparisons],
@@ -99,7 +100,13 @@ def _class(summary: Summary, one: ClassFigures) -> dict[str, Any]:
 def _matched(found: Match | Unmatched) -> dict[str, Any]:
     if isinstance(found, Match):
         return {"label": found.label, "class_index": found.class_index, "matched_by": found.way}
-    return {"label": found.label, "class_index": None, "nearest": found.nearest}
+    return {
+        "label": found.label,
+        "class_index": None,
+        "nearest": found.nearest,
+        "ambiguous": found.ambiguous,
+        "kinds": found.kinds,
+    }
 
 
 def _curve(summary: Summary) -> list[dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import NamedTuple
 
 from pictell.evaluation.metrics import ClassFigures
@@ -58,11 +59,16 @@ def scores(summary: Summary) -> list[Score]:
     return [
         Score(
             f"{100 * one.accuracy:g} %",
-            "no score reaches it" if one.score is None else f"{one.score:.3f}",
+            "no score reaches it" if one.score is None else _rounded_down(one.score),
             percent(one.coverage),
         )
         for one in summary.thresholds
     ]
+
+
+def _rounded_down(score: float) -> str:
+    """Rounded up, it would be a threshold that fewer reach."""
+    return f"{floor(1000 * score) / 1000:.3f}"
 
 
 def confused(summary: Summary, rows: int) -> list[Confused]:

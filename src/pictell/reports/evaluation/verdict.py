@@ -24,9 +24,9 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _of_best_classes(comparison: Comparison) -> str:
-    _, second = names(comparison)
+    first, second = names(comparison)
     if not len(comparison.changed):
-        return "No difference in the best class: it is the same for every picture."
+        return f"No difference in the best class: {first} and {second} agree on every picture."
     amount = _amount(comparison.difference)
     if comparison.clear:
         better = "better" if comparison.difference > 0 else "worse"
@@ -74,10 +74,14 @@ def notes(comparison: Comparison) -> Iterator[str]:
 
 def _amount(difference: float) -> str:
     """``6.3 points fewer best classes right``."""
-    if round(100 * difference, 1) == 0:
+    points = f"{abs(100 * difference):.1f}"
+    if not float(points):
+        # Of very many pictures so little may still be clear.
+        points = f"{abs(100 * difference):.1g}"
+    if not float(points):
         return "as many best classes right"
     more = "more" if difference > 0 else "fewer"
-    return f"{abs(100 * difference):.1f} points {more} best classes right"
+    return f"{points} points {more} best classes right"
 
 
 def _odds(comparison: Comparison) -> str:
@@ -85,11 +89,11 @@ def _odds(comparison: Comparison) -> str:
     p = comparison.p_value
     if p < RARE:
         return "less than 1 of 1 000 000 such samples"
-    if p > 0.1:
+    if p >= 0.01:
         return f"{100 * p:.0f} of 100 such samples"
     draws = 1 / p
     unit = 10 ** floor(log10(draws))
-    return f"1 of {_grouped(int(draws / unit) * unit)} such samples"
+    return f"1 of {_grouped(round(draws / unit) * unit)} such samples"
 
 
 def _grouped(number: int) -> str:
