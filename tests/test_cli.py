@@ -258,7 +258,8 @@ def test_stdin_cannot_be_a_picture_and_a_list() -> None:
 def test_an_unknown_model_lists_the_known_ones() -> None:
     run = pictell("--model", "resnet", BALL)
     assert run.stderr == (
-        "pictell: no model named 'resnet': give one of default, a model's file, "
+        "pictell: no model named 'resnet' (nearest: resnet18-v1-7, resnet50-v1-12, "
+        "resnet50-v1-12-int8, resnet50-v2-7): give one of default, a model's file, "
         "a folder with a model.toml, or a name that pictell models lists\n"
     )
     assert run.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pictell.errors import ModelUnavailableError, UnknownModelError
@@ -46,7 +47,19 @@ def _find_elsewhere(name: str, stated: Stated) -> ModelSpec:
         return bare.describe(Path(name), stated)
     if name in catalog.load():
         raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")
+    nearest = _nearest(name, [*BUILT_IN, *store.installed(), *catalog.load()])
     raise UnknownModelError(
-        f"no model named {name!r}: give one of {', '.join([*BUILT_IN, *store.installed()])}, "
+        f"no model named {name!r}{nearest}: "
+        f"give one of {', '.join([*BUILT_IN, *store.installed()])}, "
         f"a model's file, a folder with a {SPEC_FILE}, or a name that pictell models lists"
     )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known names that begin so, else those most like it, in brackets; nothing without any."""
+    from difflib import get_close_matches
+
+    known = dict.fromkeys(known)
+    begun = [one for one in known if name and one.startswith(name)]
+    found = begun or get_close_matches(name, known)
+    return f" (nearest: {', '.join(found)})" if found else ""
