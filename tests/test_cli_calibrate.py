@@ -13,10 +13,10 @@ from PIL import Image
 
 from command import pictell
 from pictell import calibration, models
-from pictell.cli.calibrate import report
 from pictell.evaluation.calibrating import Sample, fit_sample
 from pictell.models.folder import create_model_folder
 from pictell.models.trust import read_trust
+from pictell.reports.evaluation.fitted import render
 from pictell.runtimes import fake
 from pictell.types import Weights
 
@@ -79,11 +79,11 @@ def test_scores_that_mean_what_they_say_are_kept() -> None:
     assert found.kept
     assert found.trust.after == found.trust.before
     assert found.confidence[0] == found.confidence[1]
-    assert "The scores are kept as they are: " in report(found)
+    assert "The scores are kept as they are: " in render(found)
     louder = fit_sample(Sample(3 * evidence, targets, np.ones(300)), "drawn")
     assert not louder.kept
     assert louder.trust.calibration.temperature == pytest.approx(3, rel=0.01)
-    assert "The scores were too high: they are lowered" in report(louder)
+    assert "The scores were too high: they are lowered" in render(louder)
 
 
 def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:

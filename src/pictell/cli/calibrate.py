@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import faulthandler
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pictell.cli.exit_statuses import SOME_FAILED
-from pictell.cli.model_options import add_engine_options, engine_options
+from pictell.cli.model_options import add_engine_options, engine_options, tell_of_crashes
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
 from pictell.reports.escape import visible
-
-if TYPE_CHECKING:
-    from pictell.evaluation.calibrating import Fitted
 
 EXAMPLE = """\
 Fit a model's scores to pictures with known labels, so that of answers with a score of 0.8 some
@@ -28,11 +22,6 @@ Fit a model's scores to pictures with known labels, so that of answers with a sc
 What was found is stored as trust.toml in the model's folder. The pictures must not be those that
 the model was trained on. The data is given as to pictell evaluate; at least 200 pictures.
 """
-# What each score of 'not sure' tells.
-TOO_LITTLE = {
-    "peak": "no class stands out enough among all",
-    "probability": "the best score is too low",
-}
 
 
 def run(words: list[str]) -> int:
@@ -43,13 +32,13 @@ def run(words: list[str]) -> int:
     from pictell.evaluation.dataset import read_dataset
     from pictell.models.folder import TRUST_FILE
     from pictell.models.trust import write_trust
+    from pictell.reports.evaluation.fitted import render
 
     _check_place(options.model)
     spec = models.find(options.model)
     folder = spec.weights.parent
     dataset = read_dataset(options.data, options.column)
-    # A foreign model may crash its engine, and this process with it: not without a word.
-    faulthandler.enable()
+    tell_of_crashes(options.model)
     with Progress(total=min(len(dataset), MOST_PICTURES)) as progress:
         fitted = fit_trust(
             spec,
@@ -59,7 +48,7 @@ def run(words: list[str]) -> int:
             watch=progress.watch,
         )
     write_trust(folder, fitted.trust, spec.sha256)
-    print(report(fitted))
+    print(render(fitted))
     instead = "" if spec.trust is None else ", instead of an earlier fit"
     print(f"stored in {visible(str(folder / TRUST_FILE))}{instead}")
     return SOME_FAILED if fitted.failed else 0
@@ -90,68 +79,6 @@ def _check_place(model: str) -> None:
             f"{model} cannot be written to, and what is fitted is stored there: "
             "calibrate a copy of it"
         )
-
-
-def report(fitted: Fitted) -> str:
-    """What was found, in plain words; several lines."""
-    trust = fitted.trust
-    limit = trust.not_sure
-    return "\n".join(
-        [
-            f"{trust.pictures} pictures: the best class is right for {_percent(fitted.right)}, "
-            f"and the model's own score said {_percent(fitted.confidence[0])} on average.",
-            _verdict(fitted),
-            "",
-            *_figures(fitted),
-            "",
-            f"'Not sure' is said where {TOO_LITTLE[limit.score]} ({limit.score} below "
-            f"{limit.below:.3g}):",
-            "of pictures like these, which the model does know, "
-            f"that is {_percent(limit.false_alarms)}.",
-        ]
-    )
-
-
-def _verdict(fitted: Fitted) -> str:
-    """What becomes of the scores."""
-    if fitted.kept:
-        return (
-            "The scores are kept as they are: "
-            "what was fitted made them no better on pictures held out of the fit."
-        )
-    temperature, knee = fitted.trust.calibration
-    before, after = fitted.confidence
-    found = "too low: they are raised" if after > before else "too high: they are lowered"
-    rising = "" if math.isinf(knee) else f", rising above evidence of {knee:.1f}"
-    return (
-        f"The scores were {found}, to {_percent(after)} on average "
-        f"(temperature {temperature:.2f}{rising})."
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _figures(fitted: Fitted) -> list[str]:
-    """How good the scores are; where they were changed, before and after."""
-    before, after = fitted.trust.before, fitted.trust.after
-    names = ("calibration error", "negative log-likelihood", "Brier score")
-    columns = [before] if fitted.kept else [before, after]
-    rows = zip(names, *columns, strict=True)
-    heading = [] if fitted.kept else [f"{'':24}{'before':>8}{'after':>8}"]
-    columns_mean = (
-        "the model's own scores"
-        if fitted.kept
-        else "before: the model's own scores; after: measured on pictures held out of the fit"
-    )
-    return [
-        *heading,
-        *(f"{name:24}" + "".join(f"{value:8.3f}" for value in values) for name, *values in rows),
-        f"{columns_mean}; 0 is best,",
-        "but of exact scores the calibration error would be "
-        f"{fitted.by_chance.low:.3f} to {fitted.by_chance.high:.3f} on so few pictures",
-    ]
 
 
 def _parser() -> Parser:

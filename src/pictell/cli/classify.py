@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from pictell.cli.model_options import (
     add_model_options,
     engine_options,
     stated,
+    tell_of_crashes,
 )
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress, say
@@ -56,9 +56,7 @@ def run(words: list[str]) -> int:
     from pictell.loading import load
     from pictell.taxonomy import AT_LEAST
 
-    if options.model != "default":
-        # A foreign model may crash its engine, and this process with it: not without a word.
-        faulthandler.enable()
+    tell_of_crashes(options.model)
     limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
     classifier = load(
         options.model,

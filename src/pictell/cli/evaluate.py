@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import os
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from pictell.cli.model_options import (
     add_model_options,
     engine_options,
     stated,
+    tell_of_crashes,
 )
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress, say
@@ -108,11 +108,16 @@ def _check_report(path: Path) -> None:
     if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
         raise UsageError(f"{path.parent} is no folder that can be written to")
     try:
-        there = path.read_bytes() if path.is_file() else b""
+        taken = path.is_file() and _head(path) not in {b"", PAGE}
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    if there and not there.startswith(PAGE):
+    if taken:
         raise UsageError(f"{path} is there and no report: name another file")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(len(PAGE))
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
@@ -121,9 +126,7 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
     from pictell.evaluation.summary import summarise
     from pictell.loading import load
 
-    if model != "default":
-        # A foreign model may crash its engine, and this process with it: not without a word.
-        faulthandler.enable()
+    tell_of_crashes(model)
     classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
     classes = classifier.spec.labels
     matches = match_dataset(dataset, classifier.spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 from typing import get_args
 
 from pictell.cli.parser import Parser, non_negative_int, number, positive_int
@@ -13,6 +14,12 @@ from pictell.types import Activation, Channels, Interpolation, Layout
 
 # The engines a command line may name.
 ENGINES = [name for name in RUNTIMES if name != "fake"]
+
+
+def tell_of_crashes(model: str) -> None:
+    """A foreign model may crash its engine, and this process with it: not without a word."""
+    if model != "default":
+        faulthandler.enable()
 
 
 def add_model_options(parser: Parser) -> None:

@@ -6,7 +6,6 @@ to state.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import get_args
 from pictell import weights
 from pictell.drafts import new_folder
 from pictell.errors import InvalidModelError, StoreError
+from pictell.models import toml_table
 from pictell.models.labels import read_labels, to_text
 from pictell.models.toml_table import Document, Table
 from pictell.types import (
@@ -155,10 +155,8 @@ def weights_path(spec: ModelSpec, name: str) -> Path:
 
 def to_toml(spec: ModelSpec) -> str:
     """The ``model.toml`` that ``read_spec`` reads back as ``spec``."""
-    tables = {"model": _model_table(spec), "input": _input_table(spec), "output": _outputs(spec)}
-    return "\n".join(
-        f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in _known(table))
-        for name, table in tables.items()
+    return toml_table.to_text(
+        {"model": _model_table(spec), "input": _input_table(spec), "output": _outputs(spec)}
     )
 
 
@@ -201,15 +199,6 @@ def _outputs(spec: ModelSpec) -> dict[str, object]:
         "embedding": spec.embedding,
         "feature_map": spec.feature_map,
     }
-
-
-def _known(table: dict[str, object]) -> list[tuple[str, object]]:
-    return [(key, value) for key, value in table.items() if value is not None]
-
-
-def _toml(value: object) -> str:
-    # Text, numbers and lists of them are written alike in JSON and TOML, but for DEL.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read_preprocess(table: Table) -> PreprocessSpec:

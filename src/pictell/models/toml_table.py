@@ -1,7 +1,11 @@
-"""A TOML document read key by key, strictly: errors name the line, leftovers are misspelled."""
+"""A TOML document read key by key, strictly: errors name the line, leftovers are misspelled.
+
+And written: tables of text, numbers and lists of them.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -127,6 +131,27 @@ class Table:
             first, names = next(iter(self._rest)), ", ".join(self._rest)
             message = f"[{self._name}] has unknown keys: {names}"
             raise self._document.error(self._name, first, message)
+
+
+def to_text(tables: Mapping[str, Mapping[str, object]]) -> str:
+    """The TOML text of the tables. Keys without a value (``None``) are left out."""
+    return "\n".join(f"[{name}]\n{_lines(table)}" for name, table in tables.items())
+
+
+def _lines(table: Mapping[str, object]) -> str:
+    stated = ((key, value) for key, value in table.items() if value is not None)
+    return "".join(f"{key} = {_to_toml(value)}\n" for key, value in stated)
+
+
+def _to_toml(value: object) -> str:
+    if isinstance(value, float):
+        # To the last digit, and infinity as TOML spells it.
+        return repr(value)
+    if isinstance(value, str):
+        # What cannot be written as UTF-8 is spelled out: half a character of a file's name.
+        value = value.encode("utf-8", "backslashreplace").decode()
+    # Text, numbers and lists of them are written alike in JSON and TOML, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def as_float(value: float) -> float:

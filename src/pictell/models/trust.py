@@ -5,7 +5,6 @@ The text states the checksum of the weights it was fitted for, and is refused be
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -13,6 +12,7 @@ from typing import NamedTuple, get_args
 from pictell.calibration import Abstention, Calibration, Score
 from pictell.drafts import write_file
 from pictell.errors import StoreError
+from pictell.models import toml_table
 from pictell.models.folder import TRUST_FILE
 from pictell.models.toml_table import Document, Table, as_float
 from pictell.types import ModelSpec
@@ -92,21 +92,7 @@ def to_toml(trust: Trust, sha256: str) -> str:
         "before": trust.before._asdict(),
         "after": trust.after._asdict(),
     }
-    parts = ["# Written by pictell calibrate.\n"]
-    for name, table in tables.items():
-        lines = (f"{key} = {_toml(value)}\n" for key, value in table.items())
-        parts.append(f"[{name}]\n" + "".join(lines))
-    return parts[0] + "\n".join(parts[1:])
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, float):
-        # To the last digit: of a quantised model's scores many may lie right at the limit.
-        return repr(value)
-    if isinstance(value, str):
-        # What cannot be written as UTF-8 is spelled out: half a character of a file's name.
-        value = value.encode("utf-8", "backslashreplace").decode()
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"# Written by pictell calibrate.\n{toml_table.to_text(tables)}"
 
 
 def _calibration(table: Table) -> Calibration:

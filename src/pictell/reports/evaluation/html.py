@@ -19,7 +19,7 @@ from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.summary import Summary
 from pictell.reports.escape import visible
 from pictell.reports.evaluation import figures, plots, tables, verdict
-from pictell.reports.evaluation.said import Said, rescued, said
+from pictell.reports.evaluation.said import Said, rescued, said, said_by_both
 from pictell.version import __version__
 
 # Thumbnails of one list, and rows of one table.
@@ -132,15 +132,11 @@ def _model(summary: Summary, number: int, images: Mapping[int, str]) -> dict[str
 
 
 def _comparison(comparison: Comparison, images: Mapping[int, str]) -> dict[str, object]:
-    changed = [
-        (said(comparison.first, int(row)), said(comparison.second, int(other_row)))
-        for row, other_row in comparison.changed
-    ]
     return {
         "names": verdict.names(comparison),
         "verdict": verdict.verdict(comparison),
         "notes": list(verdict.notes(comparison)),
-        "changed": [_shown(pair, images) for pair in changed],
+        "changed": [_shown(pair, images) for pair in said_by_both(comparison)],
     }
 
 

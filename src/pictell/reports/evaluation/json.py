@@ -13,7 +13,7 @@ from pictell.evaluation.metrics import ClassFigures
 from pictell.evaluation.summary import Share, Summary
 from pictell.reports.escape import json_escaped
 from pictell.reports.evaluation import verdict
-from pictell.reports.evaluation.said import Said, said
+from pictell.reports.evaluation.said import Said, said, said_by_both
 
 # Of a curve with an entry for every picture, as many are kept as a plot can show.
 CURVE_POINTS = 200
@@ -138,8 +138,7 @@ def _said(one: Said) -> dict[str, Any]:
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     changed = []
-    for row, other_row in comparison.changed:
-        one, other = said(comparison.first, int(row)), said(comparison.second, int(other_row))
+    for one, other in said_by_both(comparison):
         names = {"file": one.file, "label": one.truth}
         changed.append({**names, "first": _said(one), "second": _said(other)})
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pictell.evaluation.comparison import Comparison
 from pictell.evaluation.outcomes import NO_ANSWER
 from pictell.evaluation.summary import Summary
 from pictell.reports.evaluation.figures import count
@@ -52,6 +53,14 @@ def said(summary: Summary, row: int) -> Said:
         right=target == best,
         answered=answered,
     )
+
+
+def said_by_both(comparison: Comparison, most: int | None = None) -> list[tuple[Said, Said]]:
+    """What each model said of the changed pictures, of the first ``most`` or of all."""
+    return [
+        (said(comparison.first, int(row)), said(comparison.second, int(other_row)))
+        for row, other_row in comparison.changed[:most]
+    ]
 
 
 def rescued(summary: Summary) -> str | None:

@@ -11,7 +11,7 @@ from pictell.reports.escape import visible
 from pictell.reports.evaluation import tables, verdict
 from pictell.reports.evaluation.figures import count, data_notes, meanings, model_notes, percent
 from pictell.reports.evaluation.figures import rows as figure_rows
-from pictell.reports.evaluation.said import Answered, Said, rescued, said
+from pictell.reports.evaluation.said import Answered, Said, rescued, said, said_by_both
 from pictell.reports.text import display_width
 
 # Of each list; the page shows more, and JSON all.
@@ -161,8 +161,7 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
     if not changed:
         return
     rows = []
-    for row, other_row in comparison.changed[:ROWS]:
-        one, other = said(comparison.first, int(row)), said(comparison.second, int(other_row))
+    for one, other in said_by_both(comparison, ROWS):
         best = [
             f"{'✓' if a.right else '✗'} {a.best_class} {percent(a.score)}" for a in (one, other)
         ]
