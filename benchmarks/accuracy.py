@@ -19,10 +19,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pictell import Limits, models, runtimes
-from pictell.decode import decode
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, shortest_useful_side
 from pictell.models.folder import read_weights
-from pictell.postprocess import to_probabilities
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.scoring.postprocess import to_probabilities
 from pictell.types import PreprocessSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +67,7 @@ def int8_scores(tensors: NDArray[np.generic]) -> Scores:
     """Probabilities (N, 1000) by the model of the package."""
     spec = models.find("default")
     session = runtimes.open_session(spec, read_weights(spec))
-    logits = [session.run(tensor[np.newaxis], [spec.logits])[0][0] for tensor in tensors]
+    logits = [session.run(tensor[np.newaxis], [spec.output_name])[0][0] for tensor in tensors]
     return to_probabilities(np.stack(logits), spec.activation)
 
 

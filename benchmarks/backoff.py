@@ -29,12 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accuracy import IMAGES, Scores, Targets, read_set
-from pictell import calibration, models, runtimes
+from pictell import models, runtimes
 from pictell.models.folder import read_attachment, read_weights
 from pictell.models.labels import IMAGENET
 from pictell.models.taxonomy_file import read_taxonomy
-from pictell.postprocess import to_probabilities
-from pictell.taxonomy import AT_LEAST, Taxonomy, back_off, node_probabilities
+from pictell.scoring import calibration
+from pictell.scoring.postprocess import to_probabilities
+from pictell.scoring.taxonomy import MIN_CONFIDENCE, Taxonomy, back_off, node_probabilities
 
 FOLDS, REPEATS, RESAMPLES = 5, 10, 2000
 WANTED = (0.80, 0.85, 0.90, 0.95, 0.96, 0.97, 0.99)
@@ -72,14 +73,14 @@ def read_pictures() -> Pictures:
     spec = models.find("default")
     session = runtimes.open_session(spec, read_weights(spec))
     tensors, targets = read_set(IMAGES / "imagenet_val650")
-    logits = [session.run(tensor[np.newaxis], [spec.logits])[0][0] for tensor in tensors]
+    logits = [session.run(tensor[np.newaxis], [spec.output_name])[0][0] for tensor in tensors]
     taxonomy = read_taxonomy(read_attachment(IMAGENET.with_name("taxonomy.tsv")), spec.labels)
     return Pictures(calibration.evidence(np.stack(logits), spec.activation), targets, taxonomy)
 
 
-def by_threshold(tree: Taxonomy, at_least: float, scores: Scores) -> Nodes:
+def by_threshold(tree: Taxonomy, min_confidence: float, scores: Scores) -> Nodes:
     """The nodes of pictures (N,) by pictell's rule; scores of nodes (N, nodes)."""
-    return np.array([back_off(tree, row, at_least) for row in scores])
+    return np.array([back_off(tree, row, min_confidence) for row in scores])
 
 
 def by_reward(tree: Taxonomy, weight: float, scores: Scores) -> Nodes:
@@ -226,8 +227,8 @@ def main() -> None:
         reward, threshold = answers["reward", wanted], answers["threshold", wanted]
         print(f"reward less threshold at {wanted}: {difference(pictures, reward, threshold)}")
     for rule in ("flat", "parent"):
-        ours = difference(pictures, answers["at", AT_LEAST], answers[rule, 0])
-        print(f"at {AT_LEAST} less {rule}: {ours}")
+        ours = difference(pictures, answers["at", MIN_CONFIDENCE], answers[rule, 0])
+        print(f"at {MIN_CONFIDENCE} less {rule}: {ours}")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 import unknown_pictures
 from accuracy import IMAGES, ROOT, Targets, read_set
-from pictell import calibration, models, runtimes
-from pictell.calibration import Calibration, Floats, Indices
-from pictell.decode import decode
+from pictell import models, runtimes
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, shortest_useful_side
 from pictell.models.folder import read_weights
 from pictell.options import Limits
-from pictell.postprocess import to_probabilities
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.scoring import calibration
+from pictell.scoring.calibration import Calibration, Floats, Indices
+from pictell.scoring.postprocess import to_probabilities
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -106,7 +107,7 @@ class Model:
 
     def answers(self, tensors: NDArray[np.generic]) -> Answers:
         """What it says of input tensors (N, 224, 224, 3)."""
-        outputs = [self.spec.logits, self.spec.embedding or ""]
+        outputs = [self.spec.output_name, self.spec.embedding or ""]
         found = [self._session.run(tensor[np.newaxis], outputs) for tensor in tensors]
         logits, embedding = (
             np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True)
@@ -160,7 +161,7 @@ def caught(known: Floats, weights: Floats, unknown: Floats) -> tuple[float, floa
     shares, alarms = [], 0.0
     for held_out in calibration.folds(len(known)):
         rest = np.setdiff1d(np.arange(len(known)), held_out)
-        below = calibration.threshold(known[rest], weights[rest])
+        below = calibration.abstention_threshold(known[rest], weights[rest])
         shares.append((unknown < below).mean())
         alarms += float(weights[held_out] @ (known[held_out] < below))
     return float(np.mean(shares)), alarms / float(weights.sum())
@@ -189,7 +190,7 @@ def print_sets(known: Answers, weights: Floats, far: set[str], sets: dict[str, A
     print("|---" * 8 + "|")
     score = SCORES[CHOSEN]
     of_known = score(known)
-    below = calibration.threshold(of_known, weights)
+    below = calibration.abstention_threshold(of_known, weights)
     nonsense = {name: confident(answers, below) for name, answers in sets.items()}
     for name, answers in sets.items():
         values = score(answers)
@@ -246,7 +247,9 @@ def main() -> None:
     far, sets = unknown_sets(model, known, targets)
     print_scores(known, targets.weights, far, sets)
     print_sets(known, targets.weights, far, sets)
-    unsure = SCORES[CHOSEN](known) < calibration.threshold(SCORES[CHOSEN](known), targets.weights)
+    unsure = SCORES[CHOSEN](known) < calibration.abstention_threshold(
+        SCORES[CHOSEN](known), targets.weights
+    )
     right = known.plain.argmax(axis=1) == targets.classes
     shares = [np.average(right[part], weights=targets.weights[part]) for part in (unsure, ~unsure)]
     print(

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pictell import Limits
-from pictell.decode import decode
-from pictell.preprocess import preprocess
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess
 from pictell.types import Interpolation, PreprocessSpec
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,11 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from accuracy import IMAGES, ROOT, read_set
-from pictell import Stated, calibration, models, runtimes
-from pictell.calibration import Floats
-from pictell.evaluation.calibrating import Sample, figures
+from pictell import ModelOptions, models, runtimes
+from pictell.evaluation.calibrate import Sample, figures
 from pictell.models.folder import read_weights
-from pictell.postprocess import to_probabilities
+from pictell.scoring import calibration
+from pictell.scoring.calibration import Floats
+from pictell.scoring.postprocess import to_probabilities
 
 CORAL = ROOT.parent / "shared" / "models" / "coral"
 MODELS = (
@@ -23,7 +24,7 @@ MODELS = (
     "mobilenet_v2_1.0_224_quant",
     "tf2_mobilenet_v2_1.0_224_ptq",
 )
-STATED = Stated(labels=CORAL / "imagenet_labels.txt")
+STATED = ModelOptions(labels=CORAL / "imagenet_labels.txt")
 FLOORS = (1e-6, 1e-5, 1e-4, 1e-3)
 
 
@@ -45,7 +46,7 @@ def read_sample(name: str) -> Sample:
     spec = models.find(CORAL / f"{name}.tflite", STATED)
     session = runtimes.open_session(spec, read_weights(spec))
     tensors, targets = read_set(IMAGES / "imagenet_val650", spec.preprocess)
-    rows = [session.run(tensor[None], [spec.logits])[0][0] for tensor in tensors]
+    rows = [session.run(tensor[None], [spec.output_name])[0][0] for tensor in tensors]
     background = len(spec.labels) - 1000
     probabilities: Floats = np.array(rows, np.float64)
     return Sample(probabilities, targets.classes + background, targets.weights)

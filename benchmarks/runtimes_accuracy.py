@@ -21,8 +21,8 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 import pictell
-from pictell.decode import decode
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, shortest_useful_side
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 PICTURES = SHARED / "images" / "imagenet_val650"

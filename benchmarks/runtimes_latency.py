@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from pictell import models, runtimes
 from pictell.models.folder import read_weights
-from pictell.options import EngineOptions, Stated
+from pictell.options import EngineOptions, ModelOptions
 from pictell.types import ModelSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ CASES = (
     ("openvino", "tflite"),
 )
 BATCHES = (1, 16)
-STATED = Stated(
+STATED = ModelOptions(
     labels=models.find("default").weights.with_name("labels.tsv"),
     activation="softmax",
     mean=(127, 127, 127),
@@ -137,7 +137,7 @@ def latency_rows(path: Path, runtime: str, runs: int) -> list[str]:
     rows = []
     for size in BATCHES:
         batch = pixels(spec, size)
-        ours, theirs = partial(session.run, batch, [spec.logits]), partial(bare, batch)
+        ours, theirs = partial(session.run, batch, [spec.output_name]), partial(bare, batch)
         # Both once before it counts: engines prepare themselves for a shape.
         difference = np.abs(np.asarray(ours()[0], np.float32) - theirs()).max()
         if difference > MAX_DIFFERENCE:

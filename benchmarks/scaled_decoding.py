@@ -19,8 +19,8 @@ from PIL import Image
 from accuracy import IMAGES, int8_scores, mean_difference
 from colour_profiles import same_top_percent
 from pictell import Limits, models
-from pictell.decode import decode
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, shortest_useful_side
 
 SPEC = models.find("default").preprocess
 

@@ -20,10 +20,10 @@ from statistics import median
 
 import pictell
 from pictell import models, runtimes
-from pictell.decode import decode
-from pictell.executors.local import available_cores
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, shortest_useful_side
 from pictell.models.folder import read_weights
-from pictell.preprocess import preprocess, shortest_useful_side
+from pictell.processors import available_cores
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 PICTURES = SHARED / "images" / "imagenet_train333"
@@ -41,7 +41,7 @@ def limit_images_per_s(paths: list[Path]) -> float:
         preprocess(decode(data, max_pixels, side).pixels, spec.preprocess) for data in encoded
     ]
     for tensor in tensors:
-        session.run(tensor, [spec.logits])
+        session.run(tensor, [spec.output_name])
     return available_cores() * len(paths) / (time.thread_time() - started)
 
 

@@ -13,14 +13,15 @@ import math
 import numpy as np
 
 from accuracy import IMAGES
-from pictell import calibration, models
-from pictell.calibration import KNEES, Calibration, Floats
+from pictell import models
 from pictell.evaluation import metrics
-from pictell.evaluation.calibrating import Sample, collect_sample, figures
+from pictell.evaluation.calibrate import Sample, collect_sample, figures
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import under_calibration
 from pictell.options import EngineOptions
-from pictell.postprocess import to_probabilities
+from pictell.scoring import calibration
+from pictell.scoring.calibration import KNEES, Calibration, Floats
+from pictell.scoring.postprocess import to_probabilities
 
 REPEATS = 10
 BINS = (10, 15)

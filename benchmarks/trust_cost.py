@@ -2,7 +2,7 @@
 
     python benchmarks/trust_cost.py [--pictures 200] [--runs 30]
 
-Against the same model without its taxonomy and ``trust.toml``, measured in turn, so that a slow
+Against the same model without its taxonomy and ``calibration.toml``, measured in turn, so that a slow
 moment of the machine meets both. Pictures differ from one call to the next, as they do in use: a
 processor that meets the same numbers again guesses better than it would. Medians; differences and
 ratios are taken pair by pair.
@@ -24,10 +24,10 @@ import pictell
 from accuracy import IMAGES, read_set
 from cold_start import MODEL, measure
 from pictell import models, runtimes
-from pictell.models.folder import SPEC_FILE, TRUST_FILE, read_weights
-from pictell.models.naming import find_naming
-from pictell.naming import Naming
-from pictell.taxonomy import AT_LEAST
+from pictell.models.folder import CALIBRATION_FILE, SPEC_FILE, read_weights
+from pictell.models.scorer import build_scorer
+from pictell.scoring.decision import Scorer
+from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
 SET = IMAGES / "imagenet_val650"
 SAMPLE = MODEL.parents[3] / "samples" / "golf-ball.png"
@@ -65,8 +65,8 @@ def naming_pairs(pictures: int) -> list[Pair]:
     spec = models.find("default")
     session = runtimes.open_session(spec, read_weights(spec))
     tensors = read_set(SET)[0][:pictures]
-    outputs = [session.run(tensor[None], [spec.logits])[0][0] for tensor in tensors]
-    plain, full = Naming(spec.labels, spec.activation), find_naming(spec, AT_LEAST)
+    outputs = [session.run(tensor[None], [spec.output_name])[0][0] for tensor in tensors]
+    plain, full = Scorer(spec.labels, spec.activation), build_scorer(spec, MIN_CONFIDENCE)
     return [
         (seconds(partial(plain.name, one, TOP)), seconds(partial(full.name, one, TOP)))
         for _ in range(REPEATS)
@@ -100,7 +100,7 @@ def copies(folder: Path) -> tuple[Path, Path]:
     """The default model's folder as it is, and one without taxonomy and trust."""
     whole = Path(shutil.copytree(MODEL, folder / "whole"))
     bare = Path(shutil.copytree(MODEL, folder / "bare"))
-    (bare / TRUST_FILE).unlink()
+    (bare / CALIBRATION_FILE).unlink()
     lines = (bare / SPEC_FILE).read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith("taxonomy")]
     (bare / SPEC_FILE).write_text("".join(kept), encoding="utf-8")

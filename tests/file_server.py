@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pictell.models.catalog import Download
+from pictell.models.store.catalog import Download
 
 Fault = Callable[["Handler", bytes], object]
 

@@ -6,8 +6,8 @@ import onnx
 from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
+from pictell.inspection.protobuf import Message, new
 from pictell.types import Weights, WeightsFormat
-from pictell.weights.protobuf import Message, new
 
 SIDE = 4
 CLASSES = 3

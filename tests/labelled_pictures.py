@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import softmax
 
+import fake_model as fake
 from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Evaluation, compare
 from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.evaluation.matching import Match, match
 from pictell.evaluation.outcomes import LEFT_OUT, Outcomes, collect
 from pictell.evaluation.summary import Summary, summarise
-from pictell.runtimes import fake
-from pictell.taxonomy import build
+from pictell.scoring.taxonomy import build
 from pictell.types import Label
 
 LABELS = ("dark", "dim", "grey", "light", "bright")
@@ -30,14 +30,14 @@ def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
     return Classifier(fake.spec(labels), fake.FakeSession(len(labels)))
 
 
-def with_answers(**naming: Any) -> Classifier:
+def with_answers(**scorer: Any) -> Classifier:
     """A model that calls dark, dim and grey pictures low where it is not sure which they are.
 
-    ``naming``: fields of its ``Naming`` other than the defaults.
+    ``naming``: fields of its ``Scorer`` other than the defaults.
     """
     model = classifier()
     tree = build(model.spec.labels, [Label("low")], [6, 6, 6, 5, 5, 5])
-    model.naming = replace(model.naming, taxonomy=tree, **naming)
+    model.scorer = replace(model.scorer, taxonomy=tree, **scorer)
     return model
 
 

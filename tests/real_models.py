@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pictell.decode import decode
-from pictell.preprocess import preprocess
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess
 from pictell.types import Label, ModelSpec, PreprocessSpec, Weights, WeightsFormat
 
 SLIM = (127.5, 127.5, 127.5)
@@ -30,7 +30,7 @@ def spec(
         weights=Path("weights"),
         sha256="",
         input_name=input_name,
-        logits=output,
+        output_name=output,
         activation="none",
         preprocess=PreprocessSpec(side, side, 0.875, "bilinear", "NHWC", "RGB", mean, mean),
         labels=tuple(Label(str(index)) for index in range(classes)),

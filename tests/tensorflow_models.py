@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pictell.inspection import read_files
 from pictell.runtimes import tensorflow as runtime
 from pictell.types import ModelSpec, Weights
-from pictell.weights import read_files
 from real_models import spec
 
 tf = runtime.tf

@@ -17,7 +17,7 @@ def test_the_exported_names_are_these() -> None:
         "Limits",
         "Prediction",
         "Result",
-        "Stated",
+        "ModelOptions",
         "__version__",
         "errors",
         "load",

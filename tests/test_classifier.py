@@ -12,9 +12,9 @@ import pytest
 import skimage.data
 from PIL import Image
 
+import fake_model as fake
 import pictell
 from pictell import errors
-from pictell.runtimes import fake
 from pictell.types import Source
 
 LEVELS = {"dark": 10, "grey": 128, "bright": 245}

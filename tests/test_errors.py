@@ -4,7 +4,7 @@ import inspect
 import re
 
 from pictell import errors
-from pictell.cli.exit_statuses import EXIT_STATUSES
+from pictell.cli.exit_status import EXIT_STATUSES
 from pictell.errors import PictellError
 
 DRAWN = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>\w+Error) *(?P<code>[a-z_]*)", re.MULTILINE)

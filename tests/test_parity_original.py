@@ -14,8 +14,8 @@ import inception_v1
 import pictell
 from command import environment
 from command import pictell as run_pictell
-from pictell.decode import decode
-from pictell.preprocess import preprocess, resize_bilinear_tf1, shortest_useful_side
+from pictell.images.decode import decode
+from pictell.images.preprocess import preprocess, resize_bilinear_tf1, shortest_useful_side
 from pictell.types import PreprocessSpec
 from pictures import MAX_PIXELS, encoded
 
@@ -120,7 +120,7 @@ def test_the_two_files_of_the_original_give_its_five_lines(
     graph, labels = two_files
     classifier = pictell.load(
         graph,
-        stated=pictell.Stated(labels=labels, **STATED),
+        stated=pictell.ModelOptions(labels=labels, **STATED),
         engine=pictell.EngineOptions(runtime=runtime),
     )
     results = classifier.stream([data for data, _ in original_lines])

@@ -19,7 +19,7 @@ from pictell.version import __version__
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.loading import load
-    from pictell.options import EngineOptions, Limits, Stated
+    from pictell.options import EngineOptions, Limits, ModelOptions
     from pictell.types import Answer, Prediction, Result
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "Classifier",
     "EngineOptions",
     "Limits",
+    "ModelOptions",
     "Prediction",
     "Result",
-    "Stated",
     "__version__",
     "errors",
     "load",
@@ -44,7 +44,7 @@ _MODULES = {
     "Limits": "options",
     "Prediction": "types",
     "Result": "types",
-    "Stated": "options",
+    "ModelOptions": "options",
     "load": "loading",
 }
 

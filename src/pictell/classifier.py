@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pictell import sources
-from pictell.decode import decode, from_array, from_image
 from pictell.errors import PictellError, UsageError
-from pictell.executors.batches import batches
-from pictell.executors.local import available_cores, map_ordered
-from pictell.naming import Naming
+from pictell.images import sources
+from pictell.images.decode import decode, from_array, from_image
+from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.options import Limits
-from pictell.preprocess import preprocess, shortest_useful_side, wants_fast_dct
-from pictell.types import ModelSpec, Picture, Result, Source, Timings, Url
+from pictell.pipeline.batches import batches
+from pictell.pipeline.executor import map_ordered
+from pictell.processors import available_cores
+from pictell.scoring.decision import Scorer
+from pictell.types import DecodedImage, ModelSpec, Result, Source, Timings, Url
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
@@ -84,12 +85,12 @@ class Classifier:
         spec: ModelSpec,
         session: Session,
         *,
-        naming: Naming | None = None,
+        scorer: Scorer | None = None,
         limits: Limits = Limits(),
         allow_private: bool = False,
     ) -> None:
         self.spec = spec
-        self.naming = naming or Naming(spec.labels, spec.activation)
+        self.scorer = scorer or Scorer(spec.labels, spec.activation)
         self.limits = limits
         self._session = session
         self._allow_private = allow_private
@@ -196,7 +197,7 @@ class Classifier:
     def _run(self, ready: Sequence[_Prepared], wanted: _Wanted) -> list[Result]:
         batch = np.concatenate([item.tensor for item in ready])
         try:
-            (logits,), run_ms = _timed(lambda: self._session.run(batch, [self.spec.logits]))
+            (logits,), run_ms = _timed(lambda: self._session.run(batch, [self.spec.output_name]))
         except PictellError as error:
             return [self._failed(item.name, error) for item in ready]
         share_ms = run_ms / len(ready)
@@ -208,7 +209,7 @@ class Classifier:
         self, item: _Prepared, logits: NDArray[np.generic], run_ms: float, wanted: _Wanted
     ) -> Result:
         try:
-            named = self.naming.name(logits, wanted.top_k)
+            named = self.scorer.name(logits, wanted.top_k)
         except PictellError as error:
             return self._failed(item.name, error)
         return Result(
@@ -228,7 +229,7 @@ class Classifier:
     def _failed(self, name: str, error: PictellError) -> Result:
         return Result(name, self.spec.name, error=_detached(error))
 
-    def _decode(self, content: Content) -> Picture:
+    def _decode(self, content: Content) -> DecodedImage:
         max_pixels = self.limits.max_pixels
         if isinstance(content, PictellError):
             raise content
@@ -245,7 +246,7 @@ def _read_content(source: Source, limits: Limits) -> Content:
         return sources.read_file(content, limits.max_bytes)
     if isinstance(content, Url):
         # The HTTP library is loaded for those who fetch.
-        from pictell.fetch import fetch
+        from pictell.images.fetch import fetch
 
         return fetch(content, limits)
     if isinstance(content, bytes | Image.Image | np.ndarray | PictellError):

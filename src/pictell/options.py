@@ -12,7 +12,7 @@ from pictell.errors import UsageError
 from pictell.types import Activation, Channels, Interpolation, Layout
 
 Precision = Literal["float32", "engine"]
-STATED_CHOICES: Mapping[str, tuple[str, ...]] = {
+MODEL_OPTION_CHOICES: Mapping[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
     "interpolation": get_args(Interpolation),
     "layout": get_args(Layout),
@@ -41,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class ModelOptions:
     """What a user states of a model whose files do not: a bare graph and its labels.
 
     ``None`` is not stated: it is then known from the catalogue or found in the file, or asked for.
@@ -69,7 +69,7 @@ class Stated:
 
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for a value that cannot be."""
-        for name, choices in STATED_CHOICES.items():
+        for name, choices in MODEL_OPTION_CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in choices:
                 raise UsageError(f"{name} is {value!r}, it must be one of {', '.join(choices)}")

@@ -18,7 +18,7 @@ Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lancz
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
 Activation = Literal["softmax", "none"]
-WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model", "fake"]
+WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 MAX_INPUT_SIDE = 16_384
 MIN_CROP = 0.01
 
@@ -50,7 +50,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedImage:
     """A decoded picture.
 
     ``pixels``: RGB, shape (H, W, 3), dtype uint8, upright, in sRGB. It may be smaller than the
@@ -119,13 +119,13 @@ class ModelSpec:
 
     ``weights`` is a file, or the folder of a SavedModel; ``external_data`` names the files beside
     it that hold the rest of an ONNX model; ``sha256`` is the checksum of them all (see
-    ``pictell.weights.checksum``). ``input_name`` and the outputs are names in the graph. ``logits``
+    ``pictell.inspection.checksum``). ``input_name`` and the outputs are names in the graph. ``logits``
     has shape (N, classes), one label each; with activation ``softmax`` it holds raw logits still
     to be turned into probabilities, with ``none`` it holds probabilities already. ``embedding``
     (N, D) and ``feature_map`` (N, D, h, w) are outputs some models offer besides.
     ``top1_accuracy`` is the published one on ImageNet, 0..1. ``taxonomy`` tells the names above
     the classes (see ``pictell.models.taxonomy_file``), ``trust`` what was fitted for the model (see
-    ``pictell.models.trust``); neither is parsed before it is used.
+    ``pictell.models.calibration_file``); neither is parsed before it is used.
     """
 
     name: str
@@ -133,7 +133,7 @@ class ModelSpec:
     weights: Path
     sha256: str
     input_name: str
-    logits: str
+    output_name: str
     activation: Activation
     preprocess: PreprocessSpec
     labels: tuple[Label, ...]
@@ -144,7 +144,7 @@ class ModelSpec:
     feature_map: str | None = None
     top1_accuracy: float | None = None
     taxonomy: Attachment | None = None
-    trust: Attachment | None = None
+    calibration: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)

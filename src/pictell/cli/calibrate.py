@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pictell.cli.exit_statuses import SOME_FAILED
-from pictell.cli.model_options import add_engine_options, engine_options, tell_of_crashes
+from pictell.cli.exit_status import SOME_FAILED
+from pictell.cli.model_options import add_engine_options, engine_options, report_crashes
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
@@ -19,7 +19,7 @@ Fit a model's scores to pictures with known labels, so that of answers with a sc
   pictell calibrate --model my-model/ --data val/
   pictell calibrate --model my-model/ --data labels.csv --about "500 photos of the new camera"
 
-What was found is stored as trust.toml in the model's folder. The pictures must not be those that
+What was found is stored as calibration.toml in the model's folder. The pictures must not be those that
 the model was trained on. The data is given as to pictell evaluate; at least 200 pictures.
 """
 
@@ -28,29 +28,29 @@ def run(words: list[str]) -> int:
     """Calibrate the model; 1 when some pictures could not be read."""
     options = _parser().parse(words)
     from pictell import models
-    from pictell.evaluation.calibrating import MOST_PICTURES, fit_trust
+    from pictell.evaluation.calibrate import MAX_PICTURES, fit_calibration
     from pictell.evaluation.dataset import read_dataset
-    from pictell.models.folder import TRUST_FILE
-    from pictell.models.trust import write_trust
-    from pictell.reports.evaluation.fitted import render
+    from pictell.models.calibration_file import write_calibration
+    from pictell.models.folder import CALIBRATION_FILE
+    from pictell.reports.evaluation.calibration import render
 
     _check_place(options.model)
     spec = models.find(options.model)
     folder = spec.weights.parent
     dataset = read_dataset(options.data, options.column)
-    tell_of_crashes(options.model)
-    with Progress(total=min(len(dataset), MOST_PICTURES)) as progress:
-        fitted = fit_trust(
+    report_crashes(options.model)
+    with Progress(total=min(len(dataset), MAX_PICTURES)) as progress:
+        fitted = fit_calibration(
             spec,
             dataset,
             engine_options(options),
             about=options.about or Path(options.data).resolve().name,
             watch=progress.watch,
         )
-    write_trust(folder, fitted.trust, spec.sha256)
+    write_calibration(folder, fitted.calibration, spec.sha256)
     print(render(fitted))
-    instead = "" if spec.trust is None else ", instead of an earlier fit"
-    print(f"stored in {visible(str(folder / TRUST_FILE))}{instead}")
+    instead = "" if spec.calibration is None else ", instead of an earlier fit"
+    print(f"stored in {visible(str(folder / CALIBRATION_FILE))}{instead}")
     return SOME_FAILED if fitted.failed else 0
 
 
@@ -60,8 +60,7 @@ def _check_place(model: str) -> None:
     from pictell.models.folder import SPEC_FILE
 
     place = models.locate(model)
-    # Not Path.is_file and exists, which raise for names that no file can have.
-    if not os.path.exists(place):  # noqa: PTH110
+    if not os.path.exists(place):
         return
     for name, folder in models.BUILT_IN.items():
         if place.samefile(folder):
@@ -69,7 +68,7 @@ def _check_place(model: str) -> None:
                 f"{model} belongs to pictell itself: calibrate a copy of its folder, "
                 f"which pictell models path {name} names"
             )
-    if not os.path.isfile(place / SPEC_FILE):  # noqa: PTH113
+    if not os.path.isfile(place / SPEC_FILE):
         raise UsageError(
             f"what is fitted is stored in a model's folder, which {model} is not: "
             "make one of it with pictell inspect --write"

@@ -8,21 +8,21 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pictell.cli.exit_statuses import EXIT_STATUSES
+from pictell.cli.exit_status import EXIT_STATUSES
 from pictell.cli.model_options import (
     add_engine_options,
     add_model_options,
     engine_options,
+    report_crashes,
     stated,
-    tell_of_crashes,
 )
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress, say
 from pictell.errors import UsageError
-from pictell.options import Limits, Stated
+from pictell.images.sources import STDIN, expand_argument, expand_list
+from pictell.options import Limits, ModelOptions
 from pictell.reports import FORMATS
 from pictell.reports.style import Style
-from pictell.sources import STDIN, expand_argument, expand_list
 from pictell.types import ModelSpec, Result, Source
 from pictell.version import __version__
 
@@ -33,7 +33,7 @@ Tell what is in a picture, as precisely as is sure:
   pictell holiday/ '*.png' https://example.org/dog.jpg
   pictell - < bird.webp
   pictell --format jsonl --top-k 1 --from-file list.txt > labels.jsonl
-  pictell --at-least 0.99 --levels 2 '*.jpg'
+  pictell --min-confidence 0.99 --max-depth 2 '*.jpg'
   pictell --model tensorflow_inception_graph.pb --labels labels.txt cat.jpg
 
 Other commands, each with its own --help:
@@ -54,23 +54,23 @@ def run(words: list[str]) -> int:
     options = parse(words)
     # The engine and the image library are loaded once the command line is known to be right.
     from pictell.loading import load
-    from pictell.taxonomy import AT_LEAST
+    from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
-    tell_of_crashes(options.model)
+    report_crashes(options.model)
     limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
     classifier = load(
         options.model,
         stated=stated(options),
         engine=engine_options(options),
         limits=limits,
-        at_least=AT_LEAST if options.at_least is None else options.at_least,
-        levels=options.levels,
+        min_confidence=MIN_CONFIDENCE if options.min_confidence is None else options.min_confidence,
+        max_depth=options.max_depth,
         flat=options.flat,
         labels_from=options.labels_from,
     )
-    if options.at_least is not None and classifier.naming.taxonomy is None:
+    if options.min_confidence is not None and classifier.scorer.taxonomy is None:
         raise UsageError(
-            f"{options.model} has no names above its classes that --at-least could be about"
+            f"{options.model} has no names above its classes that --min-confidence could be about"
         )
     _warn_of_other_recipe(classifier.spec, stated(options))
     with Progress(beside_results=True) as progress:
@@ -81,11 +81,11 @@ def run(words: list[str]) -> int:
     return run_.exit_status
 
 
-def _warn_of_other_recipe(spec: ModelSpec, given: Stated) -> None:
+def _warn_of_other_recipe(spec: ModelSpec, given: ModelOptions) -> None:
     """Say when a published file is not fed as it was published."""
     if given.preset is None and given.mean is None:
         return
-    from pictell.models import catalog
+    from pictell.models.store import catalog
 
     row = catalog.by_checksum(spec.sha256)
     if row is not None and row.stated.mean != spec.preprocess.mean:
@@ -145,7 +145,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--null is about a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
-    about_answers = {"--at-least": options.at_least, "--levels": options.levels}
+    about_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
     for option, value in about_answers.items():
         if options.flat and value is not None:
             raise UsageError(f"--flat gives no answer that {option} could be about: give one")
@@ -214,13 +214,13 @@ def _parser() -> Parser:
 def _add_naming(parser: Parser) -> None:
     add = parser.add_argument
     add(
-        "--at-least",
+        "--min-confidence",
         type=probability,
         metavar="P",
         help="how sure the answer must be, 0 to 1: the most telling name that is (0.9)",
     )
     add(
-        "--levels",
+        "--max-depth",
         type=positive_int,
         metavar="N",
         help="answers no more than N names from the top: 1 for animal, food, …",

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli.classify import write
-from pictell.cli.exit_statuses import SOME_FAILED
+from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import (
     add_engine_options,
     add_model_options,
     engine_options,
+    report_crashes,
     stated,
-    tell_of_crashes,
 )
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress, say
-from pictell.drafts import write_file
 from pictell.errors import PictellError, UsageError
-from pictell.options import Stated
+from pictell.files import write_file
+from pictell.options import ModelOptions
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options.model = options.model or ["default"]
     if options.compare and len(options.model) < 2:
         raise UsageError("--compare is about two models or more: give --model twice")
-    if len(options.model) > 1 and stated(options) != Stated():
+    if len(options.model) > 1 and stated(options) != ModelOptions():
         raise UsageError(
             "what a bare file does not say can be stated for one model alone: make folders of "
             "bare files with pictell inspect --write"
@@ -102,10 +102,9 @@ def _check_report(path: Path) -> None:
         raise UsageError(
             "--report needs the extra evaluate: pip install 'pictell[evaluate]'"
         ) from error
-    # Not Path.is_dir, which raises for names that no file can have.
-    if os.path.isdir(path):  # noqa: PTH112
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder: name the report's file")
-    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
+    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path.parent} is no folder that can be written to")
     try:
         taken = path.is_file() and _head(path) not in {b"", PAGE}
@@ -126,7 +125,7 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
     from pictell.evaluation.summary import summarise
     from pictell.loading import load
 
-    tell_of_crashes(model)
+    report_crashes(model)
     classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
     classes = classifier.spec.labels
     matches = match_dataset(dataset, classifier.spec)

@@ -9,13 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pictell.cli.exit_statuses import EXIT_STATUSES
-from pictell.cli.model_options import (
-    add_engine_options,
-    add_model_options,
-    engine_options,
-    stated,
-)
+from pictell.cli.exit_status import EXIT_STATUSES
+from pictell.cli.model_options import add_engine_options, add_model_options, engine_options, stated
 from pictell.cli.parser import Parser
 from pictell.errors import ModelError, ModelUnavailableError
 from pictell.reports.escape import json_escaped, visible
@@ -31,7 +26,7 @@ See what a model's file holds, what is known of it and what is still to be state
   pictell inspect model.tflite --labels labels.txt --write my-model/
   pictell inspect net.onnx --labels labels.txt --preset torchvision --write packed.onnx
 """
-MOST_COMMON_OPS = 8
+MAX_COMMON_OPS = 8
 
 
 def run(words: list[str]) -> int:
@@ -59,11 +54,11 @@ def run(words: list[str]) -> int:
 
 def _locate(name: str) -> Path:
     """Where the model is. Raises ``ModelUnavailableError`` for one that is still to be pulled."""
-    from pictell.models import catalog, locate
+    from pictell.models import locate
+    from pictell.models.store import catalog
 
     place = locate(name)
-    # Not Path.exists, which raises for names that no file can have.
-    if not os.path.exists(place) and name in catalog.load():  # noqa: PTH110
+    if not os.path.exists(place) and name in catalog.load():
         raise ModelUnavailableError(
             f"{name} is in the catalogue but not here: get it with pictell models pull {name}"
         )
@@ -112,7 +107,7 @@ def _lines(examination: Examination, tried: str | None) -> list[str]:
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
-    from pictell.postprocess import shape_text
+    from pictell.scoring.postprocess import shape_text
 
     shape = "of unknown shape" if tensor.shape is None else shape_text(tensor.shape)
     text = f"{tensor.name}  {tensor.dtype} {shape}"
@@ -124,7 +119,7 @@ def _tensor_text(tensor: TensorSpec) -> str:
 
 def _output_text(examination: Examination, tensor: TensorSpec) -> str:
     spec = examination.spec
-    if spec is not None and tensor.name != spec.logits:
+    if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
     meanings = {
         "none": "probabilities",
@@ -137,8 +132,8 @@ def _output_text(examination: Examination, tensor: TensorSpec) -> str:
 
 def _ops_text(examination: Examination) -> str:
     ops = sorted(examination.inspection.ops.items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(f"{count} {name}" for name, count in ops[:MOST_COMMON_OPS])
-    more = len(ops) - MOST_COMMON_OPS
+    shown = ", ".join(f"{count} {name}" for name, count in ops[:MAX_COMMON_OPS])
+    more = len(ops) - MAX_COMMON_OPS
     return f"{shown}, {more} more kinds" if more > 0 else shown
 
 

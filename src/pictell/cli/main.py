@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from pictell.cli.exit_statuses import EXIT_STATUSES, SOME_FAILED
+from pictell.cli.exit_status import EXIT_STATUSES, SOME_FAILED
 from pictell.cli.progress import say
 from pictell.errors import PictellError, SourceNotFoundError
 
@@ -32,17 +32,17 @@ def main() -> int:
     if sys.stdout is None:
         say("pictell: cannot write the output: standard output is closed")
         return SOME_FAILED
-    _speak_utf8()
+    _use_utf8()
     # What libraries have to say about odd metadata is of no use to whoever asks for labels.
     warnings.simplefilter("ignore")
     logging.lastResort = None
     try:
         return _run(sys.argv[1:])
     except KeyboardInterrupt:
-        return _die_of(signal.SIGINT)
+        return _exit_by_signal(signal.SIGINT)
     except BrokenPipeError:
         # Whoever read our output has gone (| head): nobody is left to tell.
-        return _die_of(getattr(signal, "SIGPIPE", signal.SIGTERM))
+        return _exit_by_signal(getattr(signal, "SIGPIPE", signal.SIGTERM))
 
 
 def _run(words: list[str]) -> int:
@@ -99,7 +99,6 @@ def _command(words: list[str]) -> int:
 
 def _check_not_mistyped(word: str) -> None:
     """Raises ``SourceNotFoundError`` for a word that is no file but close to a command."""
-    # Not Path.exists, which raises for names that no file can have.
     if os.path.lexists(word):
         return
     from difflib import get_close_matches
@@ -118,14 +117,14 @@ def _open_stderr() -> None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
 
-def _speak_utf8() -> None:
+def _use_utf8() -> None:
     """Write names and labels as UTF-8 whatever the locale, and spell out what is not text."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _die_of(signal_number: signal.Signals) -> int:
+def _exit_by_signal(signal_number: signal.Signals) -> int:
     """End as if the signal had not been caught, so that shells see what happened (128 + n)."""
     _silence_stdout()
     signal.signal(signal_number, signal.SIG_DFL)

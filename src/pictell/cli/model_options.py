@@ -8,15 +8,14 @@ from typing import get_args
 
 from pictell.cli.parser import Parser, non_negative_int, number, positive_int
 from pictell.models.presets import PRESETS
-from pictell.options import EngineOptions, Stated
+from pictell.options import EngineOptions, ModelOptions
 from pictell.runtimes import RUNTIMES
 from pictell.types import Activation, Channels, Interpolation, Layout
 
-# The engines a command line may name.
-ENGINES = [name for name in RUNTIMES if name != "fake"]
+ENGINES = list(RUNTIMES)
 
 
-def tell_of_crashes(model: str) -> None:
+def report_crashes(model: str) -> None:
     """A foreign model may crash its engine, and this process with it: not without a word."""
     if model != "default":
         faulthandler.enable()
@@ -75,9 +74,9 @@ def add_engine_options(parser: Parser) -> None:
     )
 
 
-def stated(options: argparse.Namespace) -> Stated:
+def stated(options: argparse.Namespace) -> ModelOptions:
     """What the command line states of the model."""
-    return Stated(**{name: getattr(options, name) for name in Stated.__slots__})
+    return ModelOptions(**{name: getattr(options, name) for name in ModelOptions.__slots__})
 
 
 def engine_options(options: argparse.Namespace) -> EngineOptions:

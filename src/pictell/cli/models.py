@@ -20,13 +20,15 @@ from pictell.errors import (
     UnknownModelError,
     UsageError,
 )
-from pictell.models import BUILT_IN, catalog, store
+from pictell.models import BUILT_IN
 from pictell.models.folder import read_model_folder
+from pictell.models.store import catalog
+from pictell.models.store import local as store
 from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
-    from pictell.models.catalog import Row
-    from pictell.options import Stated
+    from pictell.models.store.catalog import Row
+    from pictell.options import ModelOptions
 
 EXAMPLE = """\
 See which models there are, get one, use it:
@@ -175,7 +177,7 @@ def _parser(example: str, name: str, usage: str) -> Parser:
 
 
 def _pull(name: str, mirror: str | None, offline: bool) -> None:
-    from pictell.models.pull import pull as bring
+    from pictell.models.store.pull import pull as bring
 
     if name in BUILT_IN:
         say(f"pictell: {name} is part of pictell: nothing is to be pulled")
@@ -186,7 +188,7 @@ def _pull(name: str, mirror: str | None, offline: bool) -> None:
     say(f"pictell: {name} is here: pictell --model {name} PICTURE")
 
 
-def _try(path: Path, stated: Stated) -> str:
+def _try(path: Path, stated: ModelOptions) -> str:
     """Run the model once in a process of its own, if an engine for it is installed."""
     from pictell.models import find
     from pictell.models.folder import read_weights

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pictell.cli.exit_statuses import SOME_FAILED
+from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import (
     ENGINES,
     add_engine_options,
@@ -22,10 +22,10 @@ from pictell.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
+    from pictell.evaluation.verification import Comparison
     from pictell.models.golden import Golden
     from pictell.options import EngineOptions
     from pictell.types import ModelSpec, Weights
-    from pictell.verification import Comparison
 
 EXAMPLE = """\
 See whether a model answers as it did when it was made, or alike in two engines:
@@ -75,7 +75,8 @@ def _open_safely(spec: ModelSpec, weights: Weights, engine: EngineOptions) -> Cl
 
 
 def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
-    from pictell import runtimes, verification
+    from pictell import runtimes
+    from pictell.evaluation import verification
     from pictell.models.folder import GOLDEN_FILE, SPEC_FILE
     from pictell.models.golden import write_golden
 
@@ -93,7 +94,7 @@ def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier
 
 
 def _compare_to_golden(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
-    from pictell import verification
+    from pictell.evaluation import verification
 
     golden = _golden(options, spec)
     comparison = verification.compare_to_golden(classifier, golden)
@@ -115,7 +116,8 @@ def _golden(options: argparse.Namespace, spec: ModelSpec) -> Golden:
 
 
 def _compare_engines(options: argparse.Namespace, spec: ModelSpec) -> int:
-    from pictell import runtimes, verification
+    from pictell import runtimes
+    from pictell.evaluation import verification
     from pictell.models.folder import read_weights
 
     runtime = runtimes.choose(spec.format, options.runtime)

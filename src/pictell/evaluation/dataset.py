@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, PictellError, UsageError
-from pictell.evaluation.listed import JSON_SUFFIX, read_list
-from pictell.formats import HEAD_BYTES, SUFFIXES, sniff
-from pictell.sources import expand_path, natural_key
+from pictell.evaluation.label_list import JSON_SUFFIX, read_list
+from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
+from pictell.images.sources import expand_path, natural_key
 
 LISTS = ("labels.csv", "labels.jsonl")
 EXPECTED = "a folder for each class, or a labels.csv,"

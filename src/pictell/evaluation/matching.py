@@ -25,7 +25,7 @@ import numpy as np
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.models.taxonomy_file import read_taxonomy
-from pictell.taxonomy import Taxonomy
+from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label, ModelSpec
 
 Way = Literal["synset", "name", "synonym", "number", "index"]

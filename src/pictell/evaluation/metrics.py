@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.calibration import LEAST_PROBABILITY, effective_pictures
 from pictell.evaluation.intervals import Interval, wilson
+from pictell.scoring.calibration import MIN_PROBABILITY, effective_pictures
 
 BINS = 15
 
@@ -96,10 +96,10 @@ def mean(values: NDArray[np.generic], weights: Floats) -> float:
 def negative_log_likelihood(target_probability: Floats, weights: Floats) -> float:
     """The mean of -log p of the right class, in nats; 0 is perfect.
 
-    Less than ``LEAST_PROBABILITY`` counts as that: what a quantised model rounds to 0 must not
+    Less than ``MIN_PROBABILITY`` counts as that: what a quantised model rounds to 0 must not
     decide alone.
     """
-    return mean(-np.log(np.maximum(target_probability, LEAST_PROBABILITY)), weights)
+    return mean(-np.log(np.maximum(target_probability, MIN_PROBABILITY)), weights)
 
 
 def brier_score(target_probability: Floats, sum_of_squares: Floats, weights: Floats) -> float:

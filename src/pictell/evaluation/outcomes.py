@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.taxonomy import Taxonomy, back_off, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, back_off, node_probabilities
 from pictell.types import Result, Source
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ TOP = 5
 LEFT_OUT = -1
 NO_ANSWER = -1
 # How sure an answer must be: of each of these it is told how good the answers would be.
-AT_LEAST_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+CONFIDENCE_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 ROW = np.dtype(
     [
@@ -38,8 +38,8 @@ ROW = np.dtype(
         ("unsure", np.bool_),
         ("named", np.int32),
         ("named_right", np.bool_),
-        ("named_at", np.int32, len(AT_LEAST_GRID)),
-        ("right_at", np.bool_, len(AT_LEAST_GRID)),
+        ("named_at", np.int32, len(CONFIDENCE_GRID)),
+        ("right_at", np.bool_, len(CONFIDENCE_GRID)),
         ("weight", np.float64),
         ("latency_ms", np.float32),
     ]
@@ -55,7 +55,7 @@ class Outcomes:
     right class, the sum of all squared probabilities; of the answer which of ``names`` it is
     (``NO_ANSWER`` where there is none), whether the model says that it is not sure, of how many
     classes it is the name (0 for none) and whether the right one is among them, and these two
-    again for each of ``AT_LEAST_GRID``; the weight (1 without), and the time from reading to the
+    again for each of ``CONFIDENCE_GRID``; the weight (1 without), and the time from reading to the
     model's output in ms, while all processors are busy. ``failed``: the pictures that could not be
     read, with the reason. ``has_taxonomy``: whether the model has names above its classes; without
     there are no answers. ``may_be_unsure``: whether it would ever say that it is not sure.
@@ -116,8 +116,8 @@ def collect(
     """
     target_of = np.array(targets, np.int32)[dataset.label_of]
     pictures = np.flatnonzero(target_of != LEFT_OUT)
-    naming = classifier.naming
-    rows, taxonomy = np.zeros(len(pictures), ROW), naming.taxonomy
+    scorer = classifier.scorer
+    rows, taxonomy = np.zeros(len(pictures), ROW), scorer.taxonomy
     read, failed, names = list[int](), [], dict[str, int]()
     named = name_pictures(classifier, dataset, pictures, watch, top_k=TOP)
     for place, (picture, result) in enumerate(named):
@@ -140,7 +140,7 @@ def collect(
         tuple(failed),
         has_taxonomy=taxonomy is not None,
         names=tuple(names),
-        may_be_unsure=taxonomy is not None or naming.not_sure is not None,
+        may_be_unsure=taxonomy is not None or scorer.abstention is not None,
     )
 
 
@@ -203,8 +203,8 @@ def _may_be_answered(result: Result) -> bool:
 
 
 def _put_answers_at(row: np.void, taxonomy: Taxonomy, nodes: Floats) -> None:
-    for place, at_least in enumerate(AT_LEAST_GRID):
-        node = back_off(taxonomy, nodes, at_least)
+    for place, min_confidence in enumerate(CONFIDENCE_GRID):
+        node = back_off(taxonomy, nodes, min_confidence)
         if node != taxonomy.root:
             classes = taxonomy.classes_below(node)
             row["named_at"][place] = len(classes)

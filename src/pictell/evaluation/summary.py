@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.calibration import effective_pictures
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration, wilson
 from pictell.evaluation.matching import Match, Unmatched
-from pictell.evaluation.outcomes import AT_LEAST_GRID, TOP, Outcomes
+from pictell.evaluation.outcomes import CONFIDENCE_GRID, TOP, Outcomes
+from pictell.scoring.calibration import effective_pictures
 from pictell.types import Label
 
 ACCURACIES = (0.9, 0.95, 0.99)
@@ -45,13 +45,13 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class AnswersAt:
-    """How good answers are that must be ``at_least`` so sure, 0..1.
+    """How good answers are that must be ``min_confidence`` so sure, 0..1.
 
     ``right``: the share of answers whose class is of their kind, ``None`` where there are none;
     ``answered``: the share of pictures that get one; ``information`` as in ``Hierarchy``.
     """
 
-    at_least: float
+    min_confidence: float
     right: Share | None
     answered: float
     information: float
@@ -75,7 +75,7 @@ class Hierarchy:
 
     ``right``: of the pictures that got an answer, the share whose class is of its kind, ``None``
     where none got one. ``information``: what an answer tells, in bits, 0 for none and for a wrong
-    one (see ``pictell.taxonomy``); ``flat_information`` is that of always naming the best class.
+    one (see ``pictell.scoring.taxonomy``); ``flat_information`` is that of always naming the best class.
     """
 
     right: Share | None
@@ -185,8 +185,8 @@ def _answers_at(outcomes: Outcomes, classes: int) -> tuple[AnswersAt, ...]:
         return ()
     named, right = outcomes.rows["named_at"].T, outcomes.rows["right_at"].T
     return tuple(
-        AnswersAt(at_least, *_answers(counts, hits, outcomes.weights, classes))
-        for at_least, counts, hits in zip(AT_LEAST_GRID, named, right, strict=True)
+        AnswersAt(min_confidence, *_answers(counts, hits, outcomes.weights, classes))
+        for min_confidence, counts, hits in zip(CONFIDENCE_GRID, named, right, strict=True)
     )
 
 

@@ -7,11 +7,11 @@ from io import BytesIO
 
 from PIL import Image
 
-from pictell.decode import decode
 from pictell.errors import PictellError
 from pictell.evaluation.dataset import Dataset
+from pictell.images.decode import decode
+from pictell.images.sources import read_file
 from pictell.options import Limits
-from pictell.sources import read_file
 
 # As large as the page shows them; some 6 kB each.
 SIDE = 160

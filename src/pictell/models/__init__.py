@@ -8,42 +8,43 @@ from pathlib import Path
 
 from pictell.errors import ModelUnavailableError, UnknownModelError
 from pictell.models.folder import SPEC_FILE, read_model_folder
-from pictell.options import Stated
+from pictell.options import ModelOptions
 from pictell.types import ModelSpec
 
 # Models that are part of the package, by name.
 BUILT_IN = {"default": Path(__file__).parent / "default"}
 
 
-def find(model: str | os.PathLike[str], stated: Stated = Stated()) -> ModelSpec:
+def find(model: str | os.PathLike[str], stated: ModelOptions = ModelOptions()) -> ModelSpec:
     """The model of that name (built in, or in the store), or in the folder or file at that path.
 
     ``stated`` is about bare files: whatever their own content does not say. Raises a
     ``ModelError``, or ``UsageError`` for what cannot be stated.
     """
     name = os.fspath(model)
-    if stated == Stated() and name in BUILT_IN:
+    if stated == ModelOptions() and name in BUILT_IN:
         return read_model_folder(BUILT_IN[name])
     return _find_elsewhere(name, stated)
 
 
 def locate(name: str) -> Path:
     """Where a model is: of the package, of the store, or at the path that ``name`` then is."""
-    from pictell.models import store
+    from pictell.models.store import local as store
 
     return BUILT_IN.get(name) or store.folder_of(name) or Path(name)
 
 
-def _find_elsewhere(name: str, stated: Stated) -> ModelSpec:
+def _find_elsewhere(name: str, stated: ModelOptions) -> ModelSpec:
     # The default model shall not wait for what is imported here.
-    from pictell.models import bare, catalog, store
+    from pictell.models import bare
+    from pictell.models.store import catalog
+    from pictell.models.store import local as store
 
     folder = locate(name)
-    # Not Path.is_file and exists, which raise for names that no file can have.
-    if os.path.isfile(folder / SPEC_FILE):  # noqa: PTH113
+    if os.path.isfile(folder / SPEC_FILE):
         bare.refuse_statements(name, stated)
         return read_model_folder(folder)
-    if name and os.path.exists(name):  # noqa: PTH110
+    if name and os.path.exists(name):
         return bare.describe(Path(name), stated)
     if name in catalog.load():
         raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")

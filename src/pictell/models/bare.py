@@ -14,13 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pictell import weights
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
-from pictell.models import catalog, single_file
+from pictell.inspection import check_safe, checksum, inspect_weights, read_files, sniff_format
+from pictell.inspection.onnx import external_data
+from pictell.models import single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.presets import PRESETS, first_stated
-from pictell.options import Stated
-from pictell.postprocess import check_label_count, count_classes
+from pictell.models.store import catalog
+from pictell.options import ModelOptions
+from pictell.scoring.postprocess import check_label_count, count_classes
 from pictell.types import (
     Activation,
     Inspection,
@@ -32,9 +34,8 @@ from pictell.types import (
     Weights,
     WeightsFormat,
 )
-from pictell.weights.onnx import external_data
 
-UNSTATED = Stated(
+UNSTATED = ModelOptions(
     crop_fraction=0.0, interpolation="bilinear", channels="RGB", background=False, unlabelled=0
 )
 # How these engines lay out pictures unless a graph's shapes say otherwise.
@@ -48,19 +49,19 @@ UNKNOWN = "unknown"
 NO_LABELS = (Label("?"),)
 
 
-def describe(path: Path, stated: Stated, row: catalog.Row | None = None) -> ModelSpec:
+def describe(path: Path, stated: ModelOptions, row: catalog.Row | None = None) -> ModelSpec:
     """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
 
     An ONNX file that carries its own spec needs nothing stated and takes nothing else. Raises
     ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be stated.
     """
-    with naming(path):
+    with prefix_file_name(path):
         content = read_unchecked(path)
-        weights.check(content)
-        sha256 = weights.checksum(content.files)
+        check_safe(content)
+        sha256 = checksum(content.files)
         row = row or catalog.by_checksum(sha256)
         known = all_stated(stated, row)
-        inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
+        inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
         if single_file.carries_spec(inspection):
             refuse_statements(path.name, stated)
             return single_file.read_spec_of(path, content, inspection)
@@ -72,7 +73,7 @@ def assemble(
     content: Weights,
     sha256: str,
     inspection: Inspection,
-    known: Stated,
+    known: ModelOptions,
     row: catalog.Row | None,
     read: Callable[[], tuple[Label, ...]],
 ) -> ModelSpec:
@@ -101,7 +102,7 @@ def assemble(
         source=row.source if row else UNKNOWN,
         top1_accuracy=row.top1_accuracy if row else None,
         input_name=image.name,
-        logits=output.name,
+        output_name=output.name,
         activation=activation,
         preprocess=preprocess,
         labels=labels,
@@ -109,7 +110,7 @@ def assemble(
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def prefix_file_name(path: Path) -> Iterator[None]:
     """Let what is wrong with a model's file begin with its name."""
     try:
         yield
@@ -130,9 +131,9 @@ def all_or_missing(*parts: Callable[[], Any]) -> list[Any]:
     return found
 
 
-def refuse_statements(name: str, stated: Stated) -> None:
+def refuse_statements(name: str, stated: ModelOptions) -> None:
     """Raise ``UsageError`` if anything is stated of a model that says it all itself."""
-    if stated != Stated():
+    if stated != ModelOptions():
         raise UsageError(
             f"{name} brings all that it needs: --labels, --preset and the like are for bare files"
         )
@@ -140,19 +141,19 @@ def refuse_statements(name: str, stated: Stated) -> None:
 
 def read_unchecked(path: Path) -> Weights:
     """The files of a bare model, which may hold anything. Raises ``InvalidModelError``."""
-    weights_format = weights.sniff(path)
-    files = weights.read_files(path)
+    weights_format = sniff_format(path)
+    files = read_files(path)
     if weights_format == "onnx":
-        files = weights.read_files(path, external_data(next(iter(files.values()))))
+        files = read_files(path, external_data(next(iter(files.values()))))
     return Weights(weights_format, files)
 
 
-def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
+def all_stated(stated: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     """What is known of the model besides its file, the user's word first."""
     if stated.preset is not None and stated.preset not in PRESETS:
         raise UsageError(f"unknown preset {stated.preset!r}: give one of {', '.join(PRESETS)}")
-    preset = PRESETS[stated.preset] if stated.preset else Stated()
-    published = row.stated if row else Stated()
+    preset = PRESETS[stated.preset] if stated.preset else ModelOptions()
+    published = row.stated if row else ModelOptions()
     if stated.labels is not None:
         # A path, even where its name is the catalogue's word for pictell's own labels. That they
         # lack a background line was said of the labels that these replace.
@@ -163,7 +164,7 @@ def all_stated(stated: Stated, row: catalog.Row | None) -> Stated:
     return first_stated(stated, preset, published, UNSTATED)
 
 
-def the_input(content: Weights, inspection: Inspection, stated: Stated) -> TensorSpec:
+def the_input(content: Weights, inspection: Inspection, stated: ModelOptions) -> TensorSpec:
     """The one input, or the one stated. Raises ``InvalidModelError``, which lists them.
 
     In a frozen graph any node may be stated: those of ``retrain.py`` take a JPEG file, and pixels
@@ -183,7 +184,7 @@ def the_output(inspection: Inspection) -> TensorSpec:
     return _only("output", inspection.outputs, None)
 
 
-def the_preprocess(image: TensorSpec, stated: Stated, kind: WeightsFormat) -> PreprocessSpec:
+def the_preprocess(image: TensorSpec, stated: ModelOptions, kind: WeightsFormat) -> PreprocessSpec:
     """How pictures become this input. Raises ``InvalidModelError`` for what is not known."""
     layout = stated.layout or _layout(image, kind)
     width, height = stated.size or _size(image, layout)
@@ -210,7 +211,7 @@ def the_preprocess(image: TensorSpec, stated: Stated, kind: WeightsFormat) -> Pr
     )
 
 
-def the_labels(stated: Stated) -> tuple[Label, ...]:
+def the_labels(stated: ModelOptions) -> tuple[Label, ...]:
     """The labels, one for each output. Raises ``InvalidModelError``."""
     if stated.labels is None:
         raise InvalidModelError("the model has no labels of its own: give --labels FILE")
@@ -236,7 +237,7 @@ def _inner_node(content: Weights, name: str) -> TensorSpec | None:
     if content.format != "frozen-graph":
         return None
     try:
-        (node,) = weights.inspect(content, [name]).outputs
+        (node,) = inspect_weights(content, [name]).outputs
     except InvalidModelError:
         return None
     return node

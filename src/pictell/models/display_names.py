@@ -30,10 +30,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pictell.errors import UsageError
+from pictell.inspection.model_files import because
 from pictell.models.taxonomy_file import SYNSET
-from pictell.naming import Naming
+from pictell.scoring.decision import Scorer
 from pictell.types import Label
-from pictell.weights.files import because
 
 HEADINGS = {"synset", "wnid", "index", "class_index", "name"}
 MAX_BYTES = 16 * 1024 * 1024
@@ -41,9 +41,9 @@ QUOTED = re.compile('"[^"]*"?')
 LINE = "a WordNet id, a class index or a name as it is now, and the new name"
 
 
-def rename(naming: Naming, path: Path) -> Naming:
+def rename(scorer: Scorer, path: Path) -> Scorer:
     """The naming with the names in a file. Raises ``UsageError``, naming the line that is wrong."""
-    classes, tree = naming.labels, naming.taxonomy
+    classes, tree = scorer.labels, scorer.taxonomy
     labels = list(classes if tree is None else tree.labels)
     # The root, the first node behind the classes, is never shown.
     nodes = [node for node in range(len(labels)) if node != len(classes)]
@@ -51,7 +51,7 @@ def rename(naming: Naming, path: Path) -> Naming:
         labels[node] = replace(labels[node], name=name)
     if tree is not None:
         tree = replace(tree, labels=tuple(labels))
-    return replace(naming, labels=tuple(labels[: len(classes)]), taxonomy=tree)
+    return replace(scorer, labels=tuple(labels[: len(classes)]), taxonomy=tree)
 
 
 class _Keys:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pictell import weights
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.models import bare, catalog, single_file
+from pictell.inspection import check_safe, checksum, inspect_weights, read_files
+from pictell.models import bare, single_file
 from pictell.models.folder import SPEC_FILE, read_model_folder, to_toml
 from pictell.models.guess import guess
-from pictell.options import Stated
+from pictell.models.store import catalog
+from pictell.options import ModelOptions
 from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Weights
 
 
@@ -51,7 +52,7 @@ class Examination:
         return self.spec
 
 
-def examine(path: Path, stated: Stated) -> Examination:
+def examine(path: Path, stated: ModelOptions) -> Examination:
     """Look into a bare file, a SavedModel's folder or a model folder.
 
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
@@ -59,31 +60,31 @@ def examine(path: Path, stated: Stated) -> Examination:
     """
     # A name for '.', too.
     path = Path(os.path.abspath(path))  # noqa: PTH100
-    with bare.naming(path):
+    with bare.prefix_file_name(path):
         return _examine(path, stated)
 
 
-def _examine(path: Path, stated: Stated) -> Examination:
+def _examine(path: Path, stated: ModelOptions) -> Examination:
     if (path / SPEC_FILE).is_file():
         bare.refuse_statements(path.name, stated)
         spec = read_model_folder(path)
-        content = Weights(spec.format, weights.read_files(spec.weights, spec.external_data))
-        sha256 = weights.checksum(content.files)
+        content = Weights(spec.format, read_files(spec.weights, spec.external_data))
+        sha256 = checksum(content.files)
         if sha256 != spec.sha256:
             raise InvalidModelError(f"{spec.weights.name} is not the file that {SPEC_FILE} names")
-        return _examination(path, content, sha256, weights.inspect(content), _told(spec, SPEC_FILE))
+        return _examination(path, content, sha256, inspect_weights(content), _told(spec, SPEC_FILE))
     content = bare.read_unchecked(path)
-    sha256 = weights.checksum(content.files)
+    sha256 = checksum(content.files)
     row = catalog.by_checksum(sha256)
     known = bare.all_stated(stated, row)
-    inspection = weights.inspect(content, [known.output_name] if known.output_name else [])
+    inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
     if single_file.carries_spec(inspection):
         bare.refuse_statements(path.name, stated)
         spec = single_file.read_spec_of(path, content, inspection)
         findings = _told(spec, "the file's own metadata")
         return _examination(path, content, sha256, inspection, findings)
 
-    def assemble(known: Stated, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
+    def assemble(known: ModelOptions, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
         return bare.assemble(path, content, sha256, inspection, known, row, read)
 
     findings = _find_out(assemble, stated, row, inspection)
@@ -107,8 +108,8 @@ def _told(spec: ModelSpec, source: str) -> _Findings:
 
 
 def _find_out(
-    assemble: Callable[[Stated, Callable[[], tuple[Label, ...]]], ModelSpec],
-    stated: Stated,
+    assemble: Callable[[ModelOptions, Callable[[], tuple[Label, ...]]], ModelSpec],
+    stated: ModelOptions,
     row: catalog.Row | None,
     inspection: Inspection,
 ) -> _Findings:
@@ -142,7 +143,7 @@ def _attempt(make: Callable[[], ModelSpec]) -> tuple[ModelSpec | None, str | Non
         return None, str(error)
 
 
-def _origin(stated: Stated, row: catalog.Row | None) -> str:
+def _origin(stated: ModelOptions, row: catalog.Row | None) -> str:
     if stated.preset is not None or stated.mean is not None:
         return "stated"
     if row is not None:
@@ -188,7 +189,7 @@ def preprocess_text(spec: PreprocessSpec) -> str:
 
 def _refusal(content: Weights) -> str | None:
     try:
-        weights.check(content)
+        check_safe(content)
     except (InvalidModelError, UnsafeModelError) as error:
         return str(error)
     return None

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from pictell import weights
-from pictell.drafts import new_folder
 from pictell.errors import InvalidModelError, StoreError
+from pictell.files import new_folder
+from pictell.inspection import check_safe, checksum, read_files
 from pictell.models import toml_table
 from pictell.models.labels import read_labels, to_text
 from pictell.models.toml_table import Document, Table
@@ -34,10 +34,10 @@ from pictell.types import (
 SPEC_FILE = "model.toml"
 LABELS_FILE = "labels.tsv"
 TAXONOMY_FILE = "taxonomy.tsv"
-TRUST_FILE = "trust.toml"
+CALIBRATION_FILE = "calibration.toml"
 GOLDEN_FILE = "golden.toml"
 # What the files of weights cannot be called.
-TAKEN = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, TRUST_FILE, GOLDEN_FILE}
+TAKEN = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, CALIBRATION_FILE, GOLDEN_FILE}
 TABLES = {"model", "input", "output"}
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 
@@ -46,8 +46,8 @@ def read_model_folder(folder: Path) -> ModelSpec:
     """Read all that is in a model's folder, but not the weights. Raises ``InvalidModelError``."""
     text = read_attachment(folder / SPEC_FILE).text
     spec = read_spec(Document(text, SPEC_FILE, TABLES), folder)
-    trust = folder / TRUST_FILE
-    return replace(spec, trust=read_attachment(trust)) if trust.exists() else spec
+    fitted = folder / CALIBRATION_FILE
+    return replace(spec, calibration=read_attachment(fitted)) if fitted.exists() else spec
 
 
 def read_attachment(path: Path) -> Attachment:
@@ -88,7 +88,7 @@ def read_spec(
         taxonomy=read_attachment(taxonomy) if taxonomy and not labels else None,
         input_name=image.take("name", str),
         preprocess=_read_preprocess(image),
-        logits=output.take("logits", str),
+        output_name=output.take("name", str),
         activation=output.take_one_of("activation", get_args(Activation)),
         embedding=output.take_text_if_there("embedding"),
         feature_map=output.take_text_if_there("feature_map"),
@@ -103,15 +103,15 @@ def read_weights(spec: ModelSpec) -> Weights:
 
     Raises ``InvalidModelError`` or ``UnsafeModelError``.
     """
-    files = weights.read_files(spec.weights, spec.external_data)
-    if weights.checksum(files) != spec.sha256:
+    files = read_files(spec.weights, spec.external_data)
+    if checksum(files) != spec.sha256:
         raise InvalidModelError(
             f"{spec.weights.name} is not the file that {SPEC_FILE} names: its SHA-256 differs"
         )
     found = Weights(spec.format, files)
     # The package's own models are trusted as its code is; reading their graphs would take time.
     if not spec.weights.is_relative_to(Path(__file__).parent):
-        weights.check(found)
+        check_safe(found)
     return found
 
 
@@ -138,7 +138,7 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     texts = {SPEC_FILE: to_toml(spec), LABELS_FILE: to_text(spec.labels)}
-    for name, attachment in ((TAXONOMY_FILE, spec.taxonomy), (TRUST_FILE, spec.trust)):
+    for name, attachment in ((TAXONOMY_FILE, spec.taxonomy), (CALIBRATION_FILE, spec.calibration)):
         if attachment is not None:
             texts[name] = attachment.text
     golden = spec.weights.with_name(GOLDEN_FILE)
@@ -194,7 +194,7 @@ def _input_table(spec: ModelSpec) -> dict[str, object]:
 
 def _outputs(spec: ModelSpec) -> dict[str, object]:
     return {
-        "logits": spec.logits,
+        "name": spec.output_name,
         "activation": spec.activation,
         "embedding": spec.embedding,
         "feature_map": spec.feature_map,

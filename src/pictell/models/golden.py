@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pictell.drafts import write_file
 from pictell.errors import StoreError
+from pictell.files import write_file
 from pictell.models.folder import GOLDEN_FILE, read_attachment
 from pictell.models.toml_table import Document, Table, as_float
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from pictell.options import Stated
+from pictell.options import ModelOptions
 
 PRESETS = {
     # The program of 2018 and TensorFlow's first image tutorials: Inception v1 (Szegedy et al.
     # 2015) and its graph inception5h, fed by TensorFlow 1's ResizeBilinear.
-    "inception": Stated(
+    "inception": ModelOptions(
         mean=(117.0, 117.0, 117.0),
         scale=(1.0, 1.0, 1.0),
         crop_fraction=0.0,
@@ -17,7 +17,7 @@ PRESETS = {
         channels="RGB",
     ),
     # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share.
-    "tf-slim": Stated(
+    "tf-slim": ModelOptions(
         mean=(127.5, 127.5, 127.5),
         scale=(127.5, 127.5, 127.5),
         crop_fraction=0.875,
@@ -25,7 +25,7 @@ PRESETS = {
         channels="RGB",
     ),
     # TensorFlow's retrain.py and label_image.py: the whole picture, by ResizeBilinear.
-    "retrain": Stated(
+    "retrain": ModelOptions(
         mean=(127.5, 127.5, 127.5),
         scale=(127.5, 127.5, 127.5),
         crop_fraction=0.0,
@@ -33,7 +33,7 @@ PRESETS = {
         channels="RGB",
     ),
     # torchvision's reference training: resize to 256, crop 224, mean and deviation of ImageNet.
-    "torchvision": Stated(
+    "torchvision": ModelOptions(
         mean=(123.675, 116.28, 103.53),
         scale=(58.395, 57.12, 57.375),
         crop_fraction=0.875,
@@ -41,7 +41,7 @@ PRESETS = {
         channels="RGB",
     ),
     # Caffe's VGG and ResNet, and Keras' mode "caffe": blue first, means only.
-    "caffe": Stated(
+    "caffe": ModelOptions(
         mean=(123.68, 116.779, 103.939),
         scale=(1.0, 1.0, 1.0),
         crop_fraction=0.875,
@@ -49,7 +49,7 @@ PRESETS = {
         channels="BGR",
     ),
     # Pixels in 0..1, the whole picture squashed: Teachable Machine's elder sisters, many phones.
-    "unit": Stated(
+    "unit": ModelOptions(
         mean=(0.0, 0.0, 0.0),
         scale=(255.0, 255.0, 255.0),
         crop_fraction=0.0,
@@ -59,10 +59,10 @@ PRESETS = {
 }
 
 
-def first_stated(*statements: Stated) -> Stated:
+def first_stated(*statements: ModelOptions) -> ModelOptions:
     """For each thing the first statement that states it."""
-    names = [field.name for field in fields(Stated)]
-    return Stated(
+    names = [field.name for field in fields(ModelOptions)]
+    return ModelOptions(
         **{
             name: next(
                 (value for one in statements if (value := getattr(one, name)) is not None), None

@@ -1,7 +1,7 @@
 """An ONNX file that carries all that a model's folder states, in its metadata.
 
 Its entries are the folder's texts: ``model.toml``, the labels, and where the model has them the
-taxonomy and ``trust.toml``. Which weights something was fitted for is told by their checksum, and a
+taxonomy and ``calibration.toml``. Which weights something was fitted for is told by their checksum, and a
 file cannot hold its own: zeros stand there for it. So what was fitted stays with its weights, and
 is right again in a folder that is made of the file, whose weights are then this file.
 """
@@ -11,19 +11,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pictell import weights
-from pictell.drafts import write_file
 from pictell.errors import InvalidModelError, StoreError, UsageError
+from pictell.files import write_file
+from pictell.inspection import checksum
+from pictell.inspection.onnx import with_metadata
 from pictell.models.folder import SPEC_FILE, TABLES, read_spec, to_toml
 from pictell.models.labels import labels_from_text, to_text
 from pictell.models.toml_table import Document
 from pictell.types import Attachment, Inspection, ModelSpec, Weights
-from pictell.weights.onnx import with_metadata
 
 SPEC_KEY = "pictell.model"
 LABELS_KEY = "pictell.labels"
 TAXONOMY_KEY = "pictell.taxonomy"
-TRUST_KEY = "pictell.trust"
+CALIBRATION_KEY = "pictell.calibration"
 OWN_SHA256 = "0" * 64
 
 
@@ -41,14 +41,16 @@ def read_spec_of(path: Path, content: Weights, inspection: Inspection) -> ModelS
     document = Document(entries[SPEC_KEY], f"{SPEC_FILE} in {path.name}", TABLES)
     spec = read_spec(document, path.parent, labels)
     # Inside the file its own name and checksum cannot be known.
-    sha256 = weights.checksum(content.files)
-    trust = entries[TRUST_KEY].replace(OWN_SHA256, sha256) if TRUST_KEY in entries else None
+    sha256 = checksum(content.files)
+    fitted = (
+        entries[CALIBRATION_KEY].replace(OWN_SHA256, sha256) if CALIBRATION_KEY in entries else None
+    )
     return replace(
         spec,
         weights=path,
         sha256=sha256,
         taxonomy=_attachment(TAXONOMY_KEY, entries.get(TAXONOMY_KEY)),
-        trust=_attachment(TRUST_KEY, trust),
+        calibration=_attachment(CALIBRATION_KEY, fitted),
     )
 
 
@@ -59,13 +61,13 @@ def pack(spec: ModelSpec, content: Weights) -> bytes:
     """
     if content.format != "onnx" or len(content.files) > 1:
         raise UsageError(f"only an ONNX model of one file can carry its spec: {spec.name} is none")
-    taxonomy, trust = spec.taxonomy, spec.trust
+    taxonomy, fitted = spec.taxonomy, spec.calibration
     entries = {
         SPEC_KEY: to_toml(replace(spec, taxonomy=None)),
         LABELS_KEY: to_text(spec.labels),
         # None takes away what an earlier packing may have left in the graph.
         TAXONOMY_KEY: taxonomy.text if taxonomy else None,
-        TRUST_KEY: trust.text.replace(spec.sha256, OWN_SHA256) if trust else None,
+        CALIBRATION_KEY: fitted.text.replace(spec.sha256, OWN_SHA256) if fitted else None,
     }
     return with_metadata(content.graph, entries)
 

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
-from pictell.taxonomy import Taxonomy, build
+from pictell.scoring.taxonomy import Taxonomy, build
 from pictell.types import Attachment, Label
 
 TOP = "-"

@@ -17,7 +17,7 @@ OTHER_CELLS = 12
 # Of an answer's path, so many names at its end are shown.
 STEPS = 2
 # And of its classes those that are not 0.0 %.
-LEAST_SHOWN = 0.0005
+MIN_SHOWN = 0.0005
 FULL = "█"
 # An eighth to seven eighths of a cell.
 PARTS = " ▏▎▍▌▋▊▉"
@@ -64,9 +64,7 @@ def _rows(result: Result) -> list[_Row]:
         return [_Row(visible(one.label), one.score) for one in found]
     path = STEP.join(map(visible, answer.path[-STEPS:])) if len(answer.path) > 1 else ""
     head = _Row(visible(answer.name), answer.score, path)
-    classes = [
-        one for one in found if one.class_index in answer.classes and one.score >= LEAST_SHOWN
-    ]
+    classes = [one for one in found if one.class_index in answer.classes and one.score >= MIN_SHOWN]
     if len(answer.classes) == 1:
         return [head]
     return [head, *(_Row(f"  {visible(one.label)}", one.score) for one in classes)]

@@ -53,7 +53,6 @@ RUNTIMES = {
         "openvino",
         ("frozen-graph", "saved-model", "tflite", "onnx"),
     ),
-    "fake": Runtime("pictell.runtimes.fake", "pictell", ("fake",), core=True),
 }
 
 

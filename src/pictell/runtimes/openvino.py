@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell import weights as static
 from pictell.errors import InvalidModelError, UsageError
-from pictell.executors.local import available_cores
+from pictell.inspection import inspect_weights
+from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
+from pictell.processors import available_cores
 from pictell.runtimes import RUNTIMES
 from pictell.runtimes.files import PREFIX, written
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import absent, without_notices
 from pictell.runtimes.session import AXES, wanted_outputs
 from pictell.types import Inspection, ModelSpec, TensorSpec, Weights, WeightsFormat
-from pictell.weights.selection import listed
 
 # Its import alone reports to its makers and keeps an identifier of the machine in the home folder
 # (openvino/tools/ovc/__init__.py); without that package it takes its own stub of it.
@@ -85,7 +85,7 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
     except Exception as error:
         raise InvalidModelError(_refusal(str(error), weights.format)) from error
     if weights.format == "tflite":
-        engine.inputs, engine.outputs = _quantised(engine, static.inspect(weights))
+        engine.inputs, engine.outputs = _quantised(engine, inspect_weights(weights))
     return engine
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from queue import LifoQueue
 from typing import Generic, TypeVar
 
-from pictell.executors.local import available_cores
+from pictell.processors import available_cores
 
 T = TypeVar("T")
 

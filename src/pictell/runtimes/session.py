@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeFailedError
-from pictell.postprocess import check_label_count, count_classes, shape_text
+from pictell.inspection.selection import listed
 from pictell.runtimes import Engine
+from pictell.scoring.postprocess import check_label_count, count_classes, shape_text
 from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
-from pictell.weights.selection import listed
 
 AXES = {
     "NHWC": ("batch", "height", "width", "channels"),
@@ -27,11 +27,11 @@ class EngineSession:
         self._engine = engine
         self._input = the_input(engine.inputs, spec)
         self._outputs = {output.name: output for output in engine.outputs}
-        self._vectors = {spec.logits, spec.embedding}
+        self._vectors = {spec.output_name, spec.embedding}
         check_input(self._input, spec.preprocess)
         check_outputs(self._outputs, spec)
         # Exporters often fix the batch dimension, mostly to 1: at the input, or on the way.
-        shapes = (self._input.shape, self._outputs[spec.logits].shape)
+        shapes = (self._input.shape, self._outputs[spec.output_name].shape)
         self._fixed_batch = next((shape[0] for shape in shapes if shape and shape[0]), None)
 
     def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
@@ -78,7 +78,7 @@ class EngineSession:
 
 def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
     """The names of the outputs a spec states, the logits first."""
-    return tuple(filter(None, (spec.logits, spec.embedding, spec.feature_map)))
+    return tuple(filter(None, (spec.output_name, spec.embedding, spec.feature_map)))
 
 
 def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
@@ -130,8 +130,8 @@ def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     for name in wanted_outputs(spec):
         if name not in outputs:
             raise InvalidModelError(f"the model has no output {name!r}: it has {listed(outputs)}")
-    shape = outputs[spec.logits].shape
-    classes = None if shape is None else count_classes(spec.logits, shape)
+    shape = outputs[spec.output_name].shape
+    classes = None if shape is None else count_classes(spec.output_name, shape)
     if classes is not None:
         check_label_count(len(spec.labels), classes)
 

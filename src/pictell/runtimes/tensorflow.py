@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.inspection import saved_model
 from pictell.options import EngineOptions
 from pictell.runtimes.files import written
 from pictell.runtimes.quiet import absent, settings_elsewhere, without_notices
 from pictell.runtimes.session import first_line, wanted_outputs
 from pictell.types import ModelSpec, TensorSpec, Weights
-from pictell.weights import saved_model
 
 # Errors come as exceptions; what else it logs is about its own build.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from pictell.errors import InvalidModelError, PictellError
+from pictell.images.preprocess import preprocess
 from pictell.options import EngineOptions
-from pictell.preprocess import preprocess
 from pictell.runtimes import RUNTIMES, open_session
 from pictell.runtimes.files import PREFIX
 from pictell.types import ModelSpec, Weights
@@ -84,7 +84,7 @@ def _attempt(request: bytes) -> dict[str, str]:
     pixels = np.full((spec.preprocess.height, spec.preprocess.width, 3), MID_GREY, np.uint8)
     try:
         session = open_session(spec, Weights(weights_format, files), options)
-        session.run(preprocess(pixels, spec.preprocess), [spec.logits])
+        session.run(preprocess(pixels, spec.preprocess), [spec.output_name])
     except PictellError as error:
         return {"code": error.code, "message": str(error)}
     return {}

@@ -117,7 +117,7 @@ def _model(summary: Summary, number: int, images: Mapping[int, str]) -> dict[str
         "id": f"model-{number}",
         "notes": list(figures.model_notes(summary)),
         "groups": figures.groups(summary),
-        "at_least": tables.at_least(summary),
+        "min_confidence": tables.min_confidence(summary),
         "scores": tables.scores(summary),
         "plots": {
             plot.__name__: Markup(plot(summary, f"{plot.__name__}-{number}")) for plot in drawn

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from pictell.evaluation.metrics import ClassFigures
 from pictell.evaluation.summary import Summary
 from pictell.reports.evaluation.figures import NOT_GIVEN, percent, range_of
-from pictell.taxonomy import AT_LEAST
+from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
 
 class AtLeast(NamedTuple):
-    """How good answers are that must be ``at_least`` so sure."""
+    """How good answers are that must be ``min_confidence`` so sure."""
 
-    at_least: str
+    min_confidence: str
     right: str
     range: str
     answered: str
@@ -39,16 +39,16 @@ class Confused(NamedTuple):
     share: str
 
 
-def at_least(summary: Summary) -> list[AtLeast]:
+def min_confidence(summary: Summary) -> list[AtLeast]:
     """A row for each threshold; none of a model that gives no answers."""
     return [
         AtLeast(
-            f"{one.at_least:.2f}",
+            f"{one.min_confidence:.2f}",
             NOT_GIVEN if one.right is None else percent(one.right.value),
             "" if one.right is None else range_of(one.right),
             percent(one.answered),
             f"{one.information:.2f}",
-            "the default" if one.at_least == AT_LEAST else "",
+            "the default" if one.min_confidence == MIN_CONFIDENCE else "",
         )
         for one in summary.answers_at
     ]

@@ -82,12 +82,12 @@ def _model(summary: Summary) -> Iterator[str]:
 
 
 def _thresholds(summary: Summary) -> Iterator[str]:
-    answers = tables.at_least(summary)
+    answers = tables.min_confidence(summary)
     if answers:
-        yield _heading(summary, "how sure an answer must be (--at-least)")
+        yield _heading(summary, "how sure an answer must be (--min-confidence)")
         head = ("at least", "right answers", "", "answered", "bits", "")
         yield from aligned([head, *answers], ">> >> ")
-    about = ", for --flat: this is not --at-least" if answers else ""
+    about = ", for --flat: this is not --min-confidence" if answers else ""
     yield _heading(summary, f"how often the best class is right, by its score{about}")
     yield from aligned([("right", "score", "pictures"), *tables.scores(summary)], ">>>")
 

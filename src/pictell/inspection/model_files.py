@@ -1,0 +1,106 @@
+"""A model's files as bytes, and no others: no links, nothing outside, nothing endless."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.inspection.filenames import refuse_unsafe
+
+SAVED_MODEL = "saved_model.pb"
+# Folders of a SavedModel that belong to it (tensorflow/cc/saved_model/constants.h).
+SAVED_MODEL_FOLDERS = ("variables", "assets")
+# All of a model's files together. The largest published classifiers have a tenth of it.
+# A SavedModel has its files in folders, and no folders in those.
+MAX_DEEP = 8
+MAX_BYTES = 8 * 1024**3
+
+
+def read_files(path: Path, external_data: Sequence[str]) -> Mapping[str, bytes]:
+    """The graph and what belongs to it, as ``pictell.inspection.read_files`` says."""
+    try:
+        paths = _saved_model(path) if _is_saved_model(path) else _beside(path, external_data)
+        _refuse_too_large(paths.values())
+        return {name: found.read_bytes() for name, found in paths.items()}
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(f"the weights cannot be read: {because(error)}") from error
+
+
+def read_head(path: Path, most_bytes: int) -> bytes:
+    """The first bytes of a regular file. Raises ``InvalidModelError``."""
+    _refuse_irregular(path)
+    with path.open("rb") as file:
+        return file.read(most_bytes)
+
+
+def because(error: OSError | ValueError) -> str:
+    """Why a path cannot be read, without the path; a ``ValueError`` is about a NUL in it."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _is_saved_model(path: Path) -> bool:
+    return path.is_dir() or path.name == SAVED_MODEL
+
+
+def _saved_model(path: Path) -> dict[str, Path]:
+    folder = path if path.is_dir() else path.parent
+    graph = folder / SAVED_MODEL
+    _refuse_irregular(graph)
+    found = {SAVED_MODEL: graph}
+    for name in SAVED_MODEL_FOLDERS:
+        for member in _regular_files(folder / name):
+            found[member.relative_to(folder).as_posix()] = member
+    return found
+
+
+def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """The files in a folder and the folders in it. Raises ``UnsafeModelError`` for all else."""
+    if depth > MAX_DEEP:
+        raise UnsafeModelError(f"{folder.name} lies too deep for a model's folder")
+    if folder.is_symlink():
+        raise UnsafeModelError(f"{folder.name} is a link: a model's files must be files")
+    if not folder.is_dir():
+        return
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _regular_files(Path(entry), depth + 1)
+        elif entry.is_file(follow_symlinks=False):
+            yield Path(entry)
+        else:
+            raise UnsafeModelError(f"{entry.name} is a link or no file: a model's must be files")
+
+
+def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
+    _refuse_irregular(path)
+    found = {path.name: path}
+    for name in external_data:
+        found[name] = _member(path.parent, name)
+    return found
+
+
+def _member(folder: Path, name: str) -> Path:
+    """The file of that name in a folder, reached through no link. Raises ``UnsafeModelError``."""
+    place = folder
+    for part in refuse_unsafe(name).split("/"):
+        place = place / part
+        if place.is_symlink():
+            raise UnsafeModelError(f"{name!r} is or leads through a link: give the file itself")
+    if not place.exists():
+        raise InvalidModelError(f"the model's file {name!r} is missing: it must lie beside it")
+    if not place.is_file():
+        raise UnsafeModelError(f"{name!r} is no regular file")
+    return place
+
+
+def _refuse_irregular(path: Path) -> None:
+    """A device or a pipe would never end. Raises ``OSError`` where there is nothing."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InvalidModelError("not a regular file: give a model's file, or a SavedModel's folder")
+
+
+def _refuse_too_large(paths: Iterable[Path]) -> None:
+    if sum(path.stat().st_size for path in paths) > MAX_BYTES:
+        raise InvalidModelError(f"the model has more than {MAX_BYTES >> 30} GiB")

@@ -1,0 +1,205 @@
+"""ONNX files (onnx/onnx.proto), read without ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.inspection.activation import activation
+from pictell.inspection.filenames import refuse_unsafe
+from pictell.inspection.onnx_ops import DOMAINS, is_built_in
+from pictell.inspection.protobuf import Message, parse
+from pictell.inspection.selection import listed, select
+from pictell.types import Inspection, TensorSpec, Weights
+
+# numpy's names of TensorProto.DataType, in the order of their numbers; 0 is undefined.
+DTYPES = """
+    object float32 uint8 int8 uint16 int16 int32 int64 object bool float16 float64 uint32 uint64
+    complex64 complex128 bfloat16 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz uint4
+    int4 float4_e2m1fn
+""".split()
+EXTERNAL = 1
+# ONNX Runtime takes bytes with this mark at the fifth for its own format, whatever else they are
+# (onnxruntime/core/flatbuffers/schema/ort.fbs).
+ORT_MARK = b"ORTM"
+
+
+def check(weights: Weights) -> None:
+    """See that the graph only computes, and reads no file but those in ``weights``.
+
+    Raises ``UnsafeModelError``, ``InvalidModelError`` for damage.
+    """
+    model = read(weights.graph)
+    _refuse_operations(model)
+    missing = set(_external_names(model)) - set(weights.files)
+    if missing:
+        raise UnsafeModelError(
+            f"the model reads files that are not part of it: {', '.join(sorted(missing))}"
+        )
+
+
+def external_data(graph: bytes) -> tuple[str, ...]:
+    """The files beside the graph that hold some of its weights: relative names, sorted.
+
+    Raises ``UnsafeModelError`` for a name that leads out of the graph's folder, and for weights
+    that are outside where only the main graph's may be.
+    """
+    return _external_names(read(graph))
+
+
+def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
+    """The graph's inputs and outputs. Raises ``InvalidModelError``."""
+    model = read(weights.graph)
+    graph = model.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    found = {value.name: value for value in graph.output}
+    names = select(outputs, found)
+    producers = {name: node for node in graph.node for name in node.output}
+    return Inspection(
+        format="onnx",
+        inputs=tuple(_tensor(value) for value in graph.input if value.name not in stored),
+        outputs=tuple(_tensor(found[name]) for name in names),
+        activations={name: activation(_walk_back(name, producers)) for name in names},
+        ops=Counter(node.op_type for node in _nodes(graph)),
+        metadata={entry.key: entry.value for entry in model.metadata_props},
+    )
+
+
+def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:
+    """The graph with these entries in its metadata, in place of any with the same keys.
+
+    ``None`` is for a key it shall not have. All else stays byte for byte. Raises
+    ``InvalidModelError``.
+    """
+    model = parse("onnx", "ModelMetadata", graph)
+    props = {entry.key: entry.value for entry in model.metadata_props} | dict(entries)
+    del model.metadata_props[:]
+    for key, value in props.items():
+        if value is not None:
+            model.metadata_props.add(key=key, value=value)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def read(content: bytes) -> Message:
+    """The bytes as a ``ModelProto``. Raises ``InvalidModelError``."""
+    if content[4:8] == ORT_MARK:
+        raise InvalidModelError("the model is in ONNX Runtime's own format: give the ONNX file")
+    model = parse("onnx", "ModelProto", content)
+    if not model.HasField("graph") or not model.graph.output:
+        raise InvalidModelError("the file is no ONNX model, or it is cut short")
+    return model
+
+
+def _refuse_operations(model: Message) -> None:
+    functions = {
+        (function.domain, function.name)
+        for function in model.functions
+        if not is_built_in(function.domain)
+    }
+    refused = {
+        f"{node.domain or 'ai.onnx'}.{node.op_type}"
+        for node in _all_nodes(model)
+        if (node.domain, node.op_type) not in functions and not _computes(node)
+    }
+    if refused:
+        raise UnsafeModelError(
+            f"the model holds operations that may do more than compute: {listed(sorted(refused))}"
+        )
+
+
+def _computes(node: Message) -> bool:
+    if node.domain not in DOMAINS:
+        return False
+    allowed = DOMAINS[node.domain]
+    return allowed is None or node.op_type in allowed
+
+
+def _external_names(model: Message) -> tuple[str, ...]:
+    attributes = chain(
+        (attribute for node in _all_nodes(model) for attribute in node.attribute),
+        (default for function in model.functions for default in function.attribute_proto),
+    )
+    inner = chain(
+        (tensor for attribute in attributes for tensor in _tensors(attribute)),
+        (part for sparse in model.graph.sparse_initializer for part in _parts(sparse)),
+    )
+    if any(map(_is_external, inner)):
+        raise UnsafeModelError("the model keeps values other than its main weights in other files")
+    external = filter(_is_external, model.graph.initializer)
+    return tuple(sorted({refuse_unsafe(_location(tensor)) for tensor in external}))
+
+
+def _all_nodes(model: Message) -> Iterator[Message]:
+    """The nodes of the graph and of the model's functions, those of graphs inside them too."""
+    yield from _nodes(model.graph)
+    for function in model.functions:
+        yield from _nodes(function)
+    defaults = (default for function in model.functions for default in function.attribute_proto)
+    for graph in chain.from_iterable(map(_graphs, defaults)):
+        yield from _nodes(graph)
+
+
+def _nodes(graph: Message) -> Iterator[Message]:
+    waiting = [graph]
+    while waiting:
+        for node in waiting.pop().node:
+            yield node
+            waiting.extend(chain.from_iterable(map(_graphs, node.attribute)))
+
+
+def _graphs(attribute: Message) -> Iterator[Message]:
+    if attribute.HasField("g"):
+        yield attribute.g
+    yield from attribute.graphs
+
+
+def _tensors(attribute: Message) -> Iterator[Message]:
+    """The tensors in an attribute; of graphs in it, those they store."""
+    if attribute.HasField("t"):
+        yield attribute.t
+    yield from attribute.tensors
+    sparse = [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+    for graph in _graphs(attribute):
+        yield from graph.initializer
+        sparse.extend(graph.sparse_initializer)
+    yield from chain.from_iterable(map(_parts, (*sparse, *attribute.sparse_tensors)))
+
+
+def _parts(sparse: Message) -> tuple[Message, Message]:
+    return sparse.values, sparse.indices
+
+
+def _is_external(tensor: Message) -> bool:
+    return bool(tensor.data_location == EXTERNAL or tensor.external_data)
+
+
+def _location(tensor: Message) -> str:
+    # Of several entries readers may take the first or the last.
+    places = {entry.value for entry in tensor.external_data if entry.key == "location"}
+    if len(places) != 1:
+        raise UnsafeModelError(f"the model names no one file for the weights {tensor.name!r}")
+    return str(places.pop())
+
+
+def _tensor(value: Message) -> TensorSpec:
+    kind = value.type.tensor_type
+    number = kind.elem_type
+    dtype = DTYPES[number] if 0 <= number < len(DTYPES) else DTYPES[0]
+    if not kind.HasField("shape"):
+        return TensorSpec(value.name, None, dtype)
+    # A size that is named instead, or not at all, reads as 0.
+    shape = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
+    return TensorSpec(value.name, shape, dtype)
+
+
+def _walk_back(name: str, producers: Mapping[str, Message]) -> Iterator[str]:
+    """Names of the operations behind a value, from the last one, along their first inputs."""
+    seen = set()
+    while name in producers and name not in seen:
+        seen.add(name)
+        node = producers[name]
+        yield node.op_type
+        name = node.input[0] if node.input else ""

@@ -1,0 +1,28 @@
+"""Of a graph's outputs, those that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+
+from pictell.errors import InvalidModelError
+
+MAX_NAMES = 10
+
+
+def select(wanted: Sequence[str], found: Collection[str]) -> list[str]:
+    """The names that are wanted; all that were found, if none are.
+
+    Raises ``InvalidModelError`` for a name that was not found.
+    """
+    for name in wanted:
+        if name not in found:
+            raise InvalidModelError(f"the model has no output {name!r}: it has {listed(found)}")
+    return list(wanted or found)
+
+
+def listed(names: Collection[str], suggested: Iterable[str] | None = None) -> str:
+    """Names for a message, the suggested ones first: at most ten, then how many more there are."""
+    shown = list(islice(dict.fromkeys([*(suggested or ()), *names]), MAX_NAMES))
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") or "none"

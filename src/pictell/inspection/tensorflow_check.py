@@ -1,0 +1,76 @@
+"""What a TensorFlow graph may do: only compute.
+
+TensorFlow's own operations read and write files, open connections and call into Python; its
+authors say that a graph is a program (tensorflow/SECURITY.md). So a graph may hold only
+operations of a list, anywhere: what nothing uses today might be used by the next change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.inspection.allowed_ops import ALLOWED, VARIABLES
+from pictell.inspection.protobuf import Message
+from pictell.inspection.selection import listed
+from pictell.inspection.tensorflow_graph import Function, bodies, called, functions, values
+
+# DataType: values of these are made by operations; written into a file they are forged.
+RESOURCE = 20
+VARIANT = 21
+
+
+def refuse_unfrozen(graph: Message) -> None:
+    """Raises ``InvalidModelError`` for a graph with variables."""
+    variables = {node.op for nodes in bodies(graph) for node in nodes} & VARIABLES
+    if variables:
+        raise InvalidModelError(
+            f"the graph holds variables without values ({listed(sorted(variables))}): "
+            "freeze it first, or give the SavedModel's folder"
+        )
+
+
+def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
+    """See that the graph and its functions hold only allowed operations, and those in ``also``.
+
+    Raises ``UnsafeModelError``.
+    """
+    library = functions(graph)
+    _refuse_recursion(library)
+    for function in library.values():
+        if any(map(_is_forged, values(function.definition.attr.values()))):
+            raise UnsafeModelError("a function holds a reference into memory instead of numbers")
+    refused = set()
+    for nodes in bodies(graph):
+        for node in nodes:
+            if node.op not in ALLOWED and node.op not in also and node.op not in library:
+                refused.add(node.op)
+            missing = [name for name in called(node) if name not in library]
+            if missing:
+                raise UnsafeModelError(f"the graph calls {missing[0]!r}, which it does not hold")
+            if any(map(_is_forged, values(node.attr.values()))):
+                raise UnsafeModelError(
+                    f"{node.name!r} holds a reference into memory instead of numbers"
+                )
+    if refused:
+        raise UnsafeModelError(
+            f"the graph holds operations that may do more than compute: {listed(sorted(refused))}"
+        )
+
+
+def _is_forged(value: Message) -> bool:
+    tensors = (*([value.tensor] if value.HasField("tensor") else []), *value.list.tensor)
+    return any(tensor.dtype in (RESOURCE, VARIANT) for tensor in tensors)
+
+
+def _refuse_recursion(library: Mapping[str, Function]) -> None:
+    # Engines follow such a call until their stack ends, and the program with it.
+    calls = {
+        name: {callee for node in function.nodes.values() for callee in (node.op, *called(node))}
+        for name, function in library.items()
+    }
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        raise UnsafeModelError(f"the function {error.args[1][0]!r} calls itself") from error

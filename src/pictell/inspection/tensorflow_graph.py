@@ -1,0 +1,161 @@
+"""TensorFlow's graphs (tensorflow/core/framework): nodes, functions, and what leads to what.
+
+An input of a node is written ``node``, ``node:1`` (its second output) or ``^node`` (only to run
+after it); inside a function ``node:output:0``, or an argument's name.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from pictell.inspection.protobuf import Message
+from pictell.types import TensorSpec
+
+# numpy's names of DataType (types.proto), in the order of their numbers; 0 is undefined.
+DTYPES = """
+    object float32 float64 int32 uint8 int16 int8 object complex64 int64 bool int8 uint8 int32
+    bfloat16 int16 uint16 uint16 complex128 float16 object object uint32 uint64
+""".split()
+# Types of references to variables are those of their values plus this.
+REFERENCE = 100
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+MAX_CALLS = 32
+Shape = tuple[int | None, ...]
+
+
+class Function:
+    """A function of a graph's library."""
+
+    def __init__(self, definition: Message) -> None:
+        self.definition = definition
+
+    @cached_property
+    def nodes(self) -> dict[str, Message]:
+        """Its nodes by their names."""
+        return by_name(self.definition.node_def)
+
+    def returned(self, index: int) -> str:
+        """What it gives as its output of that number, as its nodes refer to it."""
+        outputs = self.definition.signature.output_arg
+        return str(self.definition.ret[outputs[index].name]) if index < len(outputs) else ""
+
+
+def by_name(nodes: Iterable[Message]) -> dict[str, Message]:
+    """Nodes by their names, in their order."""
+    return {node.name: node for node in nodes}
+
+
+def functions(graph: Message) -> dict[str, Function]:
+    """The functions of a graph's library by their names."""
+    return {function.signature.name: Function(function) for function in graph.library.function}
+
+
+def bodies(graph: Message) -> Iterator[Iterable[Message]]:
+    """The nodes of the graph, then those of each of its functions."""
+    yield graph.node
+    for function in graph.library.function:
+        yield function.node_def
+
+
+def node_name(reference: str) -> str:
+    """The node that an input refers to."""
+    return reference.removeprefix("^").partition(":")[0]
+
+
+def data_inputs(node: Message) -> list[str]:
+    """The names of the nodes whose values a node takes."""
+    return [node_name(reference) for reference in node.input if not reference.startswith("^")]
+
+
+def reached(nodes: Mapping[str, Message], starts: Iterable[str]) -> dict[str, Message]:
+    """The nodes that the named ones need, themselves included."""
+    found: dict[str, Message] = {}
+    waiting = list(starts)
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in found:
+            found[name] = nodes[name]
+            waiting.extend(map(node_name, nodes[name].input))
+    return found
+
+
+def called(node: Message) -> Iterator[str]:
+    """The names of the functions that a node's attributes name."""
+    for value in values(node.attr.values()):
+        yield from (function.name for function in _named(value))
+
+
+def values(attributes: Iterable[Message]) -> Iterator[Message]:
+    """Attributes, and those that are handed on to the functions they name."""
+    waiting = list(attributes)
+    while waiting:
+        value = waiting.pop()
+        yield value
+        for function in _named(value):
+            waiting.extend(function.attr.values())
+
+
+def _named(value: Message) -> list[Message]:
+    return [*([value.func] if value.HasField("func") else []), *value.list.func]
+
+
+def walk_back(
+    nodes: Mapping[str, Message], reference: str, library: Mapping[str, Function]
+) -> Iterator[Message]:
+    """The nodes behind a value, from the last one, along their first inputs, into functions."""
+    seen: set[str] = set()
+    calls = 0
+    while (name := node_name(reference)) in nodes and name not in seen:
+        node = nodes[name]
+        seen.add(name)
+        function = library.get(node.attr["f"].func.name) if _is_call(node) else None
+        if function is not None and calls < MAX_CALLS:
+            calls += 1
+            reference = function.returned(output_index(reference))
+            nodes, seen = function.nodes, set()
+            continue
+        yield node
+        inputs = [entry for entry in node.input if not entry.startswith("^")]
+        if not inputs:
+            return
+        reference = inputs[0]
+
+
+def output_index(reference: str) -> int:
+    """Which of its node's outputs an input is."""
+    index = reference.rpartition(":")[2] if ":" in reference else "0"
+    return int(index) if index.isascii() and index.isdecimal() else 0
+
+
+def dtype_name(number: int) -> str:
+    """numpy's name of a ``DataType``; ``object`` for what numpy has none for."""
+    number = number - REFERENCE if number > REFERENCE else number
+    return DTYPES[number] if 0 <= number < len(DTYPES) else DTYPES[0]
+
+
+def sizes(shape: Message) -> Shape | None:
+    """A ``TensorShapeProto``; -1 in it stands for any size."""
+    if shape.unknown_rank:
+        return None
+    return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
+
+
+def placeholder(node: Message) -> TensorSpec:
+    """What a placeholder takes. A scalar's shape cannot be told from one left unknown."""
+    shape = sizes(node.attr["shape"].shape) if "shape" in node.attr else None
+    return TensorSpec(node.name, shape or None, dtype_name(node.attr["dtype"].type))
+
+
+def integers(tensor: Message) -> list[int]:
+    """The values of a constant of int32 or int64, as far as they are written out."""
+    if tensor.tensor_content:
+        layout, size = ("i", 4) if dtype_name(tensor.dtype) == "int32" else ("q", 8)
+        count = len(tensor.tensor_content) // size
+        return list(struct.unpack_from(f"<{count}{layout}", tensor.tensor_content))
+    return list(tensor.int_val or tensor.int64_val)
+
+
+def _is_call(node: Message) -> bool:
+    return node.op in CALLS and "f" in node.attr

@@ -1,0 +1,206 @@
+"""``pictell calibrate``: fitted on labelled pictures, stored in the model's folder."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fake_model as fake
+from command import pictell
+from pictell import models
+from pictell.evaluation.calibrate import Sample, fit_sample
+from pictell.models.calibration_file import read_calibration
+from pictell.models.folder import create_model_folder
+from pictell.reports.evaluation.calibration import render
+from pictell.scoring import calibration
+
+LABELS = ("dark", "grey", "bright")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder with the model that names pictures by their brightness."""
+    spec = fake.spec(LABELS)
+    folder = tmp_path / "model"
+    create_model_folder(folder, spec, fake.weights(len(LABELS)))
+    return folder
+
+
+def pictures(folder: Path, count: int, rightly: float = 0.8) -> Path:
+    """A list of grey pictures and labels, of which the model names a part ``rightly``."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    lines = ["file,label,weight"]
+    for number in range(count):
+        brightness = int(random.integers(0, 256))
+        path = folder / f"{number}.png"
+        Image.fromarray(np.full((8, 8, 3), brightness, np.uint8)).save(path)
+        label = LABELS[(brightness * 3 // 256 + (random.random() >= rightly)) % 3]
+        lines.append(f"{path.name},{label},{random.uniform(0.5, 1.5):.3f}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 400)
+    run = pictell("calibrate", "--model", model, "--data", data)
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert re.fullmatch(
+        r"400 pictures: the best class is right for \d\d\.\d %, and the model's own score said "
+        r"\d\d\.\d % on average\.",
+        lines[0],
+    )
+    assert re.fullmatch(
+        r"The scores were too (low: they are raised|high: they are lowered), to \d\d\.\d % on "
+        r"average \(temperature \d+\.\d\d.*\)\.",
+        lines[1],
+    )
+    assert "'Not sure' is said where the best score is too low (probability below 0." in run.stdout
+    assert f"stored in {model / 'calibration.toml'}\n" in run.stdout
+    trust = read_calibration(models.find(model))
+    assert trust is not None
+    assert (trust.fitted_on, trust.pictures) == ("val", 400)
+    assert trust.abstention.score == "probability"
+    assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
+
+
+def test_scores_that_mean_what_they_say_are_kept() -> None:
+    targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
+    evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
+    found = fit_sample(Sample(evidence, targets, np.ones(300)), "drawn")
+    assert found.kept
+    assert found.calibration.after == found.calibration.before
+    assert found.confidence[0] == found.confidence[1]
+    assert "The scores are kept as they are: " in render(found)
+    louder = fit_sample(Sample(3 * evidence, targets, np.ones(300)), "drawn")
+    assert not louder.kept
+    assert louder.trust.calibration.temperature == pytest.approx(3, rel=0.01)
+    assert "The scores were too high: they are lowered" in render(louder)
+
+
+def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    options = ("--data", data / "labels.csv", "--about", "grey squares")
+    assert pictell("calibrate", "-m", model, *options).returncode == 0
+    assert 'on = "grey squares"' in (model / "calibration.toml").read_text()
+
+
+def test_the_same_pictures_give_the_same_file(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    pictell("calibrate", "-m", model, "-d", data)
+    first = (model / "calibration.toml").read_bytes()
+    pictell("calibrate", "-m", model, "-d", data)
+    assert (model / "calibration.toml").read_bytes() == first
+
+
+def test_unreadable_pictures_are_named_and_counted(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 300)
+    (data / "7.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert run.returncode == 1
+    assert run.stdout.startswith("299 pictures: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert "7.png: " in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("count", "rightly", "message"),
+    [
+        (60, 0.8, "are needed"),
+        (400, 1.0, "only 0 of 400 answers are wrong: at least 10 are needed"),
+    ],
+)
+def test_too_little_data_is_refused(
+    model: Path, tmp_path: Path, count: int, rightly: float, message: str
+) -> None:
+    run = pictell("calibrate", "-m", model, "-d", pictures(tmp_path / "val", count, rightly))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert not (model / "calibration.toml").exists()
+
+
+def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 10)
+    table = data / "labels.csv"
+    table.write_text(table.read_text().replace("dark", "darc"))
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert run.returncode == 2
+    assert "'darc' (nearest: dark)" in run.stderr
+
+
+def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
+    run = pictell("calibrate", "-m", "default", "-d", tmp_path)
+    assert run.returncode == 2
+    assert "belongs to pictell itself: calibrate a copy of its folder" in run.stderr
+
+
+def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
+    own = models.BUILT_IN["default"]
+    (tmp_path / "link").symlink_to(own)
+    before = (own / "calibration.toml").read_bytes()
+    for place in (own, tmp_path / "link", f"{own}/../default"):
+        run = pictell("calibrate", "-m", place, "-d", tmp_path)
+        assert run.returncode == 2
+        assert run.stderr == (
+            f"pictell: {place} belongs to pictell itself: calibrate a copy of its folder, "
+            "which pictell models path default names\n"
+        )
+    assert (own / "calibration.toml").read_bytes() == before
+
+
+# root writes everywhere, so the command gives up root once it has loaded what it needs.
+AS_NOBODY = """
+import os, sys
+from pictell.cli.main import main
+main()
+if os.geteuid() == 0:
+    os.setuid(65534)
+sys.exit(main())
+"""
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_at_once(model: Path, tmp_path: Path) -> None:
+    data = pictures(tmp_path / "val", 10)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    model.chmod(0o555)
+    # The data, too few of them, are refused while they can be read with root's rights.
+    command = [sys.executable, "-c", AS_NOBODY, "calibrate", "-m", model, "-d", data]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr.endswith(
+        f"\npictell: {model} cannot be written to, and what is fitted is stored there: "
+        "calibrate a copy of it\n"
+    )
+
+
+@pytest.mark.parametrize("bare", ["net.onnx", "saved-model"])
+def test_a_bare_model_has_no_place_for_it(tmp_path: Path, bare: str) -> None:
+    place = tmp_path / bare
+    if place.suffix:
+        place.write_bytes(b"any")
+    else:
+        place.mkdir()
+    run = pictell("calibrate", "-m", place, "-d", tmp_path)
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert "make one of it with pictell inspect --write" in run.stderr
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    run = pictell("calibrate", "-m", "x" * 5000, "-d", tmp_path)
+    assert run.returncode == 2
+    assert "no model named" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_help_starts_with_an_example() -> None:
+    run = pictell("calibrate", "--help")
+    assert run.returncode == 0
+    assert "  pictell calibrate --model my-model/ --data val/\n" in run.stdout

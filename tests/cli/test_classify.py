@@ -1,0 +1,480 @@
+"""The command as a subprocess: what it prints where, and how it ends."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from command import PICTELL, ROOT, environment, pictell
+from pictell import __version__, models
+from pictell.cli.exit_status import EXIT_STATUSES
+
+SAMPLES = ROOT / "samples"
+BALL = SAMPLES / "golf-ball.png"
+CLOCK = SAMPLES / "wall-clock.png"
+SAMPLE_NAMES = ("crossword puzzle", "golf ball", "ping-pong ball", "traffic light", "wall clock")
+
+
+def labels(jsonl: str) -> list[str | None]:
+    results = [json.loads(line) for line in jsonl.splitlines()]
+    return [r["predictions"][0]["label"] if "predictions" in r else None for r in results]
+
+
+def test_names_a_picture_best_label_first() -> None:
+    run = pictell(BALL)
+    name, first = run.stdout.splitlines()
+    assert name == str(BALL)
+    assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %  ball › golf ball", first)
+    assert (run.stderr, run.returncode) == ("", 0)
+
+
+def test_flat_gives_the_best_labels_alone() -> None:
+    name, first, *others = pictell("--flat", BALL).stdout.splitlines()
+    assert name == str(BALL)
+    assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %", first)
+    assert len(others) == 4
+
+
+def test_what_no_class_is_sure_of_gets_the_name_above() -> None:
+    _, first, second, *_ = pictell(CLOCK).stdout.splitlines()
+    assert re.fullmatch(r"  clock  .+ %  clock or watch › clock", first)
+    assert re.fullmatch(r"    wall clock  .+ %", second)
+    (result,) = json.loads(pictell("--min-confidence", "0.3", "-f", "json", CLOCK).stdout)
+    assert result["answer_path"][-2:] == ["clock", "wall clock"]
+    assert result["answer"] == "wall clock"
+    assert result["answer_score"] == result["predictions"][0]["score"]
+
+
+@pytest.mark.parametrize(
+    ("max_depth", "answer"), [("1", "man-made thing"), ("2", "measuring device"), ("9", "clock")]
+)
+def test_an_answer_is_not_deeper_than_wanted(max_depth: str, answer: str) -> None:
+    (result,) = json.loads(pictell("--max-depth", max_depth, "-f", "json", CLOCK).stdout)
+    assert result["answer"] == answer
+    assert result["predictions"][0]["label"] == "wall clock"
+
+
+def test_noise_is_nothing_it_knows(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    _, line = pictell(tmp_path / "noise.png").stdout.splitlines()
+    assert re.fullmatch(r"  not sure \(best guess: .+ \d+ %\): like nothing it knows", line)
+    (result,) = json.loads(pictell("-f", "json", tmp_path / "noise.png").stdout)
+    assert (result["answer"], result["sure"], result["known"]) == (None, False, False)
+    (row,) = csv.DictReader(
+        io.StringIO(pictell("--flat", "-k", "1", "-f", "csv", tmp_path / "noise.png").stdout)
+    )
+    assert (row["answer"], row["sure"]) == ("", "")
+
+
+def test_names_may_be_in_another_language(tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("synset,name\nn03046257,Uhr\n892,Wanduhr\n", encoding="utf-8")
+    _, first, second, third, *_ = pictell("--labels-from", names, CLOCK).stdout.splitlines()
+    assert re.fullmatch(r"  Uhr  .+ %  clock or watch › Uhr", first)
+    assert second.startswith("    Wanduhr ")
+    assert third.startswith("    analog clock ")
+
+
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
+def test_names_the_sample_pictures_with_confidence(name: str) -> None:
+    run = pictell("-f", "json", SAMPLES / f"{name.replace(' ', '-')}.png")
+    (result,) = json.loads(run.stdout)
+    best = result["predictions"][0]
+    assert best["label"] == name
+    assert best["score"] > 0.5
+
+
+def test_names_the_photographs_of_a_macaw_and_a_hotdog(shared: Path) -> None:
+    photos = shared / "models" / "coral"
+    run = pictell("-f", "jsonl", photos / "parrot.jpg", photos / "hot_dog.jpg")
+    assert labels(run.stdout) == ["macaw", "hotdog"]
+
+
+def test_json_is_one_array_and_top_k_its_length() -> None:
+    run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
+    results = json.loads(run.stdout)
+    assert [len(result["predictions"]) for result in results] == [3, 3]
+    answer = {"answer", "answer_score", "answer_synset", "answer_path", "sure"}
+    answer |= {"known", "guess", "guess_score"}
+    rest = {"source", "model", "predictions", "width", "height", "timings"}
+    assert results[0].keys() == answer | rest
+    assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
+
+
+def test_csv_has_a_row_a_prediction() -> None:
+    rows = list(csv.DictReader(io.StringIO(pictell("-f", "csv", "-k", "2", BALL).stdout)))
+    assert [row["rank"] for row in rows] == ["1", "2"]
+    assert rows[0]["label"] == "golf ball"
+
+
+def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> None:
+    for name in ("b10.png", "b2.png", ".hidden.png", "no-suffix", "sub/c.png"):
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(BALL, target)
+    tmp_path.joinpath("notes.txt").write_text("hello")
+    run = pictell("-f", "jsonl", ".", cwd=tmp_path)
+    sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
+    assert sources == ["./b2.png", "./b10.png", "./no-suffix", "./sub/c.png"]
+    assert run.stderr == "pictell: skipped 1 file that is not a picture\n"
+    assert run.returncode == 0
+
+
+def test_options_may_stand_between_pictures() -> None:
+    run = pictell(BALL, "--format", "jsonl", SAMPLES / "wall-clock.png", "-k", "1", BALL)
+    assert labels(run.stdout) == ["golf ball", "wall clock", "golf ball"]
+
+
+def test_after_two_dashes_all_words_are_pictures(tmp_path: Path) -> None:
+    shutil.copy(BALL, tmp_path / "-k")
+    run = pictell("--format", "jsonl", "--", "-k", BALL, cwd=tmp_path)
+    assert labels(run.stdout) == ["golf ball", "golf ball"]
+
+
+def test_a_picture_on_stdin() -> None:
+    with BALL.open("rb") as stream:
+        run = pictell("-f", "jsonl", "-", stdin=stream)
+    assert labels(run.stdout) == ["golf ball"]
+    assert json.loads(run.stdout)["source"] == "stdin"
+
+
+@pytest.mark.parametrize(("options", "separator"), [((), "\n"), (("--null",), "\0")])
+def test_a_list_on_stdin(options: tuple[str, ...], separator: str) -> None:
+    listed = separator.join([str(BALL), "nope.jpg", str(SAMPLES / "wall-clock.png")])
+    run = pictell("-f", "jsonl", *options, "--from-file", "-", input=listed)
+    assert labels(run.stdout) == ["golf ball", None, "wall clock"]
+    assert run.returncode == 1
+
+
+def test_one_bad_picture_is_named_and_all_others_done(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0")
+    run = pictell("-f", "jsonl", BALL, broken, BALL)
+    assert labels(run.stdout) == ["golf ball", None, "golf ball"]
+    assert run.stderr.startswith(f"pictell: {broken}: broken or truncated JPEG picture")
+    assert run.returncode == 1
+
+
+def test_every_name_survives_and_no_terminal_obeys_it(tmp_path: Path) -> None:
+    names = ["übung.png", "two\nlines.png", "red\x1b[31m.png", "=1+1.png"]
+    raw_names = [*map(os.fsencode, names), b"caf\xe9.png"]
+    for raw_name in raw_names:
+        shutil.copy(BALL, os.fsencode(tmp_path) + b"/" + raw_name)
+    run = pictell("-f", "jsonl", "-k", "1", *raw_names, cwd=tmp_path)
+    assert run.returncode == 0
+    sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
+    assert [os.fsencode(source) for source in sources] == raw_names
+    for format_ in ("text", "csv", "json", "jsonl"):
+        printed = pictell("-f", format_, *raw_names, cwd=tmp_path).stdout
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", printed)
+
+
+NO_SUCH = "no such file or folder"
+FORMATS = "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC"
+BAD_FILES = {
+    "missing.jpg": (None, NO_SUCH),
+    "empty.jpg": (b"", "the file is empty"),
+    "text.jpg": (b"hello", f"not a picture in a format pictell reads ({FORMATS})"),
+    "page.png": (
+        b"<!DOCTYPE html><html>",
+        f"a web page, not a picture in a format pictell reads ({FORMATS})",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_gets_one_line(name: str, tmp_path: Path) -> None:
+    content, message = BAD_FILES[name]
+    if content is not None:
+        tmp_path.joinpath(name).write_bytes(content)
+    run = pictell(name, cwd=tmp_path)
+    assert (run.stdout, run.stderr) == ("", f"pictell: {name}: {message}\n")
+    assert run.returncode == 1
+
+
+def test_a_truncated_photograph_is_an_error(tmp_path: Path, shared: Path) -> None:
+    whole = shared.joinpath("models/coral/parrot.jpg").read_bytes()
+    tmp_path.joinpath("half.jpg").write_bytes(whole[: len(whole) // 2])
+    run = pictell("half.jpg", cwd=tmp_path)
+    assert re.fullmatch(
+        r"pictell: half\.jpg: broken or truncated JPEG picture: image file is truncated.*\n",
+        run.stderr,
+    )
+    assert (run.stdout, run.returncode) == ("", 1)
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    tmp_path.joinpath("notes.txt").write_text("hello")
+    run = pictell(tmp_path)
+    assert run.stderr.splitlines() == [
+        f"pictell: {tmp_path}: a folder without pictures",
+        "pictell: skipped 1 file that is not a picture",
+    ]
+    assert run.returncode == 1
+
+
+WRONG_USES = {
+    ("-k", "0", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not '0'",
+    ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not 'many'",
+    ("-f", "xml", "x.jpg"): "argument -f/--format: invalid choice: 'xml' "
+    "(choose from 'text', 'json', 'jsonl', 'csv')",
+    (
+        "--max-depth",
+        "0",
+        "x.jpg",
+    ): "argument --max-depth: must be a whole number of 1 or more, not '0'",
+    ("--frobnicate", "x.jpg"): "unrecognized arguments: --frobnicate",
+    ("--timeout", "0", "x.jpg"): "argument --timeout: must be a time in seconds above 0, not '0'",
+    (): "no picture given: name a file, a folder or a URL",
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG_USES.items())
+def test_wrong_use_is_one_line_and_status_2(words: tuple[str, ...], message: str) -> None:
+    run = pictell(*words)
+    assert (run.stdout, run.stderr) == ("", f"pictell: {message} (see pictell --help)\n")
+    assert run.returncode == 2
+
+
+def test_stdin_cannot_be_a_picture_and_a_list() -> None:
+    run = pictell("--from-file", "-", "-", input="")
+    assert run.stderr == (
+        "pictell: standard input cannot be both a picture (-) and a list (--from-file -)\n"
+    )
+    assert run.returncode == 2
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    run = pictell("--model", "resnet", BALL)
+    assert run.stderr == (
+        "pictell: no model named 'resnet' (nearest: resnet18-v1-7, resnet50-v1-12, "
+        "resnet50-v1-12-int8, resnet50-v2-7): give one of default, a model's file, "
+        "a folder with a model.toml, or a name that pictell models lists\n"
+    )
+    assert run.returncode == 2
+
+
+def test_help_starts_with_an_example() -> None:
+    run = pictell("--help")
+    assert run.stdout.startswith(
+        "Tell what is in a picture, as precisely as is sure:\n\n  pictell cat.jpg"
+    )
+    assert run.returncode == 0
+
+
+def test_version() -> None:
+    assert pictell("--version").stdout == f"pictell {__version__}\n"
+
+
+# root reads everything, so the command gives up root once it has loaded what it needs.
+AS_NOBODY = """
+import os, sys
+from pictell.cli.main import main
+readable, secret = sys.argv[1:]
+sys.argv[1:] = [readable]
+main()
+if os.geteuid() == 0:
+    os.setuid(65534)
+sys.argv[1:] = [secret]
+sys.exit(main())
+"""
+
+
+def test_a_file_without_read_permission(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    shutil.copy(BALL, secret)
+    secret.chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    command = [sys.executable, "-c", AS_NOBODY, BALL, secret]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stderr == f"pictell: {secret}: cannot be read: Permission denied\n"
+    assert run.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = pictell(BALL, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert run.stderr == "pictell: cannot write the output: No space left on device\n"
+    assert run.returncode == 1
+
+
+Streaming = tuple[subprocess.Popen[str], TextIO, TextIO, TextIO]
+
+
+@pytest.fixture
+def streaming() -> Iterator[Streaming]:
+    """The command at work on a list that may still grow: it, its stdin, stdout and stderr."""
+    with subprocess.Popen(
+        [PICTELL, "-f", "jsonl", "--from-file", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        assert run.stderr
+        run.stdin.write(f"{BALL}\n" * 100)
+        run.stdin.flush()
+        run.stdout.readline()
+        yield run, run.stdin, run.stdout, run.stderr
+
+
+def test_a_closed_pipe_ends_quietly(streaming: Streaming) -> None:
+    run, stdin, stdout, stderr = streaming
+    stdin.close()
+    stdout.close()
+    assert stderr.read() == ""
+    assert run.wait() == -signal.SIGPIPE
+
+
+def test_ctrl_c_ends_quietly(streaming: Streaming) -> None:
+    run, _, _, stderr = streaming
+    run.send_signal(signal.SIGINT)
+    assert stderr.read() == ""
+    assert run.wait() == -signal.SIGINT
+
+
+def on_a_terminal(*words: str, **changes: str) -> str:
+    """What the command shows on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    changes = {"TERM": "xterm"} | changes
+    run = pictell(*words, capture_output=False, stdout=theirs, env=environment(**changes))
+    os.close(theirs)
+    assert run.returncode == 0
+    with os.fdopen(ours, "rb") as terminal:
+        return terminal.read1().decode()
+
+
+def test_colour_on_a_terminal_only() -> None:
+    assert "\x1b[" in on_a_terminal(str(BALL), NO_COLOR="")
+    assert "\x1b[" not in pictell(BALL).stdout
+
+
+@pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": ""}])
+def test_colour_can_be_declined(changes: dict[str, str]) -> None:
+    assert "\x1b[" not in on_a_terminal(str(BALL), **changes)
+
+
+def test_progress_shows_where_somebody_watches_and_results_go_elsewhere() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    streams = {"stdout": subprocess.DEVNULL, "stderr": theirs}
+    run = pictell(*[BALL] * 400, "missing.jpg", capture_output=False, **streams)
+    os.close(theirs)
+    shown = b""
+    with os.fdopen(ours, "rb") as terminal:
+        while chunk := _read_terminal(terminal):
+            shown += chunk
+    assert b" pictures" in shown
+    assert b"pictell: missing.jpg: no such file or folder" in shown
+    assert run.returncode == 1
+
+
+def _read_terminal(terminal: io.BufferedReader) -> bytes:
+    try:
+        return terminal.read1()
+    except OSError:
+        # Linux says EIO where other systems say end of file: the other side has hung up.
+        return b""
+
+
+def test_exit_statuses_are_those_of_the_readme() -> None:
+    assert set(EXIT_STATUSES.values()) == {1, 2}
+
+
+def test_a_folder_deeper_than_python_recurses(tmp_path: Path) -> None:
+    deepest = tmp_path
+    # One level at a time: a path of so many levels is longer than the system allows.
+    for _ in range(120):
+        deepest = deepest / "d"
+    deepest.mkdir(parents=True)
+    shutil.copy(BALL, deepest)
+    limited = (
+        "import sys; sys.setrecursionlimit(100); from pictell.images.sources import expand_path;"
+    )
+    command = f"{limited} print(len(list(expand_path(sys.argv[1]))))"
+    run = subprocess.run(
+        [sys.executable, "-c", command, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "1\n"
+
+
+CLOSED = "pictell: cannot write the output: standard output is closed\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "stderr", "status"), [(">&-", CLOSED, 1), ("2>&-", "", 0), (">&- 2>&-", "", 1)]
+)
+def test_a_closed_output_is_no_traceback(redirection: str, stderr: str, status: int) -> None:
+    command = f"exec '{PICTELL}' '{BALL}' {redirection}"
+    run = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (run.stderr, run.returncode) == (stderr, status)
+    assert ("golf ball" in run.stdout) == (status == 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_errors_that_cannot_be_told_cost_no_results() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = pictell(
+            "missing.jpg", BALL, capture_output=False, stdout=subprocess.PIPE, stderr=full
+        )
+    assert "golf ball" in run.stdout
+    assert run.returncode == 1
+
+
+def test_stdin_holds_one_picture() -> None:
+    run = pictell("-", "-", input="")
+    assert run.stderr == "pictell: standard input holds one picture: give - once\n"
+    assert run.returncode == 2
+
+
+@pytest.mark.parametrize("option", ["--min-confidence", "--max-depth"])
+def test_flat_gives_no_answer_to_be_limited(option: str) -> None:
+    run = pictell("--flat", option, "1", BALL)
+    message = f"pictell: --flat gives no answer that {option} could be about: give one\n"
+    assert (run.stderr, run.returncode) == (message, 2)
+
+
+@pytest.mark.parametrize("option", ["--min-confidence", "--max-depth"])
+def test_without_names_above_the_classes_there_is_nothing_to_be_sure_of(
+    option: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(models.locate("default"), tmp_path / "flat"))
+    stated = (folder / "model.toml").read_text()
+    (folder / "model.toml").write_text(re.sub(r"taxonomy = .*\n", "", stated))
+    run = pictell("--model", folder, option, "1", BALL)
+    assert re.fullmatch(r"pictell: .+ has no names above its classes that .+\n", run.stderr)
+    assert run.returncode == 2
+    assert pictell("--model", folder, BALL).stdout.splitlines()[1].startswith("  golf ball ")
+
+
+def test_null_wants_a_list() -> None:
+    run = pictell("--null", BALL)
+    assert run.stderr == "pictell: --null is about a list: give --from-file\n"
+    assert run.returncode == 2
+
+
+def test_a_damaged_note_beside_the_picture_is_not_talked_about(tmp_path: Path) -> None:
+    """Pillow warns of EXIF entries that point beyond the end."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\xff\0\0\x1a\0\0\0\0\0\0\0"
+    Image.open(BALL).convert("RGB").save(tmp_path / "odd.jpg", exif=exif)
+    run = pictell(tmp_path / "odd.jpg")
+    assert (run.stderr, run.returncode) == ("", 0)

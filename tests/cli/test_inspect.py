@@ -1,0 +1,166 @@
+"""``pictell inspect``: what a file holds, what is known, what is missing, a model.toml."""
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from command import pictell
+from hostile_models import classifier, frozen, node
+from pictell import models
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def said(model: str | Path, *pictures: Path) -> list[dict[str, Any]]:
+    """What a model says of pictures, but for the time it takes."""
+    run = pictell("--format", "json", "--model", model, *pictures)
+    assert (run.returncode, run.stderr) == (0, "")
+    return [one | {"timings": None} for one in json.loads(run.stdout)]
+
+
+def test_a_known_file_is_ready(shared: Path) -> None:
+    path = shared / "models" / "coral" / "mobilenet_v2_1.0_224_quant.tflite"
+    run = pictell("inspect", path)
+    assert (run.returncode, run.stderr) == (0, "")
+    for text in (
+        "format         tflite",
+        "3.6 MB",
+        "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
+        "known as       mobilenet_v2_1.0_224_quant",
+        "input  uint8 (1, 224, 224, 3), quantised: 0.0078125 x (stored - 128)",
+        "MobilenetV2/Predictions/Softmax  uint8 (1, 1001)",
+        "probabilities",
+        "litert, openvino",
+        "accepted       yes",
+        "ready          yes",
+        "the central 0.875 to 224 x 224, bilinear, bytes as they are, RGB, NHWC",
+        "known from the catalogue",
+    ):
+        assert text in run.stdout
+    toml = tomllib.loads(run.stdout[run.stdout.index("[model]") :])
+    assert toml["model"]["format"] == "tflite"
+    assert toml["input"]["width"] == 224
+
+
+def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
+    path = shared / "models" / "panel_retrained_frozen" / "retrained_graph.pb"
+    run = pictell("inspect", path, "--format", "json")
+    assert run.returncode == 0
+    found = json.loads(run.stdout)
+    assert found["format"] == "frozen-graph"
+    assert found["known_as"] is None
+    assert found["inputs"][0] == {
+        "name": "input",
+        "shape": [1, 128, 128, 3],
+        "dtype": "float32",
+        "quantisation": None,
+    }
+    assert [output["name"] for output in found["outputs"]] == ["final_result"]
+    assert found["activations"] == {"final_result": "none"}
+    assert found["ops"]["Conv2D"] > 10
+    assert found["preprocessing"].startswith("possible the preset retrain: retrain.py names")
+    assert "give --labels FILE" in found["missing"]
+    assert "give --mean and --scale, or --preset" in found["missing"]
+    assert found["model_toml"].startswith("# [input] is guessed: possible the preset retrain\n")
+    assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
+
+
+def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) -> None:
+    panel = shared / "models" / "panel_retrained_frozen"
+    target = tmp_path / "panel"
+    run = pictell(
+        "inspect", panel / "retrained_graph.pb", "--labels", panel / "retrained_labels.txt",
+        "--mean", "127.5", "--scale", "127.5", "--write", target,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert sorted(path.name for path in target.iterdir()) == [
+        "labels.tsv", "model.toml", "retrained_graph.pb"
+    ]  # fmt: skip
+    photo = shared / "models" / "coral" / "parrot.jpg"
+    told = pictell("--format", "json", "--model", target, photo)
+    assert told.returncode == 0
+    assert len(json.loads(told.stdout)[0]["predictions"]) == 5
+    again = pictell("inspect", target)
+    assert "stated in model.toml" in again.stdout
+    assert pictell("inspect", panel / "retrained_graph.pb", "--write", target).returncode == 2
+
+
+def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -> None:
+    packed = tmp_path / "packed.onnx"
+    assert pictell("inspect", "default", "--write", packed).returncode == 0
+    folder = tmp_path / "folder"
+    assert pictell("inspect", packed, "--write", folder).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "labels.tsv", "model.toml", "packed.onnx", "taxonomy.tsv", "calibration.toml"
+    ]  # fmt: skip
+    noise = tmp_path / "noise.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    Image.fromarray(pixels).save(noise)
+    ours, packeds, folders = (
+        said(model, noise, *sorted(SAMPLES.glob("*.png"))) for model in ("default", packed, folder)
+    )
+    assert ours == packeds == folders
+    assert [one["sure"] for one in ours] == [False, *5 * [True]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["inspect"], "the following arguments are required: FILE"),
+        (["inspect", "nothing.pb"], "the model cannot be read: No such file"),
+        (
+            ["inspect", "inception5h"],
+            "inception5h is in the catalogue but not here: get it with pictell models pull",
+        ),
+        (["inspect", "labels.txt"], "a text, labels perhaps, not a model"),
+        (["inspect", "model.pth"], "pickle"),
+        (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
+        (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),
+        (["inspect", "--crop", "2", "x.pb"], "must be in 0..1"),
+    ],
+)
+def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    (tmp_path / "model.pth").write_bytes(b"\x80\x02}q\x00.")
+    run = pictell(*words, cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
+    hostile_graph = tmp_path / "graph.pb"
+    nodes = [*classifier(), node("content", "ReadFile", "name")]
+    hostile_graph.write_bytes(frozen(nodes).graph)
+    run = pictell("inspect", hostile_graph)
+    assert run.returncode == 0
+    assert "accepted       no: " in run.stdout
+    assert "ReadFile" in run.stdout
+    refused = pictell("inspect", hostile_graph, "--write", tmp_path / "target")
+    assert refused.returncode == 2
+    assert "ReadFile" in refused.stderr
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_tampered_folder_is_not_accepted_nor_written(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    weights = folder / "weights.onnx"
+    weights.write_bytes(weights.read_bytes() + b"\x32\x00")
+    for words in ((), ("--write", tmp_path / "copy")):
+        run = pictell("inspect", folder, *words)
+        assert run.returncode == 2
+        assert "weights.onnx is not the file that model.toml names" in run.stderr
+    assert not (tmp_path / "copy").exists()
+
+
+def test_golden_answers_go_with_the_model(tmp_path: Path) -> None:
+    assert pictell("inspect", "default", "--write", tmp_path / "copy").returncode == 0
+    assert pictell("verify", tmp_path / "copy").returncode == 0

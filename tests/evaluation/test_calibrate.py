@@ -1,0 +1,199 @@
+"""What calibrate finds, and how good it says that is: measured on pictures held out of the fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn import metrics as oracle
+
+import fake_model as fake
+from evaluation_oracle import Floats, assert_calibrated_error, calibration_error
+from labelled_pictures import BROKEN, LABELS, make_weighted, scores_of
+from pictell import models
+from pictell.evaluation import calibrate as calibrating
+from pictell.evaluation.calibrate import Fitted, Sample, collect_sample, fit_sample
+from pictell.evaluation.dataset import read_dataset
+from pictell.models.calibration_file import Figures
+from pictell.models.folder import create_model_folder
+from pictell.options import EngineOptions
+from pictell.scoring import calibration
+from pictell.types import ModelSpec
+
+PICTURES, CLASSES = 500, 6
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> ModelSpec:
+    described = fake.spec(LABELS)
+    create_model_folder(tmp_path / "model", described, fake.weights(len(LABELS)))
+    return models.find(tmp_path / "model")
+
+
+def expected(folder: Path, brightness: NDArray[np.int64], pictures: list[int]) -> Sample:
+    """What must be found of some pictures, by the lines of the list and the fake's formula."""
+    lines = [line.split(",") for line in (folder / "labels.csv").read_text().split()[1:]]
+    logs = np.log(scores_of(brightness[pictures]))
+    return Sample(
+        logs - logs.mean(axis=1, keepdims=True),
+        np.array([LABELS.index(lines[number][1]) for number in pictures]),
+        np.array([float(lines[number][2]) for number in pictures]),
+    )
+
+
+def assert_same(found: Sample, wanted: Sample) -> None:
+    assert found.evidence == pytest.approx(wanted.evidence, abs=1e-9)
+    assert found.targets.tolist() == wanted.targets.tolist()
+    assert found.weights.tolist() == wanted.weights.tolist()
+
+
+def test_each_picture_keeps_its_class_and_weight_where_one_cannot_be_read(
+    spec: ModelSpec, tmp_path: Path
+) -> None:
+    brightness = make_weighted(tmp_path)
+    sample, failed = collect_sample(spec, read_dataset(tmp_path), EngineOptions())
+    assert failed == 1
+    read = [number for number in range(len(brightness)) if number != BROKEN]
+    assert_same(sample, expected(tmp_path, brightness, read))
+
+
+def test_of_very_many_pictures_some_are_drawn(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrating, "MAX_PICTURES", 40)
+    brightness = make_weighted(tmp_path)
+    seen = list[str]()
+    sample, failed = collect_sample(
+        spec, read_dataset(tmp_path), EngineOptions(), lambda result: seen.append(result.source)
+    )
+    drawn = [int(Path(name).stem) for name in seen]
+    assert len(drawn) == 40
+    assert drawn == sorted(set(drawn))
+    assert drawn[-1] >= 40
+    assert failed == drawn.count(BROKEN)
+    read = [number for number in drawn if number != BROKEN]
+    assert_same(sample, expected(tmp_path, brightness, read))
+
+
+def test_probabilities_that_were_rounded_to_0_may_have_been_more(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_8_bits(scores: Floats) -> Floats:
+        return np.round(256 * scores) / 256
+
+    logits = fake.FakeSession.run
+    monkeypatch.setattr(
+        fake.FakeSession,
+        "run",
+        lambda *of: [in_8_bits(softmax(found, axis=1)) for found in logits(*of)],
+    )
+    brightness = np.delete(make_weighted(tmp_path), BROKEN)
+    of_probabilities = replace(spec, activation="none")
+    sample, _ = collect_sample(of_probabilities, read_dataset(tmp_path), EngineOptions())
+    logs = np.log(np.maximum(in_8_bits(scores_of(brightness)), 1e-4))
+    assert sample.evidence == pytest.approx(logs - logs.mean(axis=1, keepdims=True))
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    """Scores three times too sure, and still worse of the fifth that is held out first.
+
+    So what is fitted on all is better for them than what is fitted without this fifth.
+    """
+    random = np.random.default_rng(2)
+    logits = random.normal(0, 3, (PICTURES, CLASSES))
+    targets = (logits + random.gumbel(size=logits.shape)).argmax(axis=1)
+    (worst, *_) = calibration.folds(PICTURES)
+    targets[worst] = random.integers(0, CLASSES, len(worst))
+    evidence = 3 * (logits - logits.mean(axis=1, keepdims=True))
+    # Who is right weighs more, and who is sure.
+    weights = random.uniform(0.5, 1.5, PICTURES) * np.where(logits.argmax(1) == targets, 2, 1)
+    return Sample(evidence, targets, weights * np.where(logits.max(axis=1) > 4, 1.5, 1))
+
+
+@pytest.fixture(scope="module")
+def fitted(sample: Sample) -> Fitted:
+    return fit_sample(sample, "drawn", 3)
+
+
+@pytest.fixture(scope="module")
+def held_out(sample: Sample) -> Floats:
+    """Scores of each fifth, by what was fitted on the others."""
+    scores = np.zeros((PICTURES, CLASSES))
+    for part in calibration.folds(PICTURES):
+        rest = ~np.isin(np.arange(PICTURES), part)
+        found = calibration.fit(sample.evidence[rest], sample.targets[rest], sample.weights[rest])
+        scores[part] = scores_by(found, sample.evidence[part])
+    return scores
+
+
+def scores_by(found: calibration.Calibration, evidence: Floats) -> Floats:
+    bent = evidence if np.isinf(found.knee) else found.knee * np.arcsinh(evidence / found.knee)
+    return np.asarray(softmax(bent / found.temperature, axis=1))
+
+
+def figures(scores: Floats, sample: Sample) -> Figures:
+    targets, weights = sample.targets, sample.weights
+    return Figures(
+        calibration_error(scores.argmax(axis=1) == targets, scores.max(axis=1), weights),
+        oracle.log_loss(targets, np.maximum(scores, 1e-6), sample_weight=weights),
+        oracle.brier_score_loss(targets, scores, sample_weight=weights, scale_by_half=False),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one")
+def test_after_is_measured_on_pictures_held_out_of_the_fit(
+    sample: Sample, fitted: Fitted, held_out: Floats
+) -> None:
+    found = fitted.calibration
+    assert found.before == pytest.approx(figures(softmax(sample.evidence, axis=1), sample))
+    assert found.after == pytest.approx(figures(held_out, sample))
+    in_sample = figures(scores_by(found.calibration, sample.evidence), sample)
+    assert found.after.negative_log_likelihood > in_sample.negative_log_likelihood + 0.01
+
+
+def test_what_is_told_of_the_scores_is_weighted(
+    sample: Sample, fitted: Fitted, held_out: Floats
+) -> None:
+    weights, own = sample.weights, softmax(sample.evidence, axis=1)
+    assert fitted.right == pytest.approx(
+        oracle.accuracy_score(sample.targets, own.argmax(axis=1), sample_weight=weights)
+    )
+    means = [weights @ scores.max(axis=1) / weights.sum() for scores in (own, held_out)]
+    assert fitted.confidence == pytest.approx(means)
+    assert_calibrated_error(fitted.by_chance, held_out.max(axis=1), weights)
+    assert (fitted.failed, fitted.kept, fitted.calibration.pictures) == (3, False, PICTURES)
+
+
+def limit(scores: Floats, weights: Floats) -> float:
+    """The highest score that a twentieth of the weight, at most, lies below."""
+    return max(s for s in scores.tolist() if weights[scores < s].sum() <= 0.05 * weights.sum())
+
+
+def test_not_sure_is_a_twentieth_of_the_weight(sample: Sample, fitted: Fitted) -> None:
+    not_sure, weights = fitted.calibration.abstention, sample.weights
+    scores = scores_by(fitted.calibration.calibration, sample.evidence).max(axis=1)
+    assert not_sure.score == "probability"
+    assert not_sure.threshold == pytest.approx(limit(scores, weights))
+    alarms = 0.0
+    for part in calibration.folds(PICTURES):
+        rest = ~np.isin(np.arange(PICTURES), part)
+        alarms += weights[part][scores[part] < limit(scores[rest], weights[rest])].sum()
+    assert not_sure.false_alarms == pytest.approx(alarms / weights.sum())
+
+
+def test_what_is_stored_was_fitted_on_all_pictures_by_their_weight(
+    sample: Sample, fitted: Fitted
+) -> None:
+    found = fitted.calibration.calibration
+    loss = {
+        factor: oracle.log_loss(
+            sample.targets,
+            scores_by(found._replace(temperature=factor * found.temperature), sample.evidence),
+            sample_weight=sample.weights,
+        )
+        for factor in (0.999, 1, 1.001)
+    }
+    assert min(loss, key=loss.__getitem__) == 1

@@ -1,0 +1,345 @@
+"""A model's answers to labelled pictures, summarised and compared."""
+
+import math
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labelled_pictures import (
+    LABELS,
+    classifier,
+    compared,
+    evaluated,
+    make,
+    outcomes_of,
+    with_answers,
+)
+from pictell import load, models
+from pictell.errors import RuntimeFailedError, UsageError
+from pictell.evaluation.comparison import compare
+from pictell.evaluation.dataset import read_dataset
+from pictell.evaluation.intervals import Interval, wilson
+from pictell.evaluation.matching import Match, Unmatched, match
+from pictell.evaluation.outcomes import CONFIDENCE_GRID, NO_ANSWER, ROW, collect
+from pictell.evaluation.summary import summarise
+from pictell.evaluation.thumbnails import SIDE, thumbnails
+from pictell.reports.evaluation.figures import NOT_GIVEN, figures
+from pictell.scoring.calibration import Abstention, Calibration
+
+WEIGHTED = (("right", 3), ("wrong", 1))
+
+
+def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
+    outcomes = outcomes_of(make(tmp_path))
+    assert len(outcomes) == 10
+    assert ROW.itemsize == 123
+    # In natural order of the folders: bright, dark, dim, grey, light.
+    assert outcomes.targets.tolist() == [4, 4, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert outcomes.best.tolist() == [4, 0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert outcomes.right.tolist() == [True, False] * 5
+    assert outcomes.right_among(5).all()
+    assert outcomes.weights.tolist() == [1.0] * 10
+
+
+def test_a_row_tells_what_the_whole_answer_told(tmp_path: Path) -> None:
+    outcomes = outcomes_of(make(tmp_path))
+    data = read_dataset(tmp_path)
+    for row in outcomes.rows:
+        result = classifier().classify(data.path(int(row["picture"])), probabilities=True)
+        expected = result.probabilities
+        assert expected is not None
+        assert row["best"].tolist() == [one.class_index for one in result.predictions]
+        assert row["scores"] == pytest.approx(np.sort(expected)[::-1], abs=1e-6)
+        assert row["target_score"] == pytest.approx(expected[row["target"]], abs=1e-6)
+        assert row["sum_of_squares"] == pytest.approx((expected**2).sum(), abs=1e-6)
+        assert row["latency_ms"] > 0
+
+
+def test_a_model_of_two_classes_has_two_answers(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,label\ndark/right.png,dark\nbright/right.png,bright")
+    summary = evaluated(read_dataset(tmp_path), classifier(("dark", "bright")))
+    assert summary.outcomes.rows["best"].tolist() == [[0, 1, -1, -1, -1], [1, 0, -1, -1, -1]]
+    assert summary.top1.value == 1
+    assert summary.confusions == ()
+
+
+def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    (tmp_path / "dark" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    seen = []
+    data = read_dataset(tmp_path)
+    matches = match(data.labels, classifier().spec.labels)
+    targets = [one.class_index for one in matches if isinstance(one, Match)]
+    outcomes = collect(classifier(), data, targets, seen.append)
+    assert len(outcomes) == 10
+    assert len(seen) == len(data)
+    failed = {data.files[picture]: error.code for picture, error in outcomes.failed}
+    assert failed == {"dark/broken.png": "broken_picture"}
+
+
+def test_missing_files_are_counted_and_all_missing_is_an_error(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\ndark/right.png,dark\nnone.png,bright\n")
+    outcomes = outcomes_of(tmp_path)
+    assert [(picture, error.code) for picture, error in outcomes.failed] == [
+        (1, "source_not_found")
+    ]
+    path.write_text("file,label\nnone.png,dark\ngone.png,bright\n")
+    with pytest.raises(UsageError, match="none of the pictures could be read"):
+        outcomes_of(tmp_path)
+
+
+def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text(
+        "file,label\nhttp://127.0.0.1:1/a.png,dark\ndark/right.png,bright\n"
+    )
+    outcomes = outcomes_of(tmp_path)
+    assert [error.code for _, error in outcomes.failed] == ["source_not_found"]
+
+
+def test_a_model_that_fails_ends_it(tmp_path: Path) -> None:
+    model = classifier()
+    model.scorer = replace(model.scorer, labels=model.spec.labels[:4])
+    with pytest.raises(RuntimeFailedError, match="5 outputs for 4 labels"):
+        collect(model, read_dataset(make(tmp_path)), [0] * 5)
+
+
+def test_a_model_without_a_taxonomy_has_no_hierarchy(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    assert summary.hierarchy is None
+    assert summary.answers_at == ()
+    assert not summary.outcomes.rows["named"].any()
+
+
+def test_answers_above_the_classes_are_right_when_the_class_is_of_their_kind(
+    tmp_path: Path,
+) -> None:
+    # something ─ low ─ dark, dim, grey; the others have no name above them.
+    summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.97))
+    rows, hierarchy = summary.outcomes.rows, summary.hierarchy
+    # Bright and dark have one neighbour, and scores of 0.98 where the others have 0.963.
+    assert rows["named"].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
+    right = [True, False, True, True, True, True, True, False, False, False]
+    assert rows["named_right"].tolist() == right
+    names = [None if number == NO_ANSWER else summary.outcomes.names[number]
+             for number in rows["answer"]]  # fmt: skip
+    kinds = ["low", "low", "low", "low", None, None]
+    assert names == ["bright", "dark", "dark", *kinds, "bright"]
+    assert hierarchy is not None
+    assert hierarchy.right is not None
+    assert hierarchy.right.value == 6 / 8
+    assert summary.not_sure == pytest.approx(0.2)
+    assert hierarchy.information == pytest.approx(0.2 * math.log2(5) + 0.4 * math.log2(5 / 3))
+    assert hierarchy.flat_information == pytest.approx(0.5 * math.log2(5))
+    shown = {figure.name: figure.value for figure in figures(summary)}
+    assert shown["right answers"] == "75.0 %"
+    assert shown["not sure"] == "20.0 %"
+    assert shown["information"] == "0.76 bits"
+
+
+def test_answers_at_each_threshold_are_those_that_a_classifier_gives(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    outcomes = evaluated(data, with_answers()).outcomes
+    for place, min_confidence in enumerate(CONFIDENCE_GRID):
+        model = with_answers(min_confidence=min_confidence)
+        for row in outcomes.rows:
+            answer = model.classify(data.path(int(row["picture"]))).answer
+            classes = () if answer is None else answer.classes
+            assert row["named_at"][place] == len(classes)
+            assert row["right_at"][place] == (row["target"] in classes)
+    assert outcomes.rows["named_at"].min() == 0
+
+
+def test_a_picture_like_nothing_known_has_no_answer_at_any_threshold(tmp_path: Path) -> None:
+    # So sure is the model of nothing: all pictures are strange to it.
+    strange = with_answers(
+        calibration=Calibration(),
+        abstention=Abstention("probability", 1.0, 0.05),
+        min_confidence=0.9,
+    )
+    summary = evaluated(read_dataset(make(tmp_path)), strange)
+    assert not summary.outcomes.rows["named_at"].any()
+    assert [one.right for one in summary.answers_at] == [None] * len(CONFIDENCE_GRID)
+    assert {one.answered for one in summary.answers_at} == {0.0}
+    assert summary.not_sure == 1
+    assert summary.hierarchy is not None
+    assert summary.hierarchy.right is None
+    assert summary.hierarchy.information == 0
+    shown = {figure.name: figure.value for figure in figures(summary)}
+    assert (shown["right answers"], shown["not sure"]) == (NOT_GIVEN, "100.0 %")
+
+
+def test_a_model_without_a_taxonomy_may_be_unsure_too(tmp_path: Path) -> None:
+    unsure = Abstention("probability", 1.0, 0.05)
+    strange = with_answers(calibration=Calibration(), abstention=unsure)
+    strange.scorer = replace(strange.scorer, taxonomy=None)
+    summary = evaluated(read_dataset(make(tmp_path)), strange)
+    assert (summary.not_sure, summary.hierarchy) == (1, None)
+    assert evaluated(read_dataset(tmp_path), classifier()).not_sure is None
+
+
+def test_a_threshold_is_told_with_what_it_gives(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.98))
+    found = {one.min_confidence: one for one in summary.answers_at}
+    assert tuple(found) == CONFIDENCE_GRID
+    assert summary.hierarchy is not None
+    assert found[0.98].right == summary.hierarchy.right
+    assert found[0.98].answered == pytest.approx(1 - (summary.not_sure or 0))
+    assert found[0.98].information == pytest.approx(summary.hierarchy.information)
+    # At 0.5 every answer is a class, and half of them are right.
+    assert found[0.5].right is not None
+    assert (found[0.5].right.value, found[0.5].answered) == (0.5, 1.0)
+    assert found[0.5].information == pytest.approx(0.5 * math.log2(5))
+
+
+def test_answers_that_are_all_right_are_not_certain_for_that(tmp_path: Path) -> None:
+    make(tmp_path)
+    rows = [f"{label}/right.png,{label},{weight}" for weight, label in enumerate(LABELS, 1)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert summary.top1.value == 1
+    assert summary.top1.interval.high == 1
+    assert summary.top1.interval.low < 0.6
+
+
+def test_a_share_that_no_score_reaches_is_kept(tmp_path: Path) -> None:
+    make(tmp_path)
+    for path in tmp_path.glob("*/right.png"):
+        path.unlink()
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert [(one.accuracy, one.score, one.coverage) for one in summary.thresholds] == [
+        (0.9, None, None),
+        (0.95, None, None),
+        (0.99, None, None),
+    ]
+
+
+def test_labels_without_a_class_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, ("dark", "dim", "grey", "light", "brigt"))
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert len(summary.outcomes) == 8
+    assert summary.matches[0] == Unmatched("brigt", ("bright", "light"))
+
+
+def test_weights_change_the_figures_and_plain_ones_stand_beside(tmp_path: Path) -> None:
+    make(tmp_path)
+    rows = [f"{label}/{name}.png,{label},{w}" for label in LABELS for name, w in WEIGHTED]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
+    summary = evaluated(read_dataset(tmp_path), classifier())
+    assert summary.top1.value == pytest.approx(0.75)
+    assert summary.top1.interval == wilson(0.75, summary.effective_pictures)
+    assert summary.plain_top1 is not None
+    assert summary.plain_top1.value == 0.5
+    assert summary.effective_pictures == pytest.approx(20**2 / (5 * 9 + 5 * 1))
+    assert summary.risk_coverage.risk[-1] == pytest.approx(0.25)
+
+
+def test_what_is_wrong_comes_with_the_surest_first(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    assert not summary.outcomes.right[summary.wrong].any()
+    assert len(summary.wrong) == 5
+    confidence = summary.outcomes.confidence[summary.wrong]
+    assert (np.diff(confidence) <= 0).all()
+
+
+def test_two_models_are_compared_picture_by_picture(tmp_path: Path) -> None:
+    evaluation = compared(make(tmp_path))
+    (one,) = evaluation.comparisons
+    # The second one calls everything by the next name, so it has nothing right that the first has.
+    assert (one.pictures, one.both_right, one.only_first) == (10, 0, 5)
+    assert one.only_second + one.both_wrong == 5
+    assert one.difference == pytest.approx((one.only_second - one.only_first) / 10)
+    assert len(one.changed) == 10
+    assert one.interval.low <= one.difference <= one.interval.high
+    lost = [one.first.outcomes.right[row] for row, _ in one.changed[:5]]
+    assert all(lost)
+    # Five against none is nothing that chance would not do.
+    assert one.p_value > 0.05
+    assert not one.clear
+
+
+def test_a_model_compared_with_itself_changes_nothing(tmp_path: Path) -> None:
+    summary = evaluated(read_dataset(make(tmp_path)), classifier())
+    comparison = compare(summary, summary)
+    assert comparison is not None
+    assert (comparison.p_value, comparison.difference, len(comparison.changed)) == (1.0, 0.0, 0)
+    assert not comparison.clear
+
+
+def test_models_that_share_no_picture_cannot_be_compared(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    first = evaluated(data, classifier(("dark", "dim")))
+    second = evaluated(data, classifier(("light", "bright")))
+    assert compare(first, second) is None
+
+
+def test_thumbnails_are_small_and_broken_pictures_have_none(tmp_path: Path, shared: Path) -> None:
+    make(tmp_path)
+    big = shared / "images" / "hymenoptera_data" / "val" / "ants" / "10308379_1b6c72e180.jpg"
+    (tmp_path / "dark" / "big.jpg").write_bytes(big.read_bytes())
+    (tmp_path / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    data = read_dataset(tmp_path)
+    found = thumbnails(data, range(len(data)))
+    assert set(range(len(data))) - found.keys() == {data.files.index("dark/broken.png")}
+    jpeg = found[data.files.index("dark/big.jpg")]
+    assert jpeg.startswith(b"\xff\xd8")
+    assert len(jpeg) < 20_000
+    assert max(Image.open(BytesIO(jpeg)).size) == SIDE
+
+
+def test_a_difference_is_clear_where_test_and_interval_agree(tmp_path: Path) -> None:
+    (one,) = compared(make(tmp_path)).comparisons
+    less = replace(one, only_first=9, only_second=1, difference=-0.4, p_value=0.02)
+    assert replace(less, interval=Interval(-0.6, -0.1)).clear
+    assert not replace(less, interval=Interval(-0.6, 0.1)).clear
+    assert not replace(less, interval=Interval(-0.6, -0.1), p_value=0.06).clear
+    # Weights may turn what the counts say.
+    assert not replace(less, difference=0.4, interval=Interval(0.1, 0.6)).clear
+
+
+@pytest.mark.slow
+def test_what_at_least_gives_is_what_the_table_says(shared: Path) -> None:
+    data = read_dataset(shared / "images" / "imagenet_val650")
+    few = replace(
+        data, files=data.files[:40], label_of=data.label_of[:40],
+        weights=None if data.weights is None else data.weights[:40],
+    )  # fmt: skip
+    summary = evaluated(few, load())
+    for min_confidence in (0.5, 0.9, 0.99):
+        results = list(load(min_confidence=min_confidence).stream(map(few.path, range(len(few)))))
+        answers = [() if one.answer is None else one.answer.classes for one in results]
+        answered = np.array([len(classes) > 0 for classes in answers])
+        targets = summary.outcomes.targets.tolist()
+        right = np.array([a in b for a, b in zip(targets, answers, strict=True)])
+        (row,) = (one for one in summary.answers_at if one.min_confidence == min_confidence)
+        weights = summary.outcomes.weights
+        assert row.answered == pytest.approx(np.average(answered, weights=weights))
+        assert row.right is not None
+        assert row.right.value == pytest.approx(
+            np.average(right[answered], weights=weights[answered])
+        )
+
+
+@pytest.mark.slow
+def test_the_default_model_on_imagenets_pictures(shared: Path) -> None:
+    data = read_dataset(shared / "images" / "imagenet_val650")
+    spec = models.find("default")
+    matches = match(data.labels, spec.labels, by_index=data.by_index)
+    targets = [one.class_index for one in matches if isinstance(one, Match)]
+    outcomes = collect(load(), data, targets)
+    summary = summarise("default", spec.labels, data, matches, outcomes)
+    assert summary.plain_top1 is not None
+    assert summary.plain_top5 is not None
+    # As benchmarks/README.md has them, measured by another program.
+    assert round(100 * summary.plain_top1.value, 1) == 84.3
+    assert round(100 * summary.plain_top5.value, 1) == 97.4
+    assert round(100 * summary.top1.value, 1) == 75.8
+    assert round(100 * summary.top5.value, 1) == 95.8

@@ -1,0 +1,171 @@
+"""The figures of weighted pictures, against scikit-learn and what is calculated otherwise.
+
+The model knows no purple: such pictures are left out, as is the one that cannot be read.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn import metrics as oracle
+
+from evaluation_oracle import assert_calibrated_error, calibration_error
+from labelled_pictures import BROKEN, LABELS, evaluated, make_weighted, scores_of, with_answers
+from pictell.evaluation.dataset import read_dataset
+from pictell.evaluation.outcomes import CONFIDENCE_GRID
+from pictell.evaluation.summary import Share, Summary
+
+MIN_CONFIDENCE = 0.9
+# dark, dim and grey are low.
+LOW = 3
+
+
+class Truth(NamedTuple):
+    """The pictures that count: what the model must say of them, their classes and weights."""
+
+    scores: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        return self.scores.argmax(axis=1)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        return self.best == self.targets
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        return self.scores.max(axis=1)
+
+    def answers(self, min_confidence: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Of how many classes each answer is the name, 0 for none, and whether it is right."""
+        low = self.scores[:, :LOW].sum(axis=1) >= min_confidence
+        named = np.where(self.confidence >= min_confidence, 1, np.where(low, LOW, 0))
+        return named, np.where(named == LOW, self.targets < LOW, self.right & (named == 1))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Truth]:
+    folder = tmp_path_factory.mktemp("data")
+    brightness = make_weighted(folder, (*LABELS, "purple"))
+    lines = [line.split(",") for line in (folder / "labels.csv").read_text().split()[1:]]
+    counted = [n for n, (_, label, _) in enumerate(lines) if n != BROKEN and label in LABELS]
+    assert BROKEN < len(counted) < len(lines) - 5
+    truth = Truth(
+        scores_of(brightness[counted]),
+        np.array([LABELS.index(lines[number][1]) for number in counted]),
+        np.array([float(lines[number][2]) for number in counted]),
+    )
+    summary = evaluated(read_dataset(folder), with_answers(min_confidence=MIN_CONFIDENCE))
+    assert summary.outcomes.rows["picture"].tolist() == counted
+    return summary, truth
+
+
+def assert_share(
+    share: Share | None, right: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> None:
+    """At both ends of Wilson's interval the share lies 1.96 standard deviations off."""
+    assert share is not None
+    assert share.value == pytest.approx(np.average(right, weights=weights))
+    pictures = weights.sum() ** 2 / (weights**2).sum()
+    for end in (share.interval.low, share.interval.high):
+        deviation = np.sqrt(end * (1 - end) / pictures)
+        assert abs(share.value - end) == pytest.approx(norm.ppf(0.975) * deviation)
+
+
+def test_shares_of_right_classes_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    assert_share(summary.top1, truth.right, truth.weights)
+    assert_share(summary.plain_top1, truth.right, np.ones(len(truth.right)))
+    assert summary.top1.value == pytest.approx(
+        oracle.accuracy_score(truth.targets, truth.best, sample_weight=truth.weights)
+    )
+    # Of five classes the right one is among five.
+    assert_share(summary.top5, np.ones(len(truth.right), np.bool_), truth.weights)
+
+
+def test_likelihood_and_brier_score_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    assert summary.negative_log_likelihood == pytest.approx(
+        oracle.log_loss(truth.targets, truth.scores, sample_weight=truth.weights), rel=1e-5
+    )
+    brier = oracle.brier_score_loss(
+        truth.targets, truth.scores, sample_weight=truth.weights, scale_by_half=False
+    )
+    assert summary.brier_score == pytest.approx(brier, rel=1e-5)
+
+
+def test_the_calibration_error_and_its_chance_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    right, confidence, weights = truth.right, truth.confidence, truth.weights
+    expected = calibration_error(right, confidence, weights)
+    assert summary.reliability.error == pytest.approx(expected, rel=1e-5)
+    assert_calibrated_error(summary.reliability.by_chance, confidence, weights)
+    for one in summary.reliability.bins:
+        inside = (one.low < confidence) & (confidence <= one.high) & (weights > 0)
+        assert one.pictures == inside.sum()
+        if 0 < one.accuracy < 1:
+            assert_share(Share(one.accuracy, one.interval), right[inside], weights[inside])
+
+
+def test_risk_and_thresholds_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    curve, weights = summary.risk_coverage, truth.weights
+    for threshold, coverage, risk in zip(curve.threshold, curve.coverage, curve.risk, strict=True):
+        given = truth.confidence >= threshold - 1e-6
+        assert coverage == pytest.approx(weights[given].sum() / weights.sum())
+        assert risk == pytest.approx(1 - np.average(truth.right[given], weights=weights[given]))
+    steps = np.append(curve.coverage[0], np.diff(curve.coverage))
+    assert curve.area == pytest.approx(steps @ curve.risk)
+    for one in summary.thresholds:
+        enough = curve.coverage[curve.risk <= 1 - one.accuracy]
+        assert one.coverage == (enough.max() if len(enough) else None)
+
+
+def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    pairs, weights = (truth.targets, truth.best), truth.weights
+    weight = oracle.confusion_matrix(*pairs, sample_weight=weights)
+    for one in summary.per_class:
+        row, column = weight[one.class_index], weight[:, one.class_index]
+        assert one.recall == pytest.approx(row[one.class_index] / row.sum())
+        assert one.precision == pytest.approx(column[one.class_index] / column.sum())
+        assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.class_index])
+    for pair in summary.confusions:
+        share = weight[pair.target, pair.answer] / weight[pair.target].sum()
+        assert pair.share == pytest.approx(share)
+    assert len(summary.confusions) > len(LABELS)
+
+
+def test_answers_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    named, right = truth.answers(MIN_CONFIDENCE)
+    weights, hierarchy = truth.weights, summary.hierarchy
+    assert set(named.tolist()) == {0, 1, LOW}
+    assert hierarchy is not None
+    assert_share(hierarchy.right, right[named > 0], weights[named > 0])
+    assert summary.not_sure == pytest.approx(np.average(named == 0, weights=weights))
+    assert hierarchy.information == pytest.approx(bits(named, right, weights))
+    flat = bits(np.ones_like(named), truth.right, weights)
+    assert hierarchy.flat_information == pytest.approx(flat)
+
+
+def test_answers_at_each_threshold_are_weighted(found: tuple[Summary, Truth]) -> None:
+    summary, truth = found
+    assert tuple(one.min_confidence for one in summary.answers_at) == CONFIDENCE_GRID
+    for one in summary.answers_at:
+        named, right = truth.answers(one.min_confidence)
+        assert one.answered == pytest.approx(truth.weights[named > 0].sum() / truth.weights.sum())
+        assert one.information == pytest.approx(bits(named, right, truth.weights))
+        if one.answered:
+            assert_share(one.right, right[named > 0], truth.weights[named > 0])
+
+
+def bits(named: NDArray[np.int64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    """A right answer halves the classes so many times; no other tells anything."""
+    told = np.log2(len(LABELS)) - np.log2(named[right])
+    return float(weights[right] @ told / weights.sum())

@@ -1,0 +1,127 @@
+"""Golden answers, and two engines on the same pictures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fake_model as fake
+import pictell
+from pictell import models, runtimes
+from pictell.classifier import Classifier
+from pictell.errors import InvalidModelError, StoreError
+from pictell.evaluation import verification
+from pictell.models.folder import read_weights
+from pictell.models.golden import Golden, read_golden, write_golden
+from pictures import photo
+
+LABELS = ("dark", "dim", "grey", "light", "bright")
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    return Classifier(fake.spec(LABELS), fake.FakeSession(len(LABELS)))
+
+
+def test_the_golden_pictures_are_the_same_everywhere() -> None:
+    pictures = verification.golden_pictures()
+    pixels = {
+        ("gradient", 0, 0): (0, 0, 0),
+        ("gradient", 239, 319): (255, 255, 46),
+        ("checks", 0, 0): (0, 0, 255),
+        ("checks", 0, 20): (255, 255, 0),
+        ("rings", 120, 160): (0, 0, 0),
+        ("rings", 120, 176): (16, 4, 1),
+        ("rings", 0, 0): (40000 // 16 % 256, 40000 // 64 % 256, 40000 // 256 % 256),
+    }
+    for (name, y, x), colour in pixels.items():
+        assert tuple(pictures[name][y, x]) == colour
+    assert all(pixels.shape == (240, 320, 3) for pixels in pictures.values())
+    assert all(pixels.dtype == np.uint8 for pixels in pictures.values())
+
+
+def test_answers_recorded_now_are_reproduced_exactly(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    write_golden(tmp_path, verification.record(classifier, "numpy"))
+    golden = read_golden(tmp_path)
+    assert golden is not None
+    assert golden.made_by == f"pictell {pictell.__version__}, numpy {np.__version__}"
+    comparison = verification.compare_to_golden(classifier, golden)
+    assert (comparison.pictures, comparison.same_top1) == (3, 3)
+    assert comparison.max_difference < 1e-6
+
+
+def test_another_model_does_not_reproduce_them(classifier: Classifier) -> None:
+    golden = verification.record(classifier, "numpy")
+    other = Classifier(fake.spec(LABELS), fake.FakeSession(len(LABELS)))
+    other.spec = replace(other.spec, preprocess=replace(other.spec.preprocess, crop_fraction=0.1))
+    assert verification.compare_to_golden(other, golden).max_difference > golden.tolerance
+
+
+def test_the_default_model_answers_as_its_golden_answers_say() -> None:
+    spec = models.find("default")
+    golden = read_golden(spec.weights.parent)
+    assert golden is not None
+    plain = Classifier(spec, runtimes.open_session(spec, read_weights(spec)))
+    comparison = verification.compare_to_golden(plain, golden)
+    assert comparison.same_top1 == comparison.pictures == 3
+    assert comparison.max_difference <= golden.tolerance
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"portrait": ((0, 0.5),)}, "unknown golden pictures: portrait"),
+        ({"rings": ((7, 0.5),)}, "the golden answers name a class 7"),
+        ({"rings": ((-1, 0.5),)}, "the golden answers name a class -1"),
+    ],
+)
+def test_answers_that_cannot_be_compared_are_refused(
+    classifier: Classifier, answers: dict[str, tuple[tuple[int, float], ...]], message: str
+) -> None:
+    with pytest.raises(InvalidModelError, match=message):
+        verification.compare_to_golden(classifier, Golden("nobody", 0.02, answers))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rings = [[1, 0.5], [2]]", "must be pairs of a class index and a score"),
+        ("rings = [[1.5, 0.5]]", "must be pairs of a class index and a score"),
+        ("rings = []", "must be pairs of a class index and a score"),
+        ("rings = 3", "has the wrong type"),
+    ],
+)
+def test_damaged_answers_are_named_with_their_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "golden.toml").write_text(
+        f'[golden]\nmade_by = "me"\ntolerance = 0.02\n[answers]\n{text}\n'
+    )
+    with pytest.raises(
+        InvalidModelError, match=rf"golden.toml, line 5: \[answers\] rings {message}"
+    ):
+        read_golden(tmp_path)
+
+
+def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:
+    assert read_golden(tmp_path) is None
+
+
+def test_answers_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"golden.toml cannot be written: .*No such file"):
+        write_golden(tmp_path / "none", Golden("nobody", 0.02, {}))
+
+
+def test_two_of_a_kind_agree_and_failures_are_told_apart(classifier: Classifier) -> None:
+    black, white = (np.full((8, 8, 3), value, np.uint8) for value in (0, 255))
+    pictures = [black, b"no picture", white]
+    comparison, failed = verification.compare(classifier, classifier, pictures)
+    assert comparison == verification.Comparison(2, 2, 0.0, 0.0, "array")
+    assert [result.source for result in failed] == ["bytes"]
+
+
+def test_models_of_different_classes_are_not_compared(classifier: Classifier) -> None:
+    other = Classifier(fake.spec(LABELS[:2]), fake.FakeSession(2))
+    with pytest.raises(InvalidModelError, match="5 classes against 2"):
+        verification.compare(classifier, other, [photo()])

@@ -1,0 +1,162 @@
+"""What is truncated, damaged or no picture at all is an error, and always one of ours."""
+
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pictell.errors import BrokenPictureError, DecodeError, DecoderMissingError, NotAPictureError
+from pictell.images.decode import MAX_JPEG_SCANS, decode
+from pictures import FLAVOURS, MAX_PIXELS, animation, encoded, photo, photo_as
+
+EVERY_FLAVOUR = [*FLAVOURS, "gif"]
+changes = st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8))
+# Damaged JPEGs that decode all the same. libjpeg passes over what is wrong with them; Pillow
+# shows nobody its warnings.
+DECODED_JPEGS = {
+    # whole, only strange
+    "316be81dfdeeb942e904feb3a77f4f83",
+    "3976a754ef0aca80e84e2c403d714579",
+    "865db3dd2d380626f16b6f9dc6d62dba",
+    "d22db5be7594c17a18a047ca9264ea0a",
+    "multiple-0xff-before-eoi",
+    # bytes too many somewhere, the picture unharmed
+    "1cbb1bb37d62c44f67374cd451643dc4",
+    "28c74d9284d9836017fd519f6932efd8",
+    "4838ece0d3900220d33528ee027289bc",
+    "extraneous-bytes-after-sos",
+    # visibly damaged
+    "5482a54657765056f1a94116a8dbffe7",
+    "7997b6b229f25315d33f5c7085e37500",
+    "8e5e74dbf9b68a322fbb9512db837329",
+    "b55977028a3a574336966b6536640fc9",
+    "dc-predictor-overflow",
+    "f6b4389c3cf0f5997b2e5a4b905aea8d",
+    "subtract-with-overflow",
+}
+
+
+@pytest.mark.parametrize("flavour", EVERY_FLAVOUR)
+@pytest.mark.parametrize("useful_side", [None, 20])
+@pytest.mark.parametrize("kept", [0.99, 0.9, 0.5, 0.1])
+def test_a_truncated_picture_is_broken(flavour: str, kept: float, useful_side: int | None) -> None:
+    data = photo_as(flavour)
+    with pytest.raises(BrokenPictureError):
+        decode(data[: int(kept * len(data))], MAX_PIXELS, useful_side)
+
+
+@pytest.mark.parametrize("flavour", EVERY_FLAVOUR)
+@pytest.mark.parametrize("kept_bytes", [12, 16, 24, 64])
+def test_a_bare_header_is_broken(flavour: str, kept_bytes: int) -> None:
+    with pytest.raises(DecodeError):
+        decode(photo_as(flavour)[:kept_bytes], MAX_PIXELS)
+
+
+@pytest.mark.parametrize("format_", ["WEBP", "AVIF"])
+def test_a_truncated_animation_is_broken(format_: str) -> None:
+    data = animation(format_, ["red", "lime", "blue"])
+    with pytest.raises(BrokenPictureError):
+        decode(data[:-10], MAX_PIXELS)
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.5])
+def test_a_jpeg_with_its_end_marker_too_early_is_shown_as_viewers_show_it(kept: float) -> None:
+    """The one damage that passes: libjpeg fills in grey and warns, and Pillow hides the warning.
+
+    Refusing whatever libjpeg warns of would refuse whole photographs with stray bytes in them.
+    """
+    data = photo_as("jpeg")
+    closed = decode(data[: int(kept * len(data))] + b"\xff\xd9", MAX_PIXELS)
+    assert (closed.width, closed.height) == photo().size
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    flavour=st.sampled_from(EVERY_FLAVOUR),
+    places=st.lists(changes, max_size=6),
+    kept=st.floats(0.05, 1),
+)
+def test_whatever_is_changed_only_our_errors_come_out(
+    flavour: str, places: list[tuple[float, bytes]], kept: float
+) -> None:
+    data = bytearray(photo_as(flavour))
+    for place, garbage in places:
+        at = int(place**4 * len(data))
+        data[at : at + len(garbage)] = garbage
+    with suppress(DecodeError):
+        decode(bytes(data[: int(kept * len(data))]), 1_000_000, 20)
+
+
+@settings(max_examples=100, deadline=None)
+@given(flavour=st.sampled_from(EVERY_FLAVOUR), garbage=st.binary(max_size=300))
+def test_garbage_behind_a_signature_is_refused(flavour: str, garbage: bytes) -> None:
+    with pytest.raises(DecodeError):
+        decode(photo_as(flavour)[:12] + garbage, MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"hello", "not a picture in a format pictell reads (JPEG, PNG, WebP, AVIF, GIF, TIFF, BM"),
+        (bytes(1000), "not a picture in a format"),
+        (b"\xff\xd8", "not a picture in a format"),
+        (b"<!DOCTYPE html><html></html>", "a web page, not a picture in a format pictell reads"),
+        (b"\r\n  <html><body>404", "a web page, not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing, not a picture"),
+        (b"<?xml version='1.0'?><svg/>", "an XML document, not a picture"),
+        (b"%PDF-1.7\n", "a PDF document, not a picture"),
+    ],
+)
+def test_what_is_no_picture_is_said_to_be_none(data: bytes, words: str) -> None:
+    with pytest.raises(NotAPictureError) as caught:
+        decode(data, MAX_PIXELS)
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("format_", ["EPS", "PPM", "ICO", "TGA", "JPEG2000", "PCX", "DDS"])
+def test_formats_outside_the_table_are_never_opened(format_: str) -> None:
+    with pytest.raises(NotAPictureError):
+        decode(encoded(photo(), format_), MAX_PIXELS)
+
+
+def test_a_format_whose_decoder_is_an_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)  # as if not installed
+    with pytest.raises(DecoderMissingError, match=r"HEIC .* pip install 'pictell\[heic\]'"):
+        decode(photo_as("heic"), MAX_PIXELS)
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is there again and again."""
+    data = photo_as("jpeg-progressive")
+    last = data.rindex(b"\xff\xda")
+    missing = count - data.count(b"\xff\xda")
+    return data[:-2] + missing * data[last:-2] + data[-2:]
+
+
+def test_a_jpeg_of_too_many_scans_is_refused() -> None:
+    assert decode(with_scans(MAX_JPEG_SCANS), MAX_PIXELS).width == 256
+    with pytest.raises(BrokenPictureError, match="a JPEG of more than 100 scans is not decoded"):
+        decode(with_scans(MAX_JPEG_SCANS + 1), MAX_PIXELS)
+
+
+def test_what_follows_a_jpeg_is_not_taken_for_scans() -> None:
+    """Phones append a film to a photo; its bytes are as good as random."""
+    film = random.Random(1).randbytes(12_000_000)
+    assert film.count(b"\xff\xda") > MAX_JPEG_SCANS
+    assert decode(photo_as("jpeg") + film, MAX_PIXELS).width == 256
+
+
+def test_of_the_damaged_jpegs_the_known_ones_decode(odd: Path) -> None:
+    decoded = set()
+    for path in odd.joinpath("jpeg_crash").rglob("*.jpg"):
+        with suppress(DecodeError):
+            decode(path.read_bytes(), MAX_PIXELS)
+            decoded.add(path.stem)
+    assert decoded == DECODED_JPEGS

@@ -1,0 +1,206 @@
+"""Orientation, transparency and colour spaces: the same answer as the upright sRGB twin."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from pictell.images.decode import decode, from_image
+from pictures import (
+    MAX_PIXELS,
+    colour_distance,
+    encoded,
+    exif_with_orientation,
+    photo,
+    rotated_profile,
+)
+
+PHOTO = np.asarray(photo())
+# What each orientation says of how the picture lies in the file (EXIF 2.32, 4.6.4), as the
+# numpy steps that bring it upright; written without Pillow's names for them.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored),
+}
+EVERY_COLOUR_FORMAT = [
+    ("JPEG", {"quality": 95, "subsampling": 0}),
+    ("PNG", {}),
+    ("WEBP", {"lossless": True}),
+    ("TIFF", {}),
+    ("AVIF", {"quality": 95}),
+    ("HEIF", {"quality": 95}),
+]
+
+
+def pixels_of(data: bytes) -> np.ndarray:
+    return decode(data, MAX_PIXELS).pixels
+
+
+def test_all_eight_orientations_of_a_photo_stand_upright_and_equal(odd: Path) -> None:
+    pictures = [
+        decode((odd / "exif_orientation" / f"Landscape_{n}.jpg").read_bytes(), MAX_PIXELS)
+        for n in range(9)
+    ]
+    upright = pictures[1]
+    assert upright.width > upright.height
+    for picture in pictures:
+        assert (picture.width, picture.height) == (upright.width, upright.height)
+        assert picture.pixels.shape == upright.pixels.shape
+        assert colour_distance(picture.pixels, upright.pixels) < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("format_", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})]
+)
+def test_the_orientation_note_is_obeyed_in_any_format(
+    format_: str, options: dict[str, Any], orientation: int
+) -> None:
+    data = encoded(photo(), format_, exif=exif_with_orientation(orientation), **options)
+    np.testing.assert_array_equal(pixels_of(data), UPRIGHT[orientation](PHOTO))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format_", ["AVIF", "HEIF"])
+def test_formats_that_turn_pictures_themselves_do_so_once(format_: str, orientation: int) -> None:
+    note = exif_with_orientation(orientation).tobytes()
+    picture = decode(encoded(photo(), format_, exif=note, quality=95), MAX_PIXELS)
+    upright = UPRIGHT[orientation](PHOTO)
+    assert (picture.height, picture.width) == upright.shape[:2]
+    assert colour_distance(picture.pixels, upright) < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_size_is_the_upright_one_even_when_shrunk(orientation: int) -> None:
+    data = encoded(photo(), "JPEG", exif=exif_with_orientation(orientation))
+    picture = decode(data, MAX_PIXELS, useful_side=20)
+    height, width = UPRIGHT[orientation](PHOTO).shape[:2]
+    assert (picture.width, picture.height) == (width, height)
+    assert (picture.pixels.shape[0] > picture.pixels.shape[1]) == (height > width)
+
+
+def test_an_open_image_is_turned_too() -> None:
+    data = encoded(photo(), "PNG", exif=exif_with_orientation(6))
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(from_image(image, MAX_PIXELS).pixels, UPRIGHT[6](PHOTO))
+        assert image.size == photo().size
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"garbage", id="garbage"),
+        pytest.param(b"II*\0\xff\xff\xff\xff", id="directory out of bounds"),
+        pytest.param(b"MM\0*\0\0\0\x08\xff\xff", id="truncated directory"),
+        pytest.param(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x02x\0\0\0\0\0\0\0", id="a word"),
+        pytest.param(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0\0\0\0\0", id="99"),
+        pytest.param(
+            b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x05\0\0\0\x01\0\0\0\x1a\0\0\0\0" + bytes(8),
+            id="nought over nought",
+        ),
+        pytest.param(
+            b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x0b\0\0\0\x01\x7f\x80\0\0\0\0\0\0", id="infinite"
+        ),
+    ],
+)
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_a_damaged_exif_note_does_not_refuse_a_picture(format_: str, note: bytes) -> None:
+    picture = decode(encoded(photo(), format_, exif=b"Exif\0\0" + note), MAX_PIXELS)
+    assert (picture.width, picture.height) == photo().size
+    assert colour_distance(picture.pixels, PHOTO) < 8
+
+
+def with_alpha() -> np.ndarray:
+    alpha = np.broadcast_to(np.arange(256, dtype=np.uint8), (200, 256))
+    return np.dstack([PHOTO, alpha])
+
+
+@pytest.mark.parametrize(
+    ("format_", "options"),
+    [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "exact": True})],
+)
+def test_alpha_is_laid_over_white(format_: str, options: dict[str, bool]) -> None:
+    rgba = with_alpha()
+    opacity = rgba[..., 3:] / 255
+    by_hand = PHOTO * opacity + 255 * (1 - opacity)
+    pixels = pixels_of(encoded(Image.fromarray(rgba), format_, **options))
+    assert np.abs(pixels - by_hand).max() <= 1
+
+
+@pytest.mark.parametrize("format_", ["GIF", "PNG"])
+def test_the_transparent_colour_of_a_palette_becomes_white(format_: str) -> None:
+    image = Image.new("P", (4, 2), 1)
+    image.putpalette([0, 0, 0, 200, 10, 10])
+    image.putpixel((0, 0), 0)
+    pixels = pixels_of(encoded(image, format_, transparency=0))
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[1, 3].tolist() == [200, 10, 10]
+
+
+def test_a_palette_with_alphas_is_laid_over_white() -> None:
+    image = Image.new("P", (2, 1), 1)
+    image.putpalette([0, 0, 0, 100, 0, 200])
+    pixels = pixels_of(encoded(image, "PNG", transparency=bytes([255, 51])))
+    assert pixels[0, 0].tolist() == pytest.approx([224, 204, 244], abs=1)
+
+
+@pytest.mark.parametrize(("format_", "options"), EVERY_COLOUR_FORMAT)
+def test_colours_of_another_profile_are_converted(format_: str, options: dict[str, Any]) -> None:
+    data = encoded(photo(), format_, icc_profile=rotated_profile(), **options)
+    assert colour_distance(pixels_of(data), PHOTO[..., [2, 0, 1]]) < 4
+
+
+def test_a_palette_picture_has_its_profile_converted() -> None:
+    image = Image.new("P", (2, 2), 1)
+    image.putpalette([0, 0, 0, 200, 10, 30])
+    pixels = pixels_of(encoded(image, "PNG", icc_profile=rotated_profile()))
+    assert pixels[0, 0].tolist() == pytest.approx([30, 200, 10], abs=2)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        pytest.param(b"garbage", id="garbage"),
+        pytest.param(rotated_profile()[:200], id="truncated"),
+        pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), id="sRGB"),
+        pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), id="LAB"),
+    ],
+)
+def test_a_profile_without_use_changes_nothing(format_: str, profile: bytes) -> None:
+    tagged = encoded(photo(), format_, icc_profile=profile)
+    np.testing.assert_array_equal(pixels_of(tagged), pixels_of(encoded(photo(), format_)))
+
+
+@pytest.mark.parametrize(
+    ("format_", "mode"),
+    [
+        ("JPEG", "CMYK"),
+        ("JPEG", "L"),
+        ("PNG", "L"),
+        ("PNG", "LA"),
+        ("PNG", "1"),
+        ("PNG", "I;16"),
+        ("TIFF", "CMYK"),
+    ],
+)
+def test_a_profile_for_other_pixels_is_ignored(format_: str, mode: str) -> None:
+    image = Image.new("I;16", (4, 4), 30000) if mode == "I;16" else photo().convert(mode)
+    tagged = encoded(image, format_, icc_profile=rotated_profile())
+    np.testing.assert_array_equal(pixels_of(tagged), pixels_of(encoded(image, format_)))
+
+
+def test_a_profile_that_only_mentions_srgb_is_converted() -> None:
+    profile = rotated_profile().replace(b"rotated", b"no sRGB")
+    data = encoded(photo(), "PNG", icc_profile=profile)
+    assert colour_distance(pixels_of(data), PHOTO[..., [2, 0, 1]]) < 4

@@ -1,0 +1,114 @@
+"""Every PNG of PngSuite, against a second reader of the format."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import png_oracle
+from pictell.errors import BrokenPictureError, DecodeError, NotAPictureError
+from pictell.images.decode import decode
+from pictures import MAX_PIXELS, encoded
+
+# Of each broken file what is wrong with it: PngSuite's own list.
+REFUSED = {
+    "xs1n0g01": NotAPictureError,  # signature byte 1 lost its top bit
+    "xs2n0g01": NotAPictureError,  # signature byte 2 is a Q
+    "xs4n0g01": NotAPictureError,  # signature byte 4 in lower case
+    "xs7n0g01": NotAPictureError,  # signature byte 7 is a space
+    "xcrn0g04": NotAPictureError,  # CR added by a text-mode transfer
+    "xlfn0g04": NotAPictureError,  # LF added by a text-mode transfer
+    "xhdn0g08": BrokenPictureError,  # wrong checksum in IHDR
+    "xc1n0g08": BrokenPictureError,  # colour type 1
+    "xc9n2c08": BrokenPictureError,  # colour type 9
+    "xd0n2c08": BrokenPictureError,  # bit depth 0
+    "xd3n2c08": BrokenPictureError,  # bit depth 3
+    "xd9n2c08": BrokenPictureError,  # bit depth 99
+    "xdtn0g01": BrokenPictureError,  # no IDAT
+    "xcsn0g01": BrokenPictureError,  # wrong checksum in IDAT
+}
+
+# Colour types and bit depths, each there both plain and interlaced.
+TWINS = [
+    "0g01",
+    "0g02",
+    "0g04",
+    "0g08",
+    "0g16",
+    "2c08",
+    "2c16",
+    "3p01",
+    "3p02",
+    "3p04",
+    "3p08",
+    "4a08",
+    "4a16",
+    "6a08",
+    "6a16",
+]
+
+
+@pytest.fixture(scope="module")
+def suite(odd: Path) -> Path:
+    return odd / "pngsuite" / "png"
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    return decode(path.read_bytes(), MAX_PIXELS).pixels
+
+
+def is_interlaced(path: Path) -> bool:
+    return bool(path.read_bytes()[28])
+
+
+def test_exactly_the_broken_files_are_refused(suite: Path) -> None:
+    refused = {}
+    for path in sorted(suite.glob("*.png")):
+        try:
+            decode(path.read_bytes(), MAX_PIXELS)
+        except DecodeError as error:
+            refused[path.stem] = type(error)
+    assert refused == REFUSED
+
+
+def test_pixels_equal_those_of_a_second_reader(suite: Path) -> None:
+    plain = [path for path in sorted(suite.glob("[!x]*.png")) if not is_interlaced(path)]
+    far = {
+        path.name: distance
+        for path in plain
+        if (
+            distance := np.abs(
+                pixels_of(path) - png_oracle.read_over_white(path.read_bytes())
+            ).max()
+        )
+        > 1
+    }
+    assert len(plain) > 100
+    assert far == {}
+
+
+@pytest.mark.parametrize("kind", TWINS)
+def test_interlaced_pixels_equal_their_plain_twins(suite: Path, kind: str) -> None:
+    np.testing.assert_array_equal(
+        pixels_of(suite / f"basi{kind}.png"), pixels_of(suite / f"basn{kind}.png")
+    )
+
+
+def test_the_size_of_the_smallest_files_is_right(suite: Path) -> None:
+    for side in [*range(1, 10), *range(32, 41)]:
+        for interlaced in "ni":
+            (path,) = suite.glob(f"s{side:02}{interlaced}3p0*.png")
+            assert pixels_of(path).shape == (side, side, 3)
+
+
+def test_the_16_bit_grey_level_declared_transparent_becomes_white() -> None:
+    image = Image.fromarray(np.array([[0x1234, 0x1235]], np.uint16))
+    pixels = decode(encoded(image, "PNG", transparency=0x1234), MAX_PIXELS).pixels
+    assert pixels.tolist() == [[[255] * 3, [0x12] * 3]]
+
+
+def test_16_bit_grey_keeps_its_high_bytes() -> None:
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    picture = decode(encoded(Image.fromarray(levels), "PNG"), MAX_PIXELS)
+    np.testing.assert_array_equal(picture.pixels, np.repeat(levels[..., None] >> 8, 3, axis=2))

@@ -1,0 +1,68 @@
+"""The first bytes decide, never the name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pictell.images.formats import FORMATS, HEAD_BYTES, SUFFIXES, sniff
+from pictures import FLAVOURS, photo_as
+
+NAMES = {row.name.lower(): row.name for row in FORMATS}
+
+
+def ftyp(major: bytes, *compatible: bytes) -> bytes:
+    body = b"ftyp" + major + bytes(4) + b"".join(compatible)
+    return (4 + len(body)).to_bytes(4, "big") + body
+
+
+def name_of(head: bytes) -> str | None:
+    row = sniff(head)
+    return row and row.name
+
+
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "gif"])
+def test_a_real_file_is_known_by_its_first_bytes(flavour: str) -> None:
+    assert name_of(photo_as(flavour)[:HEAD_BYTES]) == NAMES[flavour.partition("-")[0]]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (ftyp(b"avif", b"mif1"), "AVIF"),
+        (ftyp(b"avis", b"msf1"), "AVIF"),
+        (ftyp(b"mif1", b"avif", b"miaf"), "AVIF"),
+        (ftyp(b"heic", b"mif1"), "HEIC"),
+        (ftyp(b"mif1", b"heic"), "HEIC"),
+        (ftyp(b"heix"), "HEIC"),
+        (ftyp(b"msf1", b"hevc"), "HEIC"),
+        (ftyp(b"isom", b"mp41") + b"avif", None),
+        (ftyp(b"qt  "), None),
+        (b"GIF87a", "GIF"),
+        (b"GIF88a", None),
+        (b"MM\0*", "TIFF"),
+        (b"II+\0", "TIFF"),
+        (b"RIFF\0\0\0\0WEBP", "WebP"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\x89PNG\n\x1a\n", None),
+        (b"\xff\xd8\xff", "JPEG"),
+        (b"\xff\xd8", None),
+        (b"", None),
+        (b"a plain text", None),
+        (b"BMW, service due in May", None),
+    ],
+)
+def test_signatures(head: bytes, name: str | None) -> None:
+    assert name_of(head) == name
+
+
+@given(st.binary(max_size=2 * HEAD_BYTES))
+def test_nothing_behind_the_head_is_looked_at(data: bytes) -> None:
+    assert sniff(data) is sniff(data[:HEAD_BYTES])
+
+
+def test_every_row_has_lower_case_suffixes_of_its_own() -> None:
+    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+    assert frozenset(suffixes) == SUFFIXES
+    assert all(suffix.startswith(".") and suffix.islower() for suffix in suffixes)

@@ -1,0 +1,284 @@
+"""What the user names becomes sources, in order and lazily, whatever lies there."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pictell.errors import NoPicturesError, PictellError, SourceNotFoundError, SourceUnreadableError
+from pictell.images.sources import expand_argument, expand_entry, expand_path, from_url, natural_key
+from pictell.types import Source, Url
+from pictures import photo_as
+
+PICTURE = b"\xff\xd8\xff a picture by its first bytes"
+file_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), max_size=8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make(folder: Path, *names: str, content: bytes = PICTURE) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def names(sources: Iterator[Source]) -> list[str]:
+    return [source.name for source in sources]
+
+
+def errors(sources: Iterator[Source]) -> list[tuple[str, type, str]]:
+    return [
+        (source.name, type(source.content), str(source.content))
+        for source in sources
+        if isinstance(source.content, PictellError)
+    ]
+
+
+@pytest.mark.parametrize("typed", ["cat.jpg", "./cat.jpg", "f/../cat.jpg", "f//cat.jpg"])
+def test_a_file_is_one_source_under_the_name_that_was_typed(folder: Path, typed: str) -> None:
+    make(folder, "cat.jpg", "f/cat.jpg")
+    assert list(expand_argument(typed)) == [Source(typed, Path(typed))]
+
+
+def test_an_empty_word_is_not_the_current_folder(folder: Path) -> None:
+    make(folder, "cat.jpg")
+    assert names(expand_argument("")) == [""]
+
+
+def test_a_folder_is_all_its_pictures_in_natural_order(folder: Path) -> None:
+    make(folder, "f/img10.png", "f/img2.png", "f/IMG1.png", "f/b.jpg")
+    make(folder, "f/img9/b.gif", "f/img9/a.gif")
+    assert names(expand_argument("f")) == [
+        "f/b.jpg",
+        "f/IMG1.png",
+        "f/img2.png",
+        "f/img9/a.gif",
+        "f/img9/b.gif",
+        "f/img10.png",
+    ]
+
+
+def test_hidden_files_and_folders_are_left_out(folder: Path) -> None:
+    make(folder, "f/.hidden.jpg", "f/.git/x.jpg", "f/seen.jpg")
+    skipped: list[Path] = []
+    assert names(expand_argument("f", skipped.append)) == ["f/seen.jpg"]
+    assert skipped == []
+
+
+def test_other_files_of_a_folder_are_reported_as_skipped(folder: Path) -> None:
+    make(folder, "f/notes.txt", "f/empty", content=b"")
+    make(folder, "f/cat.jpg", "f/no_suffix")
+    make(folder, "f/broken.JPG", content=b"no picture, but it says so")
+    skipped: list[Path] = []
+    found = names(expand_argument("f", skipped.append))
+    assert found == ["f/broken.JPG", "f/cat.jpg", "f/no_suffix"]
+    assert skipped == [Path("f/empty"), Path("f/notes.txt")]
+
+
+def test_a_folder_without_pictures_says_so(folder: Path) -> None:
+    make(folder, "f/notes.txt", content=b"text")
+    assert errors(expand_argument("f")) == [("f", NoPicturesError, "a folder without pictures")]
+
+
+def test_links_to_files_are_followed_and_links_to_folders_are_not(folder: Path) -> None:
+    make(folder, "elsewhere/cat.jpg")
+    (folder / "f").mkdir()
+    (folder / "f" / "back").symlink_to(folder / "f")
+    (folder / "f" / "folder").symlink_to(folder / "elsewhere")
+    (folder / "f" / "file.jpg").symlink_to(folder / "elsewhere" / "cat.jpg")
+    assert names(expand_argument("f")) == ["f/file.jpg"]
+
+
+def test_a_link_to_a_folder_that_was_typed_is_followed(folder: Path) -> None:
+    make(folder, "elsewhere/cat.jpg")
+    (folder / "f").symlink_to("elsewhere")
+    assert names(expand_argument("f")) == ["f/cat.jpg"]
+
+
+@pytest.mark.parametrize("target", ["loop.jpg", "nowhere.jpg"])
+def test_a_link_that_leads_nowhere_does_not_stop_the_others(folder: Path, target: str) -> None:
+    make(folder, "f/cat.jpg", "f/zebra.jpg")
+    (folder / "f" / "loop.jpg").symlink_to(target)
+    found = names(expand_argument("f"))
+    assert [name for name in found if name != "f/loop.jpg"] == ["f/cat.jpg", "f/zebra.jpg"]
+
+
+def test_pipes_in_a_folder_are_not_opened(folder: Path) -> None:
+    make(folder, "f/cat.jpg")
+    os.mkfifo(folder / "f" / "pipe.jpg")
+    assert names(expand_argument("f")) == ["f/cat.jpg"]
+
+
+def test_names_that_are_not_utf8_stay_the_bytes_they_are(folder: Path) -> None:
+    make(folder, os.fsdecode(b"f/\xff\xfe.jpg"))
+    (source,) = expand_argument("f")
+    assert os.fsencode(source.name) == b"f/\xff\xfe.jpg"
+
+
+WITHOUT_RIGHTS = """
+import os, sys
+from pictell.images.sources import expand_argument
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for source in expand_argument(sys.argv[1]):
+    print(os.path.basename(source.name), getattr(source.content, "code", "found"))
+"""
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_goes_on(folder: Path) -> None:
+    make(folder, "f/a.jpg", "f/closed/b.jpg", "f/c.jpg")
+    folder.chmod(0o755)
+    (folder / "f" / "closed").chmod(0)
+    # As somebody without root's rights, for whom alone permissions count; above the folder of
+    # this test nobody else may pass, so it is the working directory.
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RIGHTS, "f"], capture_output=True, text=True, check=False
+    )
+    (folder / "f" / "closed").chmod(0o755)
+    assert run.stderr == ""
+    assert run.stdout.split("\n")[:-1] == ["a.jpg found", "c.jpg found", "closed source_unreadable"]
+
+
+def test_a_path_below_a_closed_folder_is_an_error_of_its_own(folder: Path) -> None:
+    make(folder, "closed/b.jpg")
+    (folder / "closed").chmod(0)
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RIGHTS, "closed/b.jpg"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (folder / "closed").chmod(0o755)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_name_that_is_too_long_is_an_error_of_its_own() -> None:
+    (source,) = expand_argument(300 * "a" + ".jpg")
+    assert source.name == 300 * "a" + ".jpg"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.jpg", ["a2.jpg", "a10.jpg", "a[1].jpg"]),
+        ("a?.jpg", ["a2.jpg"]),
+        ("[a]*.jpg", ["a2.jpg", "a10.jpg", "a[1].jpg"]),
+        ("f/**/*.jpg", ["f/b.jpg", "f/g/c.jpg"]),
+        ("**/c.jpg", ["f/g/c.jpg"]),
+        ("f*", ["f/b.jpg", "f/g/c.jpg"]),
+        ("f/**", ["f/b.jpg", "f/g/c.jpg"]),
+        ("a[1].jpg", ["a[1].jpg"]),
+    ],
+)
+def test_a_pattern_is_each_of_its_files_once_in_natural_order(
+    folder: Path, pattern: str, found: list[str]
+) -> None:
+    make(folder, "a10.jpg", "a2.jpg", "a[1].jpg", "f/b.jpg", "f/g/c.jpg", "f/.hidden/d.jpg")
+    assert list(expand_argument(pattern)) == [Source(name, Path(name)) for name in found]
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "["])
+def test_a_pattern_without_match_says_so(folder: Path, pattern: str) -> None:
+    assert errors(expand_argument(pattern)) == [
+        (pattern, SourceNotFoundError, "no file matches this pattern")
+    ]
+
+
+@pytest.mark.parametrize("entry", ["*.jpg", "-", "a?.jpg"])
+def test_entries_of_a_list_are_taken_literally(folder: Path, entry: str) -> None:
+    make(folder, "a1.jpg")
+    assert list(expand_entry(entry, allow_private=False)) == [Source(entry, Path(entry))]
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a.jpg", "HTTPS://example.org/*.jpg?x=[1]"])
+def test_a_typed_url_may_be_private_and_a_listed_one_only_when_allowed(url: str) -> None:
+    assert list(expand_argument(url)) == [Source(url, Url(url, allow_private=True))]
+    for allowed in (True, False):
+        (source,) = expand_entry(url, allow_private=allowed)
+        assert source.content == Url(url, allow_private=allowed)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:secret@host/a.jpg", "http://***@host/a.jpg"),
+        ("http://secret@host:81/a.jpg?b#c", "http://***@host:81/a.jpg?b#c"),
+        ("http://a@b:secret@host/", "http://***@host/"),
+        ("http://host/a@b.jpg", "http://host/a@b.jpg"),
+        ("http://[::1]/a.jpg", "http://[::1]/a.jpg"),
+    ],
+)
+def test_credentials_are_not_shown(url: str, shown: str) -> None:
+    source = from_url(url, allow_private=False)
+    assert source.name == shown
+    assert source.content == Url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://user:secret@[bad/a.jpg", "http://user:secret@host\uff20more/a.jpg"]
+)
+def test_credentials_of_a_malformed_url_are_not_shown_either(url: str) -> None:
+    assert "secret" not in from_url(url, allow_private=False).name
+
+
+@pytest.mark.parametrize("word", [r"C:\cat.jpg", "a:b.jpg", "http:cat.jpg"])
+def test_what_only_looks_like_a_url_is_a_file(word: str) -> None:
+    assert list(expand_argument(word)) == [Source(word, Path(word))]
+
+
+def test_a_folder_is_walked_only_as_far_as_it_is_used(folder: Path) -> None:
+    make(folder, "f/a/1.jpg", "f/b/2.jpg")
+    sources = expand_path(Path("f"))
+    assert next(sources).name == "f/a/1.jpg"
+    (folder / "f" / "b" / "late.jpg").write_bytes(photo_as("jpeg"))
+    assert names(islice(sources, 3)) == ["f/b/2.jpg", "f/b/late.jpg"]
+
+
+@pytest.mark.parametrize(
+    "in_order",
+    [
+        ["img2", "img10", "img100"],
+        ["a", "B", "c"],
+        ["1a", "1b", "2a", "10a"],
+        ["a", "a1", "a1b", "ab"],
+        ["", "0", "a"],
+        ["x-1", "x-2", "x-10"],
+    ],
+)
+def test_natural_order(in_order: list[str]) -> None:
+    backwards = in_order[::-1]
+    assert sorted(backwards, key=natural_key) == in_order
+
+
+@given(st.lists(file_names, max_size=6))
+def test_any_names_can_be_ordered_and_the_order_is_always_the_same(listed: list[str]) -> None:
+    keys = sorted(map(natural_key, listed))
+    assert keys == sorted(map(natural_key, reversed(listed)))
+    assert all(one <= other for index, one in enumerate(keys) for other in keys[index:])
+
+
+@pytest.mark.parametrize(("one", "other"), [("a.jpg", "A.jpg"), ("1.jpg", "01.jpg")])
+def test_different_names_are_never_equal_in_order(one: str, other: str) -> None:
+    """Or the file system would decide which comes first."""
+    assert natural_key(one) != natural_key(other)
+
+
+def test_what_is_missing_is_a_source_all_the_same(folder: Path) -> None:
+    assert list(expand_argument("nowhere.jpg")) == [Source("nowhere.jpg", Path("nowhere.jpg"))]
+
+
+def test_standard_input_that_is_closed_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert errors(expand_argument("-"))[0][1] is SourceUnreadableError

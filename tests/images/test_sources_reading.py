@@ -1,0 +1,240 @@
+"""Lists, standard input, and from a source to its bytes."""
+
+import io
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from pictell.errors import SourceNotFoundError, SourceTooLargeError, SourceUnreadableError
+from pictell.images.sources import expand_argument, expand_list, read_file, read_stream
+from pictell.types import Source, Url
+
+
+def listed(path: Path, content: bytes, separator: bytes = b"\n") -> list[Source]:
+    path.write_bytes(content)
+    return list(expand_list(str(path), separator=separator, allow_private=False))
+
+
+def paths(*names: str) -> list[Source]:
+    return [Source(name, Path(name)) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("content", "entries"),
+    [
+        (b"", []),
+        (b"\n\n", []),
+        (b"a.jpg\nb.jpg\n", ["a.jpg", "b.jpg"]),
+        (b"a.jpg\n\n\nb.jpg", ["a.jpg", "b.jpg"]),
+        (b" a b.jpg \n#c.jpg\n*.jpg\n-\n", [" a b.jpg ", "#c.jpg", "*.jpg", "-"]),
+        ("größe/猫.jpg\n".encode(), ["größe/猫.jpg"]),
+        (b"\xff\xfe.jpg\n", [os.fsdecode(b"\xff\xfe.jpg")]),
+        (b"x" * 300_000 + b"\nb.jpg", ["x" * 300_000, "b.jpg"]),
+    ],
+    ids=["empty", "blank lines", "lines", "no last line end", "literal", "UTF-8", "bytes", "long"],
+)
+def test_a_list_has_one_entry_a_line(tmp_path: Path, content: bytes, entries: list[str]) -> None:
+    assert listed(tmp_path / "list", content) == paths(*entries)
+
+
+def test_a_list_written_on_windows_means_the_same(tmp_path: Path) -> None:
+    assert listed(tmp_path / "list", b"a.jpg\r\nb.jpg\r\n") == paths("a.jpg", "b.jpg")
+
+
+def test_a_list_may_be_separated_by_nul(tmp_path: Path) -> None:
+    content = b"a\nb.jpg\0c.jpg\r\0"
+    assert listed(tmp_path / "list", content, b"\0") == paths("a\nb.jpg", "c.jpg\r")
+
+
+def test_an_entry_no_file_can_have_does_not_stop_the_list(tmp_path: Path) -> None:
+    long = "b" * 300 + ".jpg"
+    assert listed(tmp_path / "list", f"a.jpg\n{long}\nc.jpg".encode()) == paths(
+        "a.jpg", long, "c.jpg"
+    )
+
+
+def test_a_nul_in_a_line_is_an_unreadable_file(tmp_path: Path) -> None:
+    (source,) = listed(tmp_path / "list", b"a\0b.jpg\n")
+    assert isinstance(source.content, Path)
+    with pytest.raises(SourceUnreadableError, match="cannot be read: embedded null byte"):
+        read_file(source.content, 100)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_urls_of_a_list_are_private_only_when_allowed(tmp_path: Path, allowed: bool) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(b"http://host/a.jpg\n")
+    (source,) = expand_list(str(path), separator=b"\n", allow_private=allowed)
+    assert source == Source("http://host/a.jpg", Url("http://host/a.jpg", allow_private=allowed))
+
+
+def test_a_folder_in_a_list_is_walked_and_what_it_skips_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "notes.txt").write_bytes(b"text")
+    (tmp_path / "f" / "a.jpg").write_bytes(b"")
+    (tmp_path / "list").write_text(f"{tmp_path}/f\n")
+    skipped: list[Path] = []
+    (source,) = expand_list(
+        str(tmp_path / "list"), separator=b"\n", allow_private=False, on_skip=skipped.append
+    )
+    assert source.content == tmp_path / "f" / "a.jpg"
+    assert skipped == [tmp_path / "f" / "notes.txt"]
+
+
+def test_a_list_that_is_missing_says_so(tmp_path: Path) -> None:
+    (source,) = expand_list(str(tmp_path / "none"), separator=b"\n", allow_private=False)
+    assert isinstance(source.content, SourceNotFoundError)
+    assert str(source.content) == "no such list"
+
+
+def test_a_folder_is_no_list(tmp_path: Path) -> None:
+    (source,) = expand_list(str(tmp_path), separator=b"\n", allow_private=False)
+    assert isinstance(source.content, SourceUnreadableError)
+    assert str(source.content) == "cannot be read: Is a directory"
+
+
+def test_a_list_is_read_while_it_is_still_being_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list")
+    sources = expand_list(str(tmp_path / "list"), separator=b"\n", allow_private=False)
+    with (
+        ThreadPoolExecutor(1) as reader,
+        (tmp_path / "list").open("r+b", buffering=0) as writer,
+    ):
+        for piece, name in [(b"a.jpg\nhalf ", "a.jpg"), (b"a name.jpg\n", "half a name.jpg")]:
+            writer.write(piece)
+            assert reader.submit(next, sources).result(timeout=10).name == name
+
+
+def run_on_stdin(code: str, stdin: bytes | IO[bytes]) -> bytes:
+    given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, **given)
+    return run.stdout
+
+
+def test_a_dash_is_standard_input() -> None:
+    code = (
+        "import sys; from pictell.images.sources import expand_argument, read_stream\n"
+        "(source,) = expand_argument('-')\n"
+        "sys.stdout.buffer.write(source.name.encode() + read_stream(source.content, 100))"
+    )
+    assert run_on_stdin(code, b"\x00\xff\r\n picture") == b"stdin\x00\xff\r\n picture"
+
+
+def test_a_list_may_come_from_standard_input_and_never_end() -> None:
+    code = (
+        "from itertools import islice; from pictell.images.sources import expand_list\n"
+        "sources = expand_list('-', separator=b'\\n', allow_private=False)\n"
+        "print([source.name for source in islice(sources, 3)])"
+    )
+    with subprocess.Popen(["yes", "a.jpg"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout is not None
+        assert run_on_stdin(code, endless.stdout) == b"['a.jpg', 'a.jpg', 'a.jpg']\n"
+        endless.kill()
+
+
+def test_an_endless_list_is_not_read_ahead_of_its_use() -> None:
+    with subprocess.Popen(["yes", "a.jpg"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout is not None
+        name = f"/dev/fd/{endless.stdout.fileno()}"
+        sources = expand_list(name, separator=b"\n", allow_private=False)
+        assert [source.name for source in islice(sources, 1000)] == ["a.jpg"] * 1000
+        sources.close()
+        endless.kill()
+
+
+def test_a_file_becomes_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(bytes(range(256)) * 10_000)
+    assert read_file(path, 2_560_000) == bytes(range(256)) * 10_000
+    with pytest.raises(SourceTooLargeError, match=r"longer than the 2559999 bytes allowed"):
+        read_file(path, 2_559_999)
+
+
+def test_a_file_without_end_is_capped() -> None:
+    with pytest.raises(SourceTooLargeError, match=r"longer than the 3000000 bytes .*--max-bytes"):
+        read_file(Path("/dev/zero"), 3_000_000)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    (source,) = expand_argument(str(tmp_path / "none.jpg"))
+    assert isinstance(source.content, Path)
+    with pytest.raises(SourceNotFoundError, match="no such file or folder"):
+        read_file(source.content, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", r"a folder: Classifier\.stream names all in it"),
+        ("a.jpg/b.jpg", "cannot be read: Not a directory"),
+    ],
+)
+def test_what_cannot_be_read_gives_the_reason(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(SourceUnreadableError, match=f"^{reason}$"):
+        read_file(tmp_path / name, 100)
+
+
+class Trickle(io.RawIOBase):
+    """A stream that gives one byte at a time, and remembers how many were asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self.rest = data
+
+    def read(self, size: int = -1) -> bytes:
+        piece, self.rest = self.rest[:1], self.rest[1:]
+        return piece
+
+
+def test_a_stream_is_read_to_its_end_in_whatever_pieces_it_comes() -> None:
+    assert read_stream(Trickle(b"a picture"), 9) == b"a picture"
+
+
+def test_a_stream_is_read_no_further_than_one_byte_beyond_the_cap() -> None:
+    stream = Trickle(b"a picture")
+    with pytest.raises(SourceTooLargeError):
+        read_stream(stream, 4)
+    assert stream.rest == b"ture"
+
+
+def test_a_closed_stream_is_unreadable() -> None:
+    stream = io.BytesIO(b"a picture")
+    stream.close()
+    with pytest.raises(SourceUnreadableError, match="cannot be read: I/O operation on closed file"):
+        read_stream(stream, 100)
+
+
+def test_a_stream_of_text_is_unreadable() -> None:
+    with pytest.raises(SourceUnreadableError):
+        read_stream(io.StringIO("text"), 100)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_list_without_line_ends_is_refused_before_it_fills_the_memory() -> None:
+    (source,) = expand_list("/dev/zero", separator=b"\n", allow_private=False)
+    assert isinstance(source.content, SourceUnreadableError)
+    assert "no list" in str(source.content)
+
+
+def test_the_mark_at_the_start_of_a_windows_list_is_no_part_of_a_name(tmp_path: Path) -> None:
+    listed_names = tmp_path / "list"
+    listed_names.write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
+    found = expand_list(str(listed_names), separator=b"\n", allow_private=False)
+    assert [source.name for source in found] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("url", ["http://u:pa/ss@127.0.0.1/x", "http://u:p#ss@127.0.0.1/x"])
+def test_a_misplaced_password_is_hidden(url: str) -> None:
+    (source,) = expand_argument(url)
+    assert source.name == "http://***@127.0.0.1/x"
+
+
+def test_an_at_sign_in_a_path_stays() -> None:
+    (source,) = expand_argument("https://example.org/photos/12@N03/x.jpg")
+    assert source.name == "https://example.org/photos/12@N03/x.jpg"

@@ -1,0 +1,366 @@
+"""Frozen TensorFlow graphs: what they hold, and what is refused in them."""
+
+from pathlib import Path
+
+import pytest
+
+from hostile_models import (
+    attr,
+    call,
+    classifier,
+    constant,
+    frozen,
+    function,
+    integers,
+    node,
+    placeholder,
+    shape,
+    weights,
+)
+from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.inspection import check_safe, inspect_weights
+from pictell.inspection.protobuf import Message, new
+from pictell.types import TensorSpec, Weights
+
+REAL = attr(type=1)
+DANGEROUS = [
+    "ReadFile",
+    "WriteFile",
+    "PrintV2",
+    "Print",
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    "TextLineDataset",
+    "TFRecordDatasetV2",
+    "RestoreV2",
+    "SaveV2",
+    "ImmutableConst",
+    "MatchingFiles",
+    "RpcCall",
+    "RemoteCall",
+    "Abort",
+    "DebugIdentity",
+    "InitializeTableFromTextFileV2",
+    "LoadAndRemapMatrix",
+    "GenerateVocabRemapping",
+    "FileSystemSetConfiguration",
+    "CreateSummaryFileWriter",
+    "DataServiceDatasetV4",
+    "WholeFileReaderV2",
+    "ParseTensor",
+    "XlaCallModule",
+    "SymbolicGradient",
+    "MyCompanysOwnOp",
+]
+
+
+def refusal(content: Weights) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        check_safe(content)
+    assert len(str(caught.value).splitlines()) == 1
+    return caught.value
+
+
+def test_a_small_graph() -> None:
+    content = frozen(classifier())
+    check_safe(content)
+    found = inspect_weights(content)
+    assert found.format == "frozen-graph"
+    assert found.inputs == (TensorSpec("image", (None, 4, 4, 3), "float32"),)
+    assert found.outputs == (TensorSpec("scores", (None, 3), "float32"),)
+    assert found.activations == {"scores": "none"}
+    assert found.ops["Const"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "output", "classes"),
+    [
+        ("mobilenet_v1_0.25_128_frozen/frozen_graph.pb", 128, "Predictions/Reshape_1", (1, 1001)),
+        (
+            "mobilenet_v1_0.25_128_frozen/quantized_graph.pb",
+            128,
+            "Predictions/Reshape_1",
+            (1, 1001),
+        ),
+        ("mobilenet_v1_0.25_224_frozen/frozen_graph.pb", 224, "Predictions/Reshape_1", (1, 1001)),
+        ("panel_retrained_frozen/retrained_graph.pb", 128, "final_result", (None, 6)),
+    ],
+)
+def test_real_graphs(
+    shared: Path, path: str, size: int, output: str, classes: tuple[int | None, ...]
+) -> None:
+    content = weights("frozen-graph", (shared / "models" / path).read_bytes())
+    check_safe(content)
+    found = inspect_weights(content)
+    assert found.inputs == (TensorSpec("input", (1, size, size, 3), "float32"),)
+    (tensor,) = found.outputs
+    assert tensor.name.endswith(output)
+    assert (tensor.shape, tensor.dtype) == (classes, "float32")
+    assert found.activations == {tensor.name: "none"}
+
+
+def test_any_node_can_be_the_output(shared: Path) -> None:
+    path = shared / "models/panel_retrained_frozen/retrained_graph.pb"
+    content = weights("frozen-graph", path.read_bytes())
+    logits = "final_training_ops/Wx_plus_b/add"
+    found = inspect_weights(content, [f"{logits}:0", "MobilenetV1/Predictions/Reshape"])
+    assert [tensor.name for tensor in found.outputs] == [logits, "MobilenetV1/Predictions/Reshape"]
+    assert found.outputs[0].shape == (None, 6)
+    assert found.activations[logits] == "softmax"
+
+
+@pytest.mark.parametrize("name", ["import/final_result", "final", "final_result:1"])
+def test_an_unknown_node_lists_the_likely_ones(shared: Path, name: str) -> None:
+    path = shared / "models/panel_retrained_frozen/retrained_graph.pb"
+    with pytest.raises(InvalidModelError) as caught:
+        inspect_weights(weights("frozen-graph", path.read_bytes()), [name])
+    message = str(caught.value)
+    assert message.startswith(
+        f"the graph has no node {name!r}: it has final_result, final_training_ops/Wx_plus_b/MatMul"
+    )
+    assert message.endswith(" more")
+    assert message.count(",") == 9
+
+
+@pytest.mark.parametrize(
+    ("nodes", "names"),
+    [
+        ([node("init", "NoOp", "^scores")], ["scores"]),
+        ([node("unused", "Identity", "w", T=REAL)], ["scores"]),
+        ([node("second", "Identity", "flat", T=REAL)], ["scores", "second"]),
+        ([placeholder("keep_prob"), constant("more", 2)], ["scores"]),
+        ([node("summary", "ScalarSummary", "scores")], ["scores"]),
+    ],
+)
+def test_outputs_are_what_nothing_takes(nodes: list[Message], names: list[str]) -> None:
+    found = inspect_weights(frozen([*classifier(), *nodes]))
+    assert [tensor.name for tensor in found.outputs] == names
+
+
+def test_without_inputs_every_end_is_an_output() -> None:
+    found = inspect_weights(frozen([constant("a", 2), node("b", "Softmax", "a", T=REAL)]))
+    assert found.inputs == ()
+    assert [tensor.name for tensor in found.outputs] == ["b"]
+
+
+def test_text_is_no_input() -> None:
+    text = node("contents", "Placeholder", dtype=attr(type=7))
+    assert len(inspect_weights(frozen([*classifier(), text])).inputs) == 1
+
+
+def test_a_placeholder_without_a_shape() -> None:
+    bare = node("image", "Placeholder", dtype=attr(type=4))
+    unknown = node(
+        "image",
+        "Placeholder",
+        dtype=attr(type=4),
+        shape=attr(shape=new("tensorflow", "TensorShapeProto", unknown_rank=True)),
+    )
+    for one in (bare, unknown):
+        assert inspect_weights(frozen([one])).inputs == (TensorSpec("image", None, "uint8"),)
+
+
+def ending(*nodes: Message, name: str = "end") -> TensorSpec:
+    (tensor,) = inspect_weights(frozen([*classifier(), *nodes]), [name]).outputs
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([node("end", "BiasAdd", "logits", "b", T=REAL), constant("b", 3)], (None, 3)),
+        ([node("end", "AddV2", "b", "logits", T=REAL), constant("b", 3)], (None, 3)),
+        ([node("end", "Mul", "logits", "b", T=REAL), constant("b", 1)], (None, 3)),
+        ([node("end", "Mul", "logits", "b", T=REAL), constant("b")], (None, 3)),
+        ([node("end", "Identity", "image", T=REAL)], (None, 4, 4, 3)),
+        ([node("end", "MatMul", "flat", "v", transpose_b=attr(b=True)), constant("v", 7, 48)],
+         (None, 7)),
+        ([node("end", "Conv2D", "image", "k"), constant("k", 1, 1, 3, 9)], (None, None, None, 9)),
+        ([node("end", "Conv2D", "image", "k", data_format=attr(s=b"NCHW")),
+          constant("k", 1, 1, 3, 9)], (None, 9, None, None)),
+        ([node("end", "Squeeze", "c", squeeze_dims=attr(list=new("tensorflow", "ListValue",
+          i=[1, -2]))), node("c", "AvgPool", "d"), node("d", "Conv2D", "image", "k"),
+          constant("k", 1, 1, 3, 9)], (None, 9)),
+        ([node("end", "Squeeze", "image")], None),
+        ([node("end", "Reshape", "logits", "to"), integers("to", -1, 3)], (None, 3)),
+        ([node("end", "Reshape", "logits", "to"), node("to", "Shape", "image")], None),
+        ([node("end", "Relu", "x"), node("x", "Mystery", "logits")], None),
+        ([node("end", "Mystery", "logits", _output_shapes=attr(list=new("tensorflow", "ListValue",
+          shape=[shape(-1, 8)])))], (None, 8)),
+        ([node("end", "Softmax", "nowhere")], None),
+        ([node("end", "Softmax", "end")], None),
+        ([node("end", "MatMul", "flat")], None),
+    ],
+)  # fmt: skip
+def test_shapes_that_the_graph_tells(
+    nodes: list[Message], expected: tuple[int | None, ...] | None
+) -> None:
+    assert ending(*nodes).shape == expected
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (node("end", "Softmax", "logits", T=REAL), "float32"),
+        (node("end", "Cast", "logits", T=REAL, DstT=attr(type=9)), "int64"),
+        (node("end", "ArgMax", "logits", "x", T=REAL, output_type=attr(type=3)), "int32"),
+        (node("end", "Dequantize", "logits", T=attr(type=12)), "float32"),
+        (node("end", "ArgMax", "logits", "x", T=REAL), "int64"),
+        (node("end", "Mystery", "logits"), "object"),
+        (node("end", "Identity", "logits", T=attr(type=101)), "float32"),
+        (node("end", "Identity", "logits", T=attr(type=7)), "object"),
+        (node("end", "Identity", "logits", T=attr(type=999)), "object"),
+        (node("end", "Identity", "logits", T=attr(type=-7)), "object"),
+    ],
+)
+def test_types_that_the_graph_tells(end: Message, expected: str) -> None:
+    assert ending(end).dtype == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([node("end", "Identity", "scores")], "none"),
+        ([node("end", "Sigmoid", "logits")], "none"),
+        ([node("end", "LogSoftmax", "logits")], None),
+        ([node("end", "Identity", "logits")], "softmax"),
+        ([node("end", "RealDiv", "e", "s"), node("e", "Exp", "logits")], "none"),
+        ([call("end", "f", "flat")], "none"),
+        ([call("end", "g", "flat", op="PartitionedCall")], "none"),
+        ([call("end", "itself", "flat")], None),
+        ([call("end", "missing", "flat")], None),
+    ],
+)
+def test_activations_also_inside_functions(nodes: list[Message], expected: str | None) -> None:
+    library = [
+        function("f", node("s", "Softmax", "arg0"), returns="s:softmax:0", arguments=1),
+        function("g", call("c", "f", "arg0"), returns="c:output:0", arguments=1),
+        function("itself", call("c", "itself", "arg0"), returns="c:output:0", arguments=1),
+    ]
+    found = inspect_weights(frozen([*classifier(), *nodes], *library), ["end"])
+    assert found.activations == {"end": expected}
+
+
+# What a graph may do
+
+
+@pytest.mark.parametrize("op", DANGEROUS)
+def test_what_could_do_more_than_compute_is_refused(op: str) -> None:
+    bad = node("bad", op, "image")
+    inner = function("inner", bad)
+    graphs = [
+        frozen([*classifier(), bad]),
+        frozen(classifier(), inner),
+        frozen([*classifier(), call("c", "outer")], function("outer", call("d", "inner")), inner),
+    ]
+    for graph in graphs:
+        error = refusal(graph)
+        assert type(error) is UnsafeModelError
+        assert str(error) == f"the graph holds operations that may do more than compute: {op}"
+
+
+def test_many_refused_operations_are_counted() -> None:
+    error = refusal(frozen([node(op, op) for op in DANGEROUS if not op.startswith("Restore")]))
+    assert str(error).endswith(f" and {len(DANGEROUS) - 11} more")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda name: call("c", name),
+        lambda name: node(
+            "c", "While", "image",
+            cond=attr(func=new("tensorflow", "NameAttrList", name="fine")),
+            body=attr(func=new("tensorflow", "NameAttrList", name=name)),
+        ),
+        lambda name: node(
+            "c", "Case", "image",
+            branches=attr(list=new("tensorflow", "ListValue", func=[
+                new("tensorflow", "NameAttrList", name=name)])),
+        ),
+        lambda name: node(
+            "c", "PartitionedCall", "image",
+            f=attr(func=new("tensorflow", "NameAttrList", name="fine", attr={
+                "g": attr(func=new("tensorflow", "NameAttrList", name=name))})),
+        ),
+    ],
+)  # fmt: skip
+def test_only_the_graphs_own_functions_are_called(make) -> None:
+    fine = function("fine", node("a", "Relu", "arg0"), arguments=1)
+    check_safe(frozen([*classifier(), make("fine")], fine))
+    error = refusal(frozen([*classifier(), make("WriteFile")], fine))
+    assert type(error) is UnsafeModelError
+    assert str(error) == "the graph calls 'WriteFile', which it does not hold"
+
+
+def test_references_are_not_handed_on_to_functions() -> None:
+    fine = function("fine", node("a", "Relu", "arg0"), arguments=1)
+    tensor = new("tensorflow", "TensorProto", dtype=21)
+    handed = new("tensorflow", "NameAttrList", name="fine", attr={"v": attr(tensor=tensor)})
+    error = refusal(
+        frozen([*classifier(), node("c", "PartitionedCall", "image", f=attr(func=handed))], fine)
+    )
+    assert "reference into memory" in str(error)
+
+
+def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
+    one = function("one", node("x", "two", "arg0"), returns="x:y:0", arguments=1)
+    two = function("two", call("x", "one", "arg0"), returns="x:output:0", arguments=1)
+    assert "calls itself" in str(refusal(frozen(classifier(), one, two)))
+
+
+def test_a_function_may_be_called_by_its_name() -> None:
+    check_safe(
+        frozen([*classifier(), node("c", "mine", "image")], function("mine", node("a", "NoOp")))
+    )
+    assert "mine" in str(refusal(frozen([*classifier(), node("c", "mine", "image")])))
+
+
+@pytest.mark.parametrize("dtype", [20, 21])
+def test_references_are_not_taken_from_a_file(dtype: int) -> None:
+    error = refusal(frozen([*classifier(), constant("forged", dtype=dtype)]))
+    assert type(error) is UnsafeModelError
+    assert str(error) == "'forged' holds a reference into memory instead of numbers"
+
+
+@pytest.mark.parametrize("op", ["VariableV2", "Variable", "VarHandleOp"])
+def test_a_graph_with_variables_is_to_be_frozen(op: str) -> None:
+    for graph in (
+        frozen([*classifier(), node("v", op), node("s", "SaveV2")]),
+        frozen(classifier(), function("f", node("v", op))),
+    ):
+        error = refusal(graph)
+        assert type(error) is InvalidModelError
+        assert str(error) == (
+            f"the graph holds variables without values ({op}): "
+            "freeze it first, or give the SavedModel's folder"
+        )
+
+
+@pytest.mark.parametrize("content", [b"", b"\x22\x00", b"\x0a\x00", b"\xff", b"\x0a\x03\x0a\x01x"])
+def test_what_is_no_graph(content: bytes) -> None:
+    for read in (check_safe, inspect_weights):
+        with pytest.raises(InvalidModelError):
+            read(weights("frozen-graph", content))
+
+
+def test_graphs_made_to_take_long_end() -> None:
+    many = 20_000
+    chain = [node(f"i{n}", "Identity", f"i{n - 1}" if n else "image", T=REAL) for n in range(many)]
+    ends = [node(f"e{n}", "Add", chain[-1].name, chain[-1].name, T=REAL) for n in range(many)]
+    content = frozen([placeholder(), *chain, *ends])
+    assert len(inspect_weights(content, [end.name for end in ends[:100]]).outputs) == 100
+    with pytest.raises(InvalidModelError) as caught:
+        inspect_weights(content)
+    assert str(caught.value).startswith("the graph ends in e0, e1, ")
+    assert str(caught.value).endswith(f"e9 and {many - 10} more: give --output")
+
+
+def test_calls_made_to_take_long_end() -> None:
+    many, ends = 20_000, 100
+    inner = [node(f"i{n}", "Identity", f"i{n - 1}" if n else "arg0") for n in range(many)]
+    library = function("f", *inner, returns=f"i{many - 1}:output:0", arguments=1)
+    calls = [call(f"e{n}", "f", "image") for n in range(ends)]
+    found = inspect_weights(frozen([placeholder(), *calls], library))
+    assert set(found.activations.values()) == {None}

@@ -1,0 +1,236 @@
+"""What a file is, is seen in its bytes; what it is instead is said in one line."""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+import pictell
+from hostile_models import classifier, graph_def, onnx_model, saved, tflite, tflite_model
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.inspection import sniff_format
+from pictures import photo_as
+
+NOBODY = 65534
+KINDS = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "model"
+
+
+def refusal(path: Path, error: type[Exception]) -> str:
+    with pytest.raises(error) as caught:
+        sniff_format(path)
+    message = str(caught.value)
+    assert type(caught.value) is error
+    assert len(message.splitlines()) == 1
+    return message
+
+
+@pytest.mark.parametrize(
+    "name", ["model", "model.onnx", "model.txt", "model.ckpt-8.pb", "ckpt.tflite"]
+)
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("onnx", onnx_model().SerializeToString()),
+        ("frozen-graph", graph_def(classifier()).SerializeToString()),
+        ("tflite", tflite(tflite_model(BuiltinOperator.SOFTMAX))),
+    ],
+)
+def test_the_bytes_decide(tmp_path: Path, name: str, kind: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert sniff_format(path) == kind
+
+
+def test_the_default_model_is_onnx() -> None:
+    assert sniff_format(Path(pictell.__file__).parent / "models/default/weights.onnx") == "onnx"
+
+
+def test_real_models(shared: Path) -> None:
+    models = shared / "models"
+    assert {sniff_format(path) for path in models.rglob("*.pb")} == {"frozen-graph"}
+    assert {sniff_format(path) for path in models.rglob("*.tflite")} == {"tflite"}
+
+
+def test_a_saved_model_is_its_folder_or_the_graph_in_it(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(saved(classifier()).graph)
+    assert sniff_format(tmp_path) == "saved-model"
+    assert sniff_format(tmp_path / "saved_model.pb") == "saved-model"
+
+
+def test_a_saved_model_graph_by_another_name_needs_its_folder(file: Path) -> None:
+    file.write_bytes(saved(classifier()).graph)
+    assert refusal(file, InvalidModelError) == (
+        "the file is the graph of a SavedModel: give its folder, where it is saved_model.pb"
+    )
+
+
+class Harmless:
+    """Any class: its pickle imports this module."""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("content", [{"a": 1}, ["cat"], Harmless(), (1, 2), np.ones(3)])
+def test_pickles_are_unsafe(file: Path, protocol: int, content: object) -> None:
+    path = file.with_suffix(".pkl")
+    path.write_bytes(pickle.dumps(content, protocol))
+    assert refusal(path, UnsafeModelError).startswith("a pickle, which runs code when loaded")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("content", [{"a": 1}, ["cat"], Harmless()])
+def test_pickles_by_another_name_are_unsafe(file: Path, protocol: int, content: object) -> None:
+    file.write_bytes(pickle.dumps(content, protocol))
+    refusal(file, UnsafeModelError)
+
+
+@pytest.mark.parametrize("new_container", [True, False])
+@pytest.mark.parametrize("name", ["model.pth", "model.pt", "model.bin", "model.onnx"])
+def test_torch_files_are_unsafe(tmp_path: Path, new_container: bool, name: str) -> None:
+    path = tmp_path / name
+    state = {"weight": torch.ones(3)}
+    torch.save(state, path, _use_new_zipfile_serialization=new_container)
+    assert "pickle" in refusal(path, UnsafeModelError)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model"])
+def test_keras_hdf5_is_unsafe(tmp_path: Path, name: str) -> None:
+    with h5py.File(tmp_path / name, "w") as h5:
+        h5["weights"] = np.ones(3)
+    assert "Keras" in refusal(tmp_path / name, UnsafeModelError)
+
+
+def test_a_keras_archive_is_unsafe(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            archive.writestr(name, "{}")
+    assert "Keras" in refusal(file, UnsafeModelError)
+
+
+def test_another_archive_is_to_be_unpacked(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model.pb", b"x")
+    assert refusal(file, InvalidModelError) == f"a zip archive: unpack it first; {KINDS}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.ckpt", "model.ckpt-8.index", "model.meta", "a.data-00000-of-00001", "checkpoint"],
+)
+def test_checkpoints_are_to_be_frozen(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\x00\x01\x02 any bytes")
+    assert refusal(path, InvalidModelError) == (
+        "a checkpoint holds only variables: freeze it with its graph first"
+    )
+    assert "checkpoint" in refusal(tmp_path, InvalidModelError)
+
+
+@pytest.mark.parametrize("text", ["node {\n", "\n# made\nversions: 3\n", "ir_version: 8\n"])
+def test_graphs_in_text_form(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert refusal(file, InvalidModelError) == ("the graph is in text form: save it in binary form")
+
+
+@pytest.mark.parametrize(
+    "text", ["cat\ndog\nlion\n", "dog\nfox", "\n\n", "chien\nchêne\n", "a" * 99_999]
+)
+def test_labels_are_no_model(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert refusal(file, InvalidModelError) == f"a text, labels perhaps, not a model: {KINDS}"
+
+
+def test_a_text_cut_in_the_middle_of_a_character(file: Path) -> None:
+    file.write_text("x" + "é" * 99_999)
+    assert "labels perhaps" in refusal(file, InvalidModelError)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp-lossy"])
+def test_pictures_are_no_models(file: Path, name: str) -> None:
+    file.write_bytes(photo_as(name))
+    assert refusal(file, InvalidModelError) == f"a picture, not a model: {KINDS}"
+
+
+def test_onnx_runtimes_own_format(file: Path) -> None:
+    file.write_bytes(b"\x10\0\0\0ORTM" + bytes(100))
+    assert "ONNX Runtime's own format" in refusal(file, InvalidModelError)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0" * 100, b"\x93NUMPY\x01\x00v", b"\x0a\x03abc\x9a\x01\x00", b"\xff"],
+)
+def test_anything_else(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    assert refusal(file, InvalidModelError) == f"not a model, or damaged: {KINDS}"
+
+
+def test_an_empty_file(file: Path) -> None:
+    file.touch()
+    assert refusal(file, InvalidModelError) == "the file is empty"
+
+
+def test_nothing_there(file: Path) -> None:
+    assert refusal(file, InvalidModelError) == "the model cannot be read: No such file or directory"
+
+
+def test_a_name_that_cannot_be() -> None:
+    assert "cannot be read" in refusal(Path("a\0b"), InvalidModelError)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_an_unreadable_file(file: Path) -> None:
+    file.write_bytes(b"x")
+    file.chmod(0)
+    with as_nobody():
+        assert refusal(file, InvalidModelError) == "the model cannot be read: Permission denied"
+
+
+def test_a_pipe_is_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    assert refusal(file, InvalidModelError).startswith("not a regular file")
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    assert refusal(tmp_path, InvalidModelError).startswith("the folder has neither a model.toml")
+
+
+def test_a_saved_model_in_text_form(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pbtxt").touch()
+    assert refusal(tmp_path, InvalidModelError) == (
+        "the SavedModel is in text form: save it in binary form"
+    )
+
+
+def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
+    content = onnx_model().SerializeToString()
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as sparse:
+        sparse.write(content)
+        # One more field, ``doc_string``, with 4 GB in it; the file system stores none of them.
+        sparse.write(b"\x32\x80\xa8\xd6\xb9\x07")
+        sparse.truncate(len(content) + 2_000_000_000)
+    assert sniff_format(path) == "onnx"

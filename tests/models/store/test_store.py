@@ -1,0 +1,505 @@
+"""The store: pulled from a real server, imported, removed; by one process or several."""
+
+import hashlib
+import io
+import os
+import pickle
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from file_server import FileServer, cut_after, stall_after
+from pictell import models
+from pictell.errors import (
+    InvalidModelError,
+    ModelUnavailableError,
+    StoreError,
+    UnknownModelError,
+    UnsafeModelError,
+    UsageError,
+)
+from pictell.models.calibration_file import read_calibration
+from pictell.models.folder import read_model_folder, read_weights
+from pictell.models.single_file import write_single_file
+from pictell.models.store import catalog
+from pictell.models.store import local as store
+from pictell.models.store.catalog import Row
+from pictell.models.store.pull import pull
+from pictell.models.store.transfer import RetryPolicy
+from pictell.options import ModelOptions
+
+HASTY = RetryPolicy(timeout_s=5, delays_s=(0, 0))
+GRAPH, LABELS = "tensorflow_inception_graph.pb", "imagenet_comp_graph_label_strings.txt"
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "store"
+    monkeypatch.setenv("PICTELL_MODELS", str(folder))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer() as file_server:
+        yield file_server
+
+
+@pytest.fixture(scope="session")
+def graph(shared: Path) -> Path:
+    return shared / "models" / "mobilenet_v1_0.25_128_frozen" / "frozen_graph.pb"
+
+
+@pytest.fixture(scope="session")
+def bird(shared: Path) -> Path:
+    return shared / "models" / "coral" / "mobilenet_v2_1.0_224_inat_bird_quant.tflite"
+
+
+@pytest.fixture
+def row(server: FileServer, graph: Path) -> Row:
+    """A model published as inception5h is: a zip with the graph, its labels and a licence."""
+    labels = "".join(f"thing {index}\n" for index in range(994)).encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("LICENSE", "free")
+        archive.writestr(GRAPH, graph.read_bytes())
+        archive.writestr(LABELS, labels)
+    return published(server, graph, file.getvalue(), "inception5h.zip")
+
+
+def published(server: FileServer, graph: Path, content: bytes, file_name: str) -> Row:
+    server.files[f"/{file_name}"] = content
+    known = catalog.find("inception5h")
+    return replace(
+        known,
+        name="inception5h-like",
+        url=server.url(file_name),
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        weights_sha256=(hashlib.sha256(graph.read_bytes()).hexdigest(),),
+        stated=replace(
+            known.stated, output_name="MobilenetV1/Predictions/Reshape_1", size=(128, 128)
+        ),
+    )
+
+
+def files_below(folder: Path) -> list[str]:
+    """Every file that is no lock."""
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    )
+
+
+def model_files(row: Row) -> list[str]:
+    return [f"{row.name}/{name}" for name in ("labels.tsv", "model.toml", GRAPH)]
+
+
+# --- pulled
+
+
+def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> None:
+    assert store.installed() == []
+    folder = pull(row, retry=HASTY)
+    assert folder == root / row.name == store.folder_of(row.name)
+    assert files_below(root) == model_files(row)
+    spec = models.find(row.name)
+    assert spec.name == row.name
+    assert spec.preprocess.interpolation == "bilinear-tf1"
+    assert spec.preprocess.mean == (117.0, 117.0, 117.0)
+    assert spec.preprocess.crop_fraction is None
+    assert len(spec.labels) == 1001
+    assert spec.labels[993].name == "thing 993"
+    assert (spec.licence, spec.source) == (row.licence, row.source)
+    read_weights(spec)
+    assert store.installed() == [row.name]
+    store.remove(row.name)
+    assert store.installed() == []
+    assert files_below(root) == []
+    assert [path.name for path in root.glob(".incoming*")] == []
+
+
+def test_what_is_here_is_not_asked_for_again(row: Row, server: FileServer) -> None:
+    pull(row, retry=HASTY)
+    server.requests.clear()
+    pull(row, retry=HASTY)
+    pull(row, offline=True)
+    assert server.requests == []
+
+
+def test_what_is_damaged_is_replaced(row: Row, root: Path) -> None:
+    folder = pull(row, retry=HASTY)
+    for name in (GRAPH, "model.toml", "labels.tsv"):
+        (folder / name).write_bytes(b"damaged")
+        pull(row, retry=HASTY)
+        read_weights(read_model_folder(folder))
+    assert files_below(root) == model_files(row)
+
+
+def test_a_bare_file_with_labels_of_its_own(server: FileServer, bird: Path, root: Path) -> None:
+    known = catalog.find("mobilenet_v2_1.0_224_inat_bird_quant")
+    labels = bird.with_name("inat_bird_labels.txt")
+    for path in (bird, labels):
+        server.files[f"/{path.name}"] = path.read_bytes()
+    pull(replace(known, url=server.url(bird.name), labels_url=server.url(labels.name)))
+    spec = models.find(known.name)
+    assert spec.sha256 == known.sha256
+    assert spec.labels[0].name == "Haemorhous cassinii (Cassin's Finch)"
+    assert len(spec.labels) == 965
+    assert len(files_below(root)) == 3
+
+
+def test_a_tar_with_pictells_own_labels(server: FileServer, graph: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        archive.add(graph, f"./{GRAPH}")
+    row = published(server, graph, file.getvalue(), "net.tgz")
+    stated = replace(row.stated, labels=catalog.IMAGENET, background=True, unlabelled=None)
+    pull(replace(row, labels=catalog.IMAGENET, stated=stated))
+    labels = models.find(row.name).labels
+    assert (labels[0].name, labels[1].name, len(labels)) == ("background", "tench", 1001)
+
+
+def test_progress_is_reported(row: Row) -> None:
+    reported: list[tuple[int, int]] = []
+    pull(row, report=lambda have, total: reported.append((have, total)))
+    assert reported[0] == (0, row.bytes)
+    assert reported[-1] == (row.bytes, row.bytes)
+
+
+def test_a_mirror_that_is_a_folder(row: Row, server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "usb" / row.name).mkdir(parents=True)
+    (tmp_path / "usb" / row.name / "inception5h.zip").write_bytes(server.files["/inception5h.zip"])
+    pull(row, mirror=str(tmp_path / "usb"), offline=True)
+    assert store.installed() == [row.name]
+    assert server.requests == []
+
+
+def test_offline_nothing_is_touched(row: Row, server: FileServer, root: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match=r"bring http://.*/inception5h\.zip as"):
+        pull(row, offline=True)
+    assert not root.exists()
+    assert server.requests == []
+
+
+def test_a_row_that_nobody_offers() -> None:
+    with pytest.raises(ModelUnavailableError, match="pictell models import"):
+        pull(catalog.find("mobilenet_v1_0.25_128_frozen"))
+
+
+# --- pulled, in vain
+
+
+def test_a_tampered_download_is_not_kept(row: Row, root: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match="checksum differs"):
+        pull(replace(row, sha256="0" * 64), retry=HASTY)
+    assert store.installed() == []
+    assert files_below(root) == []
+    assert list(root.glob(".incoming*")) == []
+
+
+def test_an_archive_that_breaks_out(server: FileServer, graph: Path, root: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"../{GRAPH}", b"evil")
+        archive.writestr(LABELS, b"x")
+    row = published(server, graph, file.getvalue(), "evil.zip")
+    with pytest.raises(UnsafeModelError):
+        pull(row, retry=HASTY)
+    assert list(root.parent.glob(GRAPH)) == []
+    assert store.installed() == []
+    assert list(root.glob(".incoming*")) == []
+
+
+def test_an_archive_of_links(server: FileServer, graph: Path, root: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        link = tarfile.TarInfo(GRAPH)
+        link.type, link.linkname = tarfile.SYMTYPE, str(graph)
+        archive.addfile(link)
+        filler = random.Random(4).randbytes(50_000)
+        other = tarfile.TarInfo("checkpoint")
+        other.size = len(filler)
+        archive.addfile(other, io.BytesIO(filler))
+    row = published(server, graph, file.getvalue(), "links.tgz")
+    with pytest.raises(UnsafeModelError, match="no plain file"):
+        pull(row, retry=HASTY)
+    assert store.installed() == []
+
+
+def test_another_graph_than_the_catalogues(row: Row) -> None:
+    with pytest.raises(InvalidModelError, match="not the one the catalogue means"):
+        pull(replace(row, weights_sha256=("0" * 64,)), retry=HASTY)
+    assert store.installed() == []
+
+
+def test_a_download_that_breaks_off_is_continued_next_time(
+    row: Row, server: FileServer, root: Path
+) -> None:
+    server.faults += [cut_after(100_000), *[cut_after(0)] * 2]
+    with pytest.raises(ModelUnavailableError):
+        pull(row, retry=HASTY)
+    assert files_below(root) == [f".downloads/{row.sha256}.part"]
+    server.requests.clear()
+    pull(row, retry=HASTY)
+    assert server.ranges() == ["bytes=100000-"]
+    assert files_below(root) == model_files(row)
+
+
+def test_what_cannot_fit_is_not_begun(row: Row, server: FileServer) -> None:
+    with pytest.raises(StoreError, match=r"inception5h-like needs 2000000000 MB in .* MB are free"):
+        pull(replace(row, bytes=10**15))
+    assert server.requests == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc takes no folders")
+def test_a_store_that_cannot_be_written(
+    row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bird: Path
+) -> None:
+    (tmp_path / "file").touch()
+    labels = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    for folder in (tmp_path / "file" / "store", tmp_path / "file", Path("/proc/models")):
+        monkeypatch.setenv("PICTELL_MODELS", str(folder))
+        with pytest.raises(StoreError, match=f"the folder of models {folder} cannot be used: "):
+            pull(row)
+        with pytest.raises(StoreError):
+            store.add("bird", bird, labels)
+        assert store.folder_of("bird") is None
+
+
+# --- by several processes, and by killed ones
+
+SCRIPT = """
+import pickle, resource, sys
+from pathlib import Path
+from pictell.errors import PictellError
+from pictell.models.store.pull import pull
+row, limit = sys.argv[1:]
+if int(limit):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+try:
+    print(pull(pickle.loads(Path(row).read_bytes())))
+except PictellError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def start(row: Row, tmp_path: Path, largest_file: int = 0) -> subprocess.Popen[str]:
+    (tmp_path / "row").write_bytes(pickle.dumps(row))
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "row"), str(largest_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(truth: Callable[[], object]) -> None:
+    tick = threading.Event()
+    for _ in range(6000):
+        if truth():
+            return
+        tick.wait(0.01)
+    pytest.fail("it never came true")
+
+
+def test_many_processes_download_it_once(
+    row: Row, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    processes = [start(row, tmp_path) for _ in range(3)]
+    for process in processes:
+        output, errors = process.communicate(timeout=120)
+        assert (output.strip(), errors) == (str(root / row.name), "")
+    assert len(server.requests) == 1
+    assert files_below(root) == model_files(row)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_pull_is_continued_and_swept(
+    number: signal.Signals, row: Row, server: FileServer, tmp_path: Path, root: Path
+) -> None:
+    server.faults.append(stall_after(500_000))
+    process = start(row, tmp_path)
+    part = root / ".downloads" / f"{row.sha256}.part"
+    wait_until(lambda: part.exists() and part.stat().st_size > 200_000)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert store.installed() == []
+    have = part.stat().st_size
+    pull(row, retry=HASTY)
+    assert server.ranges() == [None, f"bytes={have}-"]
+    assert files_below(root) == model_files(row)
+    assert list(root.glob(".incoming*")) == []
+
+
+def test_a_disk_that_is_full_while_unpacking(
+    row: Row, server: FileServer, graph: Path, tmp_path: Path, root: Path
+) -> None:
+    # The archive fits, what is in it does not.
+    assert row.bytes is not None
+    process = start(row, tmp_path, largest_file=(row.bytes + graph.stat().st_size) // 2)
+    _, errors = process.communicate(timeout=60)
+    assert errors == f"StoreError: {GRAPH} cannot be written: File too large\n"
+    assert files_below(root) == [f".downloads/{row.sha256}.part"]
+    assert list(root.glob(".incoming*")) == []
+    pull(row, retry=HASTY)
+    assert len(server.requests) == 1
+    assert files_below(root) == model_files(row)
+
+
+def test_leftovers_of_others_are_swept_but_not_their_work(row: Row, root: Path) -> None:
+    pull(row, retry=HASTY)
+    for draft in (".incoming-dead-12345678", ".incoming-a-b-c-12345678"):
+        (root / draft / "built").mkdir(parents=True)
+    downloads = root / ".downloads"
+    known = catalog.find("inception5h").sha256
+    for name, days in ((known, 5), ("new", 0), ("unknown", 0.1), ("old", 400)):
+        (downloads / f"{name}.part").write_bytes(b"x")
+        then = time.time() - days * 24 * 3600
+        os.utime(downloads / f"{name}.part", (then, then))
+    store.remove(row.name)
+    assert list(root.glob(".incoming*")) == []
+    assert files_below(downloads) == sorted([f"{known}.part", "new.part"])
+
+
+def test_a_draft_under_way_is_left_alone(
+    row: Row, server: FileServer, tmp_path: Path, root: Path, bird: Path
+) -> None:
+    server.faults.append(stall_after(500_000))
+    process = start(row, tmp_path)
+    wait_until(lambda: list(root.glob(".incoming-*")))
+    store.add("bird", bird, ModelOptions(labels=bird.with_name("inat_bird_labels.txt")))
+    assert len(list(root.glob(f".incoming-{row.name}-*"))) == 1
+    server.closing.set()
+    _, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert store.installed() == ["bird", row.name]
+
+
+def test_a_replacement_cut_short_leaves_the_model(row: Row, root: Path) -> None:
+    folder = pull(row, retry=HASTY)
+    draft = root / f".incoming-{row.name}-12345678"
+    draft.mkdir()
+    folder.rename(draft / "previous")  # killed between two renames
+    assert store.installed() == []
+    store.add("other", draft / "previous")  # whoever comes next puts it back
+    assert store.installed() == [row.name, "other"]
+    read_weights(read_model_folder(folder))
+
+
+# --- imported
+
+
+def test_a_bare_file_and_a_folder(bird: Path, root: Path, tmp_path: Path) -> None:
+    stated = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    folder = store.add("my.bird_1", bird, stated)
+    assert folder == root / "my.bird_1"
+    assert models.find("my.bird_1").name == "my.bird_1"
+    shutil.copytree(folder, tmp_path / "folder")
+    store.add("again", tmp_path / "folder")
+    with pytest.raises(UsageError, match="again is already here: choose another name, or first"):
+        store.add("again", bird, stated)
+    assert store.installed() == ["again", "my.bird_1"]
+    read_weights(models.find("again"))
+    with pytest.raises(UsageError, match="brings all that it needs"):
+        store.add("third", tmp_path / "folder", stated)
+    assert list(root.glob(".incoming*")) == []
+
+
+def test_a_model_of_the_package_under_another_name() -> None:
+    store.add("mine", models.BUILT_IN["default"])
+    mine, default = models.find("mine"), models.find("default")
+    assert mine.labels == default.labels
+    assert (mine.taxonomy, mine.calibration) == (default.taxonomy, default.calibration)
+
+
+def test_what_a_packed_model_carries_comes_into_the_store(tmp_path: Path) -> None:
+    default, packed = models.find("default"), tmp_path / "packed.onnx"
+    write_single_file(packed, default, read_weights(default))
+    store.add("mine", packed)
+    mine = models.find("mine")
+    assert mine.taxonomy == default.taxonomy
+    assert read_calibration(mine) == read_calibration(default) is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", "../x", "a/b", "/etc", ".hidden", "-rf", "a\0b", "a\nb", "a b", "a\\b"),
+        *("C:x", "ü", "\u202ea", "a" * 65, "~", "*", "\udc80"),
+    ],
+)
+def test_names_that_are_no_names(name: str, bird: Path, root: Path) -> None:
+    assert store.folder_of(name) is None
+    with pytest.raises(UsageError, match="no name for a model"):
+        store.add(name, bird, ModelOptions(labels=bird.with_name("inat_bird_labels.txt")))
+    with pytest.raises(UnknownModelError):
+        store.remove(name)
+    assert not root.exists()
+
+
+def test_names_that_are_taken(bird: Path, graph: Path) -> None:
+    stated = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    with pytest.raises(UsageError, match="pictell's own model"):
+        store.add("default", bird, stated)
+    with pytest.raises(UsageError, match="the catalogue's name of another model"):
+        store.add("inception5h", bird, stated)
+    store.add("mobilenet_v1_0.25_128_frozen", graph)
+    assert models.find("mobilenet_v1_0.25_128_frozen").preprocess.width == 128
+
+
+def test_what_is_no_model(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(UnknownModelError, match="no file or folder"):
+        store.add("x", tmp_path / "missing")
+    (tmp_path / "file").write_bytes(random.Random(3).randbytes(1000))
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps([1]))
+    for name, error in (("file", InvalidModelError), ("file.pkl", UnsafeModelError)):
+        with pytest.raises(error):
+            store.add("x", tmp_path / name)
+    assert not root.exists()
+
+
+# --- removed, listed
+
+
+def test_what_is_not_here_cannot_be_removed(row: Row) -> None:
+    with pytest.raises(UnknownModelError, match="'x' is in the store; there are: none"):
+        store.remove("x")
+    pull(row, retry=HASTY)
+    with pytest.raises(UnknownModelError, match=f"there are: {row.name}"):
+        store.remove("x")
+    with pytest.raises(UsageError, match="part of pictell"):
+        store.remove("default")
+
+
+def test_only_models_are_listed(root: Path) -> None:
+    for name in ("model", ".hidden", "empty", "a b"):
+        (root / name).mkdir(parents=True)
+    for name in ("model", ".hidden", "a b"):
+        (root / name / "model.toml").touch()
+    (root / "file").touch()
+    assert store.installed() == ["model"]
+
+
+def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PICTELL_MODELS", "here")
+    assert store.root() == tmp_path / "here"
+    monkeypatch.setenv("PICTELL_MODELS", "")
+    assert store.root().is_absolute()
+    assert store.root().parts[-2:] == ("pictell", "models")

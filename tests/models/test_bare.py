@@ -1,0 +1,449 @@
+"""A bare file and what is stated of it: found, known, stated, or asked for; never guessed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tensorflow
+from onnx import TensorProto, helper
+
+from fitted_calibration import FITTED
+from pictell import models, runtimes
+from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.images.preprocess import preprocess
+from pictell.inspection.onnx import with_metadata
+from pictell.models.bare import describe
+from pictell.models.calibration_file import read_calibration, to_toml
+from pictell.models.folder import create_model_folder, read_model_folder, read_weights
+from pictell.models.folder import to_toml as folder_toml
+from pictell.models.guess import Guess, guess
+from pictell.models.labels import complete
+from pictell.models.presets import PRESETS, first_stated
+from pictell.models.single_file import pack
+from pictell.options import EngineOptions, ModelOptions
+from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
+
+IMAGENET = models.find("default").labels
+TWO_LABELS = (Label("cat"), Label("dog"))
+
+
+def write_graph(folder: Path, shape: list[object], *, last: str = "Softmax") -> Path:
+    """An ONNX graph (N, 3, H, W) → (N, 2) that ends in the operation ``last``."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights"], ["logits"]),
+    ]
+    if last != "Gemm":
+        nodes.append(helper.make_node(last, ["logits"], ["scores"]))
+    output = "logits" if last == "Gemm" else "scores"
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [3, 2], [1, 0, 0, 0, 0, 1])
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [shape[0], 2])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = folder / "two.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    path = tmp_path / "labels.txt"
+    path.write_text("cat\ndog\n")
+    return path
+
+
+def missing(path: Path, stated: ModelOptions) -> str:
+    with pytest.raises(InvalidModelError) as caught:
+        describe(path, stated)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_the_file_tells_names_size_layout_and_activation(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="torchvision"))
+    assert (spec.name, spec.format, spec.weights) == ("two", "onnx", path)
+    assert (spec.input_name, spec.output_name, spec.activation) == ("image", "scores", "none")
+    assert spec.labels == TWO_LABELS
+    assert spec.preprocess == PreprocessSpec(
+        width=32,
+        height=24,
+        crop_fraction=0.875,
+        interpolation="bilinear",
+        layout="NCHW",
+        channels="RGB",
+        mean=(123.675, 116.28, 103.53),
+        std=(58.395, 57.12, 57.375),
+    )
+
+
+def test_mean_and_scale_alone_squash_the_whole_picture(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32], last="Gemm")
+    spec = describe(path, ModelOptions(labels=labels, mean=(1, 2, 3), scale=(4, 5, 6)))
+    assert spec.activation == "softmax"
+    assert spec.preprocess.crop_fraction is None
+    assert spec.preprocess.interpolation == "bilinear"
+    assert (spec.preprocess.mean, spec.preprocess.std) == ((1, 2, 3), (4, 5, 6))
+
+
+def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    stated = ModelOptions(labels=labels, preset="caffe", crop_fraction=0.5, channels="RGB")
+    spec = describe(path, stated)
+    assert (spec.preprocess.crop_fraction, spec.preprocess.channels) == (0.5, "RGB")
+    assert spec.preprocess.mean == PRESETS["caffe"].mean
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (ModelOptions(), "give --mean and --scale, or --preset (inception, tf-slim, retrain, "),
+        (ModelOptions(mean=(1, 1, 1)), "mean and scale belong together: give --scale too"),
+        (ModelOptions(scale=(1, 1, 1)), "mean and scale belong together: give --mean too"),
+        (ModelOptions(mean=(1, 1, 1), scale=(1, 0, 1)), "scale must be above 0"),
+        (
+            ModelOptions(preset="unit", input_name="data"),
+            "the model has no input 'data': it has image",
+        ),
+        (ModelOptions(preset="unit", output_name="data"), "no output 'data': it has scores"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(
+    tmp_path: Path, labels: Path, stated: ModelOptions, message: str
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    assert message in missing(path, replace(stated, labels=labels))
+
+
+def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    assert missing(path, ModelOptions(preset="unit")) == (
+        "two.onnx: the model has no labels of its own: give --labels FILE"
+    )
+
+
+def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, "H", "W"])
+    stated = ModelOptions(labels=labels, preset="unit")
+    assert missing(path, stated) == (
+        "two.onnx: the input 'image' takes pictures of any size: give --size"
+    )
+    spec = describe(path, replace(stated, size=(40, 30)))
+    assert (spec.preprocess.width, spec.preprocess.height) == (40, 30)
+
+
+def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", "C", 24, 32])
+    stated = ModelOptions(labels=labels, preset="unit")
+    assert "which axis of the input 'image' holds the colours: give --layout" in missing(
+        path, stated
+    )
+    assert describe(path, replace(stated, layout="NCHW")).preprocess.width == 32
+
+
+def test_an_activation_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32], last="LogSoftmax")
+    stated = ModelOptions(labels=labels, preset="unit")
+    assert "does not tell whether it gives probabilities: give --activation" in missing(
+        path, stated
+    )
+    assert describe(path, replace(stated, activation="softmax")).activation == "softmax"
+
+
+def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    with pytest.raises(UsageError, match="unknown preset 'best': give one of inception, tf-slim"):
+        describe(path, ModelOptions(labels=labels, preset="best"))
+
+
+def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    labels.write_text("cat\n")
+    stated = ModelOptions(labels=labels, preset="unit")
+    message = missing(path, stated)
+    assert message.endswith(
+        "1 labels for an output of 2 classes: if class 0 is background give --background, "
+        "if the last has none --unlabelled 1"
+    )
+    for spec, names in (
+        (describe(path, replace(stated, background=True)), ["background", "cat"]),
+        (describe(path, replace(stated, unlabelled=1)), ["cat", "unlabelled output 1"]),
+    ):
+        assert [label.name for label in spec.labels] == names
+
+
+def test_labels_of_another_model_are_told_from_a_missing_line(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    labels.write_text("a\nb\nc\n")
+    message = missing(path, ModelOptions(labels=labels, preset="unit"))
+    assert message == (
+        "two.onnx: 3 labels for an output of 2 classes: these are labels of another model"
+    )
+
+
+def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    message = missing(write_graph(tmp_path, ["N", 3, "H", "W"], last="LogSoftmax"), ModelOptions())
+    for words in ("give --activation", "give --size", "give --labels"):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"size": "224"}, "size must be 2 numbers, not '224'"),
+        ({"size": (0, 1)}, "size must be 2 numbers"),
+        ({"mean": (1, 2)}, "mean must be 3 numbers"),
+        ({"mean": (float("nan"), 1, 1)}, "mean must be 3 numbers"),
+        ({"scale": 1}, "scale must be 3 numbers, not 1"),
+        ({"layout": "q"}, "layout is 'q', it must be one of NHWC, NCHW"),
+        ({"channels": "zz"}, "channels is 'zz'"),
+        ({"interpolation": "no"}, "interpolation is 'no'"),
+        ({"activation": "z"}, "activation is 'z'"),
+        ({"crop_fraction": 7}, "crop_fraction must be in 0..1, not 7"),
+        ({"unlabelled": -1}, "unlabelled must be 0 or more, not -1"),
+    ],
+)
+def test_what_cannot_be_stated_is_refused(stated: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ModelOptions(**stated)  # type: ignore[arg-type]
+
+
+def test_background_and_unlabelled_go_together(tmp_path: Path) -> None:
+    assert [label.name for label in complete([Label("cat")], background=True, unlabelled=1)] == [
+        "background", "cat", "unlabelled output 2"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "size", "mean"),
+    [
+        ("mobilenet_v1_0.25_128_frozen/frozen_graph.pb", 128, (127.5, 127.5, 127.5)),
+        ("mobilenet_v1_0.25_128_frozen/quantized_graph.pb", 128, (127.5, 127.5, 127.5)),
+        ("mobilenet_v1_0.25_224_frozen/frozen_graph.pb", 224, (127.5, 127.5, 127.5)),
+        ("coral/mobilenet_v2_1.0_224_quant.tflite", 224, None),
+        ("coral/tf2_mobilenet_v2_1.0_224_ptq.tflite", 224, None),
+        ("coral/mobilenet_v1_0.25_128_quant.tflite", 128, None),
+    ],
+)
+def test_published_files_are_known_by_their_checksum(
+    shared: Path, file: str, size: int, mean: tuple[float, float, float] | None
+) -> None:
+    spec = describe(shared / "models" / file, ModelOptions())
+    assert (spec.preprocess.width, spec.preprocess.height) == (size, size)
+    assert (spec.preprocess.mean, spec.preprocess.crop_fraction) == (mean, 0.875)
+    assert spec.activation == "none"
+    assert spec.labels == (Label("background"), *IMAGENET)
+    assert spec.licence == "Apache-2.0"
+
+
+def test_labels_that_are_stated_count_before_the_catalogues(shared: Path) -> None:
+    folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
+    spec = describe(folder / "frozen_graph.pb", ModelOptions(labels=folder / "labels.txt"))
+    assert spec.labels == (Label("background"), *IMAGENET)
+
+
+def test_the_retrained_graph_needs_its_two_files_and_a_preset(shared: Path) -> None:
+    folder = shared / "models" / "panel_retrained_frozen"
+    path, labels = folder / "retrained_graph.pb", folder / "retrained_labels.txt"
+    assert "give --mean and --scale, or --preset" in missing(path, ModelOptions(labels=labels))
+    spec = describe(path, ModelOptions(labels=labels, preset="tf-slim"))
+    assert (spec.input_name, spec.output_name, spec.activation) == ("input", "final_result", "none")
+    assert len(spec.labels) == 6
+
+
+def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="caffe"))
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(pack(spec, read_weights(spec)))
+    found = describe(packed, ModelOptions())
+    assert found == replace(spec, weights=packed, sha256=found.sha256)
+    assert read_weights(found).graph == packed.read_bytes()
+    onnx.checker.check_model(onnx.load(packed))
+    with pytest.raises(UsageError, match=r"packed.onnx brings all that it needs"):
+        describe(packed, ModelOptions(labels=labels))
+
+
+def test_an_onnx_file_carries_its_taxonomy_and_what_was_fitted(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    kinds = Attachment("kinds.tsv", "animal\tanimal\t-\ncat\tanimal\n")
+    bare = describe(path, ModelOptions(labels=labels, preset="caffe"))
+    assert (bare.taxonomy, bare.calibration) == (None, None)
+    fitted = Attachment("calibration.toml", f"# the cat's\n{to_toml(FITTED, bare.sha256)}")
+    spec = replace(bare, taxonomy=kinds, calibration=fitted)
+    packed, folder = tmp_path / "packed.onnx", tmp_path / "folder"
+    packed.write_bytes(pack(spec, read_weights(spec)))
+    found = describe(packed, ModelOptions())
+    assert read_calibration(found) == read_calibration(spec) == FITTED
+    create_model_folder(folder, found, read_weights(found))
+    again = read_model_folder(folder)
+    assert again.taxonomy == replace(kinds, name="taxonomy.tsv")
+    # As it was, but for the weights.
+    text = fitted.text.replace(bare.sha256, again.sha256)
+    assert again.calibration == Attachment("calibration.toml", text)
+    assert read_calibration(again) == FITTED
+
+    # A graph that was packed before carries nothing of that.
+    packed.write_bytes(pack(replace(again, taxonomy=None, calibration=None), read_weights(again)))
+    found = describe(packed, ModelOptions())
+    assert (found.taxonomy, found.calibration) == (None, None)
+
+
+def test_what_was_fitted_for_other_weights_does_not_fit_once_packed(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="caffe"))
+    stale = replace(spec, calibration=Attachment("calibration.toml", to_toml(FITTED, "1" * 64)))
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(pack(stale, read_weights(spec)))
+    with pytest.raises(InvalidModelError, match=r"^pictell.calibration, line 5: .* fit anew"):
+        read_calibration(describe(packed, ModelOptions()))
+
+
+def test_an_onnx_file_names_no_file_beside_it(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="caffe"))
+    (tmp_path / "taxonomy.tsv").write_text("nonsense")
+    text = folder_toml(replace(spec, taxonomy=Attachment("kinds.tsv", "")))
+    assert 'taxonomy = "taxonomy.tsv"' in text
+    entries = {"pictell.model": text, "pictell.labels": "cat\ndog\n"}
+    packed = tmp_path / "packed.onnx"
+    packed.write_bytes(with_metadata(path.read_bytes(), entries))
+    assert describe(packed, ModelOptions()).taxonomy is None
+
+
+def test_only_an_onnx_file_can_carry_its_spec(shared: Path) -> None:
+    spec = describe(
+        shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite", ModelOptions()
+    )
+    with pytest.raises(UsageError, match="only an ONNX model of one file can carry its spec"):
+        pack(spec, read_weights(spec))
+
+
+def test_pickles_are_refused_before_anything_else(tmp_path: Path, labels: Path) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(UnsafeModelError, match="pickle"):
+        describe(path, ModelOptions(labels=labels))
+
+
+def test_the_first_statement_of_each_thing_counts() -> None:
+    one, two = (
+        ModelOptions(size=(1, 2), background=False),
+        ModelOptions(size=(3, 4), background=True),
+    )
+    assert first_stated(one, two) == one
+    assert first_stated(ModelOptions(), two) == two
+
+
+def inspection(image: TensorSpec, output: str = "out", classes: int = 10) -> Inspection:
+    return Inspection(
+        "tflite", (image,), (TensorSpec(output, (1, classes), "float32"),), {}, {}, {}
+    )
+
+
+def quantised(dtype: str, scale: float, zero_point: int) -> TensorSpec:
+    return TensorSpec("image", (1, 224, 224, 3), dtype, (scale, zero_point))
+
+
+FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (inspection(quantised("uint8", 1 / 128, 128)), ("tf-slim", "likely")),
+        (inspection(quantised("int8", 1 / 127.5, 0)), ("tf-slim", "likely")),
+        (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
+        (inspection(quantised("int8", 1.0, 0)), None),
+        (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
+        (inspection(FLOATS, "final_result"), ("retrain", "possible")),
+        (inspection(FLOATS, "output", 1008), ("inception", "likely")),
+        (inspection(replace(FLOATS, shape=(None, 3, 224, 224))), ("torchvision", "possible")),
+        (inspection(FLOATS), None),
+    ],
+)  # fmt: skip
+def test_a_guess_names_a_preset_and_its_reason(
+    found: Inspection, expected: tuple[str, str] | None
+) -> None:
+    guessed = guess(found)
+    if expected is None:
+        assert guessed is None
+    else:
+        assert isinstance(guessed, Guess)
+        assert (guessed.preset, guessed.sure) == expected
+        assert guessed.reason
+
+
+@pytest.mark.slow
+def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, labels: Path) -> None:
+    """As ``retrain.py`` of 2016 made them: the only placeholder takes the bytes of a JPEG."""
+    v1 = tensorflow.compat.v1
+    with tensorflow.Graph().as_default() as graph:
+        encoded = v1.placeholder(tensorflow.string, [], name="DecodeJpeg/contents")
+        decoded = tensorflow.image.decode_jpeg(encoded, channels=3, name="DecodeJpeg")
+        batch = tensorflow.expand_dims(tensorflow.cast(decoded, tensorflow.float32), 0)
+        resized = v1.image.resize_bilinear(batch, [20, 24])
+        normalised = tensorflow.multiply(resized - 128.0, 1 / 128, name="Mul")
+        pooled = tensorflow.reduce_mean(normalised, [1, 2])
+        tensorflow.nn.softmax(pooled[:, :2], name="final_result")
+    path = tmp_path / "output_graph.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    stated = ModelOptions(labels=labels, preset="tf-slim", size=(24, 20))
+    assert "the model has no input 'mul'" in missing(path, replace(stated, input_name="mul"))
+    spec = describe(path, replace(stated, input_name="Mul:0"))
+    assert spec.input_name == "Mul"
+    pixels = np.full((50, 60, 3), (255, 0, 0), np.uint8)
+    red = np.exp([1.0, -1.0]) / np.exp([1.0, -1.0]).sum()
+    for runtime in ("tensorflow", "openvino"):
+        session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
+        (found,) = session.run(preprocess(pixels, spec.preprocess), [spec.output_name])
+        np.testing.assert_allclose(found, [red], atol=1e-5)
+
+
+def test_names_that_end_in_a_number_of_an_output(tmp_path: Path, labels: Path) -> None:
+    """As ONNX and TFLite files out of TensorFlow have them."""
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.input[0].name = model.graph.node[0].input[0] = "images:0"
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "Softmax:0"
+    onnx.save(model, path)
+    stated = ModelOptions(
+        labels=labels, preset="unit", input_name="images:0", output_name="Softmax:0"
+    )
+    spec = describe(path, stated)
+    assert (spec.input_name, spec.output_name) == ("images:0", "Softmax:0")
+
+
+def test_another_output_has_its_own_activation(shared: Path) -> None:
+    path = shared / "models" / "mobilenet_v1_0.25_224_frozen" / "frozen_graph.pb"
+    spec = describe(path, ModelOptions(output_name="MobilenetV1/Logits/SpatialSqueeze"))
+    assert spec.activation == "softmax"
+
+
+def test_a_labels_file_may_be_called_imagenet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet").write_text("mine\nyours\n")
+    spec = describe(path, ModelOptions(labels="imagenet", preset="unit"))
+    assert [label.name for label in spec.labels] == ["mine", "yours"]
+
+
+def test_the_default_weights_bare_are_asked_for_all_they_need() -> None:
+    message = missing(models.find("default").weights, ModelOptions())
+    assert "the model has 3 outputs: give --output with one of logits, " in message
+    assert "give --labels FILE" in message

@@ -1,0 +1,116 @@
+"""``calibration.toml``: read back as written, refused with the line where it is wrong."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fake_model as fake
+from fitted_calibration import FITTED
+from pictell import models
+from pictell.errors import InvalidModelError, StoreError
+from pictell.models.calibration_file import (
+    LEAST,
+    read_calibration,
+    to_toml,
+    write_calibration,
+)
+from pictell.models.folder import CALIBRATION_FILE
+from pictell.scoring.calibration import Abstention, Calibration, to_logits
+from pictell.types import Attachment, ModelSpec
+
+SHA256 = "0" * 64
+
+
+def spec_with(text: str) -> ModelSpec:
+    fitted = Attachment(CALIBRATION_FILE, text)
+    return replace(fake.spec(["dark", "bright"]), sha256=SHA256, calibration=fitted)
+
+
+def spec_in(folder: Path) -> ModelSpec:
+    return spec_with((folder / CALIBRATION_FILE).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("knee", [5.5, math.inf])
+def test_what_is_written_is_read_back(tmp_path: Path, knee: float) -> None:
+    fitted = FITTED._replace(calibration=Calibration(0.75, knee))
+    write_calibration(tmp_path, fitted, SHA256)
+    assert read_calibration(spec_in(tmp_path)) == fitted
+    assert [path.name for path in tmp_path.iterdir()] == [CALIBRATION_FILE]
+
+
+def test_the_limit_is_written_to_the_last_digit(tmp_path: Path) -> None:
+    """Rounded up, it would call those unsure that lie right at it: of quantised scores, many."""
+    exact = FITTED._replace(abstention=Abstention("peak", 0.7273605000000001, 0.0))
+    write_calibration(tmp_path, exact, SHA256)
+    assert read_calibration(spec_in(tmp_path)) == exact
+
+
+def test_a_model_without_one_has_none() -> None:
+    assert read_calibration(fake.spec(["dark", "bright"])) is None
+
+
+def test_the_default_model_states_what_was_fitted_on_what() -> None:
+    fitted = read_calibration(models.find("default"))
+    assert fitted is not None
+    assert fitted.pictures == 650
+    assert "ImageNet's validation set" in fitted.fitted_on
+    assert fitted.after.calibration_error < fitted.before.calibration_error
+    assert fitted.after.negative_log_likelihood < fitted.before.negative_log_likelihood
+    assert fitted.after.brier_score < fitted.before.brier_score
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("temperature = 0.75", "temperature = 0", "line 8: .* must be 1e-06 or more"),
+        ("temperature = 0.75", "temperature = nan", "line 8: .* must be 1e-06 or more"),
+        ("temperature = 0.75", "temperature = 1e-300", "line 8: .* must be 1e-06 or more"),
+        ("knee = 5.5", "knee = 1e-300", "line 9: .* must be 1e-06 or more"),
+        ("temperature = 0.75", "temperature = inf", "temperature must be finite"),
+        ("temperature = 0.75", "temperature = true", "line 8: .* has the wrong type"),
+        ("temperature = 0.75", f"temperature = {'9' * 400}", "temperature must be finite"),
+        ("below = 8.25", f"below = {'9' * 400}", "line 13: .* must be 0 or more"),
+        ("knee = 5.5", "nee = 5.5", r"line 7: \[calibration\] must state knee"),
+        ("knee = 5.5", "knee = 5.5\nbend = 1", r"line 10: \[calibration\] has unknown keys: bend"),
+        ('score = "peak"', 'score = "energy"', "line 12: .* must be one of peak, probability"),
+        ("below = 8.25", "below = -1", "line 13: .* must be 0 or more"),
+        ("false_alarms = 0.05", "false_alarms = -1", "line 14: .* must be 0 or more"),
+        ("pictures = 650", "pictures = 0", "line 4: .* must be 1 or more"),
+        ("[after]", "[afterwards]", r"line 21: unknown table \[afterwards\]"),
+        ("[fitted]", "[fitted", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_refused(right: str, wrong: str, message: str) -> None:
+    text = to_toml(FITTED, SHA256)
+    assert right in text
+    with pytest.raises(InvalidModelError, match=f"^calibration.toml.*{message}"):
+        read_calibration(spec_with(text.replace(right, wrong)))
+
+
+@pytest.mark.parametrize("knee", [LEAST, 1e300, math.inf])
+def test_the_least_that_is_read_gives_scores(knee: float) -> None:
+    text = to_toml(FITTED._replace(calibration=Calibration(LEAST, knee)), SHA256)
+    fitted = read_calibration(spec_with(text))
+    assert fitted is not None
+    largest = float(np.finfo(np.float32).max)
+    assert np.isfinite(to_logits(np.array([largest, 0, -largest]), fitted.calibration)).all()
+
+
+def test_other_weights_need_another_fit() -> None:
+    with pytest.raises(InvalidModelError, match=r"line 5: .* fit anew with pictell calibrate"):
+        read_calibration(spec_with(to_toml(FITTED, "1" * 64)))
+
+
+def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^calibration.toml cannot be written: No such file"):
+        write_calibration(tmp_path / "none", FITTED, SHA256)
+
+
+def test_names_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
+    write_calibration(tmp_path, FITTED._replace(fitted_on="val\udcff"), SHA256)
+    fitted = read_calibration(spec_in(tmp_path))
+    assert fitted is not None
+    assert fitted.fitted_on == r"val\udcff"

@@ -1,0 +1,404 @@
+"""A model's folder: what is right is read, what is wrong is said."""
+
+import csv
+import hashlib
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import fake_model as fake
+from pictell import models
+from pictell.errors import InvalidModelError, StoreError, UnknownModelError, UsageError
+from pictell.models.folder import (
+    TABLES,
+    create_model_folder,
+    read_model_folder,
+    read_spec,
+    read_weights,
+    to_toml,
+    write_model_folder,
+)
+from pictell.models.scorer import build_scorer
+from pictell.models.toml_table import Document
+from pictell.types import Attachment, Interpolation, Label, ModelSpec, PreprocessSpec, Weights
+
+WEIGHTS = fake.weights(2).graph
+SPEC = f"""\
+[model]
+name = "two"
+format = "onnx"
+weights = "weights.onnx"
+sha256 = "{hashlib.sha256(WEIGHTS).hexdigest()}"
+labels = "labels.tsv"
+licence = "MIT"
+source = "nobody"
+
+[input]
+name = "image"
+layout = "NCHW"
+channels = "RGB"
+dtype = "float32"
+width = 8
+height = 6
+resize = "crop"
+crop_fraction = 0.5
+interpolation = "bilinear"
+mean = [1, 2.5, 3]
+std = [4, 5, 6]
+
+[output]
+name = "logits"
+activation = "none"
+"""
+
+SCALE = ", for R, G and B on the 0..255 scale"
+INTERPOLATIONS = f", it must be one of {', '.join(get_args(Interpolation))}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model without fault."""
+    (tmp_path / "model.toml").write_text(SPEC)
+    (tmp_path / "labels.tsv").write_text("cat\tn02121808\tpuss, tabby\ndog\n")
+    (tmp_path / "weights.onnx").write_bytes(WEIGHTS)
+    return tmp_path
+
+
+def write_spec(folder: Path, old: str, new: str) -> None:
+    assert SPEC.count(old) == 1
+    (folder / "model.toml").write_text(SPEC.replace(old, new))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(InvalidModelError) as caught:
+        read_model_folder(folder)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def test_everything_a_folder_states_is_in_the_spec(folder: Path) -> None:
+    assert read_model_folder(folder) == ModelSpec(
+        name="two",
+        weights=folder / "weights.onnx",
+        sha256=hashlib.sha256(WEIGHTS).hexdigest(),
+        format="onnx",
+        input_name="image",
+        output_name="logits",
+        activation="none",
+        preprocess=PreprocessSpec(
+            8, 6, 0.5, "bilinear", "NCHW", "RGB", mean=(1.0, 2.5, 3.0), std=(4.0, 5.0, 6.0)
+        ),
+        labels=(Label("cat", "n02121808", ("puss", "tabby")), Label("dog")),
+        licence="MIT",
+        source="nobody",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "value"),
+    [
+        ('resize = "crop"\ncrop_fraction = 0.5', 'resize = "squash"', "crop_fraction", None),
+        ("crop_fraction = 0.5", "crop_fraction = 1", "crop_fraction", 1.0),
+        ('"float32"', '"uint8"', "mean", None),
+    ],
+)
+def test_what_another_key_makes_needless_is_none(
+    folder: Path, old: str, new: str, field: str, value: object
+) -> None:
+    write_spec(folder, old, new)
+    if new == '"uint8"':
+        text = (folder / "model.toml").read_text()
+        (folder / "model.toml").write_text(re.sub(r"(mean|std) = .*\n", "", text))
+    assert getattr(read_model_folder(folder).preprocess, field) == value
+
+
+def test_outputs_besides_the_logits_may_be_named(folder: Path) -> None:
+    write_spec(folder, '"logits"', '"logits"\nembedding = "e"\nfeature_map = "f"')
+    spec = read_model_folder(folder)
+    assert (spec.embedding, spec.feature_map) == ("e", "f")
+
+
+KINDS = "animal\tanimal\t-\ncat\tanimal\n"
+
+
+def name_taxonomy(folder: Path, name: str = "kinds.tsv") -> None:
+    write_spec(folder, 'labels = "labels.tsv"', f'labels = "labels.tsv"\ntaxonomy = "{name}"')
+
+
+def test_a_taxonomy_is_read_and_written_again(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
+    spec = read_model_folder(folder)
+    assert spec.taxonomy == Attachment("kinds.tsv", KINDS)
+    copy = tmp_path_factory.mktemp("copy")
+    write_model_folder(copy, spec, read_weights(spec))
+    again = read_model_folder(copy)
+    assert again.taxonomy == Attachment("taxonomy.tsv", KINDS)
+    tree = build_scorer(again, 0.9).taxonomy
+    assert tree is not None
+    assert tree.path(0) == ("animal", "cat")
+    assert build_scorer(again, 0.9, flat=True).taxonomy is None
+
+
+def test_levels_limit_the_answers_of_a_model_that_has_some(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    with pytest.raises(UsageError, match="has no names above its classes"):
+        build_scorer(spec, 0.9, max_depth=1)
+    assert build_scorer(spec, 0.9, max_depth=1, flat=True).taxonomy is None
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
+    tree = build_scorer(read_model_folder(folder), 0.9, max_depth=1).taxonomy
+    assert tree is not None
+    assert tree.path(0) == ("animal", "cat")
+    assert tree.information[0] == 0
+
+
+def test_a_taxonomy_is_not_parsed_for_classes_alone(folder: Path) -> None:
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text("nonsense")
+    spec = read_model_folder(folder)
+    assert build_scorer(spec, 0.9, flat=True).taxonomy is None
+    with pytest.raises(InvalidModelError, match=r"^kinds\.tsv: line 1: "):
+        build_scorer(spec, 0.9)
+
+
+@pytest.mark.parametrize("name", ["model.toml", "kinds.tsv", "calibration.toml"])
+def test_texts_that_cannot_be_read_are_refused(folder: Path, name: str) -> None:
+    name_taxonomy(folder)
+    (folder / "kinds.tsv").write_text(KINDS)
+    path = folder / name
+    path.write_bytes(b"\xff")
+    assert refusal(folder) == f"{name} is no text in UTF-8"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    assert refusal(folder) == f"{name} is longer than 16 MiB"
+    path.unlink()
+    os.mkfifo(path)
+    assert refusal(folder) == f"{name} is no regular file"
+    path.unlink()
+    if name != "calibration.toml":
+        assert refusal(folder) == f"{name} cannot be read: No such file or directory"
+
+
+def test_texts_may_begin_with_a_mark(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    (folder / "model.toml").write_text("\ufeff" + SPEC, encoding="utf-8")
+    assert read_model_folder(folder) == spec
+
+
+@pytest.mark.parametrize("name", ["model.toml", "labels.tsv", "taxonomy.tsv", "calibration.toml"])
+def test_weights_cannot_take_the_name_of_another_file(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / name)
+    content = Weights("onnx", {name: WEIGHTS})
+    with pytest.raises(InvalidModelError, match=f"^{name} is no name for weights"):
+        write_model_folder(tmp_path_factory.mktemp("copy"), spec, content)
+
+
+@pytest.mark.parametrize("place", ["there", "file/below"])
+def test_a_folder_that_cannot_be_made_leaves_nothing(folder: Path, place: str) -> None:
+    spec, content = read_model_folder(folder), Weights("onnx", {"weights.onnx": WEIGHTS})
+    (folder / "there").mkdir()
+    (folder / "file").touch()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(StoreError, match=r"is already there|cannot be written: Not a directory"):
+        create_model_folder(folder / place, spec, content)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_weights_that_are_refused_leave_no_folder(folder: Path) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / "labels.tsv")
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(InvalidModelError, match="is no name for weights"):
+        create_model_folder(folder / "copy", spec, Weights("onnx", {"labels.tsv": WEIGHTS}))
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_golden_answers_that_cannot_be_read_are_the_models_fault(folder: Path) -> None:
+    (folder / "golden.toml").write_bytes(b"\xff")
+    spec, content = read_model_folder(folder), Weights("onnx", {"weights.onnx": WEIGHTS})
+    with pytest.raises(InvalidModelError, match=r"^golden\.toml is no text in UTF-8$"):
+        create_model_folder(folder / "copy", spec, content)
+    assert not (folder / "copy").exists()
+
+
+def test_a_taxonomy_lies_in_the_folder(folder: Path) -> None:
+    name_taxonomy(folder, "../kinds.tsv")
+    assert "must be the name of a file in the folder" in refusal(folder)
+
+
+def test_what_was_fitted_is_read_with_the_folder_and_parsed_when_used(folder: Path) -> None:
+    (folder / "calibration.toml").write_text("nonsense")
+    spec = read_model_folder(folder)
+    assert spec.calibration == Attachment("calibration.toml", "nonsense")
+    with pytest.raises(InvalidModelError, match=r"calibration\.toml"):
+        build_scorer(spec, 0.9)
+    assert build_scorer(replace(spec, calibration=None), 0.9, flat=False).calibration is None
+
+
+def test_flat_keeps_the_calibration_and_is_never_unsure() -> None:
+    spec = models.find("default")
+    full = build_scorer(spec, 0.9)
+    flat = build_scorer(spec, 0.9, flat=True)
+    assert full.abstention is not None
+    assert full.taxonomy is not None
+    assert flat.calibration == full.calibration is not None
+    assert (flat.abstention, flat.taxonomy) == (None, None)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_each_table_must_be_there(folder: Path, table: str) -> None:
+    document = re.sub(rf"\[{table}\]\n(.+\n)*", "", SPEC)
+    (folder / "model.toml").write_text(document)
+    assert refusal(folder) == f"model.toml: the table [{table}] is missing"
+
+
+@pytest.mark.parametrize("line", [line for line in SPEC.splitlines() if "=" in line])
+def test_each_key_must_be_there(folder: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    table = re.findall(r"\[(\w+)\]\n", SPEC[: SPEC.index(line)])[-1]
+    write_spec(folder, line + "\n", "")
+    number = SPEC.splitlines().index(f"[{table}]") + 1
+    assert refusal(folder) == f"model.toml, line {number}: [{table}] must state {key}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"two"', "2", "[model] name has the wrong type: 2"),
+        ("width = 8", 'width = "8"', "[input] width has the wrong type: '8'"),
+        ("width = 8", "width = 8.0", "[input] width has the wrong type: 8.0"),
+        ("width = 8", "width = true", "[input] width has the wrong type: True"),
+        ("width = 8", "width = 0", "[input] width must be 1 or more"),
+        ("height = 6", "height = -6", "[input] height must be 1 or more"),
+        ("fraction = 0.5", "fraction = 0", "[input] crop_fraction must be in (0, 1]"),
+        ("fraction = 0.5", "fraction = 1.1", "[input] crop_fraction must be in (0, 1]"),
+        ("fraction = 0.5", "fraction = nan", "[input] crop_fraction must be in (0, 1]"),
+        ("[1, 2.5, 3]", "127", "[input] mean has the wrong type: 127"),
+        ("[1, 2.5, 3]", "[1, 2]", "[input] mean must be three numbers" + SCALE),
+        ("[4, 5, 6]", '[4, 5, "6"]', "[input] std must be three numbers" + SCALE),
+        ('"crop"', '"pad"', "[input] resize is 'pad', it must be one of crop, squash"),
+        ('"float32"', '"int8"', "[input] dtype is 'int8', it must be one of uint8, float32"),
+        ('"NCHW"', '"CHWN"', "[input] layout is 'CHWN', it must be one of NHWC, NCHW"),
+        ('"bilinear"', '"box"', "[input] interpolation is 'box'" + INTERPOLATIONS),
+        ('"none"', '"tanh"', "[output] activation is 'tanh', it must be one of softmax, none"),
+        ('"none"', '"none"\nembedding = 3', "[output] embedding has the wrong type: 3"),
+        ('"none"', '"none"\nembeding = "e"\nx = 1', "[output] has unknown keys: embeding, x"),
+        ('"float32"', '"uint8"', "[input] has unknown keys: mean, std"),
+        ("[output]", "[outputs]\n[output]", "unknown table [outputs]"),
+        ('"weights.onnx"', '"../weights"', "[model] weights must be the name of a file in the "
+         "folder, not '../weights'"),
+        ('"weights.onnx"', '".."', "[model] weights must be the name of a file in the "
+         "folder, not '..'"),
+        ("[1, 2.5, 3]", f"[1{400 * '0'}, 2, 3]", "[input] mean must be three numbers" + SCALE),
+        ('"labels.tsv"', '"/etc/passwd"', "[model] labels must be the name of a file in the "
+         "folder, not '/etc/passwd'"),
+    ],
+)  # fmt: skip
+def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: str) -> None:
+    write_spec(folder, old, new)
+    found = re.fullmatch(r"model\.toml, line (\d+): (.*)", refusal(folder))
+    assert found is not None
+    assert found[2] == message
+    # The line named is the one that holds the key, or the table.
+    line = (folder / "model.toml").read_text().splitlines()[int(found[1]) - 1]
+    assert re.match(r"\[?(\w+)", line)[1] in message
+
+
+@pytest.mark.parametrize("std", ["[4, 0, 6]", "[4, nan, 6]", "[4, inf, 6]", "[4, true, 6]"])
+def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
+    write_spec(folder, "[4, 5, 6]", std)
+    assert "std" in refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"[model", b"x = " + 5000 * b"["])
+def test_what_is_no_toml_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "model.toml").write_bytes(content)
+    assert refusal(folder).startswith("model.toml cannot be read: ")
+
+
+def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path) == "model.toml cannot be read: No such file or directory"
+
+
+def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
+    (folder / "labels.tsv").unlink()
+    assert refusal(folder) == "labels.tsv cannot be read: No such file or directory"
+
+
+def test_weights_are_given_only_when_their_checksum_fits(folder: Path) -> None:
+    spec = read_model_folder(folder)
+    assert read_weights(spec).graph == WEIGHTS
+    spec.weights.write_bytes(WEIGHTS + b".")
+    with pytest.raises(InvalidModelError) as caught:
+        read_weights(spec)
+    assert str(caught.value) == (
+        "weights.onnx is not the file that model.toml names: its SHA-256 differs"
+    )
+
+
+def test_weights_that_are_missing_are_refused(folder: Path) -> None:
+    spec = replace(read_model_folder(folder), weights=folder / "none")
+    with pytest.raises(InvalidModelError, match=r"the weights cannot be read: .*No such file"):
+        read_weights(spec)
+
+
+def test_what_is_written_is_read_back(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    spec = replace(read_model_folder(folder), top1_accuracy=0.5, source='a "quoted"\tsource\x7f')
+    copy = tmp_path_factory.mktemp("copy")
+    write_model_folder(copy, spec, read_weights(spec))
+    assert read_model_folder(copy) == replace(spec, weights=copy / "weights.onnx")
+    assert read_weights(read_model_folder(copy)) == read_weights(spec)
+
+
+def test_the_specs_of_the_package_are_written_as_they_are_read() -> None:
+    spec = models.find("default")
+    document = Document(to_toml(spec), "model.toml", TABLES)
+    assert read_spec(document, spec.weights.parent) == replace(spec, calibration=None)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_model_is_found_by_its_folder(folder: Path, kind: type) -> None:
+    assert models.find(kind(folder)) == read_model_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "a\nb", "x" * 5000, "a\0b"])
+def test_an_unknown_model_lists_the_known_ones(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModelError) as caught:
+        models.find(name)
+    assert str(caught.value) == (
+        f"no model named {name!r}: give one of default, a model's file, "
+        "a folder with a model.toml, or a name that pictell models lists"
+    )
+
+
+def test_the_models_of_the_package_are_whole() -> None:
+    for name in models.BUILT_IN:
+        spec = models.find(name)
+        assert read_weights(spec).graph
+        assert len({label.name for label in spec.labels}) == len(spec.labels)
+
+
+def test_the_default_models_labels_are_those_of_imagenet(shared: Path) -> None:
+    labels = models.find("default").labels
+    with (shared / "facts" / "imagenet_classes.tsv").open(encoding="utf-8", newline="") as stream:
+        published = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert [label.synset for label in labels] == [row["wnid"] for row in published]
+    assert [{label.name, *label.synonyms} for label in labels] == [
+        {label.name, *row["names"].split(", ")}
+        for label, row in zip(labels, published, strict=True)
+    ]
+    assert len(labels) == 1000

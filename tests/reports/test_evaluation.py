@@ -1,0 +1,409 @@
+"""An evaluation as text, JSON and a page, however hostile the names."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelled_pictures import (
+    BRIGHTNESS,
+    LABELS,
+    classifier,
+    compared,
+    evaluated,
+    make,
+    save,
+    with_answers,
+)
+from pictell.evaluation.comparison import Comparison, Evaluation, compare
+from pictell.evaluation.dataset import read_dataset
+from pictell.evaluation.intervals import Interval
+from pictell.evaluation.summary import Summary
+from pictell.evaluation.thumbnails import thumbnails
+from pictell.reports.evaluation import FORMATS, html, verdict
+from pictell.reports.evaluation.figures import percent
+
+SCRIPT = "<script>document.title='owned'</script>"
+IMAGE = "<img src=x onerror=\"document.title='owned'\">"
+BIDI = "\u202egnp.exe\u2066"
+HOSTILE = (
+    SCRIPT,
+    IMAGE.replace("/", "-"),
+    f"a'b\"c&{BIDI}",
+    "$\\frac{1}{2}$ {{7*7}}",
+    "\uffff\x1b[31m",
+)
+WEIGHTED = (("right", 3), ("wrong", 1))
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: its elements with attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> Iterator[dict[str, str | None]]:
+        return (attributes for found, attributes in self.elements if found == tag)
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    return compared(make(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page about pictures, classes and a model of hostile names."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = []
+    for index, label in enumerate(HOSTILE):
+        name = f'{index} {IMAGE} " {BIDI}.png'
+        save(folder / name, 25 + 51 * ((index + 1) % 5))
+        rows.append({"file": name, "label": label})
+    (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = read_dataset(folder)
+    summary = evaluated(data, classifier(HOSTILE), f"model {SCRIPT}")
+    evaluation = Evaluation((summary,))
+    return html.render(evaluation, thumbnails(data, html.shown_pictures(evaluation)))
+
+
+def page_of(evaluation: Evaluation) -> str:
+    data = evaluation.summaries[0].dataset
+    return html.render(evaluation, thumbnails(data, html.shown_pictures(evaluation)))
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Of a model with names above its classes."""
+    data = read_dataset(make(tmp_path_factory.mktemp("data")))
+    return Evaluation((evaluated(data, with_answers(min_confidence=0.97), "kinds"),))
+
+
+def text_of(evaluation: Evaluation) -> str:
+    return "".join(FORMATS["text"](evaluation))
+
+
+def test_the_text_has_aligned_figures_and_some_changes(evaluation: Evaluation) -> None:
+    text = "".join(FORMATS["text"](evaluation))
+    lines = text.splitlines()
+    assert "  10 pictures of 5 classes" in lines
+    head = next(index for index, line in enumerate(lines) if line.split() == ["first", "second"])
+    column = lines[head].index("second")
+    assert lines[head + 1].split()[:7] == ["best", "class", "right", "50.0", "%", "23.7", "to"]
+    assert all(line[column - 1] == " " for line in lines[head : head + 7])
+    assert "first: 5 pictures with a wrong best class, the surest first" in lines
+    assert "first and second" in lines
+    assert any(line.startswith("  10 pictures with another best class, first th") for line in lines)
+    assert sum("✓" in line for line in lines) >= 5
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_json_holds_every_figure(evaluation: Evaluation) -> None:
+    record = json.loads("".join(FORMATS["json"](evaluation)))
+    assert record["data"]["pictures"] == 10
+    first = record["models"][0]
+    assert first["top1"] == {
+        "value": 0.5,
+        "interval": {
+            "low": pytest.approx(0.2366, abs=1e-4),
+            "high": pytest.approx(0.7634, abs=1e-4),
+        },
+    }
+    assert first["plain_top1"] is None
+    assert len(first["wrong"]) == 5
+    assert first["wrong"][0].keys() == {"file", "label", "best_class", "score", "right"}
+    assert first["answers_at"] == []
+    assert [one["label"] for one in first["labels"]] == ["bright", "dark", "dim", "grey", "light"]
+    assert sum(one["pictures"] for one in first["reliability"]) == 10
+    assert first["risk_coverage"][-1]["coverage"] == 1.0
+    assert len(first["classes"]) == 5
+    (comparison,) = record["comparisons"]
+    assert (comparison["first"], comparison["second"]) == ("first", "second")
+    assert len(comparison["changed"]) == 10
+    assert comparison["clear"] is False
+
+
+def test_json_tells_answers_apart_from_best_classes(answered: Evaluation) -> None:
+    (model,) = json.loads("".join(FORMATS["json"](answered)))["models"]
+    assert [one["min_confidence"] for one in model["answers_at"]][:2] == [0.5, 0.6]
+    assert model["answers_at"][0]["right"]["value"] == 0.5
+    wrong = {one["file"]: one for one in model["wrong"]}
+    found = wrong["dark/wrong.png"]
+    assert (found["best_class"], found["answer"], found["answer_right"]) == ("dim", "low", True)
+    assert wrong["grey/wrong.png"]["answer"] is None
+
+
+def test_the_text_says_how_sure_an_answer_must_be(answered: Evaluation) -> None:
+    lines = text_of(answered).splitlines()
+    start = lines.index("kinds: how sure an answer must be (--min-confidence)")
+    assert lines[start + 1].split() == ["at", "least", "right", "answers", "answered", "bits"]
+    assert lines[start + 2].split()[:3] == ["0.50", "50.0", "%"]
+    (default,) = (line for line in lines if line.endswith("the default"))
+    assert default.split()[0] == "0.90"
+    assert any("by its score, for --flat: this is not --min-confidence" in line for line in lines)
+    mistakes = lines.index("kinds: 5 pictures with a wrong best class, the surest first")
+    assert lines[mistakes + 1] == (
+        "  Of 5 such pictures the answer is right for 2 and wrong for 2; 1 got none."
+    )
+    assert lines[mistakes + 2].split()[-1] == "answer"
+    assert sum(line.endswith("✓ low") for line in lines) == 2
+    assert sum(line.endswith("  not sure") for line in lines) == 1
+
+
+def test_the_page_shows_answers_beside_best_classes(answered: Evaluation) -> None:
+    page = Page(page_of(answered))
+    assert "How sure an answer must be (--min-confidence)" in page.text
+    assert "answer ✓ low" in page.text
+    assert "answer not sure" in page.text
+
+
+def test_without_names_above_the_classes_there_is_no_word_of_answers(
+    evaluation: Evaluation,
+) -> None:
+    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
+        assert "--min-confidence" not in told
+        assert "answer" not in told
+
+
+def test_what_no_score_reaches_is_said(evaluation: Evaluation) -> None:
+    (line,) = (
+        line for line in text_of(Evaluation(evaluation.summaries[1:])).splitlines()
+        if line.startswith("   99 %")
+    )  # fmt: skip
+    assert line.split() == ["99", "%", "no", "score", "reaches", "it", "—"]
+    assert "no score reaches it" in Page(page_of(evaluation)).text
+
+
+def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None:
+    for label, brightness in (("dark", 25), ("dim", 25 + 4 * 51)):
+        for number in range(3):
+            save(tmp_path / label / f"{number}.png", brightness)
+    evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
+    lines = text_of(evaluation).splitlines()
+    start = lines.index("fake: classes with the most errors")
+    table = lines[start + 3 : lines.index("", start)]
+    assert [line.split()[0] for line in table] == ["class", "dim"]
+    assert lines[lines.index("fake: best classes that no picture shows") + 1] == "  bright (3)"
+    page = Page(page_of(evaluation)).text
+    assert "2 classes with pictures" in page
+    assert "1 best class that no picture shows" in page
+
+
+def test_weights_are_explained(tmp_path: Path) -> None:
+    make(tmp_path)
+    rows = [f"{label}/{name}.png,{label},{w}" for label in LABELS for name, w in WEIGHTED]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
+    evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
+    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
+        assert "shares are weighted" in told
+        assert "of the class, by weight" in told
+    assert re.search(r"dark +dim +1 of 2 +25\.0 %", text_of(evaluation))
+
+
+def test_a_comparison_begins_with_who_is_better(evaluation: Evaluation) -> None:
+    (one,) = evaluation.comparisons
+    worse = replace(one, difference=-0.063, interval=Interval(-0.09, -0.03), p_value=2.4e-5)
+    assert verdict.verdict(worse) == (
+        "second is worse: 6.3 points fewer best classes right; "
+        "chance alone makes so much in 1 of 40 000 such samples."
+    )
+    better = replace(
+        one, only_first=0, only_second=5, difference=0.2, interval=Interval(0.1, 0.3), p_value=1e-9
+    )
+    assert verdict.verdict(better) == (
+        "second is better: 20.0 points more best classes right; "
+        "chance alone makes so much in less than 1 of 1 000 000 such samples."
+    )
+    unclear = replace(one, difference=0.004, p_value=0.5)
+    assert verdict.verdict(unclear) == (
+        "The difference may be chance: second has 0.4 points more best classes right."
+    )
+    assert "as many best classes right" in verdict.verdict(replace(one, difference=0.0, p_value=1))
+    tiny = replace(better, difference=0.0002)
+    assert "0.02 points more" in verdict.verdict(tiny)
+    lines = text_of(evaluation).splitlines()
+    assert lines.index(f"  {verdict.verdict(one)}") < lines.index("what the figures mean")
+    assert verdict.verdict(one) in Page(page_of(evaluation)).text
+
+
+def test_a_comparison_tells_of_answers_where_both_models_give_some(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    careful, bold = (evaluated(data, with_answers(min_confidence=least)) for least in (0.99, 0.5))
+    comparison = compare(careful, bold)
+    assert comparison is not None
+    assert verdict.verdict(comparison) == (
+        "No difference in the best class: fake (first) and fake (second) agree on every picture. "
+        f"Right answers: {percent_right(careful)} against {percent_right(bold)}; "
+        f"not sure: {percent(careful.not_sure)} against {percent(bold.not_sure)}."
+    )
+    assert careful.not_sure != bold.not_sure
+    flat = compare(careful, evaluated(data, classifier()))
+    assert flat is not None
+    assert "answers" not in verdict.verdict(flat)
+
+
+def percent_right(summary: Summary) -> str:
+    assert summary.hierarchy is not None
+    assert summary.hierarchy.right is not None
+    return percent(summary.hierarchy.right.value)
+
+
+def test_a_model_beside_itself_is_told_apart(evaluation: Evaluation) -> None:
+    summary = evaluation.summaries[0]
+    comparison = compare(summary, summary)
+    assert comparison is not None
+    text = text_of(Evaluation((summary, summary), (comparison,)))
+    assert text.endswith("\nfirst (first) and first (second)\n  10 pictures, right in 5 of them\n")
+    same = "  No difference in the best class: first (first) and first (second) agree on every"
+    assert same in text
+    notes = "\n".join(verdict.notes(_with_changes(comparison)))
+    assert "in first (first) alone: 0, in first (second) alone: 0" in notes
+
+
+def _with_changes(comparison: Comparison) -> Comparison:
+    return replace(comparison, changed=np.array([[0, 0]]))
+
+
+def test_the_text_lists_ten_changes_and_says_how_many_more_there_are(tmp_path: Path) -> None:
+    make(tmp_path)
+    for label in LABELS:
+        save(tmp_path / label / "more.png", BRIGHTNESS[label])
+    evaluation = compared(tmp_path)
+    text = text_of(evaluation)
+    assert "  15 pictures with another best class" in text
+    assert text.endswith("\n  and 5 more (all: --format json or --report)\n")
+    assert len(text.split("another best class")[1].splitlines()) == 1 + 1 + 10 + 1
+
+
+def test_the_page_is_complete_and_self_contained(evaluation: Evaluation) -> None:
+    text = page_of(evaluation)
+    page = Page(text)
+    assert any(
+        meta.get("http-equiv") == "Content-Security-Policy" and meta.get("content") == POLICY
+        for meta in page.all("meta")
+    )
+    assert not list(page.all("script"))
+    assert not list(page.all("link"))
+    assert len(list(page.all("svg"))) == 6
+    assert len(list(page.all("img"))) == 10 + 5 + 10
+    assert all(
+        (image["src"] or "").startswith("data:image/jpeg;base64,") for image in page.all("img")
+    )
+    assert "10 pictures with another best class" in page.text
+    assert re.findall(r"https?://[^\"' <]*", text) == []
+
+
+def test_ids_are_unique_and_references_lead_to_them(evaluation: Evaluation) -> None:
+    text = page_of(evaluation)
+    ids = [attributes["id"] for _, attributes in Page(text).elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = re.findall(r'href="#([^"]*)"', text) + re.findall(r"url\(#([^)]*)\)", text)
+    assert links
+    assert set(links) <= set(ids)
+
+
+def test_plots_take_the_colours_of_the_page(evaluation: Evaluation) -> None:
+    plots = "".join(re.findall(r"<svg.*?</svg>", page_of(evaluation), re.DOTALL))
+    assert "var(--right)" in plots
+    assert "var(--wrong)" in plots
+    assert "currentColor" in plots
+    assert set(re.findall(r"(?:fill|stroke): (#\w+)", plots)) <= {"#ffffff"}
+
+
+def test_hostile_names_are_only_text(hostile: str) -> None:
+    page = Page(hostile)
+    assert not list(page.all("script"))
+    assert all(image.keys() == {"src", "alt"} for image in page.all("img"))
+    assert all(not name.startswith("on") for _, found in page.elements for name in found)
+    assert SCRIPT in page.text
+    assert IMAGE in page.text
+    assert "$\\frac{1}{2}$ {{7*7}}" in page.text
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", hostile)
+    assert "\\u202egnp.exe\\u2066" in page.text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium here")
+@pytest.mark.slow
+def test_hostile_names_do_nothing_in_a_browser(hostile: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(hostile, encoding="utf-8")
+    switches = (
+        "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
+        "disable-component-update disable-sync dump-dom"
+    )
+    run = subprocess.run(
+        [
+            "chromium",
+            *(f"--{switch}" for switch in switches.split()),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        timeout=120,
+        encoding="utf-8",
+    )
+    page = Page(run.stdout)
+    assert not list(page.all("script"))
+    assert len(list(page.all("img"))) == 5
+    assert "<title>Evaluation of model &lt;script&gt;" in run.stdout
+    assert "<title>owned" not in run.stdout
+
+
+def test_hostile_names_do_nothing_in_text_and_json(tmp_path: Path) -> None:
+    make(tmp_path)
+    rows = [{"file": f"{BIDI}\x1b[31m\n.png", "label": "dark"}]
+    rows += [{"file": f"{label}/wrong.png", "label": label} for label in LABELS]
+    save(tmp_path / rows[0]["file"], 100)
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
+    for render in FORMATS.values():
+        written = "".join(render(evaluation))
+        assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", written)
+    files = [one["file"] for one in json.loads(written)["models"][0]["wrong"]]
+    assert rows[0]["file"] in files
+
+
+def test_nothing_wrong_makes_a_page_too(tmp_path: Path) -> None:
+    make(tmp_path)
+    for path in tmp_path.glob("*/wrong.png"):
+        path.unlink()
+    evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
+    page = Page(page_of(evaluation))
+    assert len(list(page.all("svg"))) == 2
+    assert not list(page.all("img"))
+    text = text_of(evaluation)
+    assert text.count("\n\n") == 3
+    assert "wrong best class" not in text
+
+
+def test_what_was_left_out_is_told(tmp_path: Path) -> None:
+    make(tmp_path, ("dark", "dim", "greys", "light", "brigt"))
+    (tmp_path / "void").mkdir()
+    (tmp_path / "dark" / "broken.png").write_bytes(b"")
+    (tmp_path / "notes.txt").touch()
+    evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
+    for told in ("".join(FORMATS["text"](evaluation)), Page(page_of(evaluation)).text):
+        assert "classes without pictures: void" in told
+        assert "1 file skipped: no pictures, or in no class folder" in told
+        assert "1 picture could not be read" in told
+        assert (
+            "2 pictures left out, of 1 label that this model has not: 'brigt' (nearest: bright"
+        ) in told
+        assert "labels found by another name: greys is grey" in told

@@ -1,0 +1,160 @@
+"""Engines: what fits, what does not, and int8 that is right on every processor."""
+
+import dataclasses
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import skimage.data
+from PIL import Image
+
+import build_saturation_probe
+import fake_model as fake
+from command import ROOT, environment, pictell
+from pictell import models, runtimes
+from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
+from pictell.models.folder import read_weights
+from pictell.options import EngineOptions
+from pictell.runtimes import onnx as onnx_runtime
+from pictell.types import Label, Weights
+
+DEFAULT = models.find("default")
+WEIGHTS = read_weights(DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def session() -> runtimes.Session:
+    return runtimes.open_session(DEFAULT, WEIGHTS)
+
+
+def test_all_outputs_have_their_documented_shapes(session: runtimes.Session) -> None:
+    names = [DEFAULT.output_name, DEFAULT.embedding, DEFAULT.feature_map]
+    values = session.run(np.zeros((2, 224, 224, 3), np.uint8), [name for name in names if name])
+    assert [value.shape for value in values] == [(2, 1000), (2, 1280), (2, 1280, 7, 7)]
+    assert all(value.dtype == np.float32 for value in values)
+    _, embedding, feature_map = values
+    np.testing.assert_allclose(feature_map.mean(axis=(2, 3)), embedding, atol=0.03)
+
+
+def test_an_unknown_runtime_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="unknown runtime 'caffe': give one of onnx, "):
+        runtimes.open_session(DEFAULT, WEIGHTS, EngineOptions(runtime="caffe"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"input_name": "data"}, "no input 'data': it has image"),
+        (
+            {"preprocess": dataclasses.replace(DEFAULT.preprocess, mean=(0, 0, 0), std=(1, 1, 1))},
+            r"the input 'image' takes uint8: give no --mean and no --scale",
+        ),
+        ({"logits": "feature_map"}, r"the output 'feature_map' has shape .* not \(N, classes\)"),
+        ({"logits": "scores"}, "no output 'scores': it has logits, embedding, feature_map"),
+        ({"labels": (Label("a"), Label("b"))}, "2 labels for an output of 1000 classes"),
+    ],
+)
+def test_a_spec_that_does_not_fit_the_graph_is_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidModelError, match=message):
+        runtimes.open_session(dataclasses.replace(DEFAULT, **changes), WEIGHTS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weights", [b"", b"hello", WEIGHTS.graph[: len(WEIGHTS.graph) // 2]])
+def test_weights_that_are_no_model_are_refused_in_one_line(weights: bytes) -> None:
+    with pytest.raises(InvalidModelError, match="refuses the weights") as caught:
+        runtimes.open_session(DEFAULT, Weights("onnx", {"weights.onnx": weights}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_of_the_wrong_shape_fails_in_one_line(session: runtimes.Session) -> None:
+    with pytest.raises(RuntimeFailedError, match="onnx failed") as caught:
+        session.run(np.zeros((1, 3, 224, 224), np.uint8), ["logits"])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_fake_names_brightness() -> None:
+    session = runtimes.open_session(fake.spec(["dark", "bright"]), Weights("onnx", {}))
+    black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
+    (logits,) = session.run(np.concatenate([black, white]), ["logits"])
+    assert logits.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_the_saturation_probe_is_what_its_tool_writes() -> None:
+    assert onnx.load(onnx_runtime.PROBE) == build_saturation_probe.build()
+
+
+def test_this_processor_multiplies_exactly_or_is_told_to(session: runtimes.Session) -> None:
+    """A second session that is always told to multiply exactly must agree with the first."""
+    options = onnx_runtime._options(threads=1)
+    options.add_session_config_entry(onnx_runtime.EXACT_PRODUCTS, "1")
+    exact = onnx_runtime.onnxruntime.InferenceSession(WEIGHTS.graph, options)
+    batch = photo_batch()
+    (expected,) = exact.run(["logits"], {"image": batch})
+    (found,) = session.run(batch, ["logits"])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def photo_batch() -> np.ndarray:
+    photo = Image.fromarray(skimage.data.chelsea()).resize((224, 224))
+    return np.asarray(photo)[np.newaxis]
+
+
+# Haswell has AVX2 and no VNNI: there ONNX Runtime's int8 products saturate.
+ON_HASWELL = """
+import sys
+sys.path[:0] = sys.argv[2:]
+import numpy
+from pictell import models, runtimes
+from pictell.models.folder import read_weights
+from pictell.runtimes.onnx import int8_products_saturate
+spec = models.find("default")
+session = runtimes.open_session(spec, read_weights(spec))
+(logits,) = session.run(numpy.load(sys.argv[1]), [spec.output_name])
+print(int8_products_saturate())
+numpy.save(sys.argv[1], logits)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="qemu-user is not installed")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates x86-64 on itself")
+def test_an_older_processor_gives_the_same_answer(
+    session: runtimes.Session, tmp_path: Path
+) -> None:
+    array = tmp_path / "array.npy"
+    np.save(array, photo_batch())
+    python = str(Path(sys.executable).resolve())
+    command = ["qemu-x86_64", "-cpu", "Haswell", python, "-c", ON_HASWELL, str(array), *sys.path]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert run.stdout == "True\n"
+    (expected,) = session.run(photo_batch(), ["logits"])
+    np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
+
+
+def test_the_engine_reports_to_nobody(tmp_path: Path) -> None:
+    """With its telemetry on, ONNX Runtime keeps a device identifier and a database of events."""
+    env = environment(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    for name in ("ORT_DISABLE_TELEMETRY", "CI"):
+        env.pop(name, None)
+    assert pictell(ROOT / "samples" / "golf-ball.png", env=env).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_with_a_fixed_batch_of_one_still_takes_batches() -> None:
+    model = onnx.load_from_string(WEIGHTS.graph)
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = runtimes.open_session(
+        DEFAULT, Weights("onnx", {"weights.onnx": model.SerializeToString()})
+    )
+    batch = np.concatenate([photo_batch(), 255 - photo_batch()])
+    (expected,) = runtimes.open_session(DEFAULT, WEIGHTS).run(batch, ["logits"])
+    (found,) = fixed.run(batch, ["logits"])
+    np.testing.assert_allclose(found, expected, atol=1e-4)

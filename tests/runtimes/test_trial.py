@@ -1,0 +1,159 @@
+"""A model's first run in another process, with models that truly bring their engines down."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fake_model as fake
+from pictell import runtimes
+from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.inspection import check_safe
+from pictell.options import EngineOptions
+from pictell.runtimes.trial import try_in_child
+from pictell.types import ModelSpec, Weights
+from real_models import frozen_graphs, spec
+from tensorflow_models import CLASSES, SIDE, frozen, scores, tf, v1
+
+ENGINES = ["tensorflow", "openvino"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield
+    assert list(folder.iterdir()) == []
+
+
+def small(output: str = "scores") -> ModelSpec:
+    return spec("frozen-graph", SIDE, CLASSES, output)
+
+
+def calling_itself() -> Weights:
+    """A graph with a function that calls itself for ever."""
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, SIDE, SIDE, 3], tf.float32)], autograph=False
+    )
+    def function(image: Any) -> Any:
+        return tf.nn.relu(image)
+
+    graph = v1.GraphDef.FromString(frozen(lambda image: scores(function(image))).graph)
+    (call,) = (node for node in graph.node if node.op.endswith("PartitionedCall"))
+    body = graph.library.function[0]
+    (relu,) = (node for node in body.node_def if node.op == "Relu")
+    relu.op = call.op
+    relu.attr.clear()
+    for key, value in call.attr.items():
+        relu.attr[key].CopyFrom(value)
+    for node in body.node_def:
+        node.input[:] = [
+            name.replace(f"{relu.name}:activations", f"{relu.name}:output") for name in node.input
+        ]
+    for key, name in list(body.ret.items()):
+        body.ret[key] = name.replace(f"{relu.name}:activations", f"{relu.name}:output")
+    return Weights("frozen-graph", {"graph.pb": graph.SerializeToString()})
+
+
+def endless() -> Weights:
+    def build(image: Any) -> None:
+        zero = tf.constant(0)
+        _, image = tf.while_loop(lambda n, _: n < 1, lambda n, x: (n * 1, x + 1), [zero, image])
+        scores(image)
+
+    return frozen(build)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_good_model_passes(engine: str) -> None:
+    try_in_child(small(), frozen(scores), EngineOptions(runtime=engine))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_that_crashes_its_engine(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InvalidModelError, match=r"crashed its engine \(SIG(SEGV|ABRT|BUS)\)$"):
+        try_in_child(small(), calling_itself(), EngineOptions(runtime=engine))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_that_never_ends(engine: str) -> None:
+    with pytest.raises(InvalidModelError, match=r"has not answered its engine within 5 s$"):
+        try_in_child(small(), endless(), EngineOptions(runtime=engine), deadline_s=5)
+
+
+def test_errors_come_back_as_they_were(shared: Path) -> None:
+    model, files = frozen_graphs(shared)["quantized"]
+    with pytest.raises(InvalidModelError, match=r"^OpenVINO cannot .* Dequantize: take another"):
+        try_in_child(model, files, EngineOptions(runtime="openvino"))
+    with pytest.raises(UsageError, match="litert does not read frozen-graph models"):
+        try_in_child(model, files, EngineOptions(runtime="litert"))
+    with pytest.raises(
+        InvalidModelError, match=r"^the model has no output 'probs': it has scores$"
+    ):
+        try_in_child(small("probs"), frozen(scores), EngineOptions(runtime="openvino"))
+
+
+ENGINE = """
+import os, signal, sys
+from fake_model import FakeEngine
+
+class Engine(FakeEngine):
+    def run(self, batch, outputs):
+        {act}
+        return super().run(batch, outputs)
+
+def open_engine(spec, weights, options):
+    return Engine(spec)
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        ("os.abort()", r"crashed its engine \(SIGABRT\)$"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"crashed its engine \(SIGKILL\)$"),
+        ("os._exit(3)", r"crashed its engine \(exit status 3\)$"),
+        ("os._exit(0)", "kept its engine from answering$"),
+        ("sys.exit()", "kept its engine from answering$"),
+        ("print('{}')", None),
+        ("os.write(1, b'no JSON')", None),
+    ],
+)
+def test_however_a_child_ends(
+    act: str, message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "act_engine.py").write_text(ENGINE.format(act=act))
+    monkeypatch.syspath_prepend(tmp_path)
+    own = runtimes.Runtime("act_engine", "act_engine", ("onnx",))
+    monkeypatch.setitem(runtimes.RUNTIMES, "act", own)
+    options = EngineOptions(runtime="act")
+    model = dataclasses.replace(fake.spec(("dark", "bright")))
+    if message is None:
+        try_in_child(model, Weights("onnx", {"w": b""}), options)
+        return
+    with pytest.raises(InvalidModelError, match=message):
+        try_in_child(model, Weights("onnx", {"w": b""}), options)
+
+
+def test_the_current_folder_is_no_place_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    try_in_child(fake.spec(("dark", "bright")), Weights("onnx", {"w": b""}))
+
+
+def test_a_model_that_never_ends_only_computes() -> None:
+    """No reading of its file could have told."""
+    check_safe(endless())
+
+
+def test_a_function_that_calls_itself_is_seen_in_the_file() -> None:
+    with pytest.raises(UnsafeModelError, match=r"the function '.*' calls itself"):
+        check_safe(calling_itself())

@@ -1,0 +1,168 @@
+"""An is-a tree of names: what its nodes are worth, and the name that is sure enough."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pictell.errors import UsageError
+from pictell.scoring.taxonomy import (
+    MIN_CONFIDENCE,
+    ROOT,
+    Taxonomy,
+    back_off,
+    build,
+    limit,
+    node_probabilities,
+)
+from pictell.types import Label
+
+# something ─ animal ─ cat ─ tabby, Siamese
+#           │        └ dog
+#           └ lorry
+TABBY, LORRY, DOG, SIAMESE, SOMETHING, CAT, ANIMAL = range(7)
+CLASSES = [Label("tabby"), Label("lorry"), Label("dog"), Label("Siamese")]
+TREE = build(
+    CLASSES, [Label("cat", "n02121620"), Label("animal")], [CAT, SOMETHING, ANIMAL, CAT, ANIMAL, 4]
+)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Taxonomy:
+    """Trees of 1 to 12 classes; some names have one class below them."""
+    count = draw(st.integers(1, 12))
+    names = draw(st.integers(0, 6))
+    above = [draw(st.integers(count, count + index)) for index in range(names)]
+    classes = [draw(st.integers(count, count + names)) for _ in range(count)]
+    used = set(classes)
+    for node in reversed(range(count + 1, count + 1 + names)):
+        if node not in used:
+            classes[draw(st.integers(0, count - 1))] = node
+            used = set(classes)
+        used.add(above[node - count - 1])
+    return _without_unused(count, above, classes)
+
+
+def _without_unused(count: int, above: list[int], classes: list[int]) -> Taxonomy:
+    used = {count}
+    for leaf in classes:
+        while leaf not in used:
+            used.add(leaf)
+            leaf = above[leaf - count - 1]
+    kept = {node: place for place, node in enumerate(sorted(used), start=count)}
+    names = [Label(f"name {node}") for node in sorted(used - {count})]
+    parents = [kept[node] for node in classes]
+    parents += [kept[above[node - count - 1]] for node in sorted(used - {count})]
+    return build([Label(f"class {index}") for index in range(count)], names, parents)
+
+
+def probabilities_of(tree: Taxonomy) -> st.SearchStrategy[np.ndarray]:
+    sizes = st.lists(st.integers(0, 9), min_size=tree.root, max_size=tree.root)
+    return sizes.map(lambda found: (np.array(found) + 1e-9) / (sum(found) + 1e-9 * tree.root))
+
+
+def test_nodes_are_the_classes_then_the_root_then_the_names() -> None:
+    assert TREE.root == SOMETHING
+    assert TREE.labels == (*CLASSES, ROOT, Label("cat", "n02121620"), Label("animal"))
+    assert TREE.parents == (CAT, SOMETHING, ANIMAL, CAT, SOMETHING, ANIMAL, SOMETHING)
+
+
+def test_paths_lead_from_the_top_to_the_node() -> None:
+    assert TREE.path(SIAMESE) == ("animal", "cat", "Siamese")
+    assert TREE.path(CAT) == ("animal", "cat")
+    assert TREE.path(LORRY) == ("lorry",)
+    assert TREE.path(SOMETHING) == ()
+
+
+@pytest.mark.parametrize(
+    ("node", "classes"),
+    [
+        (CAT, {TABBY, SIAMESE}),
+        (ANIMAL, {TABBY, SIAMESE, DOG}),
+        (SOMETHING, {TABBY, LORRY, DOG, SIAMESE}),
+        (DOG, {DOG}),
+    ],
+)
+def test_classes_below_a_node(node: int, classes: set[int]) -> None:
+    assert set(TREE.classes_below(node).tolist()) == classes
+
+
+def test_a_node_tells_the_more_the_fewer_classes_are_below_it() -> None:
+    np.testing.assert_allclose(TREE.information, [2, 2, 2, 2, 0, 1, np.log2(4 / 3)])
+
+
+def test_a_node_is_as_probable_as_its_classes_together() -> None:
+    found = node_probabilities(TREE, np.array([0.5, 0.125, 0.25, 0.125]))
+    assert found.tolist() == [0.5, 0.125, 0.25, 0.125, 1, 0.625, 0.875]
+
+
+def test_many_pictures_at_once() -> None:
+    rows = np.array([[0.5, 0.125, 0.25, 0.125], [0.0, 1.0, 0.0, 0.0]])
+    found = node_probabilities(TREE, rows)
+    for row, one in zip(rows, found, strict=True):
+        np.testing.assert_array_equal(one, node_probabilities(TREE, row))
+
+
+@pytest.mark.parametrize(
+    ("min_confidence", "node"),
+    [(0.1, TABBY), (0.5, TABBY), (0.51, CAT), (0.7, ANIMAL), (0.9, SOMETHING), (1.0, SOMETHING)],
+)
+def test_the_surer_the_name_must_be_the_less_it_tells(min_confidence: float, node: int) -> None:
+    scores = node_probabilities(TREE, np.array([0.5, 0.125, 0.25, 0.125]))
+    assert back_off(TREE, scores, min_confidence) == node
+
+
+def test_of_names_that_tell_as_much_the_most_probable_then_the_first() -> None:
+    assert back_off(TREE, node_probabilities(TREE, np.array([0.2, 0.3, 0.4, 0.1])), 0.1) == DOG
+    assert back_off(TREE, node_probabilities(TREE, np.array([0.1, 0.4, 0.4, 0.1])), 0.1) == LORRY
+
+
+def test_a_class_goes_before_a_name_that_says_the_same() -> None:
+    tree = build([Label("sorrel"), Label("lorry")], [Label("horse")], [3, 2, 2])
+    assert back_off(tree, node_probabilities(tree, np.array([0.9, 0.1])), 0.5) == 0
+    rounded = np.array([0.9, 0.1, 1.0, np.nextafter(0.9, 1)])
+    assert back_off(tree, rounded, 0.5) == 0
+
+
+def test_where_nothing_is_sure_enough_it_is_something() -> None:
+    for scores in (np.full(7, 0.2), np.full(7, np.nan)):
+        assert back_off(TREE, scores, MIN_CONFIDENCE) == SOMETHING
+
+
+@pytest.mark.parametrize(("max_depth", "node"), [(1, ANIMAL), (2, CAT), (3, TABBY), (9, TABBY)])
+def test_no_answer_is_deeper_than_the_limit(max_depth: int, node: int) -> None:
+    limited = limit(TREE, max_depth)
+    assert (
+        back_off(limited, node_probabilities(limited, np.array([0.97, 0.01, 0.01, 0.01])), 0.9)
+        == node
+    )
+    assert limited.path(TABBY) == TREE.path(TABBY)
+
+
+def test_within_the_limit_there_may_be_nothing_sure() -> None:
+    assert back_off(limit(TREE, 1), np.array([0, 0.5, 0, 0.5, 1, 0.5, 0.5]), 0.9) == SOMETHING
+    # Not even where a node below the limit is as sure as the root.
+    assert back_off(limit(TREE, 1), np.array([1.0, 0, 0, 0, 1, 1, 0.89]), 0.9) == SOMETHING
+
+
+def test_a_limit_of_no_level_is_refused() -> None:
+    with pytest.raises(UsageError, match="levels must be 1 or more, not 0"):
+        limit(TREE, 0)
+
+
+@given(st.data())
+def test_any_tree_by_its_definition(data: st.DataObject) -> None:
+    tree = data.draw(trees())
+    classes = data.draw(probabilities_of(tree))
+    min_confidence = data.draw(st.sampled_from([0.2, 0.5, 0.8, 0.95]))
+    scores = node_probabilities(tree, classes)
+    for node in range(len(tree.labels)):
+        name = tree.labels[node].name
+        below = [leaf for leaf in range(tree.root) if name in ("something", *tree.path(leaf))]
+        assert sorted(tree.classes_below(node).tolist()) == below
+        assert scores[node] == pytest.approx(classes[below].sum(), abs=1e-12)
+        assert tree.information[node] == pytest.approx(np.log2(tree.root / len(below)))
+    chosen = back_off(tree, scores, min_confidence)
+    sure = [node for node in range(len(scores)) if scores[node] >= min_confidence]
+    assert chosen == tree.root or scores[chosen] >= min_confidence
+    assert all(tree.information[node] <= tree.information[chosen] for node in sure)
