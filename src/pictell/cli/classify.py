@@ -88,7 +88,7 @@ def _warn_of_other_recipe(spec: ModelSpec, given: ModelOptions) -> None:
     from pictell.models.store import catalog
 
     row = catalog.by_checksum(spec.sha256)
-    if row is not None and row.stated.mean != spec.preprocess.mean:
+    if row is not None and row.options.mean != spec.preprocess.mean:
         say(f"pictell: the model is {row.name}, published with another mean and scale than given")
 
 

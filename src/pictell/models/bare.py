@@ -153,7 +153,7 @@ def all_stated(stated: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     if stated.preset is not None and stated.preset not in PRESETS:
         raise UsageError(f"unknown preset {stated.preset!r}: give one of {', '.join(PRESETS)}")
     preset = PRESETS[stated.preset] if stated.preset else ModelOptions()
-    published = row.stated if row else ModelOptions()
+    published = row.options if row else ModelOptions()
     if stated.labels is not None:
         # A path, even where its name is the catalogue's word for pictell's own labels. That they
         # lack a background line was said of the labels that these replace.

@@ -22,7 +22,7 @@ bytes = 5
 sha256 = "{SHA256}"
 weights = "net.onnx"
 labels = "imagenet"
-[net.stated]
+[net.options]
 preset = "torchvision"
 size = [224, 224]
 """
@@ -30,17 +30,17 @@ size = [224, 224]
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_every_row_says_all_that_is_needed(row: catalog.Row) -> None:
-    stated = row.stated
-    assert stated.activation in get_args(Activation)
-    assert stated.interpolation in get_args(Interpolation)
-    assert stated.layout in get_args(Layout)
-    assert stated.channels in get_args(Channels)
-    assert stated.crop_fraction is not None
-    assert stated.size is not None
-    assert len(stated.size) == 2
-    assert (stated.mean is None) == (stated.scale is None) == (row.format == "tflite")
-    assert stated.preset is None
-    assert (stated.labels == catalog.IMAGENET) == (row.labels == catalog.IMAGENET)
+    options = row.options
+    assert options.activation in get_args(Activation)
+    assert options.interpolation in get_args(Interpolation)
+    assert options.layout in get_args(Layout)
+    assert options.channels in get_args(Channels)
+    assert options.crop_fraction is not None
+    assert options.size is not None
+    assert len(options.size) == 2
+    assert (options.mean is None) == (options.scale is None) == (row.format == "tflite")
+    assert options.preset is None
+    assert (options.labels == catalog.IMAGENET) == (row.labels == catalog.IMAGENET)
     assert row.download is None or row.download.bytes < 200_000_000
     assert not row.is_archive or row.url.endswith((".zip", ".tgz", ".tar.gz"))
 
@@ -53,11 +53,11 @@ def test_no_two_rows_have_a_file_in_common() -> None:
 
 def test_inception5h_as_the_program_of_its_time_fed_it() -> None:
     row = catalog.find("inception5h")
-    assert row.stated.mean == (117.0, 117.0, 117.0)
-    assert row.stated.scale == (1.0, 1.0, 1.0)
-    assert row.stated.crop_fraction == 0.0
-    assert row.stated.interpolation == "bilinear-tf1"
-    assert row.stated.unlabelled == 7
+    assert row.options.mean == (117.0, 117.0, 117.0)
+    assert row.options.scale == (1.0, 1.0, 1.0)
+    assert row.options.crop_fraction == 0.0
+    assert row.options.interpolation == "bilinear-tf1"
+    assert row.options.unlabelled == 7
     assert row.is_archive
     assert row.download == catalog.Download(
         "https://storage.googleapis.com/download.tensorflow.org/models/inception5h.zip",
@@ -120,14 +120,14 @@ def test_a_row_of_ones_own(tmp_path: Path) -> None:
     row = load(tmp_path, GOOD)
     assert not row.is_archive
     assert row.weights_sha256 == (SHA256,)
-    assert row.stated.scale == (58.395, 57.12, 57.375)
+    assert row.options.scale == (58.395, 57.12, 57.375)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
         ("[net]", "[net", "cannot be read"),
-        ("[net]\n", '["../net"]\n', "nothing is stated"),
+        ("[net]\n", '["../net"]\n', "no table of options"),
         ('licence = "MIT"', "", "licence"),
         ('licence = "MIT"', 'license = "MIT"', "license"),
         ('licence = "MIT"', "licence = 5", "licence must be of type str"),
@@ -158,9 +158,9 @@ def test_mistakes_are_named(before: str, after: str, complaint: str, tmp_path: P
     assert str(caught.value).startswith("catalog.toml")
 
 
-def test_a_row_without_stated_or_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModelError, match="stated"):
-        load(tmp_path, GOOD.partition("[net.stated]")[0])
+def test_a_row_without_options_or_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModelError, match="options"):
+        load(tmp_path, GOOD.partition("[net.options]")[0])
     with pytest.raises(InvalidModelError, match="a name is of letters"):
         load(tmp_path, GOOD.replace("[net", '["../net"'))
     lines = [line for line in GOOD.split("\n") if line[:3] not in {"url", "byt", "sha"}]

@@ -90,8 +90,8 @@ def published(server: FileServer, graph: Path, content: bytes, file_name: str) -
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         weights_sha256=(hashlib.sha256(graph.read_bytes()).hexdigest(),),
-        stated=replace(
-            known.stated, output_name="MobilenetV1/Predictions/Reshape_1", size=(128, 128)
+        options=replace(
+            known.options, output_name="MobilenetV1/Predictions/Reshape_1", size=(128, 128)
         ),
     )
 
@@ -168,8 +168,8 @@ def test_a_tar_with_pictells_own_labels(server: FileServer, graph: Path) -> None
     with tarfile.open(fileobj=file, mode="w:gz") as archive:
         archive.add(graph, f"./{GRAPH}")
     row = published(server, graph, file.getvalue(), "net.tgz")
-    stated = replace(row.stated, labels=catalog.IMAGENET, background=True, unlabelled=None)
-    pull(replace(row, labels=catalog.IMAGENET, stated=stated))
+    stated = replace(row.options, labels=catalog.IMAGENET, background=True, unlabelled=None)
+    pull(replace(row, labels=catalog.IMAGENET, options=stated))
     labels = models.find(row.name).labels
     assert (labels[0].name, labels[1].name, len(labels)) == ("background", "tench", 1001)
 

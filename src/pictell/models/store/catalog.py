@@ -57,7 +57,7 @@ class Row:
     ``url`` is where it comes from; ``None`` for one that is only recognised by its checksum. The
     download has ``bytes`` bytes and either ``sha256`` or ``sha384``. ``weights`` names the file,
     or, where the download is an archive, the member; ``labels`` likewise, or it is ``IMAGENET``,
-    and ``stated.labels`` then says the same. ``weights_sha256`` are checksums of bare weights.
+    and ``options.labels`` then says the same. ``weights_sha256`` are checksums of bare weights.
     ``top1_accuracy`` is the published one on ImageNet, 0..1.
     """
 
@@ -67,7 +67,7 @@ class Row:
     format: WeightsFormat
     weights: str
     labels: str
-    stated: ModelOptions
+    options: ModelOptions
     url: str | None = None
     bytes: int | None = None
     sha256: str | None = None
@@ -125,11 +125,11 @@ def _download(url: str | None, size: int | None, checksum: str | None) -> Downlo
 def _row(name: str, table: Any, file_name: str) -> Row:
     try:
         fields = dict(table)
-        _expect("stated" in fields, "nothing is stated of it")
-        stated = _stated(fields.pop("stated"), fields.get("labels"))
+        _expect("options" in fields, "it has no table of options")
+        options = _options(fields.pop("options"), fields.get("labels"))
         _check_types(fields)
         fields |= {key: tuple(fields[key]) for key in LISTS if key in fields}
-        row = Row(name=name, stated=stated, **fields)
+        row = Row(name=name, options=options, **fields)
         _check(row)
     except (TypeError, ValueError) as error:
         raise InvalidModelError(f"{file_name}: [{name}]: {error}") from error
@@ -137,15 +137,15 @@ def _row(name: str, table: Any, file_name: str) -> Row:
     return replace(row, weights_sha256=(*row.weights_sha256, *itself))
 
 
-def _stated(table: Mapping[str, Any], labels: object) -> ModelOptions:
-    """What the table states, its preset resolved, and whose labels they are if pictell's own."""
+def _options(table: Mapping[str, Any], labels: object) -> ModelOptions:
+    """The row's options with its preset resolved, and ``labels`` set where they are pictell's."""
     fields: dict[str, Any] = dict(table) | {"labels": IMAGENET if labels == IMAGENET else None}
     fields |= {key: tuple(fields[key]) for key in TUPLES if key in fields}
-    stated = ModelOptions(**fields)
-    if stated.preset is None:
-        return stated
-    _expect(stated.preset in PRESETS, f"unknown preset {stated.preset!r}")
-    return replace(first_stated(stated, PRESETS[stated.preset]), preset=None)
+    options = ModelOptions(**fields)
+    if options.preset is None:
+        return options
+    _expect(options.preset in PRESETS, f"unknown preset {options.preset!r}")
+    return replace(first_stated(options, PRESETS[options.preset]), preset=None)
 
 
 def _check_types(fields: Mapping[str, Any]) -> None:
