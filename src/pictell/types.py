@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lanczos"]
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
+ResizeMode = Literal["crop", "squash"]
 Activation = Literal["softmax", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 MAX_INPUT_SIDE = 16_384
-MIN_CROP = 0.01
+MIN_CROP_FRACTION = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,19 @@ class Source:
     name: str
     content: Path | Url | bytes | BinaryIO | Image | NDArray[np.uint8] | PictellError
 
+    @property
+    def key(self) -> str | None:
+        """The same text in every run: a file's ``file:`` URI or the URL; else ``None``.
+
+        A file's URI has its absolute path, percent-encoded; links are not resolved.
+        """
+        if isinstance(self.content, Url):
+            return self.content.text
+        try:
+            return self.content.absolute().as_uri() if isinstance(self.content, Path) else None
+        except (OSError, ValueError):  # the current folder is gone, no file can have this name
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
@@ -65,18 +79,24 @@ class DecodedImage:
 
 @dataclass(frozen=True, slots=True)
 class PreprocessSpec:
-    """How a picture becomes a model's input tensor. Nothing in it has a silent default.
+    """How an image becomes a model's input tensor. No field has a default.
 
-    The largest centred box of the input's proportions is taken, times ``crop_fraction``
-    ((0, 1]; ``None`` squashes the whole picture instead), and resized to ``width`` x ``height``
-    pixels with ``interpolation``. ``mean`` and ``std`` (for R, G and B, on the 0..255 scale) give
-    ``(x - mean) / std`` as float32; ``None`` for both hands over uint8 as it is, for models
-    that normalise inside. ``channels`` is the order in which the model takes them.
+    A centred box of the image is resized to ``width`` x ``height`` pixels with ``interpolation``.
+    ``resize_mode`` and ``crop_fraction`` (0.01 to 1) choose the box:
+
+    - ``crop``: the largest box with the proportions of the input, times ``crop_fraction``.
+    - ``squash``: the central ``crop_fraction`` of each side. The box keeps the proportions of the
+      image, the resize does not.
+
+    ``mean`` and ``std`` (R, G, B; on the 0..255 scale) give ``(x - mean) / std`` as float32. If
+    both are ``None`` the tensor is uint8, for models that normalise inside the graph.
+    ``channels`` is the channel order of the tensor.
     """
 
     width: int
     height: int
-    crop_fraction: float | None
+    resize_mode: ResizeMode
+    crop_fraction: float
     interpolation: Interpolation
     layout: Layout
     channels: Channels
@@ -84,13 +104,15 @@ class PreprocessSpec:
     std: tuple[float, float, float] | None
 
     def __post_init__(self) -> None:
-        """Raises ``InvalidModelError`` for a size that no model takes."""
+        """Raises ``InvalidModelError`` for a size or a fraction out of range."""
         if not (0 < self.width <= MAX_INPUT_SIDE and 0 < self.height <= MAX_INPUT_SIDE):
             raise InvalidModelError(
                 f"an input of {self.width} x {self.height} pixels: 1 to {MAX_INPUT_SIDE} a side"
             )
-        if self.crop_fraction is not None and not MIN_CROP <= self.crop_fraction <= 1:
-            raise InvalidModelError(f"crop_fraction is {self.crop_fraction}: {MIN_CROP} to 1")
+        if not MIN_CROP_FRACTION <= self.crop_fraction <= 1:
+            raise InvalidModelError(
+                f"crop_fraction must be {MIN_CROP_FRACTION} to 1, not {self.crop_fraction}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

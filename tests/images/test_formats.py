@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.images.formats import FORMATS, HEAD_BYTES, SUFFIXES, sniff
+from pictell.images.formats import HEAD_BYTES, PICTURE_FORMATS, SUFFIXES, sniff
 from pictures import FLAVOURS, photo_as
 
-NAMES = {row.name.lower(): row.name for row in FORMATS}
+NAMES = {row.name.lower(): row.name for row in PICTURE_FORMATS}
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -62,7 +62,7 @@ def test_nothing_behind_the_head_is_looked_at(data: bytes) -> None:
 
 
 def test_every_row_has_lower_case_suffixes_of_its_own() -> None:
-    suffixes = [suffix for row in FORMATS for suffix in row.suffixes]
+    suffixes = [suffix for row in PICTURE_FORMATS for suffix in row.suffixes]
     assert len(suffixes) == len(set(suffixes))
     assert frozenset(suffixes) == SUFFIXES
     assert all(suffix.startswith(".") and suffix.islower() for suffix in suffixes)

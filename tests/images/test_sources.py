@@ -1,20 +1,36 @@
 """What the user names becomes sources, in order and lazily, whatever lies there."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.errors import NoPicturesError, PictellError, SourceNotFoundError, SourceUnreadableError
-from pictell.images.sources import expand_argument, expand_entry, expand_path, from_url, natural_key
+from pictell.errors import (
+    NoPicturesError,
+    PictellError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+    UsageError,
+)
+from pictell.images.sources import (
+    expand_argument,
+    expand_entry,
+    expand_path,
+    from_url,
+    natural_key,
+    to_source,
+)
 from pictell.types import Source, Url
-from pictures import photo_as
+from pictures import photo, photo_as
 
 PICTURE = b"\xff\xd8\xff a picture by its first bytes"
 file_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), max_size=8)
@@ -282,3 +298,40 @@ def test_what_is_missing_is_a_source_all_the_same(folder: Path) -> None:
 def test_standard_input_that_is_closed_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert errors(expand_argument("-"))[0][1] is SourceUnreadableError
+
+
+@pytest.mark.parametrize(
+    ("picture", "name", "content_type"),
+    [
+        ("a.jpg", "a.jpg", Path),
+        (Path("f") / "a.jpg", str(Path("f", "a.jpg")), Path),
+        ("https://u:secret@host/a.jpg", "https://***@host/a.jpg", Url),
+        (b"bytes", "bytes", bytes),
+        (io.BytesIO(), "stream", io.BytesIO),
+        (photo(), "image", type(photo())),
+        (np.zeros((4, 4, 3), np.uint8), "array", np.ndarray),
+        (Source("mine", b""), "mine", bytes),
+    ],
+)
+def test_any_picture_becomes_a_source(picture: Any, name: str, content_type: type) -> None:
+    source = to_source(picture, allow_private=True)
+    assert source.name == name
+    assert isinstance(source.content, content_type)
+    if isinstance(source.content, Url):
+        assert source.content.allow_private
+
+
+@pytest.mark.parametrize("thing", [None, 5, ["a.jpg"], bytearray(b"x")])
+def test_anything_else_is_wrong_use(thing: Any) -> None:
+    with pytest.raises(UsageError, match=type(thing).__name__):
+        to_source(thing, allow_private=False)
+
+
+def test_a_source_of_a_file_or_url_has_a_key_that_stays_the_same(folder: Path) -> None:
+    def key(picture: Any) -> str | None:
+        return to_source(picture, allow_private=False).key
+
+    assert key("a b.jpg") == key(f"{folder}/./a b.jpg") == f"{folder.as_uri()}/a%20b.jpg"
+    assert key(os.fsdecode(b"\xff.jpg")) == f"{folder.as_uri()}/%FF.jpg"
+    assert key("https://host/a.jpg?b") == "https://host/a.jpg?b"
+    assert key(b"bytes") is key(io.BytesIO()) is key("\ud800.jpg") is None

@@ -10,7 +10,7 @@ from PIL import Image
 from pictell.errors import PictellError
 from pictell.evaluation.dataset import Dataset
 from pictell.images.decode import decode
-from pictell.images.sources import read_file
+from pictell.images.read import read_file
 from pictell.options import Limits
 
 # As large as the page shows them; some 6 kB each.

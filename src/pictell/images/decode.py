@@ -22,7 +22,8 @@ from pictell.errors import (
     PictellError,
     PictureTooLargeError,
 )
-from pictell.images.formats import FORMATS, PictureFormat, sniff
+from pictell.images.formats import PICTURE_FORMATS, PictureFormat, sniff
+from pictell.images.read import Content
 from pictell.types import DecodedImage
 
 if TYPE_CHECKING:
@@ -60,6 +61,17 @@ HINTS = {
 
 # Pillow's names of what its JPEG decoder reads; MPO are several JPEGs in one file.
 JPEG_BASED = {"JPEG", "MPO"}
+
+
+def load_image(
+    content: Content, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
+) -> DecodedImage:
+    """Decode whatever ``read_content`` returns; see ``decode``, ``from_image``, ``from_array``."""
+    if isinstance(content, bytes):
+        return decode(content, max_pixels, useful_side, fast_dct=fast_dct)
+    if isinstance(content, Image.Image):
+        return from_image(content, max_pixels, useful_side)
+    return from_array(content, max_pixels)
 
 
 def decode(
@@ -180,7 +192,7 @@ def _not_a_picture(data: bytes) -> str:
     if not data:
         return "the file is empty"
     start = data[:HINT_BYTES].lstrip().lower()
-    known = ", ".join(row.name for row in FORMATS)
+    known = ", ".join(row.name for row in PICTURE_FORMATS)
     for sign, what in HINTS.items():
         if start.startswith(sign):
             return f"{what}, not a picture in a format pictell reads ({known})"

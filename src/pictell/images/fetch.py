@@ -34,6 +34,7 @@ from pictell.errors import (
     HttpStatusError,
 )
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_url
+from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
 from pictell.version import __version__
@@ -52,7 +53,13 @@ _REMEDY = "--allow-private (allow_private=True) permits it"
 _NO_REMEDY = "a redirect never leads there"
 
 
-def fetch(url: Url, limits: Limits = Limits()) -> bytes:
+def fetch(
+    url: Url,
+    limits: Limits = Limits(),
+    *,
+    proxy: str | None = None,
+    reserve: Reserve = reserve_nothing,
+) -> bytes:
     """Download the bytes behind ``url``, whatever their declared type.
 
     Takes at most ``limits.timeout_s`` seconds from the name lookup to the last byte, all

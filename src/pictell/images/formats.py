@@ -44,7 +44,7 @@ def _has_brand(*brands: bytes) -> Callable[[bytes], bool]:
 # Windows 3, with masks, 4, 5 (Microsoft, 'Bitmap Header Types').
 BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)}
 
-FORMATS = (
+PICTURE_FORMATS = (
     PictureFormat(
         "JPEG",
         frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
@@ -96,9 +96,9 @@ FORMATS = (
     ),
 )
 
-SUFFIXES = frozenset().union(*(row.suffixes for row in FORMATS))
+SUFFIXES = frozenset().union(*(row.suffixes for row in PICTURE_FORMATS))
 
 
 def sniff(head: bytes) -> PictureFormat | None:
     """The format whose signature the first bytes bear, or ``None``; file names do not count."""
-    return next((row for row in FORMATS if row.matches(head[:HEAD_BYTES])), None)
+    return next((row for row in PICTURE_FORMATS if row.matches(head[:HEAD_BYTES])), None)

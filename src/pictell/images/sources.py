@@ -13,18 +13,25 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from urllib.parse import urlsplit
 
 from pictell.errors import (
     NoPicturesError,
-    PictellError,
     SourceNotFoundError,
-    SourceTooLargeError,
     SourceUnreadableError,
+    UsageError,
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
+from pictell.images.read import READ_BYTES, unreadable
 from pictell.types import Source, Url
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+Input: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8] | Source"
 
 # A scheme has two letters at least, or C:\ would be one (RFC 3986, 3.1).
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -33,7 +40,6 @@ CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 CREDENTIALS_OF_MALFORMED = re.compile(r"(?<=://).*@", re.DOTALL)
 PATTERN = re.compile(r"[*?\[]")
 STDIN = "-"
-READ_BYTES = 1 << 20
 
 OnSkip = Callable[[Path], None]
 
@@ -85,7 +91,7 @@ def expand_list(
     except FileNotFoundError:
         yield Source(name, SourceNotFoundError("no such list"))
     except (OSError, ValueError) as error:
-        yield Source(name, _unreadable(error))
+        yield Source(name, unreadable(error))
 
 
 def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
@@ -104,52 +110,42 @@ def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]
         yield Source(name, NoPicturesError("a folder without pictures"))
 
 
+def to_source(picture: Input, *, allow_private: bool) -> Source:
+    """The source for one picture: a path, a URL, or a picture in memory. A folder is not walked.
+
+    ``allow_private`` lets a URL name a host on a private network. An array is RGB of shape
+    (H, W, 3) and dtype uint8; ``pictell.images.decode`` checks that.
+
+    Raises ``UsageError`` for an object of any other type.
+    """
+    # Only callers that use the library pay for these imports here, not ``pictell --help``.
+    import numpy as np
+    from PIL.Image import Image
+
+    if isinstance(picture, Source):
+        return picture
+    if isinstance(picture, str) and SCHEME.match(picture):
+        return from_url(picture, allow_private=allow_private)
+    if isinstance(picture, str | os.PathLike):
+        name = os.fsdecode(picture)
+        return Source(name, Path(name))
+    if isinstance(picture, bytes):
+        return Source("bytes", picture)
+    if isinstance(picture, np.ndarray):
+        return Source("array", picture)
+    if isinstance(picture, Image):
+        return Source("image", picture)
+    if hasattr(picture, "read"):
+        return Source("stream", picture)
+    raise UsageError(
+        "a picture is a path, a URL, bytes, a binary stream, a PIL image or an RGB uint8 array, "
+        f"not {type(picture).__name__}"
+    )
+
+
 def from_url(text: str, *, allow_private: bool) -> Source:
     """A source for a URL; a password in it is not shown in results."""
     return Source(_without_credentials(text), Url(text, allow_private))
-
-
-def read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a file.
-
-    Raises ``SourceNotFoundError``, ``SourceUnreadableError`` or ``SourceTooLargeError``.
-    """
-    try:
-        with path.open("rb") as stream:
-            return read_stream(stream, max_bytes)
-    except FileNotFoundError as error:
-        raise SourceNotFoundError("no such file or folder") from error
-    except IsADirectoryError as error:
-        raise SourceUnreadableError("a folder: Classifier.stream names all in it") from error
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-
-
-def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
-    """All bytes of an open binary stream, at most ``max_bytes``.
-
-    Raises ``SourceUnreadableError`` or ``SourceTooLargeError``.
-    """
-    chunks = []
-    room = max_bytes + 1
-    try:
-        while room > 0 and (chunk := stream.read(min(room, READ_BYTES))):
-            chunks.append(chunk)
-            room -= len(chunk)
-        content = b"".join(chunks)
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    except Exception as error:
-        # A stream may be anybody's object: whatever it raises is its picture's failure.
-        raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
-    if room <= 0:
-        raise SourceTooLargeError(f"longer than the {max_bytes} bytes allowed (--max-bytes)")
-    return content
-
-
-def _unreadable(error: OSError | ValueError) -> PictellError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return SourceUnreadableError(f"cannot be read: {reason}")
 
 
 def _standard_input() -> Source:
@@ -217,7 +213,7 @@ def _list_folder(folder: str) -> Iterator[os.DirEntry[str] | Source]:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: natural_key(entry.name))
     except OSError as error:
-        yield Source(folder, _unreadable(error))
+        yield Source(folder, unreadable(error))
         return
     yield from (entry for entry in entries if not entry.name.startswith("."))
 

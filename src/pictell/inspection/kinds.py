@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.images.formats import FORMATS as PICTURE_FORMATS
-from pictell.images.formats import HEAD_BYTES
+from pictell.images.formats import HEAD_BYTES, PICTURE_FORMATS
 from pictell.inspection.model_files import SAVED_MODEL, because, read_head
 from pictell.types import WeightsFormat
 

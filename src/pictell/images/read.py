@@ -1,0 +1,102 @@
+"""A source becomes content: encoded bytes, or an image that the caller has already decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+
+from pictell.errors import (
+    PictellError,
+    SourceNotFoundError,
+    SourceTooLargeError,
+    SourceUnreadableError,
+)
+from pictell.options import Limits
+from pictell.types import Source, Url
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+Content: TypeAlias = "bytes | Image | NDArray[np.uint8]"
+Reserve: TypeAlias = Callable[[int], None]
+
+READ_BYTES = 1 << 20
+
+
+def reserve_nothing(n_bytes: int) -> None:
+    """The default of ``reserve``: downloads share no budget."""
+
+
+def read_content(
+    source: Source,
+    limits: Limits = Limits(),
+    *,
+    proxy: str | None = None,
+    reserve: Reserve = reserve_nothing,
+) -> Content:
+    """Read the file, URL or stream that ``source`` names; return anything else as it is.
+
+    ``proxy`` and ``reserve`` apply to URLs (see ``pictell.images.fetch.fetch``).
+
+    Raises ``SourceError``, ``FetchError``, or the error that the source carries.
+    """
+    content = source.content
+    if isinstance(content, PictellError):
+        raise content
+    if isinstance(content, Path):
+        return read_file(content, limits.max_bytes)
+    if isinstance(content, Url):
+        # Only callers that fetch pay for importing the HTTP library.
+        from pictell.images.fetch import fetch
+
+        return fetch(content, limits, proxy=proxy, reserve=reserve)
+    if hasattr(content, "read"):
+        return read_stream(cast("BinaryIO", content), limits.max_bytes)
+    return content
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file, at most ``max_bytes``.
+
+    Raises ``SourceNotFoundError``, ``SourceUnreadableError`` or ``SourceTooLargeError``.
+    """
+    try:
+        with path.open("rb") as stream:
+            return read_stream(stream, max_bytes)
+    except FileNotFoundError as error:
+        raise SourceNotFoundError("no such file or folder") from error
+    except IsADirectoryError as error:
+        raise SourceUnreadableError("a folder: Classifier.stream takes folders") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from error
+
+
+def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
+    """All bytes of an open binary stream, at most ``max_bytes``.
+
+    Raises ``SourceUnreadableError`` or ``SourceTooLargeError``.
+    """
+    chunks = []
+    left = max_bytes + 1
+    try:
+        while left > 0 and (chunk := stream.read(min(left, READ_BYTES))):
+            chunks.append(chunk)
+            left -= len(chunk)
+        content = b"".join(chunks)
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from error
+    except Exception as error:
+        # A stream may be any object, so it may raise anything.
+        raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
+    if left <= 0:
+        raise SourceTooLargeError(f"longer than the {max_bytes} bytes allowed (--max-bytes)")
+    return content
+
+
+def unreadable(error: OSError | ValueError) -> SourceUnreadableError:
+    """The error for what the operating system could not read, with its reason."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return SourceUnreadableError(f"cannot be read: {reason}")
