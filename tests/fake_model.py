@@ -21,11 +21,17 @@ class FakeSession:
     def __init__(self, classes: int) -> None:
         self._centres = centres(classes)
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """Logits (N, classes) for a uint8 batch (N, 8, 8, 3), once for each name in ``outputs``."""
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """One uint8 input (N, 8, 8, 3) -> logits (N, classes) under each name in ``outputs``."""
+        (batch,) = inputs.values()
         brightness = batch.astype(np.float64).reshape(len(batch), -1).mean(axis=1) / 255
         logits = -SHARPNESS * np.abs(brightness[:, np.newaxis] - self._centres)
-        return [logits for _ in outputs]
+        return dict.fromkeys(outputs, logits)
+
+    def close(self) -> None:
+        """Nothing to release."""
 
 
 def centres(classes: int) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -62,21 +62,30 @@ class Engine(Protocol):
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch of the input's shape and dtype, as the engine gives them.
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Inputs by name, of the graph's shapes and dtypes -> the named outputs, as stored.
 
-        Safe to call from several threads at once. May raise whatever the engine raises.
+        Safe to call from several threads at once. May raise whatever the engine raises. The
+        engine is closed when it is garbage-collected, after the last run in flight.
         """
 
 
 class Session(Protocol):
     """A model ready to run. Safe to use from several threads at once."""
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch (N, …) laid out as the model's ``PreprocessSpec`` says.
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Run the model: inputs by name (N, …) -> the named outputs (N, …).
 
-        Raises ``RuntimeFailedError`` when the engine does.
+        Images are laid out as the model's ``PreprocessSpec`` says. Raises ``RuntimeFailedError``
+        when the engine fails, ``UsageError`` for an unknown name and after ``close``.
         """
+
+    def close(self) -> None:
+        """Release the engine once the runs in flight have ended. Safe to call again."""
 
 
 def choose(weights_format: WeightsFormat, name: str | None = None) -> str:

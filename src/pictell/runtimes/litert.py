@@ -28,18 +28,24 @@ class LitertEngine:
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self.inputs = [_tensor(details) for details in inputs]
         self.outputs = [_tensor(details) for details in outputs]
-        self._places = {details["name"]: int(details["index"]) for details in outputs}
-        self._input = int(inputs[0]["index"]) if inputs else None
+        self._inputs, self._outputs = (
+            {details["name"]: int(details["index"]) for details in tensors}
+            for tensors in (inputs, outputs)
+        )
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch."""
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Inputs by name -> the named outputs."""
         with self._pool.one() as interpreter:
-            # Nothing is done where the shape is the last one's, and all the work where it is not.
-            interpreter.resize_tensor_input(self._input, batch.shape)
+            # These two do nothing if the shapes are those of the last run.
+            for name, values in inputs.items():
+                interpreter.resize_tensor_input(self._inputs[name], values.shape)
             interpreter.allocate_tensors()
-            interpreter.set_tensor(self._input, batch)
+            for name, values in inputs.items():
+                interpreter.set_tensor(self._inputs[name], values)
             interpreter.invoke()
-            return [interpreter.get_tensor(self._places[name]) for name in outputs]
+            return {name: interpreter.get_tensor(self._outputs[name]) for name in outputs}
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> LitertEngine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,12 @@ class OnnxEngine:
         self.inputs = [_tensor(value) for value in session.get_inputs()]
         self.outputs = [_tensor(value) for value in session.get_outputs()]
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch."""
-        values: list[NDArray[np.generic]] = self._session.run(
-            list(outputs), {self.inputs[0].name: batch}
-        )
-        return values
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Inputs by name -> the named outputs."""
+        values = self._session.run(list(outputs), dict(inputs))
+        return dict(zip(outputs, values, strict=True))
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:

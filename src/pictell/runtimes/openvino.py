@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +17,9 @@ from pictell.options import EngineOptions
 from pictell.processors import available_cores
 from pictell.runtimes import RUNTIMES
 from pictell.runtimes.files import PREFIX, written
+from pictell.runtimes.fit import AXES, wanted_outputs
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import absent, without_notices
-from pictell.runtimes.session import AXES, wanted_outputs
 from pictell.types import Inspection, ModelSpec, TensorSpec, Weights, WeightsFormat
 
 # Its import alone reports to its makers and keeps an identifier of the machine in the home folder
@@ -58,14 +58,20 @@ class OpenvinoEngine:
         self.outputs = [_tensor(port, wanted) for port in model.outputs]
         self._places = {tensor.name: place for place, tensor in enumerate(self.outputs)}
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch."""
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Inputs by name -> the named outputs."""
+        places = [tensor.name for tensor in self.inputs]
         with self._pool.one() as request:
             try:
-                values = request.infer([batch], share_inputs=True)
+                values = request.infer(
+                    {places.index(name): tensor for name, tensor in inputs.items()},
+                    share_inputs=True,
+                )
             except RuntimeError as error:
                 raise RuntimeError(_why(str(error))) from error
-            return [values[self._places[name]] for name in outputs]
+            return {name: values[self._places[name]] for name in outputs}
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OpenvinoEngine:

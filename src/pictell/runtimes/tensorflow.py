@@ -13,8 +13,9 @@ from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import saved_model
 from pictell.options import EngineOptions
 from pictell.runtimes.files import written
+from pictell.runtimes.fit import wanted_outputs
 from pictell.runtimes.quiet import absent, settings_elsewhere, without_notices
-from pictell.runtimes.session import first_line, wanted_outputs
+from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
 # Errors come as exceptions; what else it logs is about its own build.
@@ -35,20 +36,24 @@ class GraphEngine:
         self, graph: Any, feed: tuple[str, Any], fetches: Mapping[str, Any], options: EngineOptions
     ) -> None:
         """``feed``: name and tensor of the input; ``fetches``: the outputs' tensors by name."""
-        name, self._feed = feed
+        given, picture = feed
         self._fetches = fetches
-        self.inputs = [
-            _tensor(name if tensor is self._feed else _plain(tensor.name), tensor)
-            for tensor in _needed_inputs(fetches.values(), self._feed)
-        ]
+        self._feeds = {
+            given if tensor is picture else _plain(tensor.name): tensor
+            for tensor in _needed_inputs(fetches.values(), picture)
+        }
+        self.inputs = [_tensor(name, tensor) for name, tensor in self._feeds.items()]
         self.outputs = [_tensor(name, tensor) for name, tensor in fetches.items()]
         self._session = v1.Session(graph=graph, config=_config(options))
 
-    def run(self, batch: NDArray[np.generic], outputs: Sequence[str]) -> list[NDArray[np.generic]]:
-        """The named outputs for a batch."""
-        fetches = [self._fetches[name] for name in outputs]
-        values: list[NDArray[np.generic]] = self._session.run(fetches, {self._feed: batch})
-        return values
+    def run(
+        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.generic]]:
+        """Inputs by name -> the named outputs."""
+        fetches = {name: self._fetches[name] for name in outputs}
+        feeds = {self._feeds[name]: values for name, values in inputs.items()}
+        found: dict[str, NDArray[np.generic]] = self._session.run(fetches, feeds)
+        return found
 
     def assign(self, values: Mapping[str, NDArray[np.generic]]) -> None:
         """Give the graph's variables, named by their nodes, their values."""

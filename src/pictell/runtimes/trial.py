@@ -84,7 +84,8 @@ def _attempt(request: bytes) -> dict[str, str]:
     pixels = np.full((spec.preprocess.height, spec.preprocess.width, 3), MID_GREY, np.uint8)
     try:
         session = open_session(spec, Weights(weights_format, files), options)
-        session.run(preprocess(pixels, spec.preprocess), [spec.output_name])
+        batch = preprocess(pixels, spec.preprocess)
+        session.run({spec.input_name: batch}, [spec.output_name])
     except PictellError as error:
         return {"code": error.code, "message": str(error)}
     return {}

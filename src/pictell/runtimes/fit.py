@@ -1,0 +1,87 @@
+"""Whether a graph's inputs and outputs fit the ``ModelSpec``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pictell.errors import InvalidModelError
+from pictell.inspection.selection import listed
+from pictell.scoring.postprocess import check_label_count, count_classes, shape_text
+from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
+
+AXES = {
+    "NHWC": ("batch", "height", "width", "channels"),
+    "NCHW": ("batch", "channels", "height", "width"),
+}
+
+
+def check_fits(
+    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], spec: ModelSpec
+) -> None:
+    """Raise ``InvalidModelError`` if the graph does not have what the spec names."""
+    check_input(_picture_input(inputs, spec), spec.preprocess)
+    check_outputs({tensor.name: tensor for tensor in outputs}, spec)
+
+
+def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
+    """The names of the outputs that a spec states, the logits first."""
+    return tuple(filter(None, (spec.output_name, spec.embedding, spec.feature_map)))
+
+
+def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
+    """Raise ``InvalidModelError`` if an image preprocessed as ``spec`` says does not fit."""
+    given = {"batch": None, "height": spec.height, "width": spec.width, "channels": 3}
+    wanted = tensor.shape
+    if wanted is not None and len(wanted) != 4:
+        raise InvalidModelError(
+            f"the input {tensor.name!r} has shape {shape_text(wanted)}, "
+            "not that of a batch of images, (N, H, W, 3) or (N, 3, H, W)"
+        )
+    for size, axis in zip(wanted or (None,) * 4, AXES[spec.layout], strict=True):
+        if size is not None and given[axis] not in (None, size):
+            raise InvalidModelError(_misfit(tensor, spec, axis))
+    if spec.mean is None and tensor.dtype != "uint8":
+        raise InvalidModelError(
+            f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
+        )
+    if spec.mean is not None and not (tensor.quantisation or tensor.dtype.startswith("float")):
+        raise InvalidModelError(
+            f"the input {tensor.name!r} takes {tensor.dtype}: give neither --mean nor --std"
+        )
+
+
+def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
+    """Raise ``InvalidModelError`` if an output is missing or the label count does not fit."""
+    for name in wanted_outputs(spec):
+        if name not in outputs:
+            raise InvalidModelError(f"the model has no output {name!r}: it has {listed(outputs)}")
+    shape = outputs[spec.output_name].shape
+    classes = None if shape is None else count_classes(spec.output_name, shape)
+    if classes is not None:
+        check_label_count(len(spec.labels), classes)
+
+
+def _picture_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:
+    named = {tensor.name: tensor for tensor in inputs}
+    if spec.input_name not in named:
+        raise InvalidModelError(
+            f"the model has no input {spec.input_name!r}: it has {listed(named)}"
+        )
+    if len(named) > 1:
+        raise InvalidModelError(
+            f"the model takes several inputs ({listed(named)}): pictell gives it images only"
+        )
+    return named[spec.input_name]
+
+
+def _misfit(tensor: TensorSpec, spec: PreprocessSpec, axis: str) -> str:
+    shape = tensor.shape or ()
+    text = f"the input {tensor.name!r} has shape {shape_text(shape)}"
+    other = "NCHW" if spec.layout == "NHWC" else "NHWC"
+    if shape[AXES[other].index("channels")] == 3 != shape[AXES[spec.layout].index("channels")]:
+        return f"{text}: give --layout {other}, not {spec.layout}"
+    sizes = dict(zip(AXES[spec.layout], shape, strict=True))
+    if axis == "channels":
+        return f"{text}: pictell gives 3 channels (RGB), not {sizes[axis]}"
+    wanted = f"{sizes['width'] or spec.width}x{sizes['height'] or spec.height}"
+    return f"{text}: give --size {wanted}, not {spec.width}x{spec.height}"
