@@ -1,4 +1,4 @@
-"""Files and folders come whole or not at all, whoever else writes them."""
+"""Files and folders are written whole or not at all; text files are read within bounds."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from pictell.files import new_folder, write_file
+from pictell.files import MAX_TEXT_BYTES, TextFileError, new_folder, read_text, write_file
 
 # The disk is full, as far as this process knows, after a thousand bytes.
 WRITE_TOO_MUCH = """\
@@ -143,3 +143,126 @@ def test_permissions_of_what_is_replaced_stay(tmp_path: Path) -> None:
     path.chmod(0o600)
     write_file(path, b"new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", ""),
+        ("Kätzchen\n".encode(), "Kätzchen\n"),
+        (b"\xef\xbb\xbfcat\r\ndog\rbird", "cat\ndog\nbird"),
+        (b"x" * MAX_TEXT_BYTES, "x" * MAX_TEXT_BYTES),
+    ],
+)
+def test_text_is_read(tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    assert read_text(path) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfec\0", "is not UTF-8 text"),
+        (b"x" * (MAX_TEXT_BYTES + 1), "is longer than 16 MiB"),
+    ],
+)
+def test_text_that_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(TextFileError, match=message):
+        read_text(path)
+    with pytest.raises(TextFileError, match="is longer than"):
+        read_text(path, max_bytes=1)
+
+
+def test_only_regular_files_are_read_as_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(TextFileError, match="is not a regular file"):
+            read_text(path)
+    for path in (tmp_path / "missing", tmp_path / "x\0"):
+        with pytest.raises(TextFileError, match=r"cannot be read: \w+"):
+            read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", ""),
+        ("Kätzchen\n".encode(), "Kätzchen\n"),
+        (b"\xef\xbb\xbfcat\r\ndog\rbird", "cat\ndog\nbird"),
+        (b"x" * MAX_TEXT_BYTES, "x" * MAX_TEXT_BYTES),
+    ],
+)
+def test_text_is_read(tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    assert read_text(path) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfec\0", "is not UTF-8 text"),
+        (b"x" * (MAX_TEXT_BYTES + 1), "is longer than 16 MiB"),
+    ],
+)
+def test_text_that_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(TextFileError, match=message):
+        read_text(path)
+    with pytest.raises(TextFileError, match="is longer than"):
+        read_text(path, max_bytes=1)
+
+
+def test_only_regular_files_are_read_as_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(TextFileError, match="is not a regular file"):
+            read_text(path)
+    for path in (tmp_path / "missing", tmp_path / "x\0"):
+        with pytest.raises(TextFileError, match=r"cannot be read: \w+"):
+            read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", ""),
+        ("Kätzchen\n".encode(), "Kätzchen\n"),
+        (b"\xef\xbb\xbfcat\r\ndog\rbird", "cat\ndog\nbird"),
+        (b"x" * MAX_TEXT_BYTES, "x" * MAX_TEXT_BYTES),
+    ],
+)
+def test_text_is_read(tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    assert read_text(path) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfec\0", "is not UTF-8 text"),
+        (b"x" * (MAX_TEXT_BYTES + 1), "is longer than 16 MiB"),
+    ],
+)
+def test_text_that_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(content)
+    with pytest.raises(TextFileError, match=message):
+        read_text(path)
+    with pytest.raises(TextFileError, match="is longer than"):
+        read_text(path, max_bytes=1)
+
+
+def test_only_regular_files_are_read_as_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(TextFileError, match="is not a regular file"):
+            read_text(path)
+    for path in (tmp_path / "missing", tmp_path / "x\0"):
+        with pytest.raises(TextFileError, match=r"cannot be read: \w+"):
+            read_text(path)

@@ -1,8 +1,9 @@
-"""Files and folders that come whole or not at all: made beside their place, then moved there.
+"""Write a file or a folder whole or not at all; read a text file of bounded size.
 
-Whoever looks finds what was there before or all that is there now. Programs that write the same at
-once do not disturb each other, for each has a draft of its own; what the last one wrote stays. Only
-one that is killed leaves its draft behind: ``.draft-`` and a random number.
+A draft is filled beside its target, synced to the disk, then renamed. Readers see either what was
+there before or all of the new content. Programs that write to the same place do not disturb each
+other, because each has its own draft; the last one to finish wins. A program that is killed leaves
+its draft behind, named ``.draft-`` and a random number.
 """
 
 from __future__ import annotations
@@ -10,47 +11,100 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+MAX_TEXT_BYTES = 16 * 1024 * 1024
+
+
+class TextFileError(Exception):
+    """A text file cannot be read. The message follows the file's name: ``is not UTF-8 text``."""
+
+
+def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """The content of a regular file in UTF-8, without a byte order mark and with ``\\n`` line ends.
+
+    Raises ``TextFileError`` for every other file and for one of more than ``max_bytes``.
+    """
+    try:
+        # Opening a pipe would block.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise TextFileError("is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise TextFileError(f"is longer than {max_bytes / 1024**2:.3g} MiB")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextFileError("is not UTF-8 text") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TextFileError(f"cannot be read: {reason}") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, instead of one there may be, whose permissions stay. Raises ``OSError``.
+    """Write a file, or replace one and keep its permissions. Raises ``OSError``.
 
-    Links are followed. A device or a pipe has no place to be kept: it is written to as it is.
+    Links are followed. A device or a pipe is written to directly.
     """
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return
-    place = Path(os.path.realpath(path))
-    draft = _draft_beside(place)
+    target = Path(os.path.realpath(path))
+    draft = _draft_in(target.parent)
     try:
         draft.write_bytes(content)
-        if place.exists():
-            draft.chmod(stat.S_IMODE(place.stat().st_mode))
-        draft.replace(place)
+        _sync(draft)
+        if target.exists():
+            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        draft.replace(target)
+        _sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to be filled, which then becomes the one at ``folder``; gone after any error.
+def new_folder(folder: Path, drafts: Path | None = None) -> Iterator[Path]:
+    """A draft to fill, which then becomes ``folder``; an error removes it.
 
-    Raises ``OSError``, in the end too where something else has come to that place meanwhile.
+    The draft lies in ``drafts``, a folder on the same file system, or else beside ``folder``.
+    Raises ``OSError``, also if ``folder`` exists by then and is not an empty folder.
     """
-    draft = _draft_beside(folder)
+    draft = _draft_in(drafts or folder.parent)
     draft.mkdir(parents=True)
     try:
         yield draft
+        for path in [*draft.rglob("*"), draft]:
+            _sync(path)
         draft.rename(folder)
+        _sync(folder.parent)
     finally:
-        # Loaded for the few who make folders.
+        # Imported here: few callers make folders.
         from shutil import rmtree
 
         rmtree(draft, ignore_errors=True)
 
 
-def _draft_beside(path: Path) -> Path:
-    # A name of its own, for one that goes on from the path's might be too long.
-    return path.with_name(f".draft-{os.urandom(8).hex()}")
+def _draft_in(folder: Path) -> Path:
+    # A name derived from the target's might be too long.
+    return folder / f".draft-{os.urandom(8).hex()}"
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has the file or folder: a rename may reach the disk before its data."""
+    if path.is_dir():
+        # Windows cannot open a folder; some network file systems cannot sync one.
+        with suppress(OSError):
+            _sync_opened(path, os.O_RDONLY)
+    else:
+        # Some systems sync only what is open for writing.
+        _sync_opened(path, os.O_RDWR)
+
+
+def _sync_opened(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
