@@ -36,8 +36,8 @@ CASES = (
 )
 EXTRAS = ("tensorflow", "openvino", "litert")
 STATEMENT = (
-    f"--labels {MODEL / 'labels.tsv'} --activation softmax --mean 127 --scale 128 "
-    "--crop 0.875 --interpolation bicubic"
+    f"--labels {MODEL / 'labels.tsv'} --activation softmax --mean 127 --std 128 "
+    "--resize-mode crop --crop-fraction 0.875 --interpolation bicubic"
 ).split()
 
 

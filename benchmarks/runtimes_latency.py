@@ -45,11 +45,11 @@ CASES = (
     ("openvino", "tflite"),
 )
 BATCHES = (1, 16)
-STATED = ModelOptions(
+OPTIONS = ModelOptions(
     labels=models.find("default").weights.with_name("labels.tsv"),
     activation="softmax",
     mean=(127, 127, 127),
-    scale=(128, 128, 128),
+    std=(128, 128, 128),
 )
 MAX_DIFFERENCE = 1e-3
 
@@ -131,7 +131,7 @@ def latency_ms(call: Callable[[], object]) -> float:
 
 def latency_rows(path: Path, runtime: str, runs: int) -> list[str]:
     """Medians of pictell's session and of the bare call, and of their ratios, a row per batch."""
-    spec = models.find(path, STATED)
+    spec = models.find(path, OPTIONS)
     session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime))
     bare = OPEN[runtime](path)
     rows = []

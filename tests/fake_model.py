@@ -83,7 +83,7 @@ def spec(labels: Sequence[str]) -> ModelSpec:
         input_name="image",
         output_name="logits",
         activation="softmax",
-        preprocess=PreprocessSpec(SIDE, SIDE, None, "bilinear", "NHWC", "RGB", None, None),
+        preprocess=PreprocessSpec(SIDE, SIDE, "squash", 1.0, "bilinear", "NHWC", "RGB", None, None),
         labels=tuple(map(Label, labels)),
         licence="none",
         source="pictell",

@@ -6,6 +6,7 @@ import numpy as np
 
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess
+from pictell.runtimes import Session
 from pictell.types import Label, ModelSpec, PreprocessSpec, Weights, WeightsFormat
 
 SLIM = (127.5, 127.5, 127.5)
@@ -32,7 +33,7 @@ def spec(
         input_name=input_name,
         output_name=output,
         activation="none",
-        preprocess=PreprocessSpec(side, side, 0.875, "bilinear", "NHWC", "RGB", mean, mean),
+        preprocess=PreprocessSpec(side, side, "crop", 0.875, "bilinear", "NHWC", "RGB", mean, mean),
         labels=tuple(Label(str(index)) for index in range(classes)),
         licence="none",
         source="a test",
@@ -78,6 +79,11 @@ def coral(shared: Path) -> dict[str, tuple[ModelSpec, Weights]]:
         )
         for name, (side, classes, output, input_name) in found.items()
     }
+
+
+def run(session: Session, spec: ModelSpec, images: np.ndarray) -> np.ndarray:
+    """The output that the spec names, for a batch of images."""
+    return session.run({spec.input_name: images}, [spec.output_name])[spec.output_name]
 
 
 def weights(kind: WeightsFormat, path: Path) -> Weights:

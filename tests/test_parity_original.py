@@ -22,11 +22,11 @@ from pictures import MAX_PIXELS, encoded
 v1 = tf.compat.v1
 
 SIZE = 224
-MEAN, SCALE = 117.0, 1.0
+MEAN, STD = 117.0, 1.0
 SPEC = PreprocessSpec(
-    SIZE, SIZE, None, "bilinear-tf1", "NHWC", "RGB", mean=(MEAN,) * 3, std=(SCALE,) * 3
+    SIZE, SIZE, "squash", 1.0, "bilinear-tf1", "NHWC", "RGB", mean=(MEAN,) * 3, std=(STD,) * 3
 )
-STATED = {"preset": "inception", "size": (SIZE, SIZE), "output_name": "output", "unlabelled": 7}
+OPTIONS = {"preset": "inception", "size": (SIZE, SIZE), "output_name": "output", "unlabelled": 7}
 
 Normalise = Callable[[bytes], np.ndarray]
 Run = Callable[[np.ndarray], np.ndarray]
@@ -39,7 +39,7 @@ def normalise() -> Iterator[Normalise]:
         contents = v1.placeholder(tf.string)
         decoded = tf.cast(tf.io.decode_jpeg(contents, channels=3), tf.float32)
         resized = tf.raw_ops.ResizeBilinear(images=tf.expand_dims(decoded, 0), size=[SIZE, SIZE])
-        normalised = tf.divide(tf.subtract(resized, [MEAN]), [SCALE])
+        normalised = tf.divide(tf.subtract(resized, [MEAN]), [STD])
         yield lambda data: session.run(normalised, {contents: data})
 
 
@@ -120,7 +120,7 @@ def test_the_two_files_of_the_original_give_its_five_lines(
     graph, labels = two_files
     classifier = pictell.load(
         graph,
-        stated=pictell.ModelOptions(labels=labels, **STATED),
+        options=pictell.ModelOptions(labels=labels, **OPTIONS),
         engine=pictell.EngineOptions(runtime=runtime),
     )
     results = classifier.stream([data for data, _ in original_lines])
@@ -178,7 +178,7 @@ def test_most_jpegs_get_the_originals_best_label(
     output = "MobilenetV1/Predictions/Reshape_1:0"
     run = open_graph((folder / "frozen_graph.pb").read_bytes(), output)
     half = (127.5, 127.5, 127.5)
-    spec = PreprocessSpec(size, size, None, "bilinear-tf1", "NHWC", "RGB", half, half)
+    spec = PreprocessSpec(size, size, "squash", 1.0, "bilinear-tf1", "NHWC", "RGB", half, half)
     same = [
         run(preprocess(decode_as_original(data), spec)).argmax()
         == run(preprocess(decode(data, MAX_PIXELS, fast_dct=True).pixels, spec)).argmax()

@@ -49,12 +49,12 @@ channels = "RGB"
 dtype = "uint8"
 width = 224
 height = 224
-resize = "crop"
+resize_mode = "crop"
 crop_fraction = 0.875
 interpolation = "bicubic"
 
 [output]
-logits = "logits"
+name = "logits"
 activation = "softmax"
 embedding = "embedding"
 feature_map = "feature_map"

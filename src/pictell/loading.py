@@ -16,7 +16,7 @@ from pictell.scoring.taxonomy import MIN_CONFIDENCE
 def load(
     model: str | os.PathLike[str] = "default",
     *,
-    stated: ModelOptions = ModelOptions(),
+    options: ModelOptions = ModelOptions(),
     engine: EngineOptions = EngineOptions(),
     limits: Limits = Limits(),
     allow_private: bool = False,
@@ -27,7 +27,7 @@ def load(
 ) -> Classifier:
     """A classifier for a model: a name, a folder with a ``model.toml``, or a bare weights file.
 
-    ``stated`` says of a bare file what its own content does not, its labels above all; ``engine``
+    ``options`` says of a bare file what its own content does not, its labels above all; ``engine``
     how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
     ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
     networks. An answer is the most telling name that is ``min_confidence`` so probable (0..1), and no
@@ -35,7 +35,7 @@ def load(
     of other names (``models.display_names``).
     Raises ``UsageError`` or a ``ModelError``.
     """
-    spec = models.find(model, stated)
+    spec = models.find(model, options)
     scorer = build_scorer(
         spec, min_confidence, max_depth=max_depth, flat=flat, labels_from=labels_from
     )

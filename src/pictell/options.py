@@ -9,11 +9,19 @@ from math import inf, isfinite
 from typing import Literal, get_args
 
 from pictell.errors import UsageError
-from pictell.types import Activation, Channels, Interpolation, Layout
+from pictell.types import (
+    MIN_CROP_FRACTION,
+    Activation,
+    Channels,
+    Interpolation,
+    Layout,
+    ResizeMode,
+)
 
 Precision = Literal["float32", "engine"]
 MODEL_OPTION_CHOICES: Mapping[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
+    "resize_mode": get_args(ResizeMode),
     "interpolation": get_args(Interpolation),
     "layout": get_args(Layout),
     "channels": get_args(Channels),
@@ -59,7 +67,8 @@ class ModelOptions:
     preset: str | None = None
     size: tuple[int, int] | None = None
     mean: tuple[float, float, float] | None = None
-    scale: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    resize_mode: ResizeMode | None = None
     crop_fraction: float | None = None
     interpolation: Interpolation | None = None
     layout: Layout | None = None
@@ -73,12 +82,13 @@ class ModelOptions:
             value = getattr(self, name)
             if value is not None and value not in choices:
                 raise UsageError(f"{name} is {value!r}, it must be one of {', '.join(choices)}")
-        for name, length, least in (("size", 2, 1), ("mean", 3, -inf), ("scale", 3, 0)):
+        for name, length, least in (("size", 2, 1), ("mean", 3, -inf), ("std", 3, 0)):
             values = getattr(self, name)
             if values is not None and not _are_numbers(values, length, least):
                 raise UsageError(f"{name} must be {length} numbers, not {values!r}")
-        if self.crop_fraction is not None and not 0 <= self.crop_fraction <= 1:
-            raise UsageError(f"crop_fraction must be in 0..1, not {self.crop_fraction!r}")
+        fraction = self.crop_fraction
+        if fraction is not None and not MIN_CROP_FRACTION <= fraction <= 1:
+            raise UsageError(f"crop_fraction must be {MIN_CROP_FRACTION} to 1, not {fraction!r}")
         if self.unlabelled is not None and not self.unlabelled >= 0:
             raise UsageError(f"unlabelled must be 0 or more, not {self.unlabelled!r}")
 

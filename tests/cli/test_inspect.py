@@ -66,7 +66,7 @@ def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
     assert found["ops"]["Conv2D"] > 10
     assert found["preprocessing"].startswith("possible the preset retrain: retrain.py names")
     assert "give --labels FILE" in found["missing"]
-    assert "give --mean and --scale, or --preset" in found["missing"]
+    assert "give --mean and --std, or --preset" in found["missing"]
     assert found["model_toml"].startswith("# [input] is guessed: possible the preset retrain\n")
     assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
 
@@ -76,7 +76,7 @@ def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) 
     target = tmp_path / "panel"
     run = pictell(
         "inspect", panel / "retrained_graph.pb", "--labels", panel / "retrained_labels.txt",
-        "--mean", "127.5", "--scale", "127.5", "--write", target,
+        "--mean", "127.5", "--std", "127.5", "--write", target,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
     assert sorted(path.name for path in target.iterdir()) == [

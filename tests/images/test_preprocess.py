@@ -17,17 +17,18 @@ from pictell.images.preprocess import (
     resize_bilinear_tf1,
     shortest_useful_side,
 )
-from pictell.types import Interpolation, PreprocessSpec
+from pictell.types import Interpolation, PreprocessSpec, ResizeMode
 from pictures import MAX_PIXELS, encoded, photo
 
-SPEC = PreprocessSpec(224, 224, 0.875, "bicubic", "NHWC", "RGB", None, None)
-WHOLE = PreprocessSpec(4, 2, None, "nearest", "NHWC", "RGB", None, None)
+SPEC = PreprocessSpec(224, 224, "crop", 0.875, "bicubic", "NHWC", "RGB", None, None)
+WHOLE = PreprocessSpec(4, 2, "squash", 1.0, "nearest", "NHWC", "RGB", None, None)
 
 specs = st.builds(
     PreprocessSpec,
     width=st.integers(1, 40),
     height=st.integers(1, 40),
-    crop_fraction=st.none() | st.floats(0.05, 1),
+    resize_mode=st.sampled_from(get_args(ResizeMode)),
+    crop_fraction=st.floats(0.05, 1),
     interpolation=st.sampled_from(get_args(Interpolation)),
     layout=st.sampled_from(["NHWC", "NCHW"]),
     mean=st.none(),
@@ -44,7 +45,8 @@ sizes = st.tuples(st.integers(1, 60), st.integers(1, 60))
         ((480, 640), SPEC, (30, 110, 450, 530)),
         ((100, 100), replace(SPEC, crop_fraction=1.0), (0, 0, 100, 100)),
         ((300, 100), replace(SPEC, width=448, crop_fraction=1.0), (50, 0, 250, 100)),
-        ((300, 100), replace(SPEC, crop_fraction=None), (0, 0, 300, 100)),
+        ((300, 100), replace(SPEC, resize_mode="squash", crop_fraction=1.0), (0, 0, 300, 100)),
+        ((320, 160), replace(SPEC, resize_mode="squash"), (20, 10, 300, 150)),
         ((1, 5000), SPEC, (0.0625, 2499.5625, 0.9375, 2500.4375)),
     ],
 )
@@ -58,7 +60,7 @@ def test_crop_box(
 def test_the_crop_is_centred_inside_and_of_the_inputs_proportions(
     size: tuple[int, int], spec: PreprocessSpec
 ) -> None:
-    spec = replace(spec, crop_fraction=spec.crop_fraction or 1.0)
+    spec = replace(spec, resize_mode="crop")
     (width, height), (left, top, right, bottom) = size, crop_box(*size, spec)
     assert left >= -1e-9
     assert top >= -1e-9
@@ -179,13 +181,19 @@ def test_a_plain_picture_stays_plain(
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5000, 3), (5000, 1, 3)])
-@pytest.mark.parametrize("crop_fraction", [None, 0.875, 1.0])
+@pytest.mark.parametrize("resize_mode", ["crop", "squash"])
+@pytest.mark.parametrize("crop_fraction", [0.875, 1.0])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear-tf1"])
 def test_the_thinnest_pictures_fit(
-    shape: tuple[int, int, int], crop_fraction: float | None, interpolation: Interpolation
+    shape: tuple[int, int, int],
+    resize_mode: ResizeMode,
+    crop_fraction: float,
+    interpolation: Interpolation,
 ) -> None:
     pixels = np.full(shape, 77, np.uint8)
-    spec = replace(SPEC, crop_fraction=crop_fraction, interpolation=interpolation)
+    spec = replace(
+        SPEC, resize_mode=resize_mode, crop_fraction=crop_fraction, interpolation=interpolation
+    )
     tensor = preprocess(pixels, spec)
     assert tensor.shape == (1, 224, 224, 3)
     assert (tensor == 77).all()
@@ -195,7 +203,8 @@ def test_the_thinnest_pictures_fit(
     ("spec", "side"),
     [
         (SPEC, 256),
-        (replace(SPEC, crop_fraction=None), 224),
+        (replace(SPEC, crop_fraction=1.0), 224),
+        (replace(SPEC, resize_mode="squash"), 256),
         (replace(SPEC, crop_fraction=0.9), 249),
         (replace(SPEC, width=448), 512),
         (replace(SPEC, interpolation="nearest"), None),
@@ -217,7 +226,7 @@ def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessS
 
 
 def test_a_box_of_full_width_never_begins_before_the_edge() -> None:
-    spec = PreprocessSpec(7, 1, 1.0, "bilinear", "NHWC", "RGB", None, None)
+    spec = PreprocessSpec(7, 1, "crop", 1.0, "bilinear", "NHWC", "RGB", None, None)
     left, top, right, bottom = crop_box(5, 29, spec)
     assert 0 <= left < right <= 5
     assert 0 <= top < bottom <= 29

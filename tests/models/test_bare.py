@@ -1,4 +1,4 @@
-"""A bare file and what is stated of it: found, known, stated, or asked for; never guessed."""
+"""A bare file and what is stated of it: found, known, options, or asked for; never guessed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from pictell.models.folder import create_model_folder, read_model_folder, read_w
 from pictell.models.folder import to_toml as folder_toml
 from pictell.models.guess import Guess, guess
 from pictell.models.labels import complete
-from pictell.models.presets import PRESETS, first_stated
+from pictell.models.presets import PRESETS, merge_options
 from pictell.models.single_file import pack
 from pictell.options import EngineOptions, ModelOptions
 from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
@@ -60,9 +60,9 @@ def labels(tmp_path: Path) -> Path:
     return path
 
 
-def missing(path: Path, stated: ModelOptions) -> str:
+def missing(path: Path, options: ModelOptions) -> str:
     with pytest.raises(InvalidModelError) as caught:
-        describe(path, stated)
+        describe(path, options)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message
@@ -77,6 +77,7 @@ def test_the_file_tells_names_size_layout_and_activation(tmp_path: Path, labels:
     assert spec.preprocess == PreprocessSpec(
         width=32,
         height=24,
+        resize_mode="crop",
         crop_fraction=0.875,
         interpolation="bilinear",
         layout="NCHW",
@@ -86,30 +87,30 @@ def test_the_file_tells_names_size_layout_and_activation(tmp_path: Path, labels:
     )
 
 
-def test_mean_and_scale_alone_squash_the_whole_picture(tmp_path: Path, labels: Path) -> None:
+def test_mean_and_std_alone_squash_the_whole_picture(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32], last="Gemm")
-    spec = describe(path, ModelOptions(labels=labels, mean=(1, 2, 3), scale=(4, 5, 6)))
+    spec = describe(path, ModelOptions(labels=labels, mean=(1, 2, 3), std=(4, 5, 6)))
     assert spec.activation == "softmax"
-    assert spec.preprocess.crop_fraction is None
+    assert (spec.preprocess.resize_mode, spec.preprocess.crop_fraction) == ("squash", 1.0)
     assert spec.preprocess.interpolation == "bilinear"
     assert (spec.preprocess.mean, spec.preprocess.std) == ((1, 2, 3), (4, 5, 6))
 
 
 def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
-    stated = ModelOptions(labels=labels, preset="caffe", crop_fraction=0.5, channels="RGB")
-    spec = describe(path, stated)
+    options = ModelOptions(labels=labels, preset="caffe", crop_fraction=0.5, channels="RGB")
+    spec = describe(path, options)
     assert (spec.preprocess.crop_fraction, spec.preprocess.channels) == (0.5, "RGB")
     assert spec.preprocess.mean == PRESETS["caffe"].mean
 
 
 @pytest.mark.parametrize(
-    ("stated", "message"),
+    ("options", "message"),
     [
-        (ModelOptions(), "give --mean and --scale, or --preset (inception, tf-slim, retrain, "),
-        (ModelOptions(mean=(1, 1, 1)), "mean and scale belong together: give --scale too"),
-        (ModelOptions(scale=(1, 1, 1)), "mean and scale belong together: give --mean too"),
-        (ModelOptions(mean=(1, 1, 1), scale=(1, 0, 1)), "scale must be above 0"),
+        (ModelOptions(), "give --mean and --std, or --preset (inception, tf-slim, retrain, "),
+        (ModelOptions(mean=(1, 1, 1)), "mean and std belong together: give --std too"),
+        (ModelOptions(std=(1, 1, 1)), "mean and std belong together: give --mean too"),
+        (ModelOptions(mean=(1, 1, 1), std=(1, 0, 1)), "std must be above 0"),
         (
             ModelOptions(preset="unit", input_name="data"),
             "the model has no input 'data': it has image",
@@ -118,10 +119,10 @@ def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -
     ],
 )
 def test_what_is_missing_or_wrong_is_said(
-    tmp_path: Path, labels: Path, stated: ModelOptions, message: str
+    tmp_path: Path, labels: Path, options: ModelOptions, message: str
 ) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
-    assert message in missing(path, replace(stated, labels=labels))
+    assert message in missing(path, replace(options, labels=labels))
 
 
 def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
@@ -133,30 +134,30 @@ def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
 
 def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, "H", "W"])
-    stated = ModelOptions(labels=labels, preset="unit")
-    assert missing(path, stated) == (
+    options = ModelOptions(labels=labels, preset="unit")
+    assert missing(path, options) == (
         "two.onnx: the input 'image' takes pictures of any size: give --size"
     )
-    spec = describe(path, replace(stated, size=(40, 30)))
+    spec = describe(path, replace(options, size=(40, 30)))
     assert (spec.preprocess.width, spec.preprocess.height) == (40, 30)
 
 
 def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", "C", 24, 32])
-    stated = ModelOptions(labels=labels, preset="unit")
+    options = ModelOptions(labels=labels, preset="unit")
     assert "which axis of the input 'image' holds the colours: give --layout" in missing(
-        path, stated
+        path, options
     )
-    assert describe(path, replace(stated, layout="NCHW")).preprocess.width == 32
+    assert describe(path, replace(options, layout="NCHW")).preprocess.width == 32
 
 
 def test_an_activation_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32], last="LogSoftmax")
-    stated = ModelOptions(labels=labels, preset="unit")
+    options = ModelOptions(labels=labels, preset="unit")
     assert "does not tell whether it gives probabilities: give --activation" in missing(
-        path, stated
+        path, options
     )
-    assert describe(path, replace(stated, activation="softmax")).activation == "softmax"
+    assert describe(path, replace(options, activation="softmax")).activation == "softmax"
 
 
 def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path, labels: Path) -> None:
@@ -168,15 +169,15 @@ def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path, labels: Path) ->
 def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     labels.write_text("cat\n")
-    stated = ModelOptions(labels=labels, preset="unit")
-    message = missing(path, stated)
+    options = ModelOptions(labels=labels, preset="unit")
+    message = missing(path, options)
     assert message.endswith(
         "1 labels for an output of 2 classes: if class 0 is background give --background, "
         "if the last has none --unlabelled 1"
     )
     for spec, names in (
-        (describe(path, replace(stated, background=True)), ["background", "cat"]),
-        (describe(path, replace(stated, unlabelled=1)), ["cat", "unlabelled output 1"]),
+        (describe(path, replace(options, background=True)), ["background", "cat"]),
+        (describe(path, replace(options, unlabelled=1)), ["cat", "unlabelled output 1"]),
     ):
         assert [label.name for label in spec.labels] == names
 
@@ -197,24 +198,24 @@ def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "message"),
+    ("options", "message"),
     [
         ({"size": "224"}, "size must be 2 numbers, not '224'"),
         ({"size": (0, 1)}, "size must be 2 numbers"),
         ({"mean": (1, 2)}, "mean must be 3 numbers"),
         ({"mean": (float("nan"), 1, 1)}, "mean must be 3 numbers"),
-        ({"scale": 1}, "scale must be 3 numbers, not 1"),
+        ({"std": 1}, "std must be 3 numbers, not 1"),
         ({"layout": "q"}, "layout is 'q', it must be one of NHWC, NCHW"),
         ({"channels": "zz"}, "channels is 'zz'"),
         ({"interpolation": "no"}, "interpolation is 'no'"),
         ({"activation": "z"}, "activation is 'z'"),
-        ({"crop_fraction": 7}, "crop_fraction must be in 0..1, not 7"),
+        ({"crop_fraction": 7}, "crop_fraction must be 0.01 to 1, not 7"),
         ({"unlabelled": -1}, "unlabelled must be 0 or more, not -1"),
     ],
 )
-def test_what_cannot_be_stated_is_refused(stated: dict[str, object], message: str) -> None:
+def test_what_cannot_be_stated_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        ModelOptions(**stated)  # type: ignore[arg-type]
+        ModelOptions(**options)  # type: ignore[arg-type]
 
 
 def test_background_and_unlabelled_go_together(tmp_path: Path) -> None:
@@ -254,7 +255,7 @@ def test_labels_that_are_stated_count_before_the_catalogues(shared: Path) -> Non
 def test_the_retrained_graph_needs_its_two_files_and_a_preset(shared: Path) -> None:
     folder = shared / "models" / "panel_retrained_frozen"
     path, labels = folder / "retrained_graph.pb", folder / "retrained_labels.txt"
-    assert "give --mean and --scale, or --preset" in missing(path, ModelOptions(labels=labels))
+    assert "give --mean and --std, or --preset" in missing(path, ModelOptions(labels=labels))
     spec = describe(path, ModelOptions(labels=labels, preset="tf-slim"))
     assert (spec.input_name, spec.output_name, spec.activation) == ("input", "final_result", "none")
     assert len(spec.labels) == 6
@@ -344,8 +345,8 @@ def test_the_first_statement_of_each_thing_counts() -> None:
         ModelOptions(size=(1, 2), background=False),
         ModelOptions(size=(3, 4), background=True),
     )
-    assert first_stated(one, two) == one
-    assert first_stated(ModelOptions(), two) == two
+    assert merge_options(one, two) == one
+    assert merge_options(ModelOptions(), two) == two
 
 
 def inspection(image: TensorSpec, output: str = "out", classes: int = 10) -> Inspection:
@@ -401,9 +402,9 @@ def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, la
         tensorflow.nn.softmax(pooled[:, :2], name="final_result")
     path = tmp_path / "output_graph.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())
-    stated = ModelOptions(labels=labels, preset="tf-slim", size=(24, 20))
-    assert "the model has no input 'mul'" in missing(path, replace(stated, input_name="mul"))
-    spec = describe(path, replace(stated, input_name="Mul:0"))
+    options = ModelOptions(labels=labels, preset="tf-slim", size=(24, 20))
+    assert "the model has no input 'mul'" in missing(path, replace(options, input_name="mul"))
+    spec = describe(path, replace(options, input_name="Mul:0"))
     assert spec.input_name == "Mul"
     pixels = np.full((50, 60, 3), (255, 0, 0), np.uint8)
     red = np.exp([1.0, -1.0]) / np.exp([1.0, -1.0]).sum()
@@ -420,10 +421,10 @@ def test_names_that_end_in_a_number_of_an_output(tmp_path: Path, labels: Path) -
     model.graph.input[0].name = model.graph.node[0].input[0] = "images:0"
     model.graph.output[0].name = model.graph.node[-1].output[0] = "Softmax:0"
     onnx.save(model, path)
-    stated = ModelOptions(
+    options = ModelOptions(
         labels=labels, preset="unit", input_name="images:0", output_name="Softmax:0"
     )
-    spec = describe(path, stated)
+    spec = describe(path, options)
     assert (spec.input_name, spec.output_name) == ("images:0", "Softmax:0")
 
 

@@ -39,7 +39,7 @@ def test_openvino_runs_the_default_model(shared: Path) -> None:
     images = pictures(shared, default, 20)
     expected, found = (
         softmax(
-            opened(default, read_weights(default), engine).run(images, [default.output_name])[0]
+            run(opened(default, read_weights(default), engine), default, images)
         )
         for engine in ENGINES
     )
@@ -65,7 +65,7 @@ def test_openvino_gives_what_onnx_runtime_gives(shared: Path) -> None:
     weights = Weights("onnx", {"model.onnx": network.SerializeToString()})
     images = pictures(shared, model, 20)
     expected, found = (
-        softmax(opened(model, weights, engine).run(images, [model.output_name])[0])
+        softmax(run(opened(model, weights, engine), model, images))
         for engine in ENGINES
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
@@ -97,7 +97,7 @@ def linear(output_shape: tuple[int | str, ...] = ("N", CLASSES)) -> onnx.ModelPr
 
 def linear_spec() -> ModelSpec:
     mean = (0.0, 0.0, 0.0)
-    image = PreprocessSpec(SIDE, SIDE, 1, "bilinear", "NCHW", "RGB", mean, (1.0, 1.0, 1.0))
+    image = PreprocessSpec(SIDE, SIDE, "crop", 1, "bilinear", "NCHW", "RGB", mean, (1.0, 1.0, 1.0))
     model = spec("onnx", SIDE, CLASSES, "scores", input_name="image")
     return dataclasses.replace(model, preprocess=image)
 
@@ -126,8 +126,8 @@ def test_weights_in_files_beside_the_graph(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    (found,) = opened(linear_spec(), Weights("onnx", files), engine).run(batch(3), ["scores"])
-    (expected,) = opened(linear_spec(), in_memory(linear()), "onnx").run(batch(3), ["scores"])
+    found = run(opened(linear_spec(), Weights("onnx", files), engine), linear_spec(), batch(3))
+    expected = run(opened(linear_spec(), in_memory(linear()), "onnx"), linear_spec(), batch(3))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     for broken in (b"", files["weights.bin"][:100]):
         with pytest.raises(InvalidModelError) as caught:
@@ -139,8 +139,8 @@ def test_weights_in_files_beside_the_graph(
 @pytest.mark.parametrize("shape", [("N", CLASSES, 1, 1), ("N", 1, 1, CLASSES)])
 def test_classes_among_axes_of_size_one(engine: str, shape: tuple[int | str, ...]) -> None:
     """SqueezeNet gives (N, 1000, 1, 1)."""
-    (found,) = opened(linear_spec(), in_memory(linear(shape)), engine).run(batch(3), ["scores"])
-    (expected,) = opened(linear_spec(), in_memory(linear()), "onnx").run(batch(3), ["scores"])
+    found = run(opened(linear_spec(), in_memory(linear(shape)), engine), linear_spec(), batch(3))
+    expected = run(opened(linear_spec(), in_memory(linear()), "onnx"), linear_spec(), batch(3))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -148,8 +148,8 @@ def test_classes_among_axes_of_size_one(engine: str, shape: tuple[int | str, ...
 @pytest.mark.parametrize("count", [1, 3, 16])
 def test_a_batch_that_only_the_graph_s_end_fixes(engine: str, count: int) -> None:
     weights = in_memory(linear((1, CLASSES)))
-    (found,) = opened(linear_spec(), weights, engine).run(batch(count), ["scores"])
-    (expected,) = opened(linear_spec(), in_memory(linear()), "onnx").run(batch(count), ["scores"])
+    found = run(opened(linear_spec(), weights, engine), linear_spec(), batch(count))
+    expected = run(opened(linear_spec(), in_memory(linear()), "onnx"), linear_spec(), batch(count))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -159,7 +159,7 @@ def test_an_engine_that_fails_says_so_once(engine: str, capfd: pytest.CaptureFix
     model = dataclasses.replace(linear_spec(), labels=tuple(Label(str(n)) for n in range(7)))
     session = opened(model, in_memory(linear(("N", 7))), engine)
     with pytest.raises(RuntimeFailedError, match=f"{engine} failed: ") as caught:
-        session.run(batch(3), ["scores"])
+        run(session, linear_spec(), batch(3))
     assert "\n" not in str(caught.value)
     assert "Exception from" not in str(caught.value)
     assert capfd.readouterr().err == ""

@@ -46,7 +46,7 @@ def directly(files: Weights, images: np.ndarray) -> np.ndarray:
 def test_litert_gives_its_own_bits(shared: Path, name: str) -> None:
     model, files = coral(shared)[name]
     images = pictures(shared, model, 5)
-    (found,) = opened(model, files).run(images, [model.output_name])
+    found = run(opened(model, files), model, images)
     np.testing.assert_array_equal(found, directly(files, images))
     assert found.dtype == np.float32
 
@@ -61,7 +61,7 @@ def test_openvino_comes_close(shared: Path, name: str) -> None:
     """
     model, files = coral(shared)[name]
     images = pictures(shared, model, 20)
-    (found,) = opened(model, files, "openvino").run(images, [model.output_name])
+    found = run(opened(model, files, "openvino"), model, images)
     expected = directly(files, images)
     steps = np.abs(found - expected).max(axis=1) * 256
     assert np.median(steps) <= 6
@@ -70,7 +70,7 @@ def test_openvino_comes_close(shared: Path, name: str) -> None:
 
 
 def test_normalised_pictures_reach_a_quantised_input_as_its_steps(shared: Path) -> None:
-    """Scale 1/128, zero point 128: with mean 128 and scale 128 it is the picture's own bytes."""
+    """Scale 1/128, zero point 128: with mean 128 and std 128 it is the picture's own bytes."""
     model, files = coral(shared)["mobilenet_v1_0.25_128_quant"]
     images = pictures(shared, model, 3)
     number = (128.0, 128.0, 128.0)
@@ -108,12 +108,12 @@ def test_batches_of_any_size(shared: Path, count: int, free: bool) -> None:
         model = dataclasses.replace(model, output_name="MobilenetV1/Logits/AvgPool_1a/AvgPool")
         content = changed(files.graph, lambda model: (any_batch(model), pooled(model)))
         session = opened(dataclasses.replace(model, labels=model.labels[:256]), with_graph(content))
-        (many,) = session.run(images, [model.output_name])
-        ones = [session.run(image[None], [model.output_name])[0] for image in images]
+        many = run(session, model, images)
+        ones = [run(session, model, image[None]) for image in images]
         np.testing.assert_array_equal(many, np.concatenate(ones))
         assert many.shape == (count, 256)
     else:
-        (found,) = opened(model, files).run(images, [model.output_name])
+        found = run(opened(model, files), model, images)
         np.testing.assert_array_equal(found, expected)
 
 
@@ -133,14 +133,14 @@ def test_batches_of_changing_size_in_one_session(shared: Path) -> None:
     images = pictures(shared, model, 7)
     session, expected = opened(model, files), directly(files, images)
     for count in (1, 5, 2, 7, 1):
-        (found,) = session.run(images[:count], [model.output_name])
+        found = run(session, model, images[:count])
         np.testing.assert_array_equal(found, expected[:count])
 
 
 def test_litert_refuses_a_batch_of_another_shape(shared: Path) -> None:
     model, files = coral(shared)["mobilenet_v1_0.25_128_quant"]
     with pytest.raises(RuntimeFailedError, match=r"^litert failed: ") as caught:
-        opened(model, files).run(np.zeros((1, 3, 128, 128), np.uint8), [model.output_name])
+        run(opened(model, files), model, np.zeros((1, 3, 128, 128), np.uint8))
     assert "\n" not in str(caught.value)
 
 
@@ -173,7 +173,7 @@ def test_what_is_no_model_is_refused_in_one_line(
         ({"input_name": "data"}, "no input 'data': it has input"),
         ({"labels": ()}, "0 labels for an output of 1001 classes"),
         (
-            {"preprocess": PreprocessSpec(96, 96, 1, "bilinear", "NHWC", "RGB", SLIM, SLIM)},
+            {"preprocess": PreprocessSpec(96, 96, "crop", 1, "bilinear", "NHWC", "RGB", SLIM, SLIM)},
             "give --size 128x128, not 96x96",
         ),
     ],

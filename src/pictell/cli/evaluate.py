@@ -15,7 +15,7 @@ from pictell.cli.model_options import (
     add_model_options,
     engine_options,
     report_crashes,
-    stated,
+    model_options,
 )
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress, say
@@ -84,7 +84,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options.model = options.model or ["default"]
     if options.compare and len(options.model) < 2:
         raise UsageError("--compare is about two models or more: give --model twice")
-    if len(options.model) > 1 and stated(options) != ModelOptions():
+    if len(options.model) > 1 and model_options(options) != ModelOptions():
         raise UsageError(
             "what a bare file does not say can be stated for one model alone: make folders of "
             "bare files with pictell inspect --write"
@@ -126,7 +126,7 @@ def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summ
     from pictell.loading import load
 
     report_crashes(model)
-    classifier: Classifier = load(model, stated=stated(options), engine=engine_options(options))
+    classifier: Classifier = load(model, options=model_options(options), engine=engine_options(options))
     classes = classifier.spec.labels
     matches = match_dataset(dataset, classifier.spec)
     if not options.skip_unmatched:

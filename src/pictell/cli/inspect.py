@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pictell.cli.exit_status import EXIT_STATUSES
-from pictell.cli.model_options import add_engine_options, add_model_options, engine_options, stated
+from pictell.cli.model_options import add_engine_options, add_model_options, engine_options, model_options
 from pictell.cli.parser import Parser
 from pictell.errors import ModelError, ModelUnavailableError
 from pictell.reports.escape import json_escaped, visible
@@ -34,7 +34,7 @@ def run(words: list[str]) -> int:
     options = _parser().parse(words)
     from pictell.models.examine import examine
 
-    examination = examine(_locate(options.file), stated(options))
+    examination = examine(_locate(options.file), model_options(options))
     failure = _try(examination, options) if options.try_it else None
     if options.write is not None:
         if failure is not None:

@@ -10,7 +10,7 @@ from pictell.cli.parser import Parser, non_negative_int, number, positive_int
 from pictell.models.presets import PRESETS
 from pictell.options import EngineOptions, ModelOptions
 from pictell.runtimes import RUNTIMES
-from pictell.types import Activation, Channels, Interpolation, Layout
+from pictell.types import Activation, Channels, Interpolation, Layout, ResizeMode
 
 ENGINES = list(RUNTIMES)
 
@@ -31,13 +31,13 @@ def add_model_options(parser: Parser) -> None:
     add("--output", dest="output_name", metavar="NAME", help="the output to read")
     add("--size", type=_size, metavar="WxH", help="the input's size in pixels: 224 or 320x240")
     add("--mean", type=_three, metavar="M", help="subtracted from 0..255: 117, or R,G,B")
-    add("--scale", type=_three, metavar="S", help="then divided by: 1, or R,G,B")
+    add("--std", type=_three, metavar="S", help="then divided by: 1, or R,G,B")
+    _add_choice(group, "--resize-mode", get_args(ResizeMode), "how the image fits the input")
     add(
-        "--crop",
-        dest="crop_fraction",
-        type=_crop_fraction,
+        "--crop-fraction",
+        type=number,
         metavar="F",
-        help="the central part that is kept, such as 0.875; 0 squashes the whole picture (0)",
+        help="the central part that is kept, such as 0.875 (1)",
     )
     _add_choice(group, "--interpolation", get_args(Interpolation), "how to resize (bilinear)")
     _add_choice(group, "--layout", get_args(Layout), "order of the axes")
@@ -74,7 +74,7 @@ def add_engine_options(parser: Parser) -> None:
     )
 
 
-def stated(options: argparse.Namespace) -> ModelOptions:
+def model_options(options: argparse.Namespace) -> ModelOptions:
     """What the command line states of the model."""
     return ModelOptions(**{name: getattr(options, name) for name in ModelOptions.__slots__})
 
@@ -113,10 +113,3 @@ def _three(text: str) -> tuple[float, float, float]:
         raise argparse.ArgumentTypeError(f"must be one number or three, R,G,B, not {text!r}")
     red, green, blue = numbers
     return (red, green, blue)
-
-
-def _crop_fraction(text: str) -> float:
-    fraction = number(text)
-    if not 0 <= fraction <= 1:
-        raise argparse.ArgumentTypeError(f"must be in 0..1, not {text!r}")
-    return fraction

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli.model_options import add_model_options, stated
+from pictell.cli.model_options import add_model_options, model_options
 from pictell.cli.parser import Parser
 from pictell.cli.progress import say
 from pictell.errors import (
@@ -155,8 +155,8 @@ def add(words: list[str]) -> int:
     add_model_options(parser)
     options = parser.parse(words)
     store.check_name(options.name)
-    tried = _try(options.path, stated(options))
-    store.add(options.name, options.path, stated(options))
+    tried = _try(options.path, model_options(options))
+    store.add(options.name, options.path, model_options(options))
     say(f"pictell: {options.name} is here{tried}: pictell --model {options.name} PICTURE")
     return 0
 

@@ -12,7 +12,7 @@ from pictell.cli.model_options import (
     add_engine_options,
     add_model_options,
     engine_options,
-    stated,
+    model_options,
 )
 from pictell.cli.parser import Parser, non_negative
 from pictell.cli.progress import say
@@ -44,7 +44,7 @@ def run(words: list[str]) -> int:
     from pictell import models
     from pictell.models.folder import read_weights
 
-    spec = models.find(options.model, stated(options))
+    spec = models.find(options.model, model_options(options))
     if options.against is not None:
         return _compare_engines(options, spec)
     classifier = _open_safely(spec, read_weights(spec), engine_options(options))

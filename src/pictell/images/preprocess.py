@@ -54,10 +54,11 @@ def _crop_and_resize(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray
 
 def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, float, float, float]:
     """The part of an image that is kept: left, top, right, bottom in pixels."""
-    if spec.crop_fraction is None:
-        return (0, 0, width, height)
-    scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
-    crop_width, crop_height = spec.width * scale, spec.height * scale
+    if spec.resize_mode == "squash":
+        crop_width, crop_height = width * spec.crop_fraction, height * spec.crop_fraction
+    else:
+        scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
+        crop_width, crop_height = spec.width * scale, spec.height * scale
     # Rounding may carry a box of full width a hair beyond the edge.
     left, top = max(0.0, (width - crop_width) / 2), max(0.0, (height - crop_height) / 2)
     return (left, top, min(width, left + crop_width), min(height, top + crop_height))
@@ -71,7 +72,7 @@ def shortest_useful_side(spec: PreprocessSpec) -> int | None:
     """
     if spec.interpolation in {"nearest", "bilinear-tf1"}:
         return None
-    return math.ceil(max(spec.width, spec.height) / (spec.crop_fraction or 1.0))
+    return math.ceil(max(spec.width, spec.height) / spec.crop_fraction)
 
 
 def wants_fast_dct(spec: PreprocessSpec) -> bool:

@@ -15,16 +15,16 @@ from pictell.types import ModelSpec
 BUILT_IN = {"default": Path(__file__).parent / "default"}
 
 
-def find(model: str | os.PathLike[str], stated: ModelOptions = ModelOptions()) -> ModelSpec:
+def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) -> ModelSpec:
     """The model of that name (built in, or in the store), or in the folder or file at that path.
 
-    ``stated`` is about bare files: whatever their own content does not say. Raises a
-    ``ModelError``, or ``UsageError`` for what cannot be stated.
+    ``options`` is about bare files: whatever their own content does not say. Raises a
+    ``ModelError``, or ``UsageError`` for what cannot be options.
     """
     name = os.fspath(model)
-    if stated == ModelOptions() and name in BUILT_IN:
+    if options == ModelOptions() and name in BUILT_IN:
         return read_model_folder(BUILT_IN[name])
-    return _find_elsewhere(name, stated)
+    return _find_elsewhere(name, options)
 
 
 def locate(name: str) -> Path:
@@ -34,7 +34,7 @@ def locate(name: str) -> Path:
     return BUILT_IN.get(name) or store.folder_of(name) or Path(name)
 
 
-def _find_elsewhere(name: str, stated: ModelOptions) -> ModelSpec:
+def _find_elsewhere(name: str, options: ModelOptions) -> ModelSpec:
     # The default model shall not wait for what is imported here.
     from pictell.models import bare
     from pictell.models.store import catalog
@@ -42,10 +42,10 @@ def _find_elsewhere(name: str, stated: ModelOptions) -> ModelSpec:
 
     folder = locate(name)
     if os.path.isfile(folder / SPEC_FILE):
-        bare.refuse_statements(name, stated)
+        bare.refuse_options(name, options)
         return read_model_folder(folder)
     if name and os.path.exists(name):
-        return bare.describe(Path(name), stated)
+        return bare.describe(Path(name), options)
     if name in catalog.load():
         raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")
     nearest = _nearest(name, [*BUILT_IN, *store.installed(), *catalog.load()])

@@ -1,4 +1,4 @@
-"""A bare weights file becomes a ``ModelSpec``: what is stated, known or found in the file.
+"""A bare weights file becomes a ``ModelSpec``: what is options, known or found in the file.
 
 What the user states counts first, then a preset, then the catalogue (by checksum), then the file.
 How pixels become numbers is never guessed: without it there is an error that says what to give.
@@ -19,7 +19,7 @@ from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.onnx import external_data
 from pictell.models import single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
-from pictell.models.presets import PRESETS, first_stated
+from pictell.models.presets import PRESETS, merge_options
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.scoring.postprocess import check_label_count, count_classes
@@ -35,8 +35,13 @@ from pictell.types import (
     WeightsFormat,
 )
 
-UNSTATED = ModelOptions(
-    crop_fraction=0.0, interpolation="bilinear", channels="RGB", background=False, unlabelled=0
+DEFAULTS = ModelOptions(
+    resize_mode="squash",
+    crop_fraction=1.0,
+    interpolation="bilinear",
+    channels="RGB",
+    background=False,
+    unlabelled=0,
 )
 # How these engines lay out pictures unless a graph's shapes say otherwise.
 USUAL_LAYOUTS: dict[WeightsFormat, Layout] = {
@@ -49,21 +54,21 @@ UNKNOWN = "unknown"
 NO_LABELS = (Label("?"),)
 
 
-def describe(path: Path, stated: ModelOptions, row: catalog.Row | None = None) -> ModelSpec:
+def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) -> ModelSpec:
     """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
 
     An ONNX file that carries its own spec needs nothing stated and takes nothing else. Raises
-    ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be stated.
+    ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be options.
     """
     with prefix_file_name(path):
         content = read_unchecked(path)
         check_safe(content)
         sha256 = checksum(content.files)
         row = row or catalog.by_checksum(sha256)
-        known = all_stated(stated, row)
+        known = all_options(options, row)
         inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
         if single_file.carries_spec(inspection):
-            refuse_statements(path.name, stated)
+            refuse_options(path.name, options)
             return single_file.read_spec_of(path, content, inspection)
         return assemble(path, content, sha256, inspection, known, row, lambda: the_labels(known))
 
@@ -131,9 +136,9 @@ def all_or_missing(*parts: Callable[[], Any]) -> list[Any]:
     return found
 
 
-def refuse_statements(name: str, stated: ModelOptions) -> None:
+def refuse_options(name: str, options: ModelOptions) -> None:
     """Raise ``UsageError`` if anything is stated of a model that says it all itself."""
-    if stated != ModelOptions():
+    if options != ModelOptions():
         raise UsageError(
             f"{name} brings all that it needs: --labels, --preset and the like are for bare files"
         )
@@ -148,29 +153,29 @@ def read_unchecked(path: Path) -> Weights:
     return Weights(weights_format, files)
 
 
-def all_stated(stated: ModelOptions, row: catalog.Row | None) -> ModelOptions:
+def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     """What is known of the model besides its file, the user's word first."""
-    if stated.preset is not None and stated.preset not in PRESETS:
-        raise UsageError(f"unknown preset {stated.preset!r}: give one of {', '.join(PRESETS)}")
-    preset = PRESETS[stated.preset] if stated.preset else ModelOptions()
+    if options.preset is not None and options.preset not in PRESETS:
+        raise UsageError(f"unknown preset {options.preset!r}: give one of {', '.join(PRESETS)}")
+    preset = PRESETS[options.preset] if options.preset else ModelOptions()
     published = row.options if row else ModelOptions()
-    if stated.labels is not None:
+    if options.labels is not None:
         # A path, even where its name is the catalogue's word for pictell's own labels. That they
         # lack a background line was said of the labels that these replace.
-        stated = replace(stated, labels=Path(stated.labels))
+        options = replace(options, labels=Path(options.labels))
         published = replace(published, background=None)
-    if stated.output_name not in (None, published.output_name, f"{published.output_name}:0"):
+    if options.output_name not in (None, published.output_name, f"{published.output_name}:0"):
         published = replace(published, activation=None)
-    return first_stated(stated, preset, published, UNSTATED)
+    return merge_options(options, preset, published, DEFAULTS)
 
 
-def the_input(content: Weights, inspection: Inspection, stated: ModelOptions) -> TensorSpec:
-    """The one input, or the one stated. Raises ``InvalidModelError``, which lists them.
+def the_input(content: Weights, inspection: Inspection, options: ModelOptions) -> TensorSpec:
+    """The one input, or the one options. Raises ``InvalidModelError``, which lists them.
 
     In a frozen graph any node may be stated: those of ``retrain.py`` take a JPEG file, and pixels
     only behind its decoder.
     """
-    name = stated.input_name
+    name = options.input_name
     known = {tensor.name for tensor in inspection.inputs}
     if name is not None and not known & {name, name.removesuffix(":0")}:
         inner = _inner_node(content, name)
@@ -184,39 +189,40 @@ def the_output(inspection: Inspection) -> TensorSpec:
     return _only("output", inspection.outputs, None)
 
 
-def the_preprocess(image: TensorSpec, stated: ModelOptions, kind: WeightsFormat) -> PreprocessSpec:
+def the_preprocess(image: TensorSpec, options: ModelOptions, kind: WeightsFormat) -> PreprocessSpec:
     """How pictures become this input. Raises ``InvalidModelError`` for what is not known."""
-    layout = stated.layout or _layout(image, kind)
-    width, height = stated.size or _size(image, layout)
-    mean, scale = stated.mean, stated.scale
-    if (mean is None) != (scale is None):
-        missing = "mean" if mean is None else "scale"
-        raise InvalidModelError(f"mean and scale belong together: give --{missing} too")
+    layout = options.layout or _layout(image, kind)
+    width, height = options.size or _size(image, layout)
+    mean, std = options.mean, options.std
+    if (mean is None) != (std is None):
+        missing = "mean" if mean is None else "std"
+        raise InvalidModelError(f"mean and std belong together: give --{missing} too")
     if mean is None and image.dtype != "uint8":
         raise InvalidModelError(
             f"nothing says how pixels become the {image.dtype} input {image.name!r}: give --mean "
-            f"and --scale, or --preset ({', '.join(PRESETS)})"
+            f"and --std, or --preset ({', '.join(PRESETS)})"
         )
-    if scale is not None and min(scale) <= 0:
-        raise InvalidModelError("scale must be above 0")
+    if std is not None and min(std) <= 0:
+        raise InvalidModelError("std must be above 0")
     return PreprocessSpec(
         width=width,
         height=height,
-        crop_fraction=stated.crop_fraction or None,
-        interpolation=stated.interpolation or "bilinear",
+        resize_mode=options.resize_mode or "squash",
+        crop_fraction=options.crop_fraction or 1.0,
+        interpolation=options.interpolation or "bilinear",
         layout=layout,
-        channels=stated.channels or "RGB",
+        channels=options.channels or "RGB",
         mean=mean,
-        std=scale,
+        std=std,
     )
 
 
-def the_labels(stated: ModelOptions) -> tuple[Label, ...]:
+def the_labels(options: ModelOptions) -> tuple[Label, ...]:
     """The labels, one for each output. Raises ``InvalidModelError``."""
-    if stated.labels is None:
+    if options.labels is None:
         raise InvalidModelError("the model has no labels of its own: give --labels FILE")
-    path = IMAGENET if stated.labels == catalog.IMAGENET else Path(stated.labels)
-    return complete(read_labels(path), bool(stated.background), stated.unlabelled or 0)
+    path = IMAGENET if options.labels == catalog.IMAGENET else Path(options.labels)
+    return complete(read_labels(path), bool(options.background), options.unlabelled or 0)
 
 
 def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> TensorSpec:

@@ -22,7 +22,7 @@ class Examination:
     """What is in a model's files and known of them.
 
     ``known_as``: its name in the catalogue. ``refusal``: why it is not run, if so.
-    ``spec`` or, where something is still to be stated, ``missing``. ``preprocessing`` says how
+    ``spec`` or, where something is still to be options, ``missing``. ``preprocessing`` says how
     pictures are fed, from where that is known and how sure it is. ``toml`` is a ``model.toml``,
     with what was guessed marked so; empty where too little is known.
     """
@@ -52,21 +52,21 @@ class Examination:
         return self.spec
 
 
-def examine(path: Path, stated: ModelOptions) -> Examination:
+def examine(path: Path, options: ModelOptions) -> Examination:
     """Look into a bare file, a SavedModel's folder or a model folder.
 
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
-    what cannot be stated.
+    what cannot be options.
     """
     # A name for '.', too.
     path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.prefix_file_name(path):
-        return _examine(path, stated)
+        return _examine(path, options)
 
 
-def _examine(path: Path, stated: ModelOptions) -> Examination:
+def _examine(path: Path, options: ModelOptions) -> Examination:
     if (path / SPEC_FILE).is_file():
-        bare.refuse_statements(path.name, stated)
+        bare.refuse_options(path.name, options)
         spec = read_model_folder(path)
         content = Weights(spec.format, read_files(spec.weights, spec.external_data))
         sha256 = checksum(content.files)
@@ -76,10 +76,10 @@ def _examine(path: Path, stated: ModelOptions) -> Examination:
     content = bare.read_unchecked(path)
     sha256 = checksum(content.files)
     row = catalog.by_checksum(sha256)
-    known = bare.all_stated(stated, row)
+    known = bare.all_options(options, row)
     inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
     if single_file.carries_spec(inspection):
-        bare.refuse_statements(path.name, stated)
+        bare.refuse_options(path.name, options)
         spec = single_file.read_spec_of(path, content, inspection)
         findings = _told(spec, "the file's own metadata")
         return _examination(path, content, sha256, inspection, findings)
@@ -87,7 +87,7 @@ def _examine(path: Path, stated: ModelOptions) -> Examination:
     def assemble(known: ModelOptions, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
         return bare.assemble(path, content, sha256, inspection, known, row, read)
 
-    findings = _find_out(assemble, stated, row, inspection)
+    findings = _find_out(assemble, options, row, inspection)
     return _examination(path, content, sha256, inspection, findings)
 
 
@@ -109,21 +109,21 @@ def _told(spec: ModelSpec, source: str) -> _Findings:
 
 def _find_out(
     assemble: Callable[[ModelOptions, Callable[[], tuple[Label, ...]]], ModelSpec],
-    stated: ModelOptions,
+    options: ModelOptions,
     row: catalog.Row | None,
     inspection: Inspection,
 ) -> _Findings:
-    """As much of a spec as what is stated, known and, if need be, guessed makes."""
-    known = bare.all_stated(stated, row)
+    """As much of a spec as what is options, known and, if need be, guessed makes."""
+    known = bare.all_options(options, row)
     spec, missing = _attempt(lambda: assemble(known, lambda: bare.the_labels(known)))
     draft, _ = _attempt(lambda: assemble(known, lambda: bare.NO_LABELS))
     if draft is not None:
-        text = f"{preprocess_text(draft.preprocess)}; {_origin(stated, row)}"
+        text = f"{preprocess_text(draft.preprocess)}; {_origin(options, row)}"
         return _Findings(spec, missing, text, to_toml(draft))
     guessed = guess(inspection)
     if guessed is None:
         return _Findings(None, missing, "not known: nothing in the file tells", "")
-    probable = bare.all_stated(replace(stated, preset=guessed.preset), row)
+    probable = bare.all_options(replace(options, preset=guessed.preset), row)
     draft, _ = _attempt(lambda: assemble(probable, lambda: bare.NO_LABELS))
     return _Findings(
         None,
@@ -143,12 +143,14 @@ def _attempt(make: Callable[[], ModelSpec]) -> tuple[ModelSpec | None, str | Non
         return None, str(error)
 
 
-def _origin(stated: ModelOptions, row: catalog.Row | None) -> str:
-    if stated.preset is not None or stated.mean is not None:
+def _origin(options: ModelOptions, row: catalog.Row | None) -> str:
+    if options.preset is not None or options.mean is not None:
         return "stated"
     if row is not None:
         return "known from the catalogue"
-    return "assumed, for nothing tells: --crop 0, --interpolation bilinear, --channels RGB"
+    return (
+        "assumed, for nothing tells: --resize-mode squash, --interpolation bilinear, --channels RGB"
+    )
 
 
 def _examination(
@@ -171,11 +173,7 @@ def _examination(
 
 def preprocess_text(spec: PreprocessSpec) -> str:
     """A recipe in one line of words."""
-    part = (
-        "the whole picture squashed"
-        if spec.crop_fraction is None
-        else f"the central {spec.crop_fraction:.4g}"
-    )
+    part = f"{spec.resize_mode} {spec.crop_fraction:.4g}"
     values = (
         "bytes as they are"
         if spec.mean is None or spec.std is None

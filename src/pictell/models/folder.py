@@ -27,6 +27,7 @@ from pictell.types import (
     Layout,
     ModelSpec,
     PreprocessSpec,
+    ResizeMode,
     Weights,
     WeightsFormat,
 )
@@ -186,7 +187,7 @@ def _input_table(spec: ModelSpec) -> dict[str, object]:
         "std": image.std and list(image.std),
         "width": image.width,
         "height": image.height,
-        "resize": "squash" if image.crop_fraction is None else "crop",
+        "resize_mode": image.resize_mode,
         "crop_fraction": image.crop_fraction,
         "interpolation": image.interpolation,
     }
@@ -202,12 +203,12 @@ def _outputs(spec: ModelSpec) -> dict[str, object]:
 
 
 def _read_preprocess(table: Table) -> PreprocessSpec:
-    crops = table.take_one_of("resize", ("crop", "squash")) == "crop"
     normalised = table.take_one_of("dtype", ("uint8", "float32")) == "float32"
     return PreprocessSpec(
         width=table.take_positive("width"),
         height=table.take_positive("height"),
-        crop_fraction=table.take_fraction("crop_fraction") if crops else None,
+        resize_mode=table.take_one_of("resize_mode", get_args(ResizeMode)),
+        crop_fraction=table.take_fraction("crop_fraction"),
         interpolation=table.take_one_of("interpolation", get_args(Interpolation)),
         layout=table.take_one_of("layout", get_args(Layout)),
         channels=table.take_one_of("channels", get_args(Channels)),

@@ -11,31 +11,36 @@ PRESETS = {
     # 2015) and its graph inception5h, fed by TensorFlow 1's ResizeBilinear.
     "inception": ModelOptions(
         mean=(117.0, 117.0, 117.0),
-        scale=(1.0, 1.0, 1.0),
-        crop_fraction=0.0,
+        std=(1.0, 1.0, 1.0),
+        resize_mode="squash",
+        crop_fraction=1.0,
         interpolation="bilinear-tf1",
         channels="RGB",
     ),
-    # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share.
+    # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share: central_crop,
+    # then ResizeBilinear.
     "tf-slim": ModelOptions(
         mean=(127.5, 127.5, 127.5),
-        scale=(127.5, 127.5, 127.5),
+        std=(127.5, 127.5, 127.5),
+        resize_mode="squash",
         crop_fraction=0.875,
-        interpolation="bilinear",
+        interpolation="bilinear-tf1",
         channels="RGB",
     ),
     # TensorFlow's retrain.py and label_image.py: the whole picture, by ResizeBilinear.
     "retrain": ModelOptions(
         mean=(127.5, 127.5, 127.5),
-        scale=(127.5, 127.5, 127.5),
-        crop_fraction=0.0,
+        std=(127.5, 127.5, 127.5),
+        resize_mode="squash",
+        crop_fraction=1.0,
         interpolation="bilinear-tf1",
         channels="RGB",
     ),
     # torchvision's reference training: resize to 256, crop 224, mean and deviation of ImageNet.
     "torchvision": ModelOptions(
         mean=(123.675, 116.28, 103.53),
-        scale=(58.395, 57.12, 57.375),
+        std=(58.395, 57.12, 57.375),
+        resize_mode="crop",
         crop_fraction=0.875,
         interpolation="bilinear",
         channels="RGB",
@@ -43,7 +48,8 @@ PRESETS = {
     # Caffe's VGG and ResNet, and Keras' mode "caffe": blue first, means only.
     "caffe": ModelOptions(
         mean=(123.68, 116.779, 103.939),
-        scale=(1.0, 1.0, 1.0),
+        std=(1.0, 1.0, 1.0),
+        resize_mode="crop",
         crop_fraction=0.875,
         interpolation="bilinear",
         channels="BGR",
@@ -51,15 +57,16 @@ PRESETS = {
     # Pixels in 0..1, the whole picture squashed: Teachable Machine's elder sisters, many phones.
     "unit": ModelOptions(
         mean=(0.0, 0.0, 0.0),
-        scale=(255.0, 255.0, 255.0),
-        crop_fraction=0.0,
+        std=(255.0, 255.0, 255.0),
+        resize_mode="squash",
+        crop_fraction=1.0,
         interpolation="bilinear",
         channels="RGB",
     ),
 }
 
 
-def first_stated(*statements: ModelOptions) -> ModelOptions:
+def merge_options(*statements: ModelOptions) -> ModelOptions:
     """For each thing the first statement that states it."""
     names = [field.name for field in fields(ModelOptions)]
     return ModelOptions(

@@ -38,7 +38,7 @@ def test_every_row_says_all_that_is_needed(row: catalog.Row) -> None:
     assert options.crop_fraction is not None
     assert options.size is not None
     assert len(options.size) == 2
-    assert (options.mean is None) == (options.scale is None) == (row.format == "tflite")
+    assert (options.mean is None) == (options.std is None) == (row.format == "tflite")
     assert options.preset is None
     assert (options.labels == catalog.IMAGENET) == (row.labels == catalog.IMAGENET)
     assert row.download is None or row.download.bytes < 200_000_000
@@ -54,8 +54,8 @@ def test_no_two_rows_have_a_file_in_common() -> None:
 def test_inception5h_as_the_program_of_its_time_fed_it() -> None:
     row = catalog.find("inception5h")
     assert row.options.mean == (117.0, 117.0, 117.0)
-    assert row.options.scale == (1.0, 1.0, 1.0)
-    assert row.options.crop_fraction == 0.0
+    assert row.options.std == (1.0, 1.0, 1.0)
+    assert (row.options.resize_mode, row.options.crop_fraction) == ("squash", 1.0)
     assert row.options.interpolation == "bilinear-tf1"
     assert row.options.unlabelled == 7
     assert row.is_archive
@@ -120,7 +120,7 @@ def test_a_row_of_ones_own(tmp_path: Path) -> None:
     row = load(tmp_path, GOOD)
     assert not row.is_archive
     assert row.weights_sha256 == (SHA256,)
-    assert row.options.scale == (58.395, 57.12, 57.375)
+    assert row.options.std == (58.395, 57.12, 57.375)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> Non
     assert spec.name == row.name
     assert spec.preprocess.interpolation == "bilinear-tf1"
     assert spec.preprocess.mean == (117.0, 117.0, 117.0)
-    assert spec.preprocess.crop_fraction is None
+    assert spec.preprocess.resize_mode == "squash"
     assert len(spec.labels) == 1001
     assert spec.labels[993].name == "thing 993"
     assert (spec.licence, spec.source) == (row.licence, row.source)

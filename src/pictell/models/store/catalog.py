@@ -16,7 +16,7 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pictell.errors import InvalidModelError, UnknownModelError
-from pictell.models.presets import PRESETS, first_stated
+from pictell.models.presets import PRESETS, merge_options
 from pictell.options import ModelOptions
 from pictell.types import WeightsFormat
 
@@ -28,7 +28,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHA384 = re.compile(r"[0-9a-f]{96}")
 FILE_URL = re.compile(r"https?://[^/]+/(.*/)?[^/?#]+")
-TUPLES = ("size", "mean", "scale")
+TUPLES = ("size", "mean", "std")
 NUMBERS: dict[str, type] = {"bytes": int, "labels_bytes": int, "top1_accuracy": float}
 LISTS = ("weights_sha256",)
 
@@ -145,7 +145,7 @@ def _options(table: Mapping[str, Any], labels: object) -> ModelOptions:
     if options.preset is None:
         return options
     _expect(options.preset in PRESETS, f"unknown preset {options.preset!r}")
-    return replace(first_stated(options, PRESETS[options.preset]), preset=None)
+    return replace(merge_options(options, PRESETS[options.preset]), preset=None)
 
 
 def _check_types(fields: Mapping[str, Any]) -> None:

@@ -106,7 +106,7 @@ def store_errors() -> Iterator[None]:
 
 def _describe(path: Path, stated: ModelOptions) -> ModelSpec:
     if os.path.isfile(path / SPEC_FILE):
-        bare.refuse_statements(str(path), stated)
+        bare.refuse_options(str(path), stated)
         return read_model_folder(path)
     if not os.path.exists(path):
         raise UnknownModelError(f"no file or folder {str(path)!r}")
