@@ -1,10 +1,13 @@
-"""The tree of errors, and the one table made of it."""
+"""The tree of errors, their data, and their exit statuses."""
 
 import inspect
+import pickle
 import re
 
+import pytest
+
 from pictell import errors
-from pictell.cli.exit_status import EXIT_STATUSES
+from pictell.cli.exit_status import exit_status
 from pictell.errors import PictellError
 
 DRAWN = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>\w+Error) *(?P<code>[a-z_]*)", re.MULTILINE)
@@ -49,6 +52,34 @@ def test_wrong_use_is_a_value_error_too() -> None:
     assert issubclass(errors.UsageError, ValueError)
 
 
-def test_the_exit_statuses_name_every_error_and_no_other() -> None:
-    assert set(EXIT_STATUSES) == set(CLASSES.values())
-    assert set(EXIT_STATUSES.values()) == {1, 2}
+def test_an_error_names_its_source_and_carries_its_data() -> None:
+    error = errors.HttpStatusError("the server answered 404", source="a.jpg", status_code=404)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.source, copy.status_code) == (type(error), "a.jpg", 404)
+    assert str(copy) == "a.jpg: the server answered 404"
+    assert copy.message == "the server answered 404"
+
+
+def test_an_error_takes_only_the_data_it_declares() -> None:
+    with pytest.raises(TypeError, match="status_code"):
+        errors.NotAPictureError("x", status_code=404)
+
+
+def test_exit_statuses_go_by_the_base_class() -> None:
+    class OwnSourceError(errors.SourceError):
+        pass
+
+    class OwnModelError(errors.UnsafeModelError):
+        pass
+
+    assert exit_status(OwnSourceError("x")) == exit_status(errors.RuntimeFailedError("x")) == 1
+    assert exit_status(OwnModelError("x")) == exit_status(errors.UsageError("x")) == 2
+
+
+def test_every_code_leads_to_its_class() -> None:
+    class OwnError(errors.SourceError):
+        pass
+
+    del OwnError
+    found = errors.error_classes()
+    assert {kind.code: kind for kind in CLASSES.values()}.items() <= found.items()

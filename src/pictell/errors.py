@@ -1,7 +1,9 @@
-"""Every way pictell can fail, each with a stable ``code`` for programs.
+"""The errors that pictell raises, each with a stable ``code`` for programs.
 
     PictellError
     ├── UsageError                 wrong_use             (also a ValueError)
+    ├── DeadlineError              deadline
+    ├── OutOfMemoryError           out_of_memory
     ├── SourceError                source
     │   ├── SourceNotFoundError    source_not_found
     │   ├── SourceUnreadableError  source_unreadable
@@ -28,54 +30,97 @@
         ├── RuntimeMissingError    runtime_missing
         └── RuntimeFailedError     runtime_failed
 
-A message is one line: what happened and, where there is a remedy, what to do.
-It does not name the source: whoever shows the error knows which one it was.
-Text that came from outside is kept as it came; the shells make it harmless.
+A message is one line: what happened and, where there is a remedy, what to do. Text from outside is
+kept as it came; whoever shows it escapes it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
 class PictellError(Exception):
-    """Base of all errors raised on purpose by pictell."""
+    """Base of all errors that pictell raises on purpose.
+
+    ``message`` says what happened. ``source`` is the name of the picture that failed, if the error
+    is about one. ``str(error)`` is both: ``cat.jpg: no such file or folder``. Errors can be pickled
+    and keep their data.
+    """
 
     code: ClassVar[str] = "pictell"
+    source: str | None = None
+
+    def __init__(self, message: str, **data: object) -> None:
+        """``data`` sets attributes that the class declares. Raises ``TypeError`` for others."""
+        super().__init__(message)
+        self.message = message
+        for name, value in data.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name!r}")
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return self.message if self.source is None else f"{self.source}: {self.message}"
+
+
+def error_classes() -> dict[str, type[PictellError]]:
+    """Every class of errors by its ``code``; of a subclass without a code of its own, the base."""
+    return {error.code: error for error in reversed(list(_subclasses(PictellError)))}
+
+
+def _subclasses(error: type[PictellError]) -> Iterator[type[PictellError]]:
+    yield error
+    for subclass in error.__subclasses__():
+        yield from _subclasses(subclass)
 
 
 class UsageError(PictellError, ValueError):
-    """The caller asked for something that makes no sense: an option, an argument, a type."""
+    """An option or an argument is wrong, or options contradict each other."""
 
     code = "wrong_use"
 
 
+class DeadlineError(PictellError):
+    """A call did not finish within its ``timeout_s`` seconds."""
+
+    code = "deadline"
+    timeout_s: float | None = None
+
+
+class OutOfMemoryError(PictellError):
+    """There is not enough memory to read or decode the picture; the picture may be whole."""
+
+    code = "out_of_memory"
+
+
 class SourceError(PictellError):
-    """What the user named cannot be turned into bytes."""
+    """A source cannot be read."""
 
     code = "source"
 
 
 class SourceNotFoundError(SourceError):
-    """No such file, or a pattern that matches nothing."""
+    """No such file or folder, or a pattern that matches nothing."""
 
     code = "source_not_found"
 
 
 class SourceUnreadableError(SourceError):
-    """The file is there but cannot be read: permissions, a device error, a broken stream."""
+    """The file exists but cannot be read: permissions, a device error, a broken stream."""
 
     code = "source_unreadable"
 
 
 class SourceTooLargeError(SourceError):
-    """A file or stream longer than ``max_bytes``."""
+    """A file or stream is longer than ``max_bytes``."""
 
     code = "source_too_large"
+    max_bytes: int | None = None
 
 
 class NoPicturesError(SourceError):
-    """A folder without a single picture in it."""
+    """A folder holds no picture."""
 
     code = "no_pictures"
 
@@ -87,75 +132,86 @@ class FetchError(PictellError):
 
 
 class AddressRefusedError(FetchError):
-    """The URL, or a redirect, leads where it must not: a private host, another scheme."""
+    """The URL, or a redirect, leads to an address that pictell does not fetch."""
 
     code = "address_refused"
 
 
 class HostUnreachableError(FetchError):
-    """The host does not resolve, refuses the connection or fails the TLS handshake."""
+    """The host name does not resolve, or the connection or the TLS handshake fails."""
 
     code = "host_unreachable"
 
 
 class FetchTimeoutError(FetchError):
-    """The download did not finish before its deadline."""
+    """The download did not finish before its deadline, ``timeout_s`` seconds."""
 
     code = "fetch_timeout"
+    timeout_s: float | None = None
 
 
 class HttpStatusError(FetchError):
-    """The server answered with anything but 200."""
+    """The server answered with another status than 200; ``status_code`` is that status."""
 
     code = "http_status"
+    status_code: int | None = None
 
 
 class BadResponseError(FetchError):
-    """The answer breaks HTTP or our limits on it: too many redirects, an encoding, a short body."""
+    """The response is not valid HTTP, is incomplete, or redirects too often."""
 
     code = "bad_response"
 
 
 class BodyTooLargeError(FetchError):
-    """The body is longer than ``max_bytes``."""
+    """The response body is longer than ``max_bytes``."""
 
     code = "body_too_large"
+    max_bytes: int | None = None
 
 
 class DecodeError(PictellError):
-    """Bytes that do not become a picture."""
+    """The bytes cannot be decoded as a picture."""
 
     code = "decode"
 
 
 class NotAPictureError(DecodeError):
-    """The bytes are of no format pictell reads."""
+    """The bytes are not in a picture format that pictell reads."""
 
     code = "not_a_picture"
 
 
 class BrokenPictureError(DecodeError):
-    """A known format, but truncated or damaged."""
+    """The picture is truncated or damaged."""
 
     code = "broken_picture"
 
 
 class PictureTooLargeError(DecodeError):
-    """The header claims more than ``max_pixels``."""
+    """The picture has more than ``max_pixels``; ``width`` and ``height`` are from its header."""
 
     code = "picture_too_large"
+    width: int | None = None
+    height: int | None = None
+    max_pixels: int | None = None
 
 
 class DecoderMissingError(DecodeError):
-    """A known format whose decoder is an extra that is not installed."""
+    """The format needs an extra of pictell that is not installed; ``extra`` names it."""
 
     code = "decoder_missing"
+    extra: str | None = None
 
 
 class ModelError(PictellError):
-    """A model cannot be found, read or run."""
+    """A model cannot be found, read or run; ``path`` is its file or folder, if that is known."""
 
     code = "model"
+
+    def __init__(self, message: str, *, path: str | None = None, source: str | None = None) -> None:
+        super().__init__(message, source=source)
+        self.path = path
 
 
 class UnknownModelError(ModelError):
@@ -171,30 +227,30 @@ class InvalidModelError(ModelError):
 
 
 class UnsafeModelError(ModelError):
-    """The model's files could do more than compute: run code, read or write files."""
+    """The model could do more than compute: run code, or read or write files."""
 
     code = "unsafe_model"
 
 
 class ModelUnavailableError(ModelError):
-    """A known model that is not here and cannot be downloaded."""
+    """A published model is not on this machine and cannot be downloaded."""
 
     code = "model_unavailable"
 
 
 class StoreError(ModelError):
-    """The folder of downloaded models cannot be read or written."""
+    """A model's folder cannot be read or written."""
 
     code = "store"
 
 
 class RuntimeMissingError(ModelError):
-    """No engine that could run the model is installed."""
+    """No runtime that runs the model is installed."""
 
     code = "runtime_missing"
 
 
 class RuntimeFailedError(ModelError):
-    """The engine failed while it ran the model."""
+    """The runtime failed while it ran the model."""
 
     code = "runtime_failed"

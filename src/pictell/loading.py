@@ -1,12 +1,14 @@
-"""A model by its name, folder or file becomes a classifier, ready to name pictures."""
+"""A model's name, folder or file becomes a classifier."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 
 from pictell import models, runtimes
 from pictell.classifier import Classifier
+from pictell.image_model import ImageModel
 from pictell.models.folder import read_weights
 from pictell.models.scorer import build_scorer
 from pictell.options import EngineOptions, Limits, ModelOptions
@@ -20,25 +22,47 @@ def load(
     engine: EngineOptions = EngineOptions(),
     limits: Limits = Limits(),
     allow_private: bool = False,
+    proxy: str | None = None,
     min_confidence: float = MIN_CONFIDENCE,
     max_depth: int | None = None,
     flat: bool = False,
     labels_from: str | os.PathLike[str] | None = None,
 ) -> Classifier:
-    """A classifier for a model: a name, a folder with a ``model.toml``, or a bare weights file.
+    """Load a model: a name, a folder with a ``model.toml``, or a bare file of weights.
 
-    ``options`` says of a bare file what its own content does not, its labels above all; ``engine``
-    how the model is run (``stream`` keeps all processors busy whatever its ``threads``);
-    ``limits`` bound what one picture may cost; ``allow_private`` lets URLs name hosts on private
-    networks. An answer is the most telling name that is ``min_confidence`` so probable (0..1), and no
-    more than ``max_depth`` names from the top; ``flat`` gives classes alone; ``labels_from`` is a file
-    of other names (``models.display_names``).
+    ``options`` override what a bare file says, and add what it does not, such as its labels.
+    ``engine`` says how the model runs; ``stream`` uses all processors whatever its ``threads``.
+    ``limits`` bound what one picture may cost. ``allow_private`` lets URLs name hosts on private
+    networks, ``proxy`` is the URL of an HTTP proxy for downloads. An answer is the most specific
+    label of probability ``min_confidence`` (0..1) or more, at most ``max_depth`` names from the top
+    of the taxonomy; ``flat`` gives classes alone. ``labels_from`` is a file of other names (see
+    ``pictell.models.display_names``).
+
+    The classifier can be pickled: it then loads the same model again, which must be there.
     Raises ``UsageError`` or a ``ModelError``.
     """
+    reopen = partial(
+        load,
+        model,
+        options=options,
+        engine=engine,
+        limits=limits,
+        allow_private=allow_private,
+        proxy=proxy,
+        min_confidence=min_confidence,
+        max_depth=max_depth,
+        flat=flat,
+        labels_from=labels_from,
+    )
     spec = models.find(model, options)
     scorer = build_scorer(
         spec, min_confidence, max_depth=max_depth, flat=flat, labels_from=labels_from
     )
     spec = replace(spec, labels=scorer.labels)
     session = runtimes.open_session(spec, read_weights(spec), engine)
-    return Classifier(spec, session, scorer=scorer, limits=limits, allow_private=allow_private)
+    return Classifier(
+        ImageModel(spec, session, limits, proxy),
+        scorer,
+        allow_private=allow_private,
+        reopen=reopen,
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -88,7 +88,7 @@ class PreprocessSpec:
     - ``squash``: the central ``crop_fraction`` of each side. The box keeps the proportions of the
       image, the resize does not.
 
-    ``mean`` and ``std`` (R, G, B; on the 0..255 scale) give ``(x - mean) / std`` as float32. If
+    ``mean`` and ``std`` (R, G, B; for pixels in 0..255) give ``(x - mean) / std`` as float32. If
     both are ``None`` the tensor is uint8, for models that normalise inside the graph.
     ``channels`` is the channel order of the tensor.
     """
@@ -104,7 +104,7 @@ class PreprocessSpec:
     std: tuple[float, float, float] | None
 
     def __post_init__(self) -> None:
-        """Raises ``InvalidModelError`` for a size or a fraction out of range."""
+        """Raises ``InvalidModelError`` for a value out of range."""
         if not (0 < self.width <= MAX_INPUT_SIDE and 0 < self.height <= MAX_INPUT_SIDE):
             raise InvalidModelError(
                 f"an input of {self.width} x {self.height} pixels: 1 to {MAX_INPUT_SIDE} a side"
@@ -113,6 +113,28 @@ class PreprocessSpec:
             raise InvalidModelError(
                 f"crop_fraction must be {MIN_CROP_FRACTION} to 1, not {self.crop_fraction}"
             )
+        if (self.mean is None) != (self.std is None):
+            missing = "mean" if self.mean is None else "std"
+            raise InvalidModelError(f"mean and std belong together: give {missing} too")
+        problem = find_range_problem(self.mean, self.std)
+        if problem is not None:
+            raise InvalidModelError(problem)
+
+
+def find_range_problem(mean: Sequence[float] | None, std: Sequence[float] | None) -> str | None:
+    """What is wrong with a mean or a std for pixels in 0..255, ``None`` if they are possible.
+
+    A std below 1, or a mean of at most 1 that is not 0, is in another notation: for pixels in
+    0..1, or a factor instead of a divisor.
+    """
+    if std is not None and min(std) <= 0:
+        return "std must be above 0"
+    if (std is not None and min(std) < 1) or (mean is not None and 0 < max(map(abs, mean)) <= 1):
+        return (
+            "mean and std are for pixels in 0..255, these look like values for 0..1: "
+            "multiply both by 255, or use a preset such as torchvision"
+        )
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What outputs become: calibrated classes, the most telling name, or 'not sure'."""
+"""What becomes of a row of outputs: calibrated scores, a status, an answer."""
 
 import math
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pictell.errors import RuntimeFailedError, UsageError
+from pictell.results import Answer, Status
 from pictell.scoring.calibration import Abstention, Calibration
 from pictell.scoring.decision import Scorer
-from pictell.scoring.taxonomy import build
-from pictell.types import Answer, Label
+from pictell.scoring.taxonomy import Taxonomy, build
+from pictell.types import Label
 
 TABBY, DOG, SIAMESE = range(3)
 CLASSES = (Label("tabby", "n02123045"), Label("dog"), Label("Siamese", "n02123597"))
@@ -23,89 +24,111 @@ def scorer(min_confidence: float = 0.9) -> Scorer:
     return Scorer(CLASSES, "softmax", taxonomy=TREE, min_confidence=min_confidence)
 
 
-def test_without_a_taxonomy_there_are_classes_alone() -> None:
-    named = Scorer(CLASSES, "softmax").name(LOGITS, 2)
-    assert [(one.label, round(one.score, 6)) for one in named.predictions] == [
+def test_without_a_taxonomy_and_a_calibration_nothing_judges() -> None:
+    decision = Scorer(CLASSES, "softmax").score(LOGITS, 2)
+    assert [(one.label, round(one.score, 6)) for one in decision.predictions] == [
         ("tabby", 0.5),
         ("Siamese", 0.45),
     ]
-    assert (named.answer, named.sure) == (None, None)
+    assert (decision.status, decision.answer) == (None, None)
 
 
-def test_the_answer_is_the_most_telling_name_that_is_sure_enough() -> None:
-    answer = scorer().name(LOGITS, 1).answer
+def test_the_answer_is_the_most_specific_label_above_the_threshold() -> None:
+    answer = scorer().score(LOGITS, 1).answer
     assert answer is not None
     assert answer == Answer("cat", answer.score, "n02121620", ("animal", "cat"), (TABBY, SIAMESE))
     assert answer.score == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize(
-    ("min_confidence", "name"), [(0, "tabby"), (0.5, "tabby"), (0.51, "cat"), (0.96, None)]
+    ("min_confidence", "status", "name"),
+    [
+        (0, Status.SURE, "tabby"),
+        (0.5, Status.SURE, "tabby"),
+        (0.51, Status.SURE, "cat"),
+        (0.96, Status.LIKELY, "tabby"),
+    ],
 )
-def test_how_sure_it_must_be_decides_how_much_it_tells(
-    min_confidence: float, name: str | None
+def test_the_threshold_decides_between_a_specific_and_a_broad_answer(
+    min_confidence: float, status: Status, name: str
 ) -> None:
-    named = scorer(min_confidence).name(LOGITS, 1)
-    assert (named.answer and named.answer.name) == name
-    assert named.sure == (name is not None)
-    assert named.predictions[0].label == "tabby"
+    decision = scorer(min_confidence).score(LOGITS, 1)
+    assert (decision.status, decision.answer and decision.answer.name) == (status, name)
+    assert decision.predictions[0].label == "tabby"
 
 
-def test_what_is_not_sure_enough_is_guessed() -> None:
-    named = scorer(0.96).name(LOGITS, 1)
-    assert named.guess is not None
-    assert (named.guess.name, named.known) == ("tabby", None)
-    assert scorer(0.9).name(LOGITS, 1).guess is None
-    even = scorer(0.96).name(np.log([0.4, 0.3, 0.3]), 1).guess
-    assert even is not None
-    assert even.name == "cat"
+def test_a_likely_answer_is_more_likely_right_than_wrong() -> None:
+    decision = scorer(0.96).score(np.log([0.4, 0.3, 0.3]), 1)
+    assert decision.answer is not None
+    assert (decision.status, decision.answer.name) == (Status.LIKELY, "cat")
+    unrelated = build(CLASSES, [], [3, 3, 3])
+    undecided = Scorer(CLASSES, "softmax", taxonomy=unrelated).score(np.log([0.4, 0.3, 0.3]), 1)
+    assert (undecided.status, undecided.answer) == (Status.UNSURE, None)
 
 
 @pytest.mark.parametrize("min_confidence", [-0.1, 1.1, math.nan])
-def test_what_is_no_probability_is_refused(min_confidence: float) -> None:
+def test_a_threshold_that_is_not_a_probability_is_refused(min_confidence: float) -> None:
     with pytest.raises(UsageError, match=r"min_confidence must be in 0\.\.1"):
         scorer(min_confidence)
 
 
 def test_no_score_of_an_answer_is_above_1() -> None:
-    answer = scorer().name(np.array([30.0, -30.0, 29.0]), 1).answer
+    answer = scorer().score(np.array([30.0, -30.0, 29.0]), 1).answer
     assert answer is not None
     assert answer.score <= 1
 
 
 def test_scores_are_calibrated() -> None:
     calibrated = Scorer(CLASSES, "softmax", calibration=Calibration(0.5))
-    found = calibrated.name(LOGITS, 3).predictions
+    found = calibrated.score(LOGITS, 3).predictions
     squares = np.array([0.25, 0.2025, 0.0025])
     assert [one.score for one in found] == pytest.approx(list(squares / squares.sum()))
 
 
-@pytest.mark.parametrize("score", [0.49, 0.51])
-def test_what_is_like_nothing_it_knows_gets_no_answer(score: float) -> None:
-    named = Scorer(
+@pytest.mark.parametrize("tree", [TREE, None])
+@pytest.mark.parametrize("limit", [0.49, 0.51])
+def test_a_picture_unlike_anything_known_gets_no_answer(
+    limit: float, tree: Taxonomy | None
+) -> None:
+    decision = Scorer(
         CLASSES,
         "softmax",
-        taxonomy=TREE,
+        taxonomy=tree,
         calibration=Calibration(),
-        abstention=Abstention("probability", score, 0.05),
-    ).name(LOGITS, 5)
-    assert named.sure == (score < 0.5)
-    assert (named.answer is not None) == named.sure == named.known
-    assert named.guess is None
-    assert len(named.predictions) == 3
+        abstention=Abstention("probability", limit, 0.05),
+    ).score(LOGITS, 5)
+    assert (decision.status is Status.UNKNOWN) == (limit > 0.5)
+    assert (decision.answer is None) == (limit > 0.5)
+    assert len(decision.predictions) == 3
 
 
-def test_a_model_without_a_taxonomy_may_be_unsure_too() -> None:
-    unsure = Abstention("probability", 0.9, 0.05)
-    named = Scorer(CLASSES, "softmax", calibration=Calibration(), abstention=unsure).name(LOGITS, 1)
-    assert (named.answer, named.sure) == (None, False)
+@pytest.mark.parametrize(
+    ("scores", "status"),
+    [
+        ([0.95, 0.03, 0.02], Status.SURE),
+        ([0.6, 0.2, 0.2], Status.LIKELY),
+        ([0.4, 0.3, 0.3], Status.UNSURE),
+    ],
+)
+def test_a_calibrated_model_without_a_taxonomy_answers_with_a_class(
+    scores: list[float], status: Status
+) -> None:
+    decision = Scorer(CLASSES, "softmax", calibration=Calibration()).score(np.log(scores), 1)
+    assert decision.status is status
+    if status is Status.UNSURE:
+        assert decision.answer is None
+    else:
+        top = decision.predictions[0]
+        assert decision.answer == Answer("tabby", top.score, "n02123045", ("tabby",), (TABBY,))
 
 
-def test_scores_that_do_not_add_to_1_give_no_answer() -> None:
-    each_alone = Scorer(CLASSES, "none", taxonomy=TREE)
-    assert each_alone.name(np.array([0.9, 0.1, 0.8]), 1).answer is None
-    assert each_alone.name(np.array([0.9, 0.1, 0.8]), 1).sure is None
-    assert each_alone.name(np.array([0.9, 0.01, 0.08]), 1).answer is not None
+@pytest.mark.parametrize(
+    ("total", "judged"), [(0.979, False), (0.981, True), (1.019, True), (1.021, False)]
+)
+def test_scores_that_do_not_add_up_to_1_get_no_status(total: float, judged: bool) -> None:
+    scores = np.array([0.93, 0.03, 0.04]) * total
+    decision = Scorer(CLASSES, "none", taxonomy=TREE).score(scores, 1)
+    assert (decision.status is not None, decision.answer is not None) == (judged, judged)
 
 
 @pytest.mark.parametrize("calibration", [None, Calibration()])
@@ -117,16 +140,15 @@ def test_scores_that_do_not_add_to_1_give_no_answer() -> None:
         ([1.0, 2.0], "2 outputs for 3 labels"),
     ],
 )
-def test_outputs_that_cannot_be_named(
+def test_outputs_that_cannot_be_scored(
     outputs: list[float], message: str, calibration: Calibration | None
 ) -> None:
+    scorer = Scorer(CLASSES, "softmax", taxonomy=TREE, calibration=calibration)
     with pytest.raises(RuntimeFailedError, match=message):
-        Scorer(CLASSES, "softmax", taxonomy=TREE, calibration=calibration).name(
-            np.array(outputs), 1
-        )
+        scorer.score(np.array(outputs), 1)
 
 
-def test_calibration_does_not_hide_that_outputs_are_no_probabilities() -> None:
+def test_calibration_does_not_hide_outputs_that_are_not_probabilities() -> None:
     calibrated = Scorer(CLASSES, "none", calibration=Calibration())
-    with pytest.raises(RuntimeFailedError, match="no probabilities"):
-        calibrated.name(np.array([-5.0, 9.0, 3.0]), 3)
+    with pytest.raises(RuntimeFailedError, match="give --activation softmax"):
+        calibrated.score(np.array([-5.0, 9.0, 3.0]), 3)

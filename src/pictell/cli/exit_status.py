@@ -1,38 +1,17 @@
-"""From errors to exit statuses: the only such table."""
+"""From errors to exit statuses, by the base class of an error."""
 
 from __future__ import annotations
 
-from pictell import errors
+from pictell.errors import ModelError, PictellError, RuntimeFailedError, UsageError
 
 SOME_FAILED = 1
 WRONG_USE = 2
 
-EXIT_STATUSES: dict[type[errors.PictellError], int] = {
-    errors.PictellError: SOME_FAILED,
-    errors.UsageError: WRONG_USE,
-    errors.SourceError: SOME_FAILED,
-    errors.SourceNotFoundError: SOME_FAILED,
-    errors.SourceUnreadableError: SOME_FAILED,
-    errors.SourceTooLargeError: SOME_FAILED,
-    errors.NoPicturesError: SOME_FAILED,
-    errors.FetchError: SOME_FAILED,
-    errors.AddressRefusedError: SOME_FAILED,
-    errors.HostUnreachableError: SOME_FAILED,
-    errors.FetchTimeoutError: SOME_FAILED,
-    errors.HttpStatusError: SOME_FAILED,
-    errors.BadResponseError: SOME_FAILED,
-    errors.BodyTooLargeError: SOME_FAILED,
-    errors.DecodeError: SOME_FAILED,
-    errors.NotAPictureError: SOME_FAILED,
-    errors.BrokenPictureError: SOME_FAILED,
-    errors.PictureTooLargeError: SOME_FAILED,
-    errors.DecoderMissingError: SOME_FAILED,
-    errors.ModelError: WRONG_USE,
-    errors.UnknownModelError: WRONG_USE,
-    errors.InvalidModelError: WRONG_USE,
-    errors.UnsafeModelError: WRONG_USE,
-    errors.ModelUnavailableError: WRONG_USE,
-    errors.StoreError: WRONG_USE,
-    errors.RuntimeMissingError: WRONG_USE,
-    errors.RuntimeFailedError: SOME_FAILED,
-}
+
+def exit_status(error: PictellError) -> int:
+    """1 where a picture or a file failed, 2 for wrong use and for a model that cannot be used."""
+    if isinstance(error, UsageError):
+        return WRONG_USE
+    if isinstance(error, ModelError) and not isinstance(error, RuntimeFailedError):
+        return WRONG_USE
+    return SOME_FAILED

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -108,6 +108,24 @@ def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]
         yield source
     if not found:
         yield Source(name, NoPicturesError("a folder without pictures"))
+
+
+def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator[Source]:
+    """The sources for many pictures; a path may name a folder. See ``to_source``.
+
+    Raises ``UsageError`` at once for a single path.
+    """
+    if isinstance(pictures, str | bytes | os.PathLike):
+        raise UsageError("pictures must be a list: put the one picture into a list")
+    return _expand_inputs(pictures, allow_private)
+
+
+def _expand_inputs(pictures: Iterable[Input], allow_private: bool) -> Iterator[Source]:
+    for picture in pictures:
+        if isinstance(picture, str | os.PathLike):
+            yield from expand_entry(os.fsdecode(picture), allow_private=allow_private)
+        else:
+            yield to_source(picture, allow_private=allow_private)
 
 
 def to_source(picture: Input, *, allow_private: bool) -> Source:

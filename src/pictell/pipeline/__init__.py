@@ -1,1 +1,4 @@
-"""Where the work runs. An executor maps a function over a stream; it knows nothing of pictures."""
+"""Bounded stages of work: executors, batches, the budget of memory in flight, deadlines.
+
+Nothing here knows of pictures.
+"""

@@ -1,45 +1,174 @@
-"""Threads of this process."""
+"""Where the work of a stream runs: a protocol, and the threads of this process."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, Protocol, TypeVar
+
+from pictell.processors import available_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_ordered(
-    function: Callable[[T], R], items: Iterable[T], *, workers: int, look_ahead: int
-) -> Iterator[R]:
-    """``map`` on ``workers`` threads: lazy, in order, at most ``look_ahead`` items under way.
+class Executor(Protocol):
+    """Runs a function on the items of a stream, in batches."""
 
-    An exception of ``function`` or of ``items`` is raised when its turn comes. A caller that
-    stops early waits for nothing: what has not begun is dropped. Only the end of the whole
-    program waits for what has.
+    def map_batches(
+        self, function: Callable[[list[T]], Sequence[R]], items: Iterable[T], batch_size: int
+    ) -> Iterator[R]:
+        """The results of ``function`` for all items: lazy, in order, bounded.
+
+        ``function`` takes a batch of 1 to ``batch_size`` items and returns a result for each.
+        Results come as soon as they are ready, also while ``items`` waits for its next item.
+        ``items`` is read on another thread. An exception of ``function`` or ``items`` is raised
+        when its turn comes.
+        """
+
+
+class Threads:
+    """An executor on ``workers`` threads of this process, by default one for each processor.
+
+    At most ``look_ahead`` items have been taken whose results have not been given. A caller who
+    stops early waits for nothing; the batches that have begun end in the background, and the end
+    of the program waits for them.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="pictell")
-    pending: deque[Future[R]] = deque()
-    try:
-        for future in _submit(pool, function, items):
-            pending.append(future)
-            if len(pending) >= look_ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+
+    def __init__(self, workers: int | None = None, look_ahead: int | None = None) -> None:
+        self.workers = workers or available_cores()
+        self.look_ahead = look_ahead
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """``map_batches`` for a function of one item."""
+        return self.map_batches(lambda batch: [function(item) for item in batch], items, 1)
+
+    def map_batches(
+        self, function: Callable[[list[T]], Sequence[R]], items: Iterable[T], batch_size: int
+    ) -> Iterator[R]:
+        """See ``Executor``."""
+        look_ahead = self.look_ahead or 2 * self.workers * batch_size
+        stream = _Stream(function, batch_size, self.workers, look_ahead)
+        pool = ThreadPoolExecutor(self.workers, "pictell")
+        # A daemon, because ``items`` may wait without end for a program that writes a list.
+        threading.Thread(target=stream.feed, args=(items, pool), daemon=True).start()
+        try:
+            yield from stream.results()
+        finally:
+            stream.close()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _submit(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]
-) -> Iterator[Future[R]]:
-    try:
-        for item in items:
-            yield pool.submit(function, item)
-    except Exception as error:
-        failed: Future[R] = Future()
-        failed.set_exception(error)
-        yield failed
+class _Slot(Generic[R]):
+    """The place of a result, in the order of the items."""
+
+    __slots__ = ("done", "error", "result")
+
+    def __init__(self) -> None:
+        self.result: R
+        self.error: BaseException | None = None
+        self.done = False
+
+
+class _Stream(Generic[T, R]):
+    """The state that the feeding thread, the workers and the caller share."""
+
+    def __init__(
+        self,
+        function: Callable[[list[T]], Sequence[R]],
+        batch_size: int,
+        workers: int,
+        look_ahead: int,
+    ) -> None:
+        self._function = function
+        self._batch_size = batch_size
+        self._workers = workers
+        self._look_ahead = look_ahead
+        self._waiting = deque[tuple[_Slot[R], T]]()  # not taken by a worker yet
+        self._ordered = deque[_Slot[R]]()  # not given to the caller yet
+        self._fed = self._closed = False
+        lock = threading.Lock()
+        self._has_room = threading.Condition(lock)
+        self._has_result = threading.Condition(lock)
+
+    def feed(self, items: Iterable[T], pool: ThreadPoolExecutor) -> None:
+        """Take items while there is room, and let the pool work on them."""
+        try:
+            iterator = iter(items)
+            while self._wait_for_room():
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    break
+                self._add(item)
+                pool.submit(self._work)
+            if isinstance(iterator, Generator):
+                iterator.close()
+        except Exception as error:
+            # Also what the pool raises once it is shut down, which nobody reads.
+            self._fail(error)
+        with self._has_result:
+            self._fed = True
+            self._has_result.notify()
+
+    def results(self) -> Iterator[R]:
+        """The results in order."""
+        while True:
+            with self._has_result:
+                while not (self._ordered and self._ordered[0].done):
+                    if self._fed and not self._ordered:
+                        return
+                    self._has_result.wait()
+                slot = self._ordered.popleft()
+                self._has_room.notify()
+            if slot.error is not None:
+                raise slot.error
+            yield slot.result
+
+    def close(self) -> None:
+        """Take no more items and begin no more batches."""
+        with self._has_room:
+            self._closed = True
+            self._waiting.clear()
+            self._has_room.notify()
+
+    def _wait_for_room(self) -> bool:
+        with self._has_room:
+            while len(self._ordered) >= self._look_ahead and not self._closed:
+                self._has_room.wait()
+            return not self._closed
+
+    def _add(self, item: T) -> None:
+        slot = _Slot[R]()
+        with self._has_room:
+            self._waiting.append((slot, item))
+            self._ordered.append(slot)
+
+    def _work(self) -> None:
+        """Run the next batch, of the items that are there; another worker may have taken them."""
+        with self._has_room:
+            # A share for each worker: a few items keep all of them busy.
+            share = -(-len(self._waiting) // self._workers)
+            batch = [self._waiting.popleft() for _ in range(min(share, self._batch_size))]
+        if not batch:
+            return
+        slots = [slot for slot, _ in batch]
+        try:
+            results = self._function([item for _, item in batch])
+            for slot, result in zip(slots, results, strict=True):
+                slot.result = result
+        except BaseException as error:
+            for slot in slots:
+                slot.error = error
+        with self._has_result:
+            for slot in slots:
+                slot.done = True
+            self._has_result.notify()
+
+    def _fail(self, error: Exception) -> None:
+        slot = _Slot[R]()
+        slot.error, slot.done = error, True
+        with self._has_result:
+            self._ordered.append(slot)

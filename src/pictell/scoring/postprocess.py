@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeFailedError
-from pictell.types import Label, Prediction
+from pictell.results import Prediction
+from pictell.types import Label
 
 # Engines round; a probability may be a hair beyond its range.
 PROBABILITY_SLACK = 1e-3

@@ -1,0 +1,168 @@
+"""What pictell says of a picture; plain data that can be written as JSON and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pictell.errors import PictellError, error_classes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCORE_DIGITS = 6
+MS_DIGITS = 3
+
+
+class Status(StrEnum):
+    """How sure a result is.
+
+    ``sure``: a label has at least the confidence threshold. ``likely``: none has, but one is more
+    likely than not. ``unsure``: no label is. ``unknown``: the picture is unlike anything that the
+    model knows.
+    """
+
+    SURE = "sure"
+    LIKELY = "likely"
+    UNSURE = "unsure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A class with its score, a probability in 0..1."""
+
+    label: str
+    score: float
+    class_index: int
+    synset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The most specific label that is probable enough: a class, or a name above some classes.
+
+    ``score`` is the sum of the probabilities of its classes, 0..1. ``path`` holds the names from
+    the top of the taxonomy down to its own, ``classes`` the indices of its classes.
+    """
+
+    name: str
+    score: float
+    synset: str | None
+    path: tuple[str, ...]
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds spent on one picture, by stage; ``run_ms`` is its share of the batch's run."""
+
+    read_ms: float
+    decode_ms: float
+    preprocess_ms: float
+    run_ms: float
+
+    @property
+    def total_ms(self) -> float:
+        """The sum of the stages, in milliseconds."""
+        return self.read_ms + self.decode_ms + self.preprocess_ms + self.run_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What pictell says of one source: predictions, best first, or the error.
+
+    ``status`` says how sure it is; it is ``None`` where nothing judges that (a model with neither a
+    taxonomy nor a calibration, labels alone) and with an ``error``. ``answer`` is set where the
+    status is ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in
+    pixels. ``probabilities`` are those of all classes, (classes,) float64, if they were asked for.
+    """
+
+    source: str
+    model: str
+    status: Status | None = None
+    answer: Answer | None = None
+    predictions: tuple[Prediction, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    timings: Timings | None = None
+    error: PictellError | None = None
+    probabilities: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def top(self) -> Prediction:
+        """The class with the highest score. Raises the result's own error if it has one."""
+        if self.error is not None:
+            raise self.error
+        return self.predictions[0]
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"{self.source}: {self.error.message}"
+        if self.answer is not None:
+            probably = "probably " if self.status is Status.LIKELY else ""
+            return f"{self.source}: {probably}{self.answer.name} {self.answer.score:.0%}"
+        if self.status is None:
+            return f"{self.source}: {self.top.label} {self.top.score:.0%}"
+        return f"{self.source}: not sure"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON prints it, without ``probabilities``.
+
+        Scores have 6 digits after the point and milliseconds 3. A failed result has ``source``,
+        ``model`` and ``error`` alone.
+        """
+        record: dict[str, Any] = {"source": self.source, "model": self.model}
+        if self.error is not None:
+            return record | {"error": {"code": self.error.code, "message": self.error.message}}
+        answer, timings = self.answer, self.timings
+        return record | {
+            "status": self.status and self.status.value,
+            "answer": answer and _rounded(asdict(answer)),
+            "predictions": [_rounded(asdict(one)) for one in self.predictions],
+            "width": self.width,
+            "height": self.height,
+            "timings": timings and _rounded(asdict(timings) | {"total_ms": timings.total_ms}),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Result:
+        """The result that ``to_dict`` wrote, up to its rounding, also after a trip through JSON.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another form.
+        """
+        source, model = record["source"], record["model"]
+        if error := record.get("error"):
+            kind = error_classes().get(error["code"], PictellError)
+            return cls(source, model, error=kind(error["message"], source=source))
+        answer, timings = record["answer"], record["timings"]
+        return cls(
+            source,
+            model,
+            status=None if record["status"] is None else Status(record["status"]),
+            answer=answer and Answer(**_with_tuples(answer)),
+            predictions=tuple(Prediction(**one) for one in record["predictions"]),
+            width=record["width"],
+            height=record["height"],
+            timings=timings and Timings(**{k: v for k, v in timings.items() if k != "total_ms"}),
+        )
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: round(value, MS_DIGITS if key.endswith("_ms") else SCORE_DIGITS)
+        if isinstance(value, float)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for key, value in record.items()
+    }
+
+
+def _with_tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+    }
