@@ -23,7 +23,7 @@ from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side
 from pictell.models.folder import read_weights
 from pictell.scoring.postprocess import to_probabilities
-from pictell.types import PreprocessSpec
+from pictell.types import ModelSpec, PreprocessSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT.parent / "shared" / "images"
@@ -66,9 +66,16 @@ def read_set(
 def int8_scores(tensors: NDArray[np.generic]) -> Scores:
     """Probabilities (N, 1000) by the model of the package."""
     spec = models.find("default")
+    return to_probabilities(read_logits(spec, tensors), spec.activation)
+
+
+def read_logits(spec: ModelSpec, tensors: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The model's logits (N, classes) for input tensors (N, …), which run one by one."""
     session = runtimes.open_session(spec, read_weights(spec))
-    logits = [session.run(tensor[np.newaxis], [spec.output_name])[0][0] for tensor in tensors]
-    return to_probabilities(np.stack(logits), spec.activation)
+    name = spec.output_name
+    return np.concatenate(
+        [session.run({spec.input_name: tensor[np.newaxis]}, [name])[name] for tensor in tensors]
+    )
 
 
 def float32_scores(tensors: NDArray[np.generic]) -> Scores:

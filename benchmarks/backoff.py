@@ -28,9 +28,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from accuracy import IMAGES, Scores, Targets, read_set
-from pictell import models, runtimes
-from pictell.models.folder import read_attachment, read_weights
+from accuracy import IMAGES, Scores, Targets, read_logits, read_set
+from pictell import models
+from pictell.models.folder import read_attachment
 from pictell.models.labels import IMAGENET
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring import calibration
@@ -71,11 +71,11 @@ class Pictures:
 def read_pictures() -> Pictures:
     """Run the default model on ``imagenet_val650``."""
     spec = models.find("default")
-    session = runtimes.open_session(spec, read_weights(spec))
     tensors, targets = read_set(IMAGES / "imagenet_val650")
-    logits = [session.run(tensor[np.newaxis], [spec.output_name])[0][0] for tensor in tensors]
     taxonomy = read_taxonomy(read_attachment(IMAGENET.with_name("taxonomy.tsv")), spec.labels)
-    return Pictures(calibration.evidence(np.stack(logits), spec.activation), targets, taxonomy)
+    return Pictures(
+        calibration.evidence(read_logits(spec, tensors), spec.activation), targets, taxonomy
+    )
 
 
 def by_threshold(tree: Taxonomy, min_confidence: float, scores: Scores) -> Nodes:

@@ -108,9 +108,12 @@ class Model:
     def answers(self, tensors: NDArray[np.generic]) -> Answers:
         """What it says of input tensors (N, 224, 224, 3)."""
         outputs = [self.spec.output_name, self.spec.embedding or ""]
-        found = [self._session.run(tensor[np.newaxis], outputs) for tensor in tensors]
+        found = [
+            self._session.run({self.spec.input_name: tensor[np.newaxis]}, outputs)
+            for tensor in tensors
+        ]
         logits, embedding = (
-            np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True)
+            np.concatenate([each[name] for each in found]).astype(np.float64) for name in outputs
         )
         # A black picture excites nothing at all.
         length = np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-6)

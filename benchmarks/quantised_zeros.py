@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from accuracy import IMAGES, ROOT, read_set
-from pictell import ModelOptions, models, runtimes
-from pictell.evaluation.calibrate import Sample, figures
-from pictell.models.folder import read_weights
+from accuracy import IMAGES, ROOT, read_logits, read_set
+from pictell import ModelOptions, models
+from pictell.evaluation.calibrate import Sample, score_errors
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Floats
 from pictell.scoring.postprocess import to_probabilities
@@ -44,18 +43,16 @@ def main() -> None:
 def read_sample(name: str) -> Sample:
     """The model's own probabilities in place of the evidence."""
     spec = models.find(CORAL / f"{name}.tflite", STATED)
-    session = runtimes.open_session(spec, read_weights(spec))
     tensors, targets = read_set(IMAGES / "imagenet_val650", spec.preprocess)
-    rows = [session.run(tensor[None], [spec.output_name])[0][0] for tensor in tensors]
     background = len(spec.labels) - 1000
-    probabilities: Floats = np.array(rows, np.float64)
+    probabilities: Floats = read_logits(spec, tensors).astype(np.float64)
     return Sample(probabilities, targets.classes + background, targets.weights)
 
 
 def row(model: str, floor: str, sample: Sample) -> str:
     """A line of the table."""
     logits = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
-    found = figures(to_probabilities(logits, "softmax"), sample)
+    found = score_errors(to_probabilities(logits, "softmax"), sample)
     return f"| {model} | {floor} | " + " | ".join(f"{value:.3f}" for value in found) + " |"
 
 

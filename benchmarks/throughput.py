@@ -41,7 +41,7 @@ def limit_images_per_s(paths: list[Path]) -> float:
         preprocess(decode(data, max_pixels, side).pixels, spec.preprocess) for data in encoded
     ]
     for tensor in tensors:
-        session.run(tensor, [spec.output_name])
+        session.run({spec.input_name: tensor}, [spec.output_name])
     return available_cores() * len(paths) / (time.thread_time() - started)
 
 

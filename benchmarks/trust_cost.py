@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 
 import pictell
-from accuracy import IMAGES, read_set
+from accuracy import IMAGES, read_logits, read_set
 from cold_start import MODEL, measure
-from pictell import models, runtimes
-from pictell.models.folder import CALIBRATION_FILE, SPEC_FILE, read_weights
+from pictell import models
+from pictell.models.folder import CALIBRATION_FILE, SPEC_FILE
 from pictell.models.scorer import build_scorer
 from pictell.scoring.decision import Scorer
 from pictell.scoring.taxonomy import MIN_CONFIDENCE
@@ -63,9 +63,8 @@ def row(name: str, pairs: Iterable[Pair]) -> str:
 def naming_pairs(pictures: int) -> list[Pair]:
     """Seconds that one picture's outputs take to be named."""
     spec = models.find("default")
-    session = runtimes.open_session(spec, read_weights(spec))
     tensors = read_set(SET)[0][:pictures]
-    outputs = [session.run(tensor[None], [spec.output_name])[0][0] for tensor in tensors]
+    outputs = read_logits(spec, tensors)
     plain, full = Scorer(spec.labels, spec.activation), build_scorer(spec, MIN_CONFIDENCE)
     return [
         (seconds(partial(plain.name, one, TOP)), seconds(partial(full.name, one, TOP)))

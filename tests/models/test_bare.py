@@ -410,7 +410,7 @@ def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, la
     red = np.exp([1.0, -1.0]) / np.exp([1.0, -1.0]).sum()
     for runtime in ("tensorflow", "openvino"):
         session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
-        (found,) = session.run(preprocess(pixels, spec.preprocess), [spec.output_name])
+        found = run(session, spec, preprocess(pixels, spec.preprocess))
         np.testing.assert_allclose(found, [red], atol=1e-5)
 
 

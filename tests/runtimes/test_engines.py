@@ -20,7 +20,7 @@ from pictell.processors import available_cores
 from pictell.runtimes import openvino
 from pictell.runtimes.files import written
 from pictell.types import ModelSpec, Weights, WeightsFormat
-from real_models import coral, frozen_graphs, pictures, spec
+from real_models import coral, frozen_graphs, pictures, run, spec
 
 READS: dict[str, WeightsFormat] = {
     "onnx": "onnx",
@@ -44,11 +44,9 @@ def test_eight_threads_get_the_answers_of_one(shared: Path, engine: str) -> None
     model, files = a_model(shared, engine)
     session = runtimes.open_session(model, files, EngineOptions(runtime=engine))
     images = pictures(shared, model, 8)
-    alone = [session.run(image[None], [model.output_name])[0] for image in images]
+    alone = [run(session, model, image[None]) for image in images]
     with ThreadPoolExecutor(8) as threads:
-        together = threads.map(
-            lambda n: session.run(images[n % 8, None], [model.output_name])[0], range(160)
-        )
+        together = threads.map(lambda n: run(session, model, images[n % 8, None]), range(160))
         for number, found in enumerate(together):
             np.testing.assert_array_equal(found, alone[number % 8])
 
@@ -62,7 +60,7 @@ def test_the_number_of_threads_changes_nothing(shared: Path, engine: str, thread
         runtimes.open_session(model, files, EngineOptions(engine, threads=number))
         for number in (1, threads)
     )
-    expected, found = (session.run(images, [model.output_name])[0] for session in (one, many))
+    expected, found = (run(session, model, images) for session in (one, many))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -72,8 +70,8 @@ def test_batches_of_any_size(shared: Path, engine: str, count: int) -> None:
     model, files = a_model(shared, engine)
     session = runtimes.open_session(model, files, EngineOptions(runtime=engine))
     images = pictures(shared, model, count)
-    (together,) = session.run(images, [model.output_name])
-    singly = [session.run(image[None], [model.output_name])[0][0] for image in images]
+    together = run(session, model, images)
+    singly = [run(session, model, image[None])[0] for image in images]
     np.testing.assert_allclose(together, singly, atol=1e-5)
 
 
@@ -97,9 +95,7 @@ def test_the_engine_s_own_precision_may_be_asked_for(shared: Path, engine: str) 
     model, files = a_model(shared, engine)
     options = EngineOptions(runtime=engine, precision="engine")
     images = pictures(shared, model, 1)
-    assert (
-        runtimes.open_session(model, files, options).run(images, [model.output_name])[0].ndim == 2
-    )
+    assert run(runtimes.open_session(model, files, options), model, images).ndim == 2
 
 
 ALONE = """
@@ -110,7 +106,7 @@ from pictell.options import EngineOptions
 with open(sys.argv[1], "rb") as file:
     spec, files, images = pickle.load(file)
 session = runtimes.open_session(spec, files, EngineOptions(runtime=sys.argv[2]))
-session.run(images, [spec.output_name])
+session.run({spec.input_name: images}, [spec.output_name])
 """
 
 
@@ -237,11 +233,12 @@ def test_an_engine_is_one_module_and_one_line(
     monkeypatch.setitem(
         runtimes.RUNTIMES, "mean", runtimes.Runtime("mean_engine", "mean_engine", ("onnx",))
     )
+    model = spec("onnx", 8, 2, "scores")
     session = runtimes.open_session(
-        spec("onnx", 8, 2, "scores"), Weights("onnx", {"w": b"0"}), EngineOptions(runtime="mean")
+        model, Weights("onnx", {"w": b"0"}), EngineOptions(runtime="mean")
     )
     batch = np.array([-1, 1, 1], np.float32)[:, None, None, None] * np.ones((1, 8, 8, 3), "f")
-    assert session.run(batch, ["scores"])[0].argmax(axis=1).tolist() == [0, 1, 1]
+    assert run(session, model, batch).argmax(axis=1).tolist() == [0, 1, 1]
 
 
 def test_an_engine_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

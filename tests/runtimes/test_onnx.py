@@ -14,7 +14,7 @@ from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.types import Label, ModelSpec, PreprocessSpec, Weights
-from real_models import pictures, spec
+from real_models import pictures, run, spec
 
 ENGINES = ["onnx", "openvino"]
 SIDE, CLASSES = 8, 5
@@ -38,9 +38,7 @@ def test_openvino_runs_the_default_model(shared: Path) -> None:
     default = models.find("default")
     images = pictures(shared, default, 20)
     expected, found = (
-        softmax(
-            run(opened(default, read_weights(default), engine), default, images)
-        )
+        softmax(run(opened(default, read_weights(default), engine), default, images))
         for engine in ENGINES
     )
     assert np.abs(found - expected).max() <= 0.08
@@ -65,8 +63,7 @@ def test_openvino_gives_what_onnx_runtime_gives(shared: Path) -> None:
     weights = Weights("onnx", {"model.onnx": network.SerializeToString()})
     images = pictures(shared, model, 20)
     expected, found = (
-        softmax(run(opened(model, weights, engine), model, images))
-        for engine in ENGINES
+        softmax(run(opened(model, weights, engine), model, images)) for engine in ENGINES
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 

@@ -21,7 +21,9 @@ from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.runtimes import onnx as onnx_runtime
+from pictell.runtimes.fit import wanted_outputs
 from pictell.types import Label, Weights
+from real_models import run
 
 DEFAULT = models.find("default")
 WEIGHTS = read_weights(DEFAULT)
@@ -33,8 +35,9 @@ def session() -> runtimes.Session:
 
 
 def test_all_outputs_have_their_documented_shapes(session: runtimes.Session) -> None:
-    names = [DEFAULT.output_name, DEFAULT.embedding, DEFAULT.feature_map]
-    values = session.run(np.zeros((2, 224, 224, 3), np.uint8), [name for name in names if name])
+    outputs = wanted_outputs(DEFAULT)
+    found = session.run({"image": np.zeros((2, 224, 224, 3), np.uint8)}, outputs)
+    values = [found[name] for name in outputs]
     assert [value.shape for value in values] == [(2, 1000), (2, 1280), (2, 1280, 7, 7)]
     assert all(value.dtype == np.float32 for value in values)
     _, embedding, feature_map = values
@@ -52,10 +55,13 @@ def test_an_unknown_runtime_lists_the_known_ones() -> None:
         ({"input_name": "data"}, "no input 'data': it has image"),
         (
             {"preprocess": dataclasses.replace(DEFAULT.preprocess, mean=(0, 0, 0), std=(1, 1, 1))},
-            r"the input 'image' takes uint8: give no --mean and no --scale",
+            r"the input 'image' takes uint8: give neither --mean nor --std",
         ),
-        ({"logits": "feature_map"}, r"the output 'feature_map' has shape .* not \(N, classes\)"),
-        ({"logits": "scores"}, "no output 'scores': it has logits, embedding, feature_map"),
+        (
+            {"output_name": "feature_map"},
+            r"the output 'feature_map' has shape .* not \(N, classes\)",
+        ),
+        ({"output_name": "scores"}, "no output 'scores': it has logits, embedding, feature_map"),
         ({"labels": (Label("a"), Label("b"))}, "2 labels for an output of 1000 classes"),
     ],
 )
@@ -75,15 +81,17 @@ def test_weights_that_are_no_model_are_refused_in_one_line(weights: bytes) -> No
 
 def test_a_batch_of_the_wrong_shape_fails_in_one_line(session: runtimes.Session) -> None:
     with pytest.raises(RuntimeFailedError, match="onnx failed") as caught:
-        session.run(np.zeros((1, 3, 224, 224), np.uint8), ["logits"])
+        run(session, DEFAULT, np.zeros((1, 3, 224, 224), np.uint8))
     assert "\n" not in str(caught.value)
 
 
 def test_the_fake_names_brightness() -> None:
-    session = runtimes.open_session(fake.spec(["dark", "bright"]), Weights("onnx", {}))
+    model, files = fake.spec(["dark", "bright"]), fake.weights(2)
     black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
-    (logits,) = session.run(np.concatenate([black, white]), ["logits"])
-    assert logits.argmax(axis=1).tolist() == [0, 1]
+    images = np.concatenate([black, white])
+    found = run(runtimes.open_session(model, files), model, images)
+    np.testing.assert_allclose(found, run(fake.FakeSession(2), model, images))
+    assert found.argmax(axis=1).tolist() == [0, 1]
 
 
 def test_the_saturation_probe_is_what_its_tool_writes() -> None:
@@ -97,7 +105,7 @@ def test_this_processor_multiplies_exactly_or_is_told_to(session: runtimes.Sessi
     exact = onnx_runtime.onnxruntime.InferenceSession(WEIGHTS.graph, options)
     batch = photo_batch()
     (expected,) = exact.run(["logits"], {"image": batch})
-    (found,) = session.run(batch, ["logits"])
+    found = run(session, DEFAULT, batch)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -116,7 +124,7 @@ from pictell.models.folder import read_weights
 from pictell.runtimes.onnx import int8_products_saturate
 spec = models.find("default")
 session = runtimes.open_session(spec, read_weights(spec))
-(logits,) = session.run(numpy.load(sys.argv[1]), [spec.output_name])
+logits = session.run({spec.input_name: numpy.load(sys.argv[1])}, ["logits"])["logits"]
 print(int8_products_saturate())
 numpy.save(sys.argv[1], logits)
 """
@@ -134,7 +142,7 @@ def test_an_older_processor_gives_the_same_answer(
     command = ["qemu-x86_64", "-cpu", "Haswell", python, "-c", ON_HASWELL, str(array), *sys.path]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     assert run.stdout == "True\n"
-    (expected,) = session.run(photo_batch(), ["logits"])
+    expected = run(session, DEFAULT, photo_batch())
     np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
 
 
@@ -155,6 +163,6 @@ def test_a_graph_with_a_fixed_batch_of_one_still_takes_batches() -> None:
         DEFAULT, Weights("onnx", {"weights.onnx": model.SerializeToString()})
     )
     batch = np.concatenate([photo_batch(), 255 - photo_batch()])
-    (expected,) = runtimes.open_session(DEFAULT, WEIGHTS).run(batch, ["logits"])
-    (found,) = fixed.run(batch, ["logits"])
+    expected = run(runtimes.open_session(DEFAULT, WEIGHTS), DEFAULT, batch)
+    found = run(fixed, DEFAULT, batch)
     np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -1,240 +1,208 @@
-"""What all engines share, with an engine of a few lines: what fits, and batches of any size."""
+"""What all engines share, with an engine of a few lines: batches, quantised tensors, closing."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.errors import RuntimeFailedError, UsageError
 from pictell.runtimes.session import EngineSession
-from pictell.types import Label, Layout, ModelSpec, TensorSpec
-from real_models import spec
+from pictell.types import TensorSpec
 
 CLASSES = 5
-FLOAT = TensorSpec("input", (None, 8, 8, 3), "float32")
+IMAGE = TensorSpec("input", (None, 8, 8, 3), "float32")
 SCORES = TensorSpec("scores", (None, CLASSES), "float32")
 
 
 class MeanEngine:
-    """Five times the mean of each picture, in whatever shape its output has."""
+    """The mean of each image, once for each class, in the shape that its output states."""
 
-    def __init__(self, image: TensorSpec = FLOAT, output: TensorSpec = SCORES) -> None:
+    def __init__(self, image: TensorSpec = IMAGE, output: TensorSpec = SCORES) -> None:
         self.inputs: Sequence[TensorSpec] = [image]
         self.outputs: Sequence[TensorSpec] = [output]
         self.batches: list[np.ndarray] = []
 
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        (batch,) = inputs.values()
         self.batches.append(batch)
         means = batch.mean(axis=(1, 2, 3))
         shape = self.outputs[0].shape
         assert shape is not None
         values = np.stack([means] * CLASSES, axis=1).reshape(-1, *(size or 1 for size in shape[1:]))
-        return [values.astype(self.outputs[0].dtype) for _ in outputs]
-
-
-def small(**changes: Any) -> ModelSpec:
-    return dataclasses.replace(spec("onnx", 8, CLASSES, "scores"), **changes)
-
-
-def laid_out(layout: Layout) -> ModelSpec:
-    return small(preprocess=dataclasses.replace(small().preprocess, layout=layout))
+        return dict.fromkeys(outputs, values.astype(self.outputs[0].dtype))
 
 
 def opened(
-    image: TensorSpec = FLOAT, output: TensorSpec = SCORES, spec: ModelSpec | None = None
+    image: TensorSpec = IMAGE, output: TensorSpec = SCORES
 ) -> tuple[EngineSession, MeanEngine]:
     engine = MeanEngine(image, output)
-    return EngineSession("mean", engine, spec or small()), engine
+    return EngineSession("mean", engine, ["scores"]), engine
 
 
-def image(*shape: int | None, dtype: str = "float32") -> TensorSpec:
-    return TensorSpec("input", shape, dtype)
+def run(session: EngineSession, images: np.ndarray) -> np.ndarray:
+    return session.run({"input": images}, ["scores"])["scores"]
 
 
-def output(*shape: int | None) -> TensorSpec:
-    return TensorSpec("scores", shape, "float32")
-
-
-@pytest.mark.parametrize(
-    ("tensor", "spec", "message"),
-    [
-        (image(8, 8, 3), small(), r"shape \(8, 8, 3\), not that of a batch .* \(N, H, W, 3\) or"),
-        (image(1, 8, 8, 1), small(), r"gives 3 channels \(RGB\), not 1"),
-        (image(1, 8, 8, 4), small(), r"gives 3 channels \(RGB\), not 4"),
-        (image(1, 3, 8, 8), small(), r"\(1, 3, 8, 8\): give --layout NCHW, not NHWC"),
-        (image(None, 8, 8, 3), laid_out("NCHW"), r"\(N, 8, 8, 3\): give --layout NHWC, not"),
-        (image(None, 16, 12, 3), small(), r"give --size 12x16, not 8x8"),
-        (image(None, None, 12, 3), small(), r"give --size 12x8, not 8x8"),
-        (
-            image(None, 8, 8, 3, dtype="uint8"),
-            small(),
-            "takes uint8: give no --mean and no --scale",
-        ),
-        (image(None, 8, 8, 3, dtype="int8"), small(), "takes int8: give no --mean and no --scale"),
-        (
-            image(None, 8, 8, 3),
-            small(preprocess=dataclasses.replace(small().preprocess, mean=None, std=None)),
-            "takes float32, not a picture's bytes: give --mean and --scale",
-        ),
-    ],
-)
-def test_an_input_that_does_not_fit_says_what_to_state(
-    tensor: TensorSpec, spec: ModelSpec, message: str
-) -> None:
-    with pytest.raises(InvalidModelError, match=message) as caught:
-        opened(tensor, spec=spec)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "tensor", [image(None, None, None, 3), image(1, 8, 8, 3), TensorSpec("input", None, "float32")]
-)
-def test_what_is_not_known_may_be_right(tensor: TensorSpec) -> None:
-    session, _ = opened(tensor)
-    (scores,) = session.run(np.ones((2, 8, 8, 3), np.float32), ["scores"])
-    assert scores.tolist() == [[1] * CLASSES] * 2
-
-
-def test_an_unknown_input_lists_the_known_ones() -> None:
-    with pytest.raises(InvalidModelError, match="no input 'data': it has input"):
-        opened(spec=small(input_name="data"))
-
-
-def test_a_graph_with_several_inputs_is_refused() -> None:
-    engine = MeanEngine()
-    engine.inputs = [FLOAT, TensorSpec("keep_prob", (), "float32")]
-    with pytest.raises(InvalidModelError, match=r"several inputs \(input, keep_prob\)"):
-        EngineSession("mean", engine, small())
-
-
-def test_unknown_outputs_list_the_known_ones() -> None:
-    for changes in ({"logits": "probs"}, {"embedding": "probs"}, {"feature_map": "probs"}):
-        with pytest.raises(InvalidModelError, match="no output 'probs': it has scores"):
-            opened(spec=small(**changes))
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (
-            CLASSES - 1,
-            "4 labels for an output of 5 classes: if class 0 is background give "
-            "--background, if the last has none --unlabelled 1$",
-        ),
-        (3, "if the last 2 have none give --unlabelled 2"),
-        (CLASSES + 1, "6 labels for an output of 5 classes: these are labels of another model$"),
-    ],
-)
-def test_labels_that_do_not_fit_the_output(labels: int, message: str) -> None:
-    with pytest.raises(InvalidModelError, match=message):
-        opened(spec=small(labels=tuple(Label(str(index)) for index in range(labels))))
-
-
-@pytest.mark.parametrize("shape", [(CLASSES,), (None, 2, CLASSES), (None, CLASSES, 7, 7), ()])
-def test_an_output_that_is_no_list_of_classes_is_refused(shape: tuple[int | None, ...]) -> None:
-    with pytest.raises(InvalidModelError, match=r"has shape .*, not \(N, classes\)"):
-        opened(output=output(*shape))
+def images(count: int) -> np.ndarray:
+    """Image n is n everywhere."""
+    return np.arange(count, dtype=np.float32)[:, None, None, None] * np.ones((1, 8, 8, 3), "f")
 
 
 @pytest.mark.parametrize("shape", [(None, 1, 1, CLASSES), (None, CLASSES, 1, 1), (1, 1, CLASSES)])
-def test_axes_of_size_one_are_no_part_of_the_classes(shape: tuple[int | None, ...]) -> None:
-    session, _ = opened(output=output(*shape))
-    (scores,) = session.run(np.ones((3, 8, 8, 3), np.float32), ["scores"])
-    assert scores.shape == (3, CLASSES)
+def test_scores_have_no_axes_of_size_one(shape: tuple[int | None, ...]) -> None:
+    session, _ = opened(output=TensorSpec("scores", shape, "float32"))
+    assert run(session, images(3)).shape == (3, CLASSES)
 
 
-def test_a_feature_map_keeps_its_axes() -> None:
-    engine = MeanEngine()
-    engine.outputs = [SCORES, TensorSpec("map", (None, CLASSES, 1, 1), "float32")]
-    session = EngineSession("mean", engine, small(feature_map="map", embedding="scores"))
-    engine.outputs = [engine.outputs[1]]
-    (found,) = session.run(np.ones((2, 8, 8, 3), np.float32), ["map"])
-    assert found.shape == (2, CLASSES, 1, 1)
+def test_other_outputs_keep_their_axes() -> None:
+    engine = MeanEngine(output=TensorSpec("map", (None, CLASSES, 1, 1), "float32"))
+    session = EngineSession("mean", engine)
+    assert session.run({"input": images(2)}, ["map"])["map"].shape == (2, CLASSES, 1, 1)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 @pytest.mark.parametrize("count", [1, 3, 4, 16])
 @pytest.mark.parametrize("fixed", ["input", "output"])
-def test_a_fixed_batch_is_filled_and_cut(size: int, count: int, fixed: str) -> None:
-    tensors = (image(size, 8, 8, 3), SCORES) if fixed == "input" else (FLOAT, output(size, CLASSES))
-    session, engine = opened(*tensors)
-    batch = np.arange(count, dtype=np.float32)[:, None, None, None] * np.ones(
-        (1, 8, 8, 3), np.float32
-    )
-    (scores,) = session.run(batch, ["scores"])
-    assert scores[:, 0].tolist() == list(range(count))
+def test_a_fixed_batch_size_takes_batches_of_any_size(size: int, count: int, fixed: str) -> None:
+    changed = IMAGE if fixed == "input" else SCORES
+    assert changed.shape is not None
+    changed = dataclasses.replace(changed, shape=(size, *changed.shape[1:]))
+    session, engine = opened(*((changed, SCORES) if fixed == "input" else (IMAGE, changed)))
+    assert run(session, images(count))[:, 0].tolist() == list(range(count))
     assert {len(part) for part in engine.batches} == {size}
     assert len(engine.batches) == -(-count // size)
 
 
-def test_one_part_is_not_copied() -> None:
+def test_a_batch_is_not_copied() -> None:
     session, engine = opened()
-    batch = np.ones((2, 8, 8, 3), np.float32)
-    session.run(batch, ["scores"])
+    batch = images(2)
+    run(session, batch)
     assert engine.batches[0] is batch
 
 
 def test_quantised_tensors_are_real_numbers_outside() -> None:
-    quantised = dataclasses.replace(FLOAT, dtype="uint8", quantisation=(0.5, 10))
+    quantised = dataclasses.replace(IMAGE, dtype="uint8", quantisation=(0.5, 10))
     stored = dataclasses.replace(SCORES, dtype="uint8", quantisation=(0.25, 4))
     session, engine = opened(quantised, stored)
-    pixels = np.full((1, 8, 8, 3), 3.1, np.float32)
-    (scores,) = session.run(pixels, ["scores"])
+    scores = run(session, np.full((1, 8, 8, 3), 3.1, np.float32))
     assert engine.batches[0].dtype == np.uint8
     assert (engine.batches[0] == 16).all()
     assert scores.dtype == np.float32
     assert scores.tolist() == [[(16 - 4) * 0.25] * CLASSES]
-    session.run(np.full((1, 8, 8, 3), -1000.0, np.float32), ["scores"])
+    run(session, np.full((1, 8, 8, 3), -1000.0, np.float32))
     assert (engine.batches[1] == 0).all()
 
 
 def test_bytes_reach_a_quantised_input_as_they_are() -> None:
-    quantised = dataclasses.replace(FLOAT, dtype="uint8", quantisation=(0.5, 10))
-    raw = small(preprocess=dataclasses.replace(small().preprocess, mean=None, std=None))
-    session, engine = opened(quantised, spec=raw)
-    session.run(np.full((1, 8, 8, 3), 200, np.uint8), ["scores"])
+    session, engine = opened(dataclasses.replace(IMAGE, dtype="uint8", quantisation=(0.5, 10)))
+    run(session, np.full((1, 8, 8, 3), 200, np.uint8))
     assert (engine.batches[0] == 200).all()
 
 
+class SimilarityEngine:
+    """Two inputs, one of them whole numbers, and a batch size of 2."""
+
+    inputs = (TensorSpec("image", (2, 3), "float32"), TensorSpec("tokens", (2, 3), "int64"))
+    outputs = (TensorSpec("similarity", (2, 1), "float32"),)
+
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        assert {name: values.dtype for name, values in inputs.items()} == {
+            "image": np.float32,
+            "tokens": np.int64,
+        }
+        products = inputs["image"] * inputs["tokens"]
+        return dict.fromkeys(outputs, products.sum(axis=1, keepdims=True))
+
+
+def test_each_input_is_given_by_its_name() -> None:
+    session = EngineSession("similarity", SimilarityEngine(), ["similarity"])
+    image = np.arange(9.0).reshape(3, 3)
+    tokens = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.int32)
+    found = session.run({"tokens": tokens, "image": image}, ["similarity"])["similarity"]
+    assert found.tolist() == [[0], [4], [8]]
+
+
+def test_a_name_that_the_graph_does_not_have() -> None:
+    session, _ = opened()
+    with pytest.raises(UsageError, match="no input 'image': it has input"):
+        session.run({"image": images(1)}, ["scores"])
+    with pytest.raises(UsageError, match="no output 'map': it has scores"):
+        session.run({"input": images(1)}, ["map"])
+
+
 class Failing(MeanEngine):
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
         raise ZeroDivisionError("it broke\nhere\nand there")
 
 
-class TooFew(MeanEngine):
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
-        return [np.zeros((1, CLASSES), np.float32)]
+class Gives(MeanEngine):
+    """An engine whose output always has one shape."""
 
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self._values = np.zeros(shape, np.float32)
 
-class TooMany(MeanEngine):
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
-        return [np.zeros((7, CLASSES), np.float32)]
-
-
-class Scalar(MeanEngine):
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
-        return [np.float32(1).reshape(())]
-
-
-class Maps(MeanEngine):
-    def run(self, batch: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
-        return [np.zeros((len(batch), CLASSES, 7, 7), np.float32)]
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        return dict.fromkeys(outputs, self._values)
 
 
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
         (Failing(), "^mean failed: it broke$"),
-        (TooFew(), r"^the output 'scores' has shape \(1, 5\) for 3 pictures$"),
-        (TooMany(), r"^the output 'scores' has shape \(7, 5\) for 3 pictures$"),
-        (Scalar(), r"^the output 'scores' has shape \(\) for 3 pictures$"),
-        (Maps(), r"^the output 'scores' has shape \(3, 5, 7, 7\), not \(N, classes\)$"),
+        (Gives(1, CLASSES), r"has shape \(1, 5\) for a batch of 3$"),
+        (Gives(7, CLASSES), r"has shape \(7, 5\) for a batch of 3$"),
+        (Gives(), r"has shape \(\) for a batch of 3$"),
+        (Gives(3, CLASSES, 7, 7), r"has shape \(3, 5, 7, 7\), not \(N, classes\)$"),
     ],
 )
-def test_an_engine_that_breaks_its_word_fails_in_one_line(engine: MeanEngine, message: str) -> None:
+def test_an_engine_that_fails_is_reported_in_one_line(engine: MeanEngine, message: str) -> None:
     engine.outputs = [TensorSpec("scores", None, "float32")]
-    session = EngineSession("mean", engine, small())
+    session = EngineSession("mean", engine, ["scores"])
     with pytest.raises(RuntimeFailedError, match=message):
-        session.run(np.ones((3, 8, 8, 3), np.float32), ["scores"])
+        run(session, images(3))
+
+
+def test_a_closed_session_runs_no_more() -> None:
+    session, _ = opened()
+    with ThreadPoolExecutor(8) as threads:
+        for closing in [threads.submit(session.close) for _ in range(8)]:
+            closing.result()
+    with pytest.raises(UsageError, match="the model is closed: load it again"):
+        run(session, images(1))
+
+
+def test_a_run_in_flight_ends_and_then_the_engine_is_freed() -> None:
+    running, closed = threading.Event(), threading.Event()
+
+    class Waiting(MeanEngine):
+        def run(
+            self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+        ) -> dict[str, np.ndarray]:
+            running.set()
+            assert closed.wait(30)
+            return super().run(inputs, outputs)
+
+    session = EngineSession("waiting", engine := Waiting(), ["scores"])
+    freed = weakref.ref(engine)
+    del engine
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(run, session, images(2))
+        assert running.wait(30)
+        session.close()
+        assert freed() is not None
+        closed.set()
+        assert found.result()[:, 0].tolist() == [0, 1]
+    assert freed() is None

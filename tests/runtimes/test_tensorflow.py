@@ -13,7 +13,7 @@ from pictell.errors import InvalidModelError
 from pictell.inspection import check_safe
 from pictell.options import EngineOptions
 from pictell.types import ModelSpec, Weights
-from real_models import frozen_graphs, pictures, spec
+from real_models import frozen_graphs, pictures, run, spec
 from tensorflow_models import (
     CLASSES,
     SIDE,
@@ -49,7 +49,7 @@ def test_a_graph_of_2018_gives_what_a_session_gives(shared: Path, name: str) -> 
         fetch = graph.get_tensor_by_name(f"{model.output_name}:0")
         with v1.Session() as session:
             expected = [session.run(fetch, {"input:0": image[None]})[0] for image in images]
-    (found,) = opened(model, files, "tensorflow").run(images, [model.output_name])
+    found = run(opened(model, files, "tensorflow"), model, images)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
@@ -58,9 +58,7 @@ def test_openvino_gives_what_tensorflow_gives(shared: Path, name: str) -> None:
     """On all 650 pictures they differ by 2e-5 at most."""
     model, files = frozen_graphs(shared)[name]
     images = pictures(shared, model, 40)
-    (expected,), (found,) = (
-        opened(model, files, engine).run(images, [model.output_name]) for engine in ENGINES
-    )
+    expected, found = (run(opened(model, files, engine), model, images) for engine in ENGINES)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
@@ -81,7 +79,7 @@ def test_any_tensor_of_a_graph_can_be_an_output(engine: str) -> None:
         tf.nn.softmax(tf.nn.relu(middle), name="scores")
 
     session = opened(small("middle", embedding="scores"), frozen(build), engine)
-    middle, last = session.run(batch(2), ["middle", "scores"])
+    middle, last = session.run({"input": batch(2)}, ["middle", "scores"]).values()
     rectified = np.exp(np.maximum(middle, 0))
     np.testing.assert_allclose(last, rectified / rectified.sum(axis=1, keepdims=True), atol=1e-6)
 
@@ -93,9 +91,9 @@ def test_a_graph_can_be_fed_in_its_middle(engine: str) -> None:
     def build(image: Any) -> None:
         scores(tf.multiply(tf.reshape(image, [-1, SIDE, SIDE, 3]), 2, name="Mul"))
 
-    session = opened(small(input_name="Mul"), frozen(build), engine)
-    (found,) = session.run(batch(2), ["scores"])
-    (expected,) = opened(small(), frozen(scores), engine).run(batch(2), ["scores"])
+    fed = small(input_name="Mul")
+    found = run(opened(fed, frozen(build), engine), fed, batch(2))
+    expected = run(opened(small(), frozen(scores), engine), small(), batch(2))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -105,8 +103,8 @@ def test_an_input_with_a_default_need_not_be_fed(engine: str) -> None:
         keep = v1.placeholder_with_default(np.float32(1), (), name="keep_prob")
         scores(image * keep)
 
-    (found,) = opened(small(), frozen(build), engine).run(batch(2), ["scores"])
-    (expected,) = opened(small(), frozen(scores), engine).run(batch(2), ["scores"])
+    found = run(opened(small(), frozen(build), engine), small(), batch(2))
+    expected = run(opened(small(), frozen(scores), engine), small(), batch(2))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -116,7 +114,7 @@ def test_an_input_that_the_output_does_not_need_is_none(engine: str) -> None:
         tf.identity(v1.placeholder(tf.float32, (None, CLASSES), name="truth") + 1, name="loss")
         scores(image)
 
-    assert opened(small(), frozen(build), engine).run(batch(1), ["scores"])[0].shape == (1, CLASSES)
+    assert run(opened(small(), frozen(build), engine), small(), batch(1)).shape == (1, CLASSES)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -132,7 +130,7 @@ def test_several_inputs_are_listed(engine: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"logits": "scroes"}, "no output 'scroes': it has scores"),
+        ({"output_name": "scroes"}, "no output 'scroes': it has scores"),
         ({"input_name": "data"}, "no input 'data': it has input"),
     ],
 )
@@ -171,8 +169,8 @@ def test_spatial_axes_of_size_one_are_dropped(engine: str) -> None:
     def build(image: Any) -> None:
         tf.reshape(scores(image), (-1, 1, 1, CLASSES), name="map")
 
-    (found,) = opened(small("map"), frozen(build), engine).run(batch(3), ["map"])
-    (expected,) = opened(small(), frozen(scores), engine).run(batch(3), ["scores"])
+    found = run(opened(small("map"), frozen(build), engine), small("map"), batch(3))
+    expected = run(opened(small(), frozen(scores), engine), small(), batch(3))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -186,7 +184,7 @@ def test_local_response_normalisation(settings: dict[str, float]) -> None:
         tf.identity(mean[:, : 4 * CLASSES : 4], name="scores")
 
     expected, found = (
-        opened(small(), frozen(build), engine).run(batch(2), ["scores"])[0] for engine in ENGINES
+        run(opened(small(), frozen(build), engine), small(), batch(2)) for engine in ENGINES
     )
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -232,7 +230,7 @@ def test_a_saved_model_gives_what_tensorflow_gives(
 ) -> None:
     model, files, expected = saved_model
     check_safe(files)
-    (found,) = opened(model, files, engine).run(batch(3), [model.output_name])
+    found = run(opened(model, files, engine), model, batch(3))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert len(np.unique(found.round(6))) > 3
 
@@ -241,7 +239,8 @@ def test_a_saved_model_gives_what_tensorflow_gives(
 def test_a_saved_model_has_further_outputs(tmp_path: Path, engine: str) -> None:
     model, files = module(tmp_path)
     session = opened(dataclasses.replace(model, embedding="embedding"), files, engine)
-    scores, embedding = session.run(batch(2), ["scores", "embedding"])
+    found = session.run({model.input_name: batch(2)}, ["scores", "embedding"])
+    scores, embedding = found["scores"], found["embedding"]
     assert scores.shape == (2, CLASSES)
     assert embedding.shape == (2, 8)
     with pytest.raises(InvalidModelError, match="no output 'logits': it has embedding, scores"):

@@ -13,8 +13,8 @@ from ai_edge_litert.interpreter import Interpreter
 from pictell import runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.options import EngineOptions
-from pictell.types import ModelSpec, PreprocessSpec, Weights
-from real_models import SLIM, coral, pictures, weights
+from pictell.types import ModelSpec, Weights
+from real_models import coral, pictures, run, spec, weights
 
 NAMES = [
     "mobilenet_v1_0.25_128_quant",
@@ -77,9 +77,7 @@ def test_normalised_pictures_reach_a_quantised_input_as_its_steps(shared: Path) 
     normalised = dataclasses.replace(
         model, preprocess=dataclasses.replace(model.preprocess, mean=number, std=number)
     )
-    (found,) = opened(normalised, files).run(
-        (images.astype(np.float32) - 128) / 128, [model.output_name]
-    )
+    found = run(opened(normalised, files), model, (images.astype(np.float32) - 128) / 128)
     np.testing.assert_array_equal(found, directly(files, images))
 
 
@@ -169,11 +167,11 @@ def test_what_is_no_model_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"logits": "scores"}, "no output 'scores': it has MobilenetV1/Predictions/Reshape_1"),
+        ({"output_name": "scores"}, "no output 'scores': it has MobilenetV1/Predictions/Reshape_1"),
         ({"input_name": "data"}, "no input 'data': it has input"),
         ({"labels": ()}, "0 labels for an output of 1001 classes"),
         (
-            {"preprocess": PreprocessSpec(96, 96, "crop", 1, "bilinear", "NHWC", "RGB", SLIM, SLIM)},
+            {"preprocess": spec("tflite", 96, 1001, "scores").preprocess},
             "give --size 128x128, not 96x96",
         ),
     ],

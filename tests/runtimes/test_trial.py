@@ -104,9 +104,9 @@ import os, signal, sys
 from fake_model import FakeEngine
 
 class Engine(FakeEngine):
-    def run(self, batch, outputs):
+    def run(self, inputs, outputs):
         {act}
-        return super().run(batch, outputs)
+        return super().run(inputs, outputs)
 
 def open_engine(spec, weights, options):
     return Engine(spec)
@@ -146,7 +146,7 @@ def test_the_current_folder_is_no_place_for_modules(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
-    try_in_child(fake.spec(("dark", "bright")), Weights("onnx", {"w": b""}))
+    try_in_child(fake.spec(("dark", "bright")), fake.weights(2))
 
 
 def test_a_model_that_never_ends_only_computes() -> None:

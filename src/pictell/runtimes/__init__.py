@@ -124,6 +124,7 @@ def open_session(
     that the engine cannot meet, ``RuntimeMissingError`` for an engine that cannot be loaded, and
     what ``choose`` raises.
     """
+    from pictell.runtimes.fit import check_fits
     from pictell.runtimes.session import EngineSession, first_line
 
     name = choose(weights.format, options.runtime)
@@ -134,4 +135,5 @@ def open_session(
             f"{name} is installed, but cannot be loaded: {first_line(error)}"
         ) from error
     engine: Engine = module.open_engine(spec, weights, options)
-    return EngineSession(name, engine, spec)
+    check_fits(engine.inputs, engine.outputs, spec)
+    return EngineSession(name, engine, [spec.output_name, *filter(None, [spec.embedding])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +10,28 @@ from numpy.typing import NDArray
 from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
 from pictell.inspection.selection import listed
 from pictell.runtimes import Engine
-from pictell.runtimes.fit import check_fits, wanted_outputs
 from pictell.scoring.postprocess import count_classes, shape_text
-from pictell.types import ModelSpec, TensorSpec
+from pictell.types import TensorSpec
 
 Tensors = Mapping[str, NDArray[np.generic]]
 
 
 class EngineSession:
-    """An engine whose graph fits a ``ModelSpec``. Raises ``InvalidModelError`` if it does not."""
+    """An engine as a ``Session``."""
 
-    def __init__(self, runtime: str, engine: Engine, spec: ModelSpec) -> None:
-        check_fits(engine.inputs, engine.outputs, spec)
+    def __init__(self, runtime: str, engine: Engine, vectors: Collection[str] = ()) -> None:
+        """``runtime`` names the engine in messages.
+
+        ``vectors`` names the outputs to return as (N, D), without axes of size 1.
+        """
         self._runtime = runtime
         self._engine: Engine | None = engine
         self._inputs = {tensor.name: tensor for tensor in engine.inputs}
         self._outputs = {tensor.name: tensor for tensor in engine.outputs}
-        self._vectors = {spec.output_name, spec.embedding}
-        self._fixed_batch = _fixed_batch(self._inputs, self._outputs, spec)
+        self._vectors = vectors
+        self._fixed_batch = _fixed_batch(
+            [*engine.inputs, *(self._outputs[name] for name in vectors)]
+        )
 
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, NDArray[np.generic]]:
         """Run the model: inputs by name (N, …) -> the named outputs (N, …).
@@ -92,11 +96,8 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _fixed_batch(
-    inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec], spec: ModelSpec
-) -> int | None:
-    """The batch size that the exporter fixed, at an input or on the way to an output, or None."""
-    tensors = [*inputs.values(), *(outputs[name] for name in wanted_outputs(spec))]
+def _fixed_batch(tensors: Iterable[TensorSpec]) -> int | None:
+    """The batch size that the exporter fixed, often 1, or ``None``."""
     return next((tensor.shape[0] for tensor in tensors if tensor.shape and tensor.shape[0]), None)
 
 
