@@ -1,3 +1,5 @@
+import os
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import pytest
@@ -156,7 +158,13 @@ def test_credentials_are_refused_and_never_shown(text: str) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@given(st.text() | st.text(alphabet="htps:/@[]%.:-_0123456789abcdefx?#\\ \u3002\uff11"))
+# Surrogates included: os.fsdecode makes them from bytes that are not UTF-8.
+any_text = st.text(st.characters(codec=None)) | st.text(
+    alphabet="htps:/@[]%.:-_0123456789abcdefx?#\\ \u3002\uff11\udcff\ud800"
+)
+
+
+@given(any_text)
 def test_any_text_becomes_a_hop_or_a_refusal(text: str) -> None:
     for url in (text, f"http://{text}", f"http://{text}/", f"http://a/{text}"):
         try:
@@ -166,6 +174,22 @@ def test_any_text_becomes_a_hop_or_a_refusal(text: str) -> None:
         else:
             assert (hop.host + hop.target).isascii()
             assert " " not in hop.host + hop.target
+
+
+@given(any_text)
+def test_any_redirect_becomes_a_hop_or_a_refusal(location: str) -> None:
+    with suppress(AddressRefusedError):
+        assert follow(parse_url("http://a.example/x"), location).target.isascii()
+
+
+def test_a_byte_that_is_not_utf8_is_sent_as_it_is() -> None:
+    assert parse_url(os.fsdecode(b"http://a/\xff?\xfe")).target == "/%FF?%FE"
+
+
+@pytest.mark.parametrize("text", ["http://a/\ud800", os.fsdecode(b"http://\xff127.0.0.1/")])
+def test_other_surrogates_are_refused(text: str) -> None:
+    with pytest.raises(AddressRefusedError):
+        parse_url(text)
 
 
 @pytest.mark.parametrize(

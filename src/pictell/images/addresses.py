@@ -1,39 +1,40 @@
-"""Where a download may go: URLs taken apart, redirects joined to them, IP addresses judged.
+"""Parsing of URLs, redirects and proxies, and which IP addresses are public.
 
-All of it is pure; ``fetch`` does the talking. ``ipaddress.is_global`` alone is no judge: it
-follows the Python version, and it lets pass IPv6 addresses that only carry a private IPv4
-address to its destination.
+Everything here is pure; ``fetch`` uses the network. ``ipaddress.is_global`` alone is not enough:
+its answers depend on the Python version, and it accepts IPv6 addresses that lead to a private IPv4
+host.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
-from pictell.errors import AddressRefusedError
+from pictell.errors import AddressRefusedError, UsageError
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_MAX_URL_CHARS = 8000  # what everybody should at least support: RFC 9110 §4.1
+_MAX_URL_CHARS = 8000  # RFC 9110 §4.1 recommends that servers support at least this
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _HOST_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _URL_CHARS = "%:/?#[]@!$&'()*+,;="  # RFC 3986 §2.1, §2.2; quote() adds the unreserved ones of §2.3
 
-# IPv6 prefixes that lead to an IPv4 host, named by the last 32 bits.
+# IPv6 prefixes that lead to the IPv4 host in the last 32 bits.
 _CARRIERS = (
     IPv6Network("::ffff:0:0/96"),  # IPv4-mapped: RFC 4291 §2.5.5.2
     IPv6Network("64:ff9b::/96"),  # NAT64: RFC 6052 §2.1
 )
 
-# Where public hosts live. The rest of IPv6 is loopback, link-local, unique local, site-local,
-# multicast or reserved; so are the deprecated IPv4-compatible ::/96 (RFC 4291 §2.5.5.1) and the
-# local NAT64 prefix 64:ff9b:1::/48, where each network decides which bits are the IPv4 address
+# The networks of public hosts. The rest of IPv6 is loopback, link-local, unique local, site-local,
+# multicast or reserved. The deprecated IPv4-compatible ::/96 (RFC 4291 §2.5.5.1) is left out, and
+# the local NAT64 prefix 64:ff9b:1::/48, where each network decides which bits are the IPv4 address
 # (RFC 8215).
 _ROUTED = (
     IPv4Network("0.0.0.0/0"),
@@ -46,7 +47,7 @@ _REFUSED = (
     IPv4Network("10.0.0.0/8"),  # private: RFC 1918
     IPv4Network("100.64.0.0/10"),  # carrier-grade NAT: RFC 6598
     IPv4Network("127.0.0.0/8"),  # loopback: RFC 1122 §3.2.1.3
-    IPv4Network("168.63.129.16/32"),  # Azure's platform services; a public number, a local host
+    IPv4Network("168.63.129.16/32"),  # Azure's platform services, on the local network
     IPv4Network("169.254.0.0/16"),  # link-local, cloud metadata: RFC 3927
     IPv4Network("172.16.0.0/12"),  # private: RFC 1918
     IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: RFC 6890
@@ -65,17 +66,17 @@ _REFUSED = (
 )
 
 # ISATAP may use any prefix: the interface id is 0000:5efe or 0200:5efe, then the IPv4 address
-# (RFC 5214 §6.1). The mask leaves out the bit in which the two differ.
+# (RFC 5214 §6.1). The mask excludes the bit in which the two differ.
 _ISATAP_MASK = 0xFDFF_FFFF
 _ISATAP = 0x0000_5EFE
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One address on the way: the URL of the user or of a redirect, checked and taken apart.
+    """The parts of a URL that a user or a redirect named.
 
-    ``scheme`` is http or https; ``host`` a lower-case ASCII name, or an IP address without
-    brackets; ``port`` in 0..65535; ``target`` the path and query, percent-encoded.
+    ``scheme`` is http or https; ``host`` is a lower-case ASCII name, or an IP address without
+    brackets; ``port`` is in 0..65535; ``target`` is the path and query, percent-encoded.
     """
 
     scheme: str
@@ -85,15 +86,44 @@ class Hop:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header has them, the default port left out (RFC 9110 §7.2)."""
+        """Host and port for the Host header, without the default port (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_url(text: str) -> Hop:
-    """Take a URL apart. Raises AddressRefusedError.
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy; ``authorization`` is the value of its Proxy-Authorization header."""
 
-    No message quotes ``text`` and no cause is kept: either could show a password.
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+
+def parse_proxy(text: str) -> Proxy:
+    """Parse ``http://[USER:PASSWORD@]HOST[:PORT]``, where the port is 80 by default.
+
+    Raises ``UsageError``, which never quotes ``text``: it could show a password.
+    """
+    scheme, _, rest = text.partition("://")
+    credentials, at, authority = rest.rpartition("@")
+    try:
+        hop = parse_url(f"{scheme}://{authority}")
+        plain = unquote_to_bytes(credentials.encode("utf-8", "surrogateescape"))
+    except (AddressRefusedError, ValueError):
+        hop, plain = None, b""
+    if hop is None or (hop.scheme, hop.target) != ("http", "/"):
+        raise UsageError("the proxy must be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")
+    # RFC 7617
+    authorization = f"Basic {b64encode(plain).decode('ascii')}" if at else None
+    return Proxy(hop.host, hop.port, authorization)
+
+
+def parse_url(text: str) -> Hop:
+    """Parse a URL. A byte that is not UTF-8 (see ``os.fsdecode``) is sent as that byte.
+
+    Raises ``AddressRefusedError``. Its message and its cause never quote ``text``: they could show
+    a password.
     """
     if len(text) > _MAX_URL_CHARS:
         raise AddressRefusedError(f"the URL is longer than {_MAX_URL_CHARS} characters")
@@ -102,18 +132,19 @@ def parse_url(text: str) -> Hop:
     try:
         parts = urlsplit(text)
         port = parts.port
+        path_and_query = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote(path_and_query, safe=_URL_CHARS, errors="surrogateescape")
     except ValueError:
         raise AddressRefusedError("the URL is malformed") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise AddressRefusedError("only http:// and https:// URLs are fetched")
     if "@" in parts.netloc:
         raise AddressRefusedError("URLs with a user name or password are refused; remove them")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Hop(
         scheme=parts.scheme,
         host=_parse_host(parts.hostname or ""),
         port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
-        target=quote(target, safe=_URL_CHARS),
+        target=target,
     )
 
 
@@ -128,13 +159,13 @@ def _parse_host(text: str) -> str:
 
 
 def follow(hop: Hop, location: str) -> Hop:
-    """The next hop, from a redirect's Location header as http.client gives it, in Latin-1.
+    """The next hop, from a redirect's Location header (http.client decodes it as Latin-1).
 
-    Raises AddressRefusedError, also for a redirect from https to http.
+    Raises ``AddressRefusedError``, also for a redirect from https to http.
     """
     base = f"{hop.scheme}://{hop.authority}{hop.target}"
     try:
-        # Servers put raw UTF-8 and spaces into this header.
+        # Servers send UTF-8 and spaces in this header without encoding them.
         next_hop = parse_url(urljoin(base, quote(location, safe=_URL_CHARS, encoding="latin-1")))
     except ValueError:
         raise AddressRefusedError("the redirect is refused: its URL is malformed") from None
@@ -146,10 +177,10 @@ def follow(hop: Hop, location: str) -> Hop:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether ``address`` can only be a host on the public Internet, never one nearby.
+    """Whether ``address`` can only be a host on the public Internet.
 
-    Of an IPv6 address that carries an IPv4 address, both must be public. An address with a
-    scope (``%eth0``) never is.
+    If an IPv6 address contains an IPv4 address, both must be public. An address with a scope
+    (``%eth0``) is never public.
     """
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from pictell.errors import (
+    OutOfMemoryError,
     PictellError,
     SourceNotFoundError,
     SourceTooLargeError,
@@ -26,22 +27,18 @@ Reserve: TypeAlias = Callable[[int], None]
 READ_BYTES = 1 << 20
 
 
-def reserve_nothing(n_bytes: int) -> None:
-    """The default of ``reserve``: downloads share no budget."""
-
-
 def read_content(
     source: Source,
     limits: Limits = Limits(),
     *,
     proxy: str | None = None,
-    reserve: Reserve = reserve_nothing,
+    reserve: Reserve | None = None,
 ) -> Content:
     """Read the file, URL or stream that ``source`` names; return anything else as it is.
 
     ``proxy`` and ``reserve`` apply to URLs (see ``pictell.images.fetch.fetch``).
 
-    Raises ``SourceError``, ``FetchError``, or the error that the source carries.
+    Raises ``SourceError``, ``FetchError``, ``OutOfMemoryError``, or the error that the source has.
     """
     content = source.content
     if isinstance(content, PictellError):
@@ -61,7 +58,8 @@ def read_content(
 def read_file(path: Path, max_bytes: int) -> bytes:
     """The bytes of a file, at most ``max_bytes``.
 
-    Raises ``SourceNotFoundError``, ``SourceUnreadableError`` or ``SourceTooLargeError``.
+    Raises ``SourceNotFoundError``, ``SourceUnreadableError``, ``SourceTooLargeError`` or
+    ``OutOfMemoryError``.
     """
     try:
         with path.open("rb") as stream:
@@ -77,7 +75,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
     """All bytes of an open binary stream, at most ``max_bytes``.
 
-    Raises ``SourceUnreadableError`` or ``SourceTooLargeError``.
+    Raises ``SourceUnreadableError``, ``SourceTooLargeError`` or ``OutOfMemoryError``.
     """
     chunks = []
     left = max_bytes + 1
@@ -88,11 +86,14 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
         content = b"".join(chunks)
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
+    except MemoryError as error:
+        raise OutOfMemoryError("not enough memory to read it") from error
     except Exception as error:
         # A stream may be any object, so it may raise anything.
         raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
     if left <= 0:
-        raise SourceTooLargeError(f"longer than the {max_bytes} bytes allowed (--max-bytes)")
+        message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
+        raise SourceTooLargeError(message, max_bytes=max_bytes)
     return content
 
 
