@@ -35,7 +35,7 @@ from pictell.images.connection import (
     status_text,
     too_large,
 )
-from pictell.images.read import Reserve
+from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
 from pictell.version import __version__
@@ -52,7 +52,7 @@ def fetch(
     limits: Limits = Limits(),
     *,
     proxy: str | None = None,
-    reserve: Reserve | None = None,
+    reserve: Reserve = reserve_nothing,
 ) -> bytes:
     """Download the bytes of ``url``, whatever type the server declares.
 
@@ -135,7 +135,7 @@ def _get(hop: Hop, wire: Wire) -> Iterator[HTTPResponse]:
 
 
 def _read_body(
-    response: HTTPResponse, max_bytes: int, deadline: Deadline, reserve: Reserve | None
+    response: HTTPResponse, max_bytes: int, deadline: Deadline, reserve: Reserve
 ) -> bytes:
     if response.status != 200:
         status = status_text(response.status, response.reason)
@@ -148,9 +148,8 @@ def _read_body(
     while chunk := response.read(CHUNK_BYTES):
         if body.tell() + len(chunk) > max_bytes:
             raise too_large(max_bytes)
-        if reserve is not None:
-            with deadline.paused():
-                reserve(len(chunk))
+        with deadline.paused():
+            reserve(len(chunk))
         body.write(chunk)
     if not body.tell():
         # http.client takes headers that break off for complete ones without a body.

@@ -27,12 +27,16 @@ Reserve: TypeAlias = Callable[[int], None]
 READ_BYTES = 1 << 20
 
 
+def reserve_nothing(n_bytes: int) -> None:
+    """The default of ``reserve``: downloads share no budget."""
+
+
 def read_content(
     source: Source,
     limits: Limits = Limits(),
     *,
     proxy: str | None = None,
-    reserve: Reserve | None = None,
+    reserve: Reserve = reserve_nothing,
 ) -> Content:
     """Read the file, URL or stream that ``source`` names; return anything else as it is.
 
