@@ -1,4 +1,4 @@
-"""A real HTTP server of files on a loopback address, which fails in the ways it is told to."""
+"""A real HTTP server of files on a loopback address, which fails in chosen ways."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ Fault = Callable[["Handler", bytes], object]
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves ``files`` with ranges and ETags; each of ``faults`` answers one request instead."""
+    """Serves ``files`` with ranges; each of ``faults`` answers one request instead."""
 
     daemon_threads = True
 
@@ -73,12 +73,10 @@ class Handler(BaseHTTPRequestHandler):
         elif first:
             self.head(206, **range_of(content, first))
         else:
-            self.head(200, **{"Content-Length": str(len(content)), "ETag": etag(content)})
+            self.head(200, **{"Content-Length": str(len(content))})
         self.wfile.write(content[first:])
 
     def first_byte(self, content: bytes) -> int:
-        if self.headers.get("If-Range", etag(content)) != etag(content):
-            return 0
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         return int(match[1]) if match else 0
 
@@ -92,15 +90,10 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: stderr is what tests look at."""
 
 
-def etag(content: bytes) -> str:
-    return f'"{hashlib.md5(content).hexdigest()}"'
-
-
 def range_of(content: bytes, first: int) -> dict[str, str]:
     return {
         "Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}",
         "Content-Length": str(len(content) - first),
-        "ETag": etag(content),
     }
 
 
@@ -129,7 +122,7 @@ def cut_after(count: int) -> Fault:
         if first:
             handler.head(206, **range_of(content, first))
         else:
-            handler.head(200, **{"Content-Length": str(len(content)), "ETag": etag(content)})
+            handler.head(200, **{"Content-Length": str(len(content))})
         handler.wfile.write(content[first : first + count])
         handler.close_connection = True
 
@@ -142,7 +135,7 @@ def ignore_range(handler: Handler, content: bytes) -> None:
 
 
 def stall_after(count: int) -> Fault:
-    """So many bytes of the body, and then silence."""
+    """The right answer, but no more than ``count`` bytes of the body until the server closes."""
 
     def fault(handler: Handler, content: bytes) -> None:
         cut_after(count)(handler, content)
@@ -150,3 +143,13 @@ def stall_after(count: int) -> Fault:
         handler.server.closing.wait(60)
 
     return fault
+
+
+def drip(handler: Handler, content: bytes) -> None:
+    """The right answer, but one byte every hundredth of a second."""
+    handler.head(200, **{"Content-Length": str(len(content))})
+    for byte in content:
+        handler.wfile.write(bytes([byte]))
+        handler.wfile.flush()
+        if handler.server.closing.wait(0.01):
+            break

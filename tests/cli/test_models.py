@@ -60,9 +60,9 @@ def test_the_list_is_a_table() -> None:
     assert lines[1].split()[0] == "default"
     assert lines[1].endswith("Apache-2.0  built in")
     inception = next(line for line in lines if line.startswith("inception5h "))
-    assert inception.split() == ["inception5h", "49.9", "—", "Apache-2.0", "—"]
+    assert inception.split() == ["inception5h", "49.9", "—", "Apache-2.0", "available"]
     squeezenet = next(line for line in lines if line.startswith("squeezenet1.1-7 "))
-    assert squeezenet.split() == ["squeezenet1.1-7", "5.0", "56.3", "Apache-2.0", "—"]
+    assert squeezenet.split() == ["squeezenet1.1-7", "5.0", "56.3", "Apache-2.0", "available"]
     assert len({line.index("Apache-2.0") for line in lines[1:]}) == 1
     assert "_frozen" not in run.stdout  # known, but nobody offers it
     assert pictell("models", "list").stdout == run.stdout
@@ -73,14 +73,14 @@ def test_the_list_as_json(mirror: Path) -> None:
     run = pictell("models", "--format", "json")
     records = {record["name"]: record for record in json.loads(run.stdout)}
     assert records["default"]["state"] == "built in"
-    assert records[QUANT]["state"] == "here"
+    assert records[QUANT]["state"] == "installed"
     assert records["inception5h"] == {
         "name": "inception5h",
         "bytes": 49937555,
         "top1_accuracy": None,
         "licence": "Apache-2.0",
         "source": catalog.find("inception5h").source,
-        "state": None,
+        "state": "available",
     }
 
 
@@ -88,7 +88,7 @@ def test_pulled_used_removed(mirror: Path, coral: Path, root: Path) -> None:
     run = pictell("models", "pull", "--mirror", mirror, "--offline", BIRD, QUANT)
     assert (run.stdout, run.returncode) == ("", 0)
     assert run.stderr.splitlines() == [
-        f"pictell: {name} is here: pictell --model {name} PICTURE" for name in (BIRD, QUANT)
+        f"pictell: {name} is installed: pictell --model {name} PICTURE" for name in (BIRD, QUANT)
     ]
     assert pictell("models", "path", BIRD).stdout == f"{root / BIRD}\n"
     found = json.loads(
@@ -97,7 +97,7 @@ def test_pulled_used_removed(mirror: Path, coral: Path, root: Path) -> None:
     assert found[0]["predictions"][0]["label"] == "Ara macao (Scarlet Macaw)"
     run = pictell("models", "rm", BIRD, QUANT)
     assert run.stderr.splitlines() == [f"pictell: {name} is removed" for name in (BIRD, QUANT)]
-    assert "here" not in pictell("models").stdout.split()
+    assert "installed" not in pictell("models").stdout.split()
 
 
 def test_pulled_from_a_server(server: FileServer, root: Path) -> None:
@@ -133,14 +133,16 @@ def test_a_terminal_shows_the_progress(server: FileServer) -> None:
     assert process.returncode == 0
     assert f"{QUANT}:   0%|".encode() in shown
     assert b"/526k" in shown
-    assert f"{QUANT} is here".encode() in shown.splitlines()[-1]
+    assert f"{QUANT} is installed".encode() in shown.splitlines()[-1]
 
 
 def test_offline_by_option_or_environment() -> None:
     for words, variables in (["--offline"], {}), ([], {"PICTELL_OFFLINE": "1"}):
         run = pictell("models", "pull", *words, "inception5h", env=environment(**variables))
         assert (run.stdout, run.returncode) == ("", 2)
-        assert run.stderr.startswith("pictell: inception5h is not here and nothing is downloaded")
+        assert run.stderr.startswith(
+            "pictell: inception5h is not here, and offline nothing is downloaded"
+        )
         assert "inception5h/inception5h.zip" in run.stderr
         assert run.stderr.count("\n") == 1
     run = pictell("models", "pull", "x", env=environment(PICTELL_OFFLINE="maybe"))
@@ -149,7 +151,7 @@ def test_offline_by_option_or_environment() -> None:
 
 def test_the_default_model_needs_no_pull() -> None:
     run = pictell("models", "pull", "default")
-    assert run.stderr == "pictell: default is part of pictell: nothing is to be pulled\n"
+    assert run.stderr == "pictell: default is built in: there is nothing to download\n"
     assert run.returncode == 0
     assert Path(pictell("models", "path", "default").stdout.strip(), "model.toml").is_file()
 
@@ -158,7 +160,7 @@ def test_imported_with_options_then_used(coral: Path, root: Path) -> None:
     graph = coral.parent / "mobilenet_v1_0.25_224_frozen" / "frozen_graph.pb"
     labels = coral / "inat_bird_labels.txt"
     run = pictell("models", "import", "my-birds", coral / f"{BIRD}.tflite", "--labels", labels)
-    assert run.stderr == "pictell: my-birds is here: pictell --model my-birds PICTURE\n"
+    assert run.stderr == "pictell: my-birds is installed: pictell --model my-birds PICTURE\n"
     assert pictell("models", "import", "known", graph).returncode == 0
     table = pictell("models").stdout.splitlines()
     assert [line.split()[0] for line in table if line.endswith("imported")] == ["known", "my-birds"]
@@ -174,22 +176,25 @@ def test_a_broken_model_does_not_hide_the_others(root: Path) -> None:
     (root / "broken" / "model.toml").write_text("[model]\nname = 5\n")
     run = pictell("models")
     assert run.returncode == 0
-    assert run.stdout.splitlines()[-1].split() == ["broken", "—", "—", "—", "broken"]
+    assert run.stdout.splitlines()[-1].split() == ["broken", "—", "—", "—", "damaged"]
     assert pictell("models", "rm", "broken").returncode == 0
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nothing"], "no command 'nothing': pictell models list, pull, import, path, rm"),
+        (["nothing"], "unknown command 'nothing': use pictell models list, pull, import, path, rm"),
         (["pull"], "the following arguments are required: NAME (see pictell models pull --help)"),
         (["pull", "x"], "no model named 'x' is in the catalogue: give one of inception5h, "),
-        (["rm", "x"], "no model named 'x' is in the store; there are: none"),
-        (["rm", "default"], "default is part of pictell and cannot be removed"),
-        (["rm", "../x"], "no model named '../x' is in the store"),
-        (["path", "x"], "no model named 'x' is here; there are: default"),
-        (["path", "inception5h"], "inception5h is not here: get it with pictell models pull i"),
-        (["import", "../x", "y"], "'../x' is no name for a model"),
+        (["rm", "x"], "no model named 'x' is installed; installed are: none"),
+        (["rm", "default"], "default is built in and cannot be removed"),
+        (["rm", "../x"], "no model named '../x' is installed"),
+        (["path", "x"], "no model named 'x' is installed; installed are: default"),
+        (
+            ["path", "inception5h"],
+            "inception5h is not installed: run pictell models pull inception5h",
+        ),
+        (["import", "../x", "y"], "'../x' is not a valid model name"),
         (["import", "x", "missing.pb"], "no file or folder 'missing.pb'"),
         (["import", "x"], "the following arguments are required: PATH"),
         (["--format", "xml"], "argument -f/--format: invalid choice: 'xml'"),
@@ -201,7 +206,10 @@ def test_a_broken_model_does_not_hide_the_others(root: Path) -> None:
             ["pull", "--mirror", "http://me:word@127.0.0.1/", "inception5h"],
             "inception5h.zip cannot be downloaded from 127.0.0.1: URLs with a user name",
         ),
-        (["pull", "mobilenet_v1_0.25_128_frozen"], "nobody offers mobilenet_v1_0.25_128_frozen"),
+        (
+            ["pull", "mobilenet_v1_0.25_128_frozen"],
+            "mobilenet_v1_0.25_128_frozen cannot be downloaded",
+        ),
     ],
 )
 def test_wrong_use_is_one_line(words: list[str], message: str, root: Path) -> None:

@@ -14,23 +14,24 @@ from pathlib import Path
 
 import pytest
 import trustme
+from urllib3 import Retry
 
 from file_server import (
     FileServer,
     answer,
     cut_after,
+    drip,
     ignore_range,
     moved,
     range_of,
     stall_after,
 )
-from pictell.errors import ModelUnavailableError, StoreError
+from pictell.errors import ModelUnavailableError
 from pictell.models.store.catalog import Download
-from pictell.models.store.download import obtain, origin
-from pictell.models.store.transfer import CHUNK_BYTES, RetryPolicy
+from pictell.models.store.download import CHUNK_BYTES, obtain, origin
 
 CONTENT = random.Random(1).randbytes(1_000_000)
-HASTY = RetryPolicy(timeout_s=5, delays_s=(0, 0, 0))
+AT_ONCE = Retry(3)  # without waiting
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def get(download: Download, part: Path, source: str | Path | None = None) -> list[int]:
+def get(
+    download: Download, part: Path, source: str | Path | None = None, timeout_s: float = 5
+) -> list[int]:
     """Obtain the file; the amounts that were reported."""
     reported: list[int] = []
 
@@ -64,7 +67,7 @@ def get(download: Download, part: Path, source: str | Path | None = None) -> lis
         assert total == download.bytes
         reported.append(have)
 
-    obtain(download, source or download.url, part, report, HASTY)
+    obtain(download, source or download.url, part, report, AT_ONCE, timeout_s)
     return reported
 
 
@@ -94,7 +97,6 @@ def test_a_broken_connection_is_continued(server: FileServer, part: Path) -> Non
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
     assert server.ranges() == [None, "bytes=400000-", "bytes=700000-"]
-    assert "If-Range" in server.requests[1][1]
 
 
 def test_an_earlier_run_is_continued(server: FileServer, part: Path) -> None:
@@ -117,17 +119,17 @@ def test_as_long_as_it_gets_on_it_is_continued(server: FileServer, part: Path) -
 
 
 def test_it_gives_up_where_nothing_more_comes(server: FileServer, part: Path) -> None:
-    server.faults += [cut_after(1000), *[cut_after(0)] * 10]
+    server.faults += [cut_after(CHUNK_BYTES), *[cut_after(0)] * 10]
     with pytest.raises(ModelUnavailableError, match=r"file cannot be downloaded from 127.0.0.1: "):
         get(server.download("file"), part)
-    assert part.read_bytes() == CONTENT[:1000]  # for the next time
-    assert len(server.requests) == 1 + len(HASTY.delays_s)
+    assert part.read_bytes() == CONTENT[:CHUNK_BYTES]  # for the next time
+    assert len(server.requests) == 1 + 3
 
 
 def test_a_file_that_changed_meanwhile_is_begun_anew(server: FileServer, part: Path) -> None:
     other = CONTENT[::-1]
     server.faults.append(lambda handler, content: cut_after(1000)(handler, other))
-    get(server.download("file"), part)  # its ETag is no longer the server's
+    get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
 
 
@@ -170,11 +172,16 @@ def test_passing_failures_are_tried_again(status: int, server: FileServer, part:
 
 def test_silence_is_not_waited_for(server: FileServer, part: Path) -> None:
     server.faults.append(stall_after(100_000))
-    retry = RetryPolicy(timeout_s=0.2, delays_s=(0,))
-    download = server.download("file")
-    obtain(download, download.url, part, lambda have, total: None, retry)
+    get(server.download("file"), part, timeout_s=0.2)
     assert part.read_bytes() == CONTENT
-    assert server.ranges() == [None, f"bytes={CHUNK_BYTES}-"]
+    assert server.ranges() == [None, "bytes=100000-"]
+
+
+def test_a_dripping_server_is_given_up(server: FileServer, part: Path) -> None:
+    server.faults += [drip] * 9
+    with pytest.raises(ModelUnavailableError, match=r"sent only \d+ bytes in 0.1 s"):
+        get(server.download("file"), part, timeout_s=0.1)
+    assert len(server.requests) == 1 + 3
 
 
 def test_a_refused_connection(server: FileServer, part: Path) -> None:
@@ -198,7 +205,7 @@ def test_final_failures_are_not_tried_again(status: int, server: FileServer, par
 
 
 def test_a_wrong_file_is_removed(server: FileServer, part: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match="checksum differs; nothing of it is kept"):
+    with pytest.raises(ModelUnavailableError, match="checksum differs"):
         get(server.download("file", checksum="0" * 64), part)
     assert not part.exists()
 
@@ -214,35 +221,37 @@ def test_a_file_of_another_size_is_refused_at_once(
 
 
 @pytest.mark.parametrize(
-    ("headers", "complaint"),
-    [
-        ({"Content_Encoding": "gzip"}, "encoded body"),
-        ({"Transfer_Encoding": "chunked"}, "how long"),
-        ({"Content_Length": "-5"}, "how long"),
-        ({"Content_Length": "9" * 30}, "how long"),
-        ({"Content_Length": "x"}, "how long"),
-    ],
+    "headers", [{"Transfer_Encoding": "chunked"}, {"Content_Length": "x"}, {"Content_Length": "-5"}]
 )
-def test_bodies_without_a_plain_length_are_refused(
-    headers: dict[str, str], complaint: str, server: FileServer, part: Path
+def test_a_server_that_does_not_say_the_length(
+    headers: dict[str, str], server: FileServer, part: Path
 ) -> None:
-    server.faults.append(answer(200, CONTENT, **headers))
-    with pytest.raises(ModelUnavailableError, match=complaint):
+    chunked = b"f4240\r\n" + CONTENT + b"\r\n0\r\n\r\n"
+    body = chunked if "Transfer_Encoding" in headers else CONTENT
+    server.faults.append(answer(200, body, **headers))
+    get(server.download("file"), part)
+    assert part.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
+def test_a_body_without_an_end_is_cut(server: FileServer, part: Path) -> None:
+    chunks = (b"10000\r\n" + bytes(0x10000) + b"\r\n") * 1000
+    server.faults += [answer(200, chunks, Transfer_Encoding="chunked")] * 2
+    with pytest.raises(ModelUnavailableError, match="checksum differs"):
         get(server.download("file"), part)
     assert not part.exists()
 
 
-@pytest.mark.parametrize(
-    "content_range", ["", "bytes 1000-2000/1000000", "bytes 1000-999999/*", "bytes x", "items 1"]
-)
-def test_ranges_that_make_no_sense_are_refused(
+@pytest.mark.parametrize("content_range", ["", "bytes 0-2000/1000000", "bytes x", "items 1"])
+def test_ranges_that_make_no_sense_are_ignored(
     content_range: str, server: FileServer, part: Path
 ) -> None:
     part.write_bytes(CONTENT[:1000])
     body = CONTENT[1000:]
     server.faults.append(answer(206, body, **{"Content-Range": content_range}))
-    with pytest.raises(ModelUnavailableError):
-        get(server.download("file"), part)
+    get(server.download("file"), part)
+    assert part.read_bytes() == CONTENT
+    assert server.ranges() == ["bytes=1000-", None]
 
 
 def test_no_more_than_the_length_is_read(server: FileServer, part: Path) -> None:
@@ -370,42 +379,26 @@ def test_what_a_folder_has_is_judged_too(tmp_path: Path, part: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="Not a directory"):
-        get(server.download("file"), tmp_path / "file" / "x.part")
-    with pytest.raises(StoreError, match="cannot be written"):
-        get(server.download("file"), tmp_path / "missing" / "x.part")
+    for folder in ("file", "missing"):
+        with pytest.raises(OSError, match=r"Not a directory|No such file"):
+            get(server.download("file"), tmp_path / folder / "x.part")
 
 
 SCRIPT = """
-import resource, sys
+import sys
 from pathlib import Path
-from pictell.errors import PictellError
 from pictell.models.store.catalog import Download
 from pictell.models.store.download import obtain
-from pictell.models.store.transfer import RetryPolicy
-url, size, checksum, part, limit = sys.argv[1:]
-if int(limit):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-try:
-    obtain(Download(url, int(size), checksum), url, Path(part), lambda *_: None, RetryPolicy(60, (0,)))
-except PictellError as error:
-    sys.exit(f"{type(error).__name__}: {error}")
+url, size, checksum, part = sys.argv[1:]
+obtain(Download(url, int(size), checksum), url, Path(part), lambda *_: None)
 """
 
 
-def start(download: Download, part: Path, limit: int = 0) -> subprocess.Popen[str]:
-    words = (download.url, download.bytes, download.checksum, part, limit)
+def start(download: Download, part: Path) -> subprocess.Popen[str]:
+    words = (download.url, download.bytes, download.checksum, part)
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *map(str, words)], stderr=subprocess.PIPE, text=True
     )
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
-def test_where_the_disk_is_full_nothing_is_kept(server: FileServer, part: Path) -> None:
-    process = start(server.download("file"), part, limit=300_000)
-    _, errors = process.communicate(timeout=60)
-    assert errors.strip() == f"StoreError: {part.parent} cannot be written: File too large"
-    assert not part.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")

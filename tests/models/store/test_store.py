@@ -14,10 +14,12 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from urllib3 import Retry
 
 from file_server import FileServer, cut_after, stall_after
 from pictell import models
@@ -36,10 +38,9 @@ from pictell.models.store import catalog
 from pictell.models.store import local as store
 from pictell.models.store.catalog import Row
 from pictell.models.store.pull import pull
-from pictell.models.store.transfer import RetryPolicy
 from pictell.options import ModelOptions
 
-HASTY = RetryPolicy(timeout_s=5, delays_s=(0, 0))
+AT_ONCE = Retry(2)  # without waiting
 GRAPH, LABELS = "tensorflow_inception_graph.pb", "imagenet_comp_graph_label_strings.txt"
 
 
@@ -113,8 +114,8 @@ def model_files(row: Row) -> list[str]:
 
 
 def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> None:
-    assert store.installed() == []
-    folder = pull(row, retry=HASTY)
+    assert store.installed() == {}
+    folder = pull(row, retries=AT_ONCE)
     assert folder == root / row.name == store.folder_of(row.name)
     assert files_below(root) == model_files(row)
     spec = models.find(row.name)
@@ -126,26 +127,26 @@ def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> Non
     assert spec.labels[993].name == "thing 993"
     assert (spec.licence, spec.source) == (row.licence, row.source)
     read_weights(spec)
-    assert store.installed() == [row.name]
+    assert list(store.installed()) == [row.name]
     store.remove(row.name)
-    assert store.installed() == []
+    assert store.installed() == {}
     assert files_below(root) == []
-    assert [path.name for path in root.glob(".incoming*")] == []
+    assert list(root.glob(".work/*")) == []
 
 
 def test_what_is_here_is_not_asked_for_again(row: Row, server: FileServer) -> None:
-    pull(row, retry=HASTY)
+    pull(row, retries=AT_ONCE)
     server.requests.clear()
-    pull(row, retry=HASTY)
+    pull(row, retries=AT_ONCE)
     pull(row, offline=True)
     assert server.requests == []
 
 
 def test_what_is_damaged_is_replaced(row: Row, root: Path) -> None:
-    folder = pull(row, retry=HASTY)
+    folder = pull(row, retries=AT_ONCE)
     for name in (GRAPH, "model.toml", "labels.tsv"):
         (folder / name).write_bytes(b"damaged")
-        pull(row, retry=HASTY)
+        pull(row, retries=AT_ONCE)
         read_weights(read_model_folder(folder))
     assert files_below(root) == model_files(row)
 
@@ -168,8 +169,8 @@ def test_a_tar_with_pictells_own_labels(server: FileServer, graph: Path) -> None
     with tarfile.open(fileobj=file, mode="w:gz") as archive:
         archive.add(graph, f"./{GRAPH}")
     row = published(server, graph, file.getvalue(), "net.tgz")
-    stated = replace(row.options, labels=catalog.IMAGENET, background=True, unlabelled=None)
-    pull(replace(row, labels=catalog.IMAGENET, options=stated))
+    options = replace(row.options, labels=catalog.IMAGENET, background=True, unlabelled=None)
+    pull(replace(row, labels=catalog.IMAGENET, options=options))
     labels = models.find(row.name).labels
     assert (labels[0].name, labels[1].name, len(labels)) == ("background", "tench", 1001)
 
@@ -185,12 +186,12 @@ def test_a_mirror_that_is_a_folder(row: Row, server: FileServer, tmp_path: Path)
     (tmp_path / "usb" / row.name).mkdir(parents=True)
     (tmp_path / "usb" / row.name / "inception5h.zip").write_bytes(server.files["/inception5h.zip"])
     pull(row, mirror=str(tmp_path / "usb"), offline=True)
-    assert store.installed() == [row.name]
+    assert list(store.installed()) == [row.name]
     assert server.requests == []
 
 
 def test_offline_nothing_is_touched(row: Row, server: FileServer, root: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match=r"bring http://.*/inception5h\.zip as"):
+    with pytest.raises(ModelUnavailableError, match=r"save http://.*/inception5h\.zip as"):
         pull(row, offline=True)
     assert not root.exists()
     assert server.requests == []
@@ -206,10 +207,9 @@ def test_a_row_that_nobody_offers() -> None:
 
 def test_a_tampered_download_is_not_kept(row: Row, root: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="checksum differs"):
-        pull(replace(row, sha256="0" * 64), retry=HASTY)
-    assert store.installed() == []
+        pull(replace(row, sha256="0" * 64), retries=AT_ONCE)
+    assert store.installed() == {}
     assert files_below(root) == []
-    assert list(root.glob(".incoming*")) == []
 
 
 def test_an_archive_that_breaks_out(server: FileServer, graph: Path, root: Path) -> None:
@@ -218,11 +218,10 @@ def test_an_archive_that_breaks_out(server: FileServer, graph: Path, root: Path)
         archive.writestr(f"../{GRAPH}", b"evil")
         archive.writestr(LABELS, b"x")
     row = published(server, graph, file.getvalue(), "evil.zip")
-    with pytest.raises(UnsafeModelError):
-        pull(row, retry=HASTY)
-    assert list(root.parent.glob(GRAPH)) == []
-    assert store.installed() == []
-    assert list(root.glob(".incoming*")) == []
+    with pytest.raises(InvalidModelError, match="no member"):
+        pull(row, retries=AT_ONCE)
+    assert list(root.parent.rglob(GRAPH)) == []
+    assert store.installed() == {}
 
 
 def test_an_archive_of_links(server: FileServer, graph: Path, root: Path) -> None:
@@ -236,15 +235,15 @@ def test_an_archive_of_links(server: FileServer, graph: Path, root: Path) -> Non
         other.size = len(filler)
         archive.addfile(other, io.BytesIO(filler))
     row = published(server, graph, file.getvalue(), "links.tgz")
-    with pytest.raises(UnsafeModelError, match="no plain file"):
-        pull(row, retry=HASTY)
-    assert store.installed() == []
+    with pytest.raises(UnsafeModelError, match="not a regular file"):
+        pull(row, retries=AT_ONCE)
+    assert store.installed() == {}
 
 
 def test_another_graph_than_the_catalogues(row: Row) -> None:
-    with pytest.raises(InvalidModelError, match="not the one the catalogue means"):
-        pull(replace(row, weights_sha256=("0" * 64,)), retry=HASTY)
-    assert store.installed() == []
+    with pytest.raises(InvalidModelError, match="not the file in the catalogue"):
+        pull(replace(row, weights_sha256=("0" * 64,)), retries=AT_ONCE)
+    assert store.installed() == {}
 
 
 def test_a_download_that_breaks_off_is_continued_next_time(
@@ -252,10 +251,10 @@ def test_a_download_that_breaks_off_is_continued_next_time(
 ) -> None:
     server.faults += [cut_after(100_000), *[cut_after(0)] * 2]
     with pytest.raises(ModelUnavailableError):
-        pull(row, retry=HASTY)
-    assert files_below(root) == [f".downloads/{row.sha256}.part"]
+        pull(row, retries=AT_ONCE)
+    assert files_below(root) == [f".work/{row.name}/{row.sha256}.part"]
     server.requests.clear()
-    pull(row, retry=HASTY)
+    pull(row, retries=AT_ONCE)
     assert server.ranges() == ["bytes=100000-"]
     assert files_below(root) == model_files(row)
 
@@ -274,7 +273,7 @@ def test_a_store_that_cannot_be_written(
     labels = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
     for folder in (tmp_path / "file" / "store", tmp_path / "file", Path("/proc/models")):
         monkeypatch.setenv("PICTELL_MODELS", str(folder))
-        with pytest.raises(StoreError, match=f"the folder of models {folder} cannot be used: "):
+        with pytest.raises(StoreError, match=f"model store {folder} cannot be used: "):
             pull(row)
         with pytest.raises(StoreError):
             store.add("bird", bird, labels)
@@ -335,16 +334,16 @@ def test_a_killed_pull_is_continued_and_swept(
 ) -> None:
     server.faults.append(stall_after(500_000))
     process = start(row, tmp_path)
-    part = root / ".downloads" / f"{row.sha256}.part"
+    part = root / ".work" / row.name / f"{row.sha256}.part"
     wait_until(lambda: part.exists() and part.stat().st_size > 200_000)
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert store.installed() == []
+    assert store.installed() == {}
     have = part.stat().st_size
-    pull(row, retry=HASTY)
+    pull(row, retries=AT_ONCE)
     assert server.ranges() == [None, f"bytes={have}-"]
     assert files_below(root) == model_files(row)
-    assert list(root.glob(".incoming*")) == []
+    assert list(root.glob(".work/*")) == []
 
 
 def test_a_disk_that_is_full_while_unpacking(
@@ -354,71 +353,139 @@ def test_a_disk_that_is_full_while_unpacking(
     assert row.bytes is not None
     process = start(row, tmp_path, largest_file=(row.bytes + graph.stat().st_size) // 2)
     _, errors = process.communicate(timeout=60)
-    assert errors == f"StoreError: {GRAPH} cannot be written: File too large\n"
-    assert files_below(root) == [f".downloads/{row.sha256}.part"]
-    assert list(root.glob(".incoming*")) == []
-    pull(row, retry=HASTY)
+    assert errors == f"StoreError: the model store {root} cannot be used: File too large\n"
+    assert files_below(root) == [f".work/{row.name}/{row.sha256}.part"]
+    pull(row, retries=AT_ONCE)
     assert len(server.requests) == 1
     assert files_below(root) == model_files(row)
 
 
-def test_leftovers_of_others_are_swept_but_not_their_work(row: Row, root: Path) -> None:
-    pull(row, retry=HASTY)
-    for draft in (".incoming-dead-12345678", ".incoming-a-b-c-12345678"):
-        (root / draft / "built").mkdir(parents=True)
-    downloads = root / ".downloads"
-    known = catalog.find("inception5h").sha256
-    for name, days in ((known, 5), ("new", 0), ("unknown", 0.1), ("old", 400)):
-        (downloads / f"{name}.part").write_bytes(b"x")
-        then = time.time() - days * 24 * 3600
-        os.utime(downloads / f"{name}.part", (then, then))
+def test_work_that_was_left_long_ago_is_removed(row: Row, root: Path) -> None:
+    pull(row, retries=AT_ONCE)
+    for name, days in (("killed", 8), ("broken-off", 6)):
+        (root / ".work" / name / ".draft-1").mkdir(parents=True)
+        (root / ".work" / name / "x.part").touch()
+        age(root / ".work" / name, days)
     store.remove(row.name)
-    assert list(root.glob(".incoming*")) == []
-    assert files_below(downloads) == sorted([f"{known}.part", "new.part"])
+    assert [path.name for path in root.glob(".work/*")] == ["broken-off"]
 
 
-def test_a_draft_under_way_is_left_alone(
+def age(folder: Path, days: float) -> None:
+    then = time.time() - days * 24 * 3600
+    for path in [*folder.iterdir(), folder]:
+        os.utime(path, (then, then))
+
+
+def test_several_processes_remove_old_work_at_once(tmp_path: Path, root: Path, bird: Path) -> None:
+    for number in range(300):
+        (root / ".work" / f"old{number}").mkdir(parents=True)
+        age(root / ".work" / f"old{number}", 8)
+    labels = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    with ThreadPoolExecutor() as pool:
+        names = [f"bird{number}" for number in range(4)]
+        list(pool.map(lambda name: store.add(name, bird, labels), names))
+    assert list(store.installed()) == names
+    assert list(root.glob(".work/*")) == []
+
+
+def test_a_draft_of_another_process_is_left_alone(
     row: Row, server: FileServer, tmp_path: Path, root: Path, bird: Path
 ) -> None:
     server.faults.append(stall_after(500_000))
     process = start(row, tmp_path)
-    wait_until(lambda: list(root.glob(".incoming-*")))
+    work = root / ".work" / row.name
+    wait_until(lambda: list(work.glob("*.part")))
+    (work / ".draft-1").mkdir()
+    age(work, 8)
     store.add("bird", bird, ModelOptions(labels=bird.with_name("inat_bird_labels.txt")))
-    assert len(list(root.glob(f".incoming-{row.name}-*"))) == 1
+    assert (work / ".draft-1").is_dir()
     server.closing.set()
     _, errors = process.communicate(timeout=60)
     assert errors == ""
-    assert store.installed() == ["bird", row.name]
+    assert list(store.installed()) == ["bird", row.name]
 
 
-def test_a_replacement_cut_short_leaves_the_model(row: Row, root: Path) -> None:
-    folder = pull(row, retry=HASTY)
-    draft = root / f".incoming-{row.name}-12345678"
-    draft.mkdir()
-    folder.rename(draft / "previous")  # killed between two renames
-    assert store.installed() == []
-    store.add("other", draft / "previous")  # whoever comes next puts it back
-    assert store.installed() == [row.name, "other"]
-    read_weights(read_model_folder(folder))
+def test_what_a_killed_process_left_of_a_model_is_removed(row: Row, root: Path) -> None:
+    draft = root / ".work" / row.name / ".draft-1"
+    draft.mkdir(parents=True)
+    (draft / GRAPH).touch()
+    pull(row, retries=AT_ONCE)
+    assert files_below(root) == model_files(row)
+
+
+# --- two roots
+
+
+@pytest.fixture
+def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The cache and the data folder of a user without ``PICTELL_MODELS``."""
+    monkeypatch.delenv("PICTELL_MODELS")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return store.cache_root(), store.data_root()
+
+
+def test_imported_models_are_not_in_the_cache(
+    roots: tuple[Path, Path], row: Row, graph: Path
+) -> None:
+    cache, data = roots
+    assert cache != data
+    assert pull(row, retries=AT_ONCE) == cache / row.name
+    assert store.add("mine", graph) == data / "mine"
+    assert store.installed() == {row.name: cache / row.name, "mine": data / "mine"}
+    assert models.find("mine").name == "mine"
+    with pytest.raises(UsageError, match="exists already"):
+        store.add(row.name, graph)
+    with pytest.raises(UsageError, match="exists already"):
+        store.add("mine", graph)
+    for name in (row.name, "mine"):
+        store.remove(name)
+    assert store.installed() == {}
+    assert not [path for root in roots for path in root.glob(".work/*")]
+
+
+def test_models_imported_into_the_cache_are_found(roots: tuple[Path, Path], graph: Path) -> None:
+    cache, data = roots
+    store.add("mine", graph)
+    cache.mkdir(exist_ok=True)
+    (data / "mine").rename(cache / "mine")
+    assert store.installed() == {"mine": cache / "mine"}
+    assert models.find("mine").name == "mine"
+    with pytest.raises(UsageError, match="exists already"):
+        store.add("mine", graph)
+
+
+def test_a_damaged_import_is_replaced_where_it_is(
+    roots: tuple[Path, Path], row: Row, server: FileServer, graph: Path
+) -> None:
+    _, data = roots
+    folder = pull(row, retries=AT_ONCE)
+    data.mkdir(parents=True, exist_ok=True)
+    folder.rename(data / row.name)
+    (data / row.name / GRAPH).write_bytes(b"damaged")
+    assert pull(row, retries=AT_ONCE) == data / row.name
+    assert store.installed() == {row.name: data / row.name}
+    read_weights(models.find(row.name))
 
 
 # --- imported
 
 
 def test_a_bare_file_and_a_folder(bird: Path, root: Path, tmp_path: Path) -> None:
-    stated = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
-    folder = store.add("my.bird_1", bird, stated)
+    options = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    folder = store.add("my.bird_1", bird, options)
     assert folder == root / "my.bird_1"
     assert models.find("my.bird_1").name == "my.bird_1"
     shutil.copytree(folder, tmp_path / "folder")
     store.add("again", tmp_path / "folder")
-    with pytest.raises(UsageError, match="again is already here: choose another name, or first"):
-        store.add("again", bird, stated)
-    assert store.installed() == ["again", "my.bird_1"]
+    with pytest.raises(UsageError, match="again exists already: choose another name, or first"):
+        store.add("again", bird, options)
+    assert list(store.installed()) == ["again", "my.bird_1"]
     read_weights(models.find("again"))
-    with pytest.raises(UsageError, match="brings all that it needs"):
-        store.add("third", tmp_path / "folder", stated)
-    assert list(root.glob(".incoming*")) == []
+    with pytest.raises(UsageError, match="bare files"):
+        store.add("third", tmp_path / "folder", options)
+    assert list(root.glob(".work/*")) == []
 
 
 def test_a_model_of_the_package_under_another_name() -> None:
@@ -446,7 +513,7 @@ def test_what_a_packed_model_carries_comes_into_the_store(tmp_path: Path) -> Non
 )
 def test_names_that_are_no_names(name: str, bird: Path, root: Path) -> None:
     assert store.folder_of(name) is None
-    with pytest.raises(UsageError, match="no name for a model"):
+    with pytest.raises(UsageError, match="not a valid model name"):
         store.add(name, bird, ModelOptions(labels=bird.with_name("inat_bird_labels.txt")))
     with pytest.raises(UnknownModelError):
         store.remove(name)
@@ -454,11 +521,11 @@ def test_names_that_are_no_names(name: str, bird: Path, root: Path) -> None:
 
 
 def test_names_that_are_taken(bird: Path, graph: Path) -> None:
-    stated = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
-    with pytest.raises(UsageError, match="pictell's own model"):
-        store.add("default", bird, stated)
-    with pytest.raises(UsageError, match="the catalogue's name of another model"):
-        store.add("inception5h", bird, stated)
+    options = ModelOptions(labels=bird.with_name("inat_bird_labels.txt"))
+    with pytest.raises(UsageError, match="built-in model"):
+        store.add("default", bird, options)
+    with pytest.raises(UsageError, match="another model in the catalogue"):
+        store.add("inception5h", bird, options)
     store.add("mobilenet_v1_0.25_128_frozen", graph)
     assert models.find("mobilenet_v1_0.25_128_frozen").preprocess.width == 128
 
@@ -478,12 +545,12 @@ def test_what_is_no_model(tmp_path: Path, root: Path) -> None:
 
 
 def test_what_is_not_here_cannot_be_removed(row: Row) -> None:
-    with pytest.raises(UnknownModelError, match="'x' is in the store; there are: none"):
+    with pytest.raises(UnknownModelError, match="'x' is installed; installed are: none"):
         store.remove("x")
-    pull(row, retry=HASTY)
-    with pytest.raises(UnknownModelError, match=f"there are: {row.name}"):
+    pull(row, retries=AT_ONCE)
+    with pytest.raises(UnknownModelError, match=f"installed are: {row.name}"):
         store.remove("x")
-    with pytest.raises(UsageError, match="part of pictell"):
+    with pytest.raises(UsageError, match="built in"):
         store.remove("default")
 
 
@@ -493,13 +560,14 @@ def test_only_models_are_listed(root: Path) -> None:
     for name in ("model", ".hidden", "a b"):
         (root / name / "model.toml").touch()
     (root / "file").touch()
-    assert store.installed() == ["model"]
+    assert list(store.installed()) == ["model"]
 
 
 def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PICTELL_MODELS", "here")
-    assert store.root() == tmp_path / "here"
+    assert store.cache_root() == store.data_root() == tmp_path / "here"
     monkeypatch.setenv("PICTELL_MODELS", "")
-    assert store.root().is_absolute()
-    assert store.root().parts[-2:] == ("pictell", "models")
+    for root in (store.cache_root(), store.data_root()):
+        assert root.is_absolute()
+        assert root.parts[-2:] == ("pictell", "models")

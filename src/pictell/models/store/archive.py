@@ -1,198 +1,78 @@
-"""Decision members of a zip or tar.gz archive, and nothing else of it.
+"""Members of a zip or tar archive, by exact name.
 
-No member's name ever becomes a path: the caller says where each goes. Links, devices, second
-members of the same name and whatever would need more than ``max_bytes`` are refused.
+The archive's checksum is verified before, and no member's name ever becomes a path.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import lzma
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from posixpath import normpath
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from pictell.errors import InvalidModelError, StoreError, UnsafeModelError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-ZIP = b"PK\x03\x04"  # PKWARE APPNOTE 4.3.7
-GZIP = b"\x1f\x8b"  # RFC 1952 §2.3.1
-CHUNK_BYTES = 256 * 1024
-ENCRYPTED = 0x1  # general purpose bit 0: APPNOTE 4.4.4
-# The others decompress without a bound on what one call may give.
-ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-# Whatever the standard library raises for bytes that are no archive.
-BROKEN = (
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    RuntimeError,
-    ValueError,
-    lzma.LZMAError,
-    struct.error,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 
 
-def extract(archive: Path, members: Mapping[str, Path], max_bytes: int) -> None:
-    """Write each of ``members``, named as in the archive (a leading ``./`` aside), to its path.
+@dataclass(frozen=True, slots=True)
+class _Member:
+    size: int
+    is_regular: bool
+    open: Callable[[], IO[bytes] | None]
 
-    At most ``max_bytes`` are decompressed: of a zip the named members, of a tar.gz all there is.
-    The paths must not exist yet; when anything is wrong none of them is left. Raises
-    ``InvalidModelError`` for an archive that is damaged, too large or lacks a member,
-    ``UnsafeModelError`` for members that are no plain files, ``StoreError`` where nothing can be
-    written.
+
+def read_members(archive: Path, names: Collection[str], max_bytes: int) -> dict[str, bytes]:
+    """The content of the members with these names; a leading ``./`` in the archive is ignored.
+
+    Raises ``InvalidModelError`` if the archive is damaged, lacks one of the members or holds more
+    than ``max_bytes`` in them, ``UnsafeModelError`` if one is not a regular file.
     """
-    for name in members:
-        if not name or name != _landing(name):
-            raise UnsafeModelError(f"{name!r} is no plain name of an archive's member")
     try:
-        with archive.open("rb") as file:
-            _extract(file, members, max_bytes)
-    except BaseException as error:
-        for path in members.values():
-            path.unlink(missing_ok=True)
-        if isinstance(error, BROKEN):
-            raise InvalidModelError(f"the archive is damaged: {error}") from error
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened_zip:
+                return _read(_zip_members(opened_zip), names, max_bytes)
+        with tarfile.open(archive) as opened_tar:
+            return _read(_tar_members(opened_tar), names, max_bytes)
+    except ModelError:
         raise
-
-
-def _extract(file: IO[bytes], members: Mapping[str, Path], max_bytes: int) -> None:
-    start = file.read(len(ZIP))
-    file.seek(0)
-    if start == ZIP:
-        found = _extract_zip(file, members, max_bytes)
-    elif start.startswith(GZIP):
-        found = _extract_tar(file, members, max_bytes)
-    else:
-        raise InvalidModelError("the download is neither a zip nor a tar.gz archive")
-    for name in members.keys() - found:
-        raise InvalidModelError(f"the archive has no member {name!r}")
-
-
-def _extract_zip(file: IO[bytes], members: Mapping[str, Path], max_bytes: int) -> set[str]:
-    found: set[str] = set()
-    with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            name = _wanted(entry.filename, members, found)
-            if name is None:
-                continue
-            _check_zip_entry(entry)
-            max_bytes -= entry.file_size
-            if max_bytes < 0:
-                raise _too_large()
-            with archive.open(entry) as content:
-                _copy(content, members[name], entry.file_size)
-    return found
-
-
-def _check_zip_entry(entry: zipfile.ZipInfo) -> None:
-    mode = entry.external_attr >> 16  # as zip has it from Unix; 0 from elsewhere
-    if entry.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
-        raise _no_plain_file(entry.filename)
-    if entry.flag_bits & ENCRYPTED:
-        raise InvalidModelError(f"the archive's member {entry.filename!r} is encrypted")
-    if entry.compress_type not in ZIP_METHODS:
-        raise InvalidModelError(f"the archive's member {entry.filename!r} is packed in a rare way")
-
-
-def _extract_tar(file: IO[bytes], members: Mapping[str, Path], max_bytes: int) -> set[str]:
-    found: set[str] = set()
-    with (
-        gzip.GzipFile(fileobj=file) as unpacked,
-        io.BufferedReader(_Capped(unpacked, max_bytes)) as capped,
-        tarfile.open(fileobj=capped, mode="r|") as archive,
-    ):
-        for entry in archive:
-            name = _wanted(entry.name, members, found)
-            if name is None:
-                continue
-            content = archive.extractfile(entry) if entry.isreg() else None
-            if content is None or entry.issparse():
-                raise _no_plain_file(entry.name)
-            _copy(content, members[name], entry.size)
-    return found
-
-
-def _wanted(member: str, members: Mapping[str, Path], found: set[str]) -> str | None:
-    """The wanted name that the member bears, now found. Raises for one that only pretends to."""
-    name = member.removeprefix("./")
-    if _landing(name) not in members:
-        return None
-    if name not in members:
-        raise UnsafeModelError(f"the archive's member {member!r} is no plain name")
-    if name in found:
-        raise UnsafeModelError(f"the archive has two members {name!r}")
-    found.add(name)
-    return name
-
-
-def _landing(name: str) -> str:
-    """Where in a folder a careless program would put a member of that name."""
-    return normpath("/" + name.lstrip("/")).removeprefix("/")
-
-
-def _copy(content: IO[bytes], path: Path, size: int) -> None:
-    """Write the member, which must be as long as the archive says."""
-    left = size
-    try:
-        with path.open("xb") as out:
-            while chunk := _read(content, min(left + 1, CHUNK_BYTES)):
-                left -= len(chunk)
-                out.write(chunk)
-    except OSError as error:
-        raise StoreError(f"{path.name} cannot be written: {error.strerror}") from error
-    if left:
-        raise InvalidModelError("the archive is damaged: a member is not as long as it says")
-
-
-def _read(content: IO[bytes], size: int) -> bytes:
-    try:
-        return content.read(size)
-    except OSError as error:
-        # Not to be taken for one of the disk that is written to.
+    except Exception as error:  # for a damaged archive, a dozen types
         raise InvalidModelError(f"the archive is damaged: {error}") from error
 
 
-class _Capped(io.RawIOBase):
-    """A stream that refuses to give more than ``max_bytes``."""
-
-    def __init__(self, stream: gzip.GzipFile, max_bytes: int) -> None:
-        self._stream = stream
-        self._left = max_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)
-        chunk = self._stream.read(min(len(view), self._left + 1))
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise _too_large()
-        view[: len(chunk)] = chunk
-        return len(chunk)
+def _zip_members(archive: zipfile.ZipFile) -> dict[str, _Member]:
+    members = {}
+    for entry in archive.infolist():
+        kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 if the archive was not made on Unix
+        is_regular = not entry.is_dir() and kind in {0, stat.S_IFREG}
+        opener = partial(archive.open, entry)
+        members[entry.filename.removeprefix("./")] = _Member(entry.file_size, is_regular, opener)
+    return members
 
 
-def _too_large() -> InvalidModelError:
-    return InvalidModelError("the archive holds more than such a model can need")
+def _tar_members(archive: tarfile.TarFile) -> dict[str, _Member]:
+    return {
+        entry.name.removeprefix("./"): _Member(
+            entry.size, entry.isreg(), partial(archive.extractfile, entry)
+        )
+        for entry in archive
+    }
 
 
-def _no_plain_file(member: str) -> UnsafeModelError:
-    return UnsafeModelError(f"the archive's member {member!r} is no plain file")
+def _read(members: Mapping[str, _Member], names: Collection[str], left: int) -> dict[str, bytes]:
+    contents = {}
+    for name in names:
+        member = members.get(name)
+        if member is None:
+            raise InvalidModelError(f"the archive has no member {name!r}")
+        content = member.open() if member.is_regular else None
+        if content is None:
+            raise UnsafeModelError(f"the archive's member {name!r} is not a regular file")
+        left -= member.size
+        if left < 0:
+            raise InvalidModelError("the archive's members are larger than any model in it")
+        with content:
+            contents[name] = content.read(member.size)
+    return contents

@@ -1,32 +1,64 @@
-"""Files whose size and checksum are known beforehand, from their address or from a mirror.
+"""Files of known size and checksum, downloaded from a URL or copied from a mirror.
 
-What arrives is trusted for its checksum alone: plain http does, and so does a mirror on a private
-host. It grows in a ``.part`` file, which a later attempt, also of another process, continues.
+The checksum decides what is right, so plain http and mirrors on private hosts are allowed. A
+download grows in a ``.part`` file, which a later attempt, also by another process, continues.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import ssl
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit
-from urllib.request import url2pathname
+from typing import TypeAlias
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass, url2pathname
 
-from pictell.errors import ModelUnavailableError, UsageError
+import truststore
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Retry, make_headers
+from urllib3.exceptions import (
+    HTTPError,
+    NameResolutionError,
+    ProtocolError,
+    ResponseError,
+    SSLError,
+)
+
+from pictell.errors import AddressRefusedError, ModelUnavailableError, UsageError
+from pictell.images.addresses import Hop, follow, parse_url
 from pictell.models.store.catalog import Download
-from pictell.models.store.transfer import CHUNK_BYTES, Report, RetryPolicy, Transfer, writing
+from pictell.version import __version__
+
+Report: TypeAlias = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes in all, as they grow."""
 
 ALGORITHMS = {64: "sha256", 96: "sha384"}  # by their number of hexadecimal digits
+CHUNK_BYTES = 64 * 1024
+HEADERS = {"User-Agent": f"pictell/{__version__}", "Accept-Encoding": "identity"}
+MAX_REDIRECTS = 5
+REDIRECTS = {301, 302, 303, 307, 308}  # RFC 9110 §15.4
+RANGE_NOT_SATISFIABLE = 416
+PASSING = {408, 429, 500, 502, 503, 504}  # statuses that may be gone a little later
+# Errors that another attempt does not change.
+FINAL = (AddressRefusedError, NameResolutionError, ResponseError, SSLError)
+RETRIES = Retry(3, backoff_factor=1)  # waits 0, 2 and 4 s before the further attempts
+# For a connection and for every CHUNK_BYTES of a body.
+TIMEOUT_S = 30.0
+# urllib3 puts its own objects first: "HTTPConnection(…): Failed to … connection: [Errno 111] …".
+URLLIB3_PREFIX = re.compile(r"^.*(>|\)): (Failed to establish a new connection: \[Errno \d+\] )?")
 
 
 def origin(download: Download, model: str, mirror: str | None, offline: bool) -> str | Path:
-    """Where the file is to be had: a URL, or a path below a mirror that is a folder.
+    """Where to get the file: a URL, or a path below a mirror that is a folder.
 
-    A mirror is the address of a server, a ``file://`` address or a folder, and has the file as
-    ``<mirror>/<model>/<last part of the file's address>``. It replaces the catalogue's address.
-    Raises ``UsageError`` for another address, ``ModelUnavailableError`` where that needs the
-    network and ``offline`` forbids it.
+    A mirror is an http(s) address, a ``file://`` address or a folder. It replaces the catalogue's
+    address and has the file as ``<mirror>/<model>/<last part of the file's address>``. Raises
+    ``UsageError`` for another address, ``ModelUnavailableError`` if the file is only on the
+    network and ``offline`` is set.
     """
     scheme = urlsplit(mirror or download.url).scheme
     if mirror and "://" in mirror and scheme not in {"http", "https", "file"}:
@@ -36,8 +68,8 @@ def origin(download: Download, model: str, mirror: str | None, offline: bool) ->
         return Path(folder) / model / download.file_name
     if offline:
         raise ModelUnavailableError(
-            f"{model} is not here and nothing is downloaded offline: bring {download.url} as "
-            f"{model}/{download.file_name} in a folder, and name that as the mirror"
+            f"{model} is not here, and offline nothing is downloaded: save {download.url} as "
+            f"{model}/{download.file_name} in a folder and give that folder as the mirror"
         )
     if mirror:
         return f"{mirror.rstrip('/')}/{quote(model)}/{download.file_name}"
@@ -49,65 +81,155 @@ def obtain(
     source: str | Path,
     part: Path,
     report: Report,
-    retry: RetryPolicy = RetryPolicy(),
+    retries: Retry = RETRIES,
+    timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Bring the file from ``source`` to ``part``, where it then lies whole and verified.
+    """Bring the file from ``source`` to ``part`` and verify its checksum.
 
-    What ``part`` holds of it already is not asked for again. Raises ``ModelUnavailableError`` for
-    what cannot be had, or is not the file; ``StoreError`` where it cannot be written.
+    What ``part`` already holds is not downloaded again. Raises ``ModelUnavailableError`` if the
+    file is not available or not the right one, ``OSError`` if ``part`` cannot be written.
     """
-    with writing(part):
-        resumed = part.exists()
-        if resumed and part.stat().st_size > download.bytes:
-            part.unlink()
-    if isinstance(source, Path):
-        _copy(download, source, part, report)
-    else:
-        Transfer(download, source, part, report, retry).finish()
-        if resumed and not _is_right(part, download):
-            # What an earlier run had left may have been of another file.
-            Transfer(download, source, part, report, retry).finish()
-    if not _is_right(part, download):
-        raise ModelUnavailableError(
-            f"{source} is not the file the catalogue means: its checksum differs; nothing of it "
-            "is kept"
-        )
-
-
-def _is_right(part: Path, download: Download) -> bool:
-    """Whether the file has the right checksum; else it is removed."""
-    with writing(part):
-        if part.exists():
-            with part.open("rb") as file:
-                found = hashlib.file_digest(file, ALGORITHMS[len(download.checksum)])
-            if found.hexdigest() == download.checksum:
-                return True
-            part.unlink()
-    return False
+    # A part may be of another file: if the checksum differs, download all of it once more.
+    for _ in range(1 if isinstance(source, Path) else 2):
+        if isinstance(source, Path):
+            _copy(download, source, part, report)
+        else:
+            _download(download, source, part, report, retries, timeout_s)
+        with part.open("rb") as file:
+            found = hashlib.file_digest(file, ALGORITHMS[len(download.checksum)])
+        if found.hexdigest() == download.checksum:
+            return
+        part.unlink()
+    raise ModelUnavailableError(
+        f"{source} is not the file in the catalogue: its checksum differs; it was deleted"
+    )
 
 
 def _copy(download: Download, source: Path, part: Path, report: Report) -> None:
-    chunks = _file_chunks(source, download.bytes)
-    have = len(first := next(chunks, b""))  # before the part is touched: there may be no such file
-    with writing(part), part.open("wb") as file:
-        file.write(first)
-        for chunk in chunks:
-            file.write(chunk)
-            have += len(chunk)
-            report(have, download.bytes)
-
-
-def _file_chunks(source: Path, size: int) -> Iterator[bytes]:
-    """The file of a mirror, which must be a plain one of the right size."""
+    """Copy a file of a mirror, which must be a regular one of the right size."""
     try:
         found = source.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+        if not stat.S_ISREG(found.st_mode) or found.st_size != download.bytes:
             raise ModelUnavailableError(
-                f"{source} is not the file the catalogue means: that has {size} bytes"
+                f"{source} is not the file in the catalogue: that has {download.bytes} bytes"
             )
-        with source.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
+        content = source.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", error)
+        reason = getattr(error, "strerror", None) or error
         raise ModelUnavailableError(f"{source} cannot be read: {reason}") from error
+    part.write_bytes(content)
+    report(len(content), download.bytes)
+
+
+def _download(
+    download: Download, url: str, part: Path, report: Report, retries: Retry, timeout_s: float
+) -> None:
+    """Request what is missing until the part is as long as the file.
+
+    An attempt that brings ``CHUNK_BYTES`` or more resets the number of retries.
+    """
+    left = retries
+    while (have := _size(part)) < download.bytes:
+        try:
+            with _open(url, have, timeout_s) as response:
+                _append(response, part, have, download.bytes, report, timeout_s)
+        except (AddressRefusedError, HTTPError) as error:
+            if _size(part) - have >= CHUNK_BYTES:
+                left = retries
+            if isinstance(error, FINAL) or not left.total:
+                raise ModelUnavailableError(
+                    f"{download.file_name} cannot be downloaded from {urlsplit(url).hostname}: "
+                    f"{_reason(error)}"
+                ) from error
+            left = left.increment("GET", error=error)
+            left.sleep()
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+@contextmanager
+def _open(url: str, have: int, timeout_s: float) -> Iterator[BaseHTTPResponse]:
+    """The response at the end of all redirects, from byte ``have`` on if the server can do that."""
+    headers = HEADERS | ({"Range": f"bytes={have}-"} if have else {})
+    hop = parse_url(url)
+    for _ in range(1 + MAX_REDIRECTS):
+        address = f"{hop.scheme}://{hop.authority}{hop.target}"
+        with _pool(hop, timeout_s) as pool:
+            response = pool.request(
+                "GET",
+                address,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            with closing(response):
+                if response.status not in REDIRECTS:
+                    yield response
+                    return
+                hop = follow(hop, response.headers.get("location", ""))
+    raise ResponseError(f"the server redirects more than {MAX_REDIRECTS} times")
+
+
+def _pool(hop: Hop, timeout_s: float) -> PoolManager:
+    """Connections to the hop's host, through the environment's proxy if it names one."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxies = getproxies()
+    proxy = proxies.get(hop.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(hop.host):
+        return PoolManager(timeout=timeout_s, ssl_context=context)
+    parts = urlsplit(proxy)
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+    headers = make_headers(proxy_basic_auth=user)
+    return ProxyManager(proxy, proxy_headers=headers, timeout=timeout_s, ssl_context=context)
+
+
+def _append(
+    response: BaseHTTPResponse, part: Path, have: int, total: int, report: Report, timeout_s: float
+) -> None:
+    """Write the body to the part, behind the ``have`` bytes there if the response continues them.
+
+    Raises ``ProtocolError`` for what may succeed next time, ``ResponseError`` for what will not.
+    """
+    content_range = response.headers.get("content-range", "")
+    continues = response.status == 206 and content_range.startswith(f"bytes {have}-")
+    if response.status in PASSING:
+        raise ProtocolError(f"the server answered {response.status}")
+    if response.status in {206, RANGE_NOT_SATISFIABLE} and not continues:
+        part.unlink(missing_ok=True)
+        raise ProtocolError("the server does not continue where the download broke off")
+    if response.status not in {200, 206}:
+        raise ResponseError(f"the server answered {response.status}")
+    start = have if continues else 0
+    length = response.length_remaining
+    if length is not None and start + length != total:
+        raise ResponseError(f"the file there has {start + length} bytes, the catalogue's {total}")
+    with part.open("ab" if start else "wb") as file:
+        report(start, total)
+        for chunk in _chunks(response, timeout_s):
+            file.write(chunk)
+            report(file.tell(), total)
+            if file.tell() > total:
+                break
+
+
+def _chunks(response: BaseHTTPResponse, timeout_s: float) -> Iterator[bytes]:
+    """The body. Raises ``ProtocolError`` if ``CHUNK_BYTES`` take longer than ``timeout_s``."""
+    received, start_s = 0, time.monotonic()
+    while chunk := response.read1(CHUNK_BYTES, decode_content=False):
+        yield chunk
+        received += len(chunk)
+        if received >= CHUNK_BYTES:
+            received, start_s = 0, time.monotonic()
+        elif time.monotonic() - start_s > timeout_s:
+            raise ProtocolError(f"the server sent only {received} bytes in {timeout_s:g} s")
+
+
+def _reason(error: Exception) -> str:
+    """The reason alone, without the objects that urllib3 puts before it."""
+    if isinstance(error, NameResolutionError):
+        return "its name does not resolve; is this machine offline?"
+    message = str(error.args[0]) if isinstance(error, ProtocolError) else str(error)
+    return URLLIB3_PREFIX.sub("", message) or type(error).__name__

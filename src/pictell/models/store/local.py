@@ -1,113 +1,183 @@
-"""The store: the folder of models that were pulled or imported, each a model folder."""
+"""The store: models that were pulled or imported, each a model folder.
+
+    <root>/<name>/              a model
+    <root>/.work/<name>/        its download and its draft, while a process makes it
+    <cache>/.locks/<name>.lock  held by the process that changes the model
+
+There are two roots. Pulled models lie in the user's cache folder; imported ones, which cannot be
+downloaded again, in the data folder. ``PICTELL_MODELS`` replaces both. A name exists only once.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pictell.errors import StoreError, UnknownModelError, UsageError
+from pictell.files import new_folder
 from pictell.models import BUILT_IN, bare
 from pictell.models.folder import SPEC_FILE, read_model_folder, read_weights, write_model_folder
 from pictell.models.store import catalog
-from pictell.models.store.staging import BUILT, incoming, install, sweep_parts
 from pictell.options import ModelOptions
-from pictell.types import ModelSpec
+from pictell.types import ModelSpec, Weights
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+# How long an interrupted download may wait until the same model is pulled again.
+MAX_WORK_AGE_S = 7 * 24 * 3600.0
 
 
-def root() -> Path:
-    """The store's folder: ``PICTELL_MODELS``, or in the user's cache. It need not exist yet."""
-    if folder := os.environ.get("PICTELL_MODELS"):
-        return Path(folder).absolute()
-    # Loaded where it decides something.
+def cache_root() -> Path:
+    """The folder of pulled models. It need not exist yet."""
+    # Imported here: most commands do not ask.
     from platformdirs import user_cache_path
 
-    return user_cache_path("pictell", appauthor=False) / "models"
+    return _chosen_root() or user_cache_path("pictell", appauthor=False) / "models"
 
 
-def installed() -> list[str]:
-    """The names of the models in the store, sorted. Raises ``StoreError``."""
-    with store_errors():
-        try:
-            return sorted(entry.name for entry in root().iterdir() if folder_of(entry.name))
-        except FileNotFoundError:
-            return []
+def data_root() -> Path:
+    """The folder of imported models. It need not exist yet."""
+    from platformdirs import user_data_path
+
+    return _chosen_root() or user_data_path("pictell", appauthor=False) / "models"
+
+
+def installed() -> dict[str, Path]:
+    """The folder of each model in the store, sorted by name. Raises ``StoreError``."""
+    names = set[str]()
+    for root in (data_root(), cache_root()):
+        with store_errors(root), suppress(FileNotFoundError):
+            names |= {entry.name for entry in root.iterdir()}
+    return {name: folder for name in sorted(names) if (folder := folder_of(name))}
 
 
 def folder_of(name: str) -> Path | None:
-    """The folder of the model in the store; ``None`` where there is none of that name.
+    """The folder of a model in the store; ``None`` if there is none of that name.
 
-    A name is never a path: one that could lead elsewhere names no model.
+    A name is never a path: one that could lead out of the store names no model.
     """
     if not catalog.NAME.fullmatch(name):
         return None
-    folder = root() / name
-    return folder if os.path.isfile(folder / SPEC_FILE) else None
+    folders = (root / name for root in (data_root(), cache_root()))
+    return next((folder for folder in folders if os.path.isfile(folder / SPEC_FILE)), None)
 
 
-def add(name: str, path: Path, stated: ModelOptions = ModelOptions()) -> Path:
-    """Put a model's file or folder into the store as ``name``.
+def add(
+    name: str,
+    path: Path,
+    options: ModelOptions = ModelOptions(),
+    check: Callable[[ModelSpec, Weights], None] = lambda spec, weights: None,
+) -> Path:
+    """Import a model's file or folder as ``name``; its folder in the store.
 
-    Returns its folder there. Raises ``UsageError`` for a name it cannot have or another model has,
-    ``StoreError``, or what describing a model raises.
+    ``check`` may refuse the model before anything is written. Raises ``UsageError`` if the name is
+    not valid or taken, ``StoreError``, what describing a model raises and what ``check`` raises.
     """
     check_name(name)
-    spec = _describe(path, stated)
+    spec = _describe(path, options)
     row = catalog.load().get(name)
     if row is not None and spec.sha256 not in row.weights_sha256:
-        raise UsageError(f"{name} is the catalogue's name of another model: choose another one")
-    content = read_weights(spec)
-    with store_errors(), incoming(root(), name) as draft:
+        raise UsageError(f"{name} is another model in the catalogue: choose another name")
+    weights, root = read_weights(spec), data_root()
+    check(spec, weights)
+    with changing(root, name) as work:
         check_name(name)
-        write_model_folder(draft / BUILT, replace(spec, name=name), content)
-        install(draft, root() / name)
-        sweep_parts(root())
-    return root() / name
+        with new_folder(root / name, drafts=work) as draft:
+            write_model_folder(draft, replace(spec, name=name), weights)
+    return root / name
 
 
 def check_name(name: str) -> None:
-    """See that a new model may be called so. Raises ``UsageError``."""
+    """Check that a new model can have this name. Raises ``UsageError``."""
     if not catalog.NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a model: up to 64 of A-Z a-z 0-9 _ . + - do, not beginning "
-            "with . + or -"
+            f"{name!r} is not a valid model name: use 1 to 64 of A-Z a-z 0-9 _ . + - and begin "
+            "with a letter, a digit or _"
         )
     if name in BUILT_IN:
-        raise UsageError(f"{name} is the name of pictell's own model: choose another one")
+        raise UsageError(f"{name} is the built-in model: choose another name")
     if folder_of(name) is not None:
         raise UsageError(
-            f"{name} is already here: choose another name, or first pictell models rm {name}"
+            f"{name} exists already: choose another name, or first run pictell models rm {name}"
         )
 
 
 def remove(name: str) -> None:
     """Remove a model. Raises ``UnknownModelError``, ``UsageError`` or ``StoreError``."""
     if name in BUILT_IN:
-        raise UsageError(f"{name} is part of pictell and cannot be removed")
-    if folder_of(name) is None:
+        raise UsageError(f"{name} is built in and cannot be removed")
+    folder = folder_of(name)
+    if folder is None:
         names = ", ".join(installed()) or "none"
-        raise UnknownModelError(f"no model named {name!r} is in the store; there are: {names}")
-    with store_errors(), incoming(root(), name) as draft:
-        (root() / name).rename(draft / "removed")
-        sweep_parts(root())
+        raise UnknownModelError(f"no model named {name!r} is installed; installed are: {names}")
+    with changing(folder.parent, name) as work:
+        folder.rename(work / "removed")
 
 
 @contextmanager
-def store_errors() -> Iterator[None]:
-    """Make the disk's errors a ``StoreError``."""
+def changing(root: Path, name: str) -> Iterator[Path]:
+    """A work folder for changing one model, while no other process changes it.
+
+    Files ``*.part`` stay in it after an error, for the next attempt; the rest is removed. Raises
+    ``StoreError`` for every ``OSError``.
+    """
+    with store_errors(root):
+        _sweep(root)
+        work = root / ".work" / name
+        with _lock(name):
+            work.mkdir(parents=True, exist_ok=True)
+            for path in work.iterdir():  # from a process that was killed
+                if path.suffix != ".part":
+                    shutil.rmtree(path)
+            yield work
+            shutil.rmtree(work)
+
+
+@contextmanager
+def store_errors(root: Path) -> Iterator[None]:
+    """Turn ``OSError`` into ``StoreError``."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(f"the folder of models {root()} cannot be used: {reason}") from error
+        raise StoreError(f"the model store {root} cannot be used: {reason}") from error
 
 
-def _describe(path: Path, stated: ModelOptions) -> ModelSpec:
+def _chosen_root() -> Path | None:
+    folder = os.environ.get("PICTELL_MODELS")
+    return Path(folder).absolute() if folder else None
+
+
+def _describe(path: Path, options: ModelOptions) -> ModelSpec:
     if os.path.isfile(path / SPEC_FILE):
-        bare.refuse_options(str(path), stated)
+        bare.refuse_options(str(path), options)
         return read_model_folder(path)
     if not os.path.exists(path):
         raise UnknownModelError(f"no file or folder {str(path)!r}")
-    return bare.describe(path, stated)
+    return bare.describe(path, options)
+
+
+def _lock(name: str) -> BaseFileLock:
+    # Imported here: few commands change the store.
+    from filelock import FileLock
+
+    folder = cache_root() / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{name}.lock")
+
+
+def _sweep(root: Path) -> None:
+    """Remove work folders that no process has used for long."""
+    for work in root.glob(".work/*"):
+        # filelock's Timeout, an OSError: another process works there.
+        with suppress(OSError), _lock(work.name).acquire(timeout=0):
+            newest_s = max(path.stat().st_mtime for path in [work, *work.iterdir()])
+            if time.time() - newest_s > MAX_WORK_AGE_S:
+                shutil.rmtree(work)
