@@ -74,7 +74,7 @@ def test_of_several_signatures_the_default_is_taken() -> None:
     assert saved_model.signature(content).key == "serving_default"
     content = saved(classifier(), signatures={"b": usual, "a": usual})
     for read in (check_safe, inspect_weights, saved_model.signature, saved_model.freezable):
-        given = (content, []) if read is inspect else (content,)
+        given = (content, []) if read is inspect_weights else (content,)
         with pytest.raises(InvalidModelError) as caught:
             read(*given)
         assert str(caught.value) == (

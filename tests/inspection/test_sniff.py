@@ -17,7 +17,6 @@ import pictell
 from hostile_models import classifier, graph_def, onnx_model, saved, tflite, tflite_model
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection import sniff_format
-from pictures import photo_as
 
 NOBODY = 65534
 KINDS = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
@@ -155,12 +154,6 @@ def test_labels_are_no_model(file: Path, text: str) -> None:
 def test_a_text_cut_in_the_middle_of_a_character(file: Path) -> None:
     file.write_text("x" + "é" * 99_999)
     assert "labels perhaps" in refusal(file, InvalidModelError)
-
-
-@pytest.mark.parametrize("name", ["jpeg", "png", "webp-lossy"])
-def test_pictures_are_no_models(file: Path, name: str) -> None:
-    file.write_bytes(photo_as(name))
-    assert refusal(file, InvalidModelError) == f"a picture, not a model: {KINDS}"
 
 
 def test_onnx_runtimes_own_format(file: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pictell.types import Inspection, Weights, WeightsFormat
 
 # The only list of formats: each with the module that reads it.
-FORMATS: dict[WeightsFormat, str] = {
+READERS: dict[WeightsFormat, str] = {
     "onnx": "pictell.inspection.onnx",
     "tflite": "pictell.inspection.tflite",
     "frozen-graph": "pictell.inspection.frozen_graph",
@@ -27,9 +27,9 @@ def sniff_format(path: Path) -> WeightsFormat:
     Raises ``InvalidModelError`` for what is no model, ``UnsafeModelError`` for a kind that would
     run code when loaded (pickles, Keras files).
     """
-    from pictell.inspection.kinds import kind_of
+    from pictell.inspection.sniff import sniff_format as sniff
 
-    return kind_of(path)
+    return sniff(path)
 
 
 def check_safe(weights: Weights) -> None:
@@ -37,7 +37,7 @@ def check_safe(weights: Weights) -> None:
 
     Raises ``InvalidModelError`` for files that are damaged.
     """
-    import_module(FORMATS[weights.format]).check(weights)
+    import_module(READERS[weights.format]).check(weights)
 
 
 def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection:
@@ -45,7 +45,7 @@ def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection
 
     Raises ``InvalidModelError``: for a name that is not there it lists those that are.
     """
-    inspection: Inspection = import_module(FORMATS[weights.format]).inspect(weights, outputs)
+    inspection: Inspection = import_module(READERS[weights.format]).inspect(weights, outputs)
     return inspection
 
 

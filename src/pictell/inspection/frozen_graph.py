@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import activation
-from pictell.inspection.frozen_shape import value_shape
 from pictell.inspection.protobuf import Message, parse
 from pictell.inspection.selection import listed
-from pictell.inspection.tensorflow_check import refuse_unfrozen, refuse_unsafe
+from pictell.inspection.tensorflow_check import refuse_unfrozen, refuse_operations
 from pictell.inspection.tensorflow_graph import (
+    Shape,
     bodies,
     by_name,
     data_inputs,
     dtype_name,
     functions,
     placeholder,
+    sizes,
     walk_back,
 )
 from pictell.types import Inspection, TensorSpec, Weights
@@ -51,7 +52,7 @@ def check(weights: Weights) -> None:
     """
     graph = read(weights.graph)
     refuse_unfrozen(graph)
-    refuse_unsafe(graph)
+    refuse_operations(graph)
 
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
@@ -72,7 +73,8 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
         format="frozen-graph",
         inputs=tuple(tensor for tensor in placeholders if tensor.dtype != "object"),
         outputs=tuple(
-            TensorSpec(name, value_shape(nodes, name), _result_type(nodes[name])) for name in names
+            TensorSpec(name, _result_shape(nodes[name]), _result_type(nodes[name]))
+            for name in names
         ),
         activations={
             name: activation(node.op for node in walk_back(nodes, name, library)) for name in names
@@ -119,6 +121,14 @@ def _fed(nodes: Mapping[str, Message]) -> set[str]:
 def _likely(nodes: Mapping[str, Message]) -> str:
     scores = [name for name, node in nodes.items() if node.op in SCORES]
     return listed(nodes, [*_sinks(nodes), *reversed(scores)])
+
+
+def _result_shape(node: Message) -> Shape | None:
+    """The shape of a node's first output, if the graph was saved with its shapes."""
+    if node.op == "Placeholder":
+        return placeholder(node).shape
+    shapes = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
+    return sizes(shapes[0]) if shapes else None
 
 
 def _result_type(node: Message) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection.filenames import refuse_unsafe
 
 SAVED_MODEL = "saved_model.pb"
 # Folders of a SavedModel that belong to it (tensorflow/cc/saved_model/constants.h).
 SAVED_MODEL_FOLDERS = ("variables", "assets")
-# All of a model's files together. The largest published classifiers have a tenth of it.
-# A SavedModel has its files in folders, and no folders in those.
-MAX_DEEP = 8
+# The folders of a SavedModel hold files and no further folders.
+MAX_DEPTH = 8
+# All files of a model together. The largest published classifiers have a tenth of this.
 MAX_BYTES = 8 * 1024**3
+# A relative path that means the same on any system: parts of letters, digits and a few marks, joined
+# with '/'. No part is '.' or '..'; no path is absolute, a drive, a stream or a pattern. ONNX Runtime
+# takes a location with '*' for an address in memory (core/framework/tensor_external_data_info.h).
+NAME_PART = r"(?!\.{1,2}(/|\Z))[\w.+@=, ()#~-]+"
+SAFE_NAME = re.compile(rf"{NAME_PART}(/{NAME_PART})*\Z")
 
 
 def read_files(path: Path, external_data: Sequence[str]) -> Mapping[str, bytes]:
@@ -29,11 +34,21 @@ def read_files(path: Path, external_data: Sequence[str]) -> Mapping[str, bytes]:
         raise InvalidModelError(f"the weights cannot be read: {because(error)}") from error
 
 
-def read_head(path: Path, most_bytes: int) -> bytes:
+def read_head(path: Path, max_bytes: int) -> bytes:
     """The first bytes of a regular file. Raises ``InvalidModelError``."""
-    _refuse_irregular(path)
-    with path.open("rb") as file:
-        return file.read(most_bytes)
+    try:
+        _refuse_irregular(path)
+        with path.open("rb") as file:
+            return file.read(max_bytes)
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(f"the model cannot be read: {because(error)}") from error
+
+
+def check_name(name: str) -> str:
+    """Return the name. Raises ``UnsafeModelError`` if it could lead out of the model's folder."""
+    if not SAFE_NAME.match(name):
+        raise UnsafeModelError(f"the model names a file outside its folder: {name!r}")
+    return name
 
 
 def because(error: OSError | ValueError) -> str:
@@ -58,7 +73,7 @@ def _saved_model(path: Path) -> dict[str, Path]:
 
 def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
     """The files in a folder and the folders in it. Raises ``UnsafeModelError`` for all else."""
-    if depth > MAX_DEEP:
+    if depth > MAX_DEPTH:
         raise UnsafeModelError(f"{folder.name} lies too deep for a model's folder")
     if folder.is_symlink():
         raise UnsafeModelError(f"{folder.name} is a link: a model's files must be files")
@@ -84,7 +99,7 @@ def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
 def _member(folder: Path, name: str) -> Path:
     """The file of that name in a folder, reached through no link. Raises ``UnsafeModelError``."""
     place = folder
-    for part in refuse_unsafe(name).split("/"):
+    for part in check_name(name).split("/"):
         place = place / part
         if place.is_symlink():
             raise UnsafeModelError(f"{name!r} is or leads through a link: give the file itself")

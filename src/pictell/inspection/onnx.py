@@ -8,8 +8,7 @@ from itertools import chain
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.activation import activation
-from pictell.inspection.filenames import refuse_unsafe
-from pictell.inspection.onnx_ops import DOMAINS, is_built_in
+from pictell.inspection.model_files import check_name
 from pictell.inspection.protobuf import Message, parse
 from pictell.inspection.selection import listed, select
 from pictell.types import Inspection, TensorSpec, Weights
@@ -24,6 +23,41 @@ EXTERNAL = 1
 # ONNX Runtime takes bytes with this mark at the fifth for its own format, whatever else they are
 # (onnxruntime/core/flatbuffers/schema/ort.fbs).
 ORT_MARK = b"ORTM"
+
+# Operations that only compute. All of the standard domains do. com.microsoft holds the operations of
+# ONNX Runtime (onnxruntime/docs/ContribOperators.md): the list has those that its quantiser and its
+# optimiser write into the graph of a classifier. It leaves out EPContext, which loads a compiled
+# program; PythonOp and the like, which call an interpreter; and all for text, sampling and training.
+OPTIMISED = frozenset(
+    """
+    Attention BiasAdd BiasGelu BiasSoftmax BiasSplitGelu ConvTransposeWithDynamicPads
+    CropAndResize DequantizeLinear DynamicQuantizeMatMul ExpandDims FastGelu FusedConv FusedGemm
+    FusedMatMul FusedMatMulActivation Gelu GemmFastGelu GridSample GroupNorm
+    Inverse MatMulInteger16 MatMulIntegerToFloat MatMulNBits MaxpoolWithMask MultiHeadAttention
+    MulInteger NhwcConv NhwcFusedConv NhwcMaxPool PackedMultiHeadAttention Pad QAttention QGemm
+    QLinearAdd QLinearAveragePool QLinearConcat QLinearConv QLinearGlobalAveragePool
+    QLinearLeakyRelu QLinearMul QLinearReduceMean QLinearSigmoid QLinearSoftmax QLinearWhere
+    QuantizeLinear QuickGelu Range ReduceSumInteger SkipGroupNorm SkipLayerNormalization
+    SkipSimplifiedLayerNormalization TransposeMatMul Trilu UnfoldTensor Unique
+    """.split()
+)
+# What ONNX Runtime's optimiser writes for convolutions in blocks of channels.
+BLOCKED = frozenset(
+    """
+    AveragePool Conv GlobalAveragePool GlobalMaxPool MaxPool ReorderInput ReorderOutput Upsample
+    """.split()
+)
+# Domain -> the operations allowed, None for all.
+DOMAINS: dict[str, frozenset[str] | None] = {
+    "": None,
+    "ai.onnx": None,
+    "ai.onnx.ml": None,
+    "com.microsoft": OPTIMISED,
+    "com.microsoft.nchwc": BLOCKED,
+}
+# Domains of operations built into ONNX Runtime: a function of the model by such a name would not
+# be run, the operation would.
+BUILT_IN = ("", "ai.onnx", "com.microsoft", "com.ms", "org.pytorch")
 
 
 def check(weights: Weights) -> None:
@@ -89,7 +123,7 @@ def read(content: bytes) -> Message:
         raise InvalidModelError("the model is in ONNX Runtime's own format: give the ONNX file")
     model = parse("onnx", "ModelProto", content)
     if not model.HasField("graph") or not model.graph.output:
-        raise InvalidModelError("the file is no ONNX model, or it is cut short")
+        raise InvalidModelError("the file is not an ONNX model, or it is cut short")
     return model
 
 
@@ -97,7 +131,7 @@ def _refuse_operations(model: Message) -> None:
     functions = {
         (function.domain, function.name)
         for function in model.functions
-        if not is_built_in(function.domain)
+        if not _is_built_in(function.domain)
     }
     refused = {
         f"{node.domain or 'ai.onnx'}.{node.op_type}"
@@ -108,6 +142,11 @@ def _refuse_operations(model: Message) -> None:
         raise UnsafeModelError(
             f"the model holds operations that may do more than compute: {listed(sorted(refused))}"
         )
+
+
+def _is_built_in(domain: str) -> bool:
+    """Whether ONNX Runtime has operations of its own in the domain, or may have."""
+    return any(domain == name or (name and domain.startswith(f"{name}.")) for name in BUILT_IN)
 
 
 def _computes(node: Message) -> bool:
@@ -129,7 +168,7 @@ def _external_names(model: Message) -> tuple[str, ...]:
     if any(map(_is_external, inner)):
         raise UnsafeModelError("the model keeps values other than its main weights in other files")
     external = filter(_is_external, model.graph.initializer)
-    return tuple(sorted({refuse_unsafe(_location(tensor)) for tensor in external}))
+    return tuple(sorted({check_name(_location(tensor)) for tensor in external}))
 
 
 def _all_nodes(model: Message) -> Iterator[Message]:

@@ -18,7 +18,7 @@ from pictell.inspection.allowed_ops import STATE, UNUSED, VARIABLES
 from pictell.inspection.checkpoint_keys import checkpoint_keys
 from pictell.inspection.protobuf import Message, new, parse
 from pictell.inspection.selection import listed, select
-from pictell.inspection.tensorflow_check import refuse_unsafe
+from pictell.inspection.tensorflow_check import refuse_operations
 from pictell.inspection.tensorflow_graph import (
     Function,
     bodies,
@@ -74,8 +74,8 @@ def check(weights: Weights) -> None:
     and restore themselves. Raises ``UnsafeModelError`` or ``InvalidModelError``.
     """
     for meta_graph in _read(weights.graph).meta_graphs:
-        refuse_unsafe(meta_graph.graph_def, UNUSED)
-    refuse_unsafe(_runs(weights), STATE)
+        refuse_operations(meta_graph.graph_def, UNUSED)
+    refuse_operations(_runs(weights), STATE)
 
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:

@@ -31,7 +31,7 @@ def refuse_unfrozen(graph: Message) -> None:
         )
 
 
-def refuse_unsafe(graph: Message, also: Collection[str] = ()) -> None:
+def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
     """See that the graph and its functions hold only allowed operations, and those in ``also``.
 
     Raises ``UnsafeModelError``.

@@ -6,7 +6,6 @@ after it); inside a function ``node:output:0``, or an argument's name.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -146,15 +145,6 @@ def placeholder(node: Message) -> TensorSpec:
     """What a placeholder takes. A scalar's shape cannot be told from one left unknown."""
     shape = sizes(node.attr["shape"].shape) if "shape" in node.attr else None
     return TensorSpec(node.name, shape or None, dtype_name(node.attr["dtype"].type))
-
-
-def integers(tensor: Message) -> list[int]:
-    """The values of a constant of int32 or int64, as far as they are written out."""
-    if tensor.tensor_content:
-        layout, size = ("i", 4) if dtype_name(tensor.dtype) == "int32" else ("q", 8)
-        count = len(tensor.tensor_content) // size
-        return list(struct.unpack_from(f"<{count}{layout}", tensor.tensor_content))
-    return list(tensor.int_val or tensor.int64_val)
 
 
 def _is_call(node: Message) -> bool:

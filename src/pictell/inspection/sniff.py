@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.images.formats import HEAD_BYTES, PICTURE_FORMATS
 from pictell.inspection.model_files import SAVED_MODEL, because, read_head
 from pictell.types import WeightsFormat
 
@@ -46,8 +45,8 @@ SAVED_MODEL_PROTO = {1: 0, 2: 2}
 MAX_FIELDS = 1000
 
 
-def kind_of(path: Path) -> WeightsFormat:
-    """The format, as ``pictell.inspection.sniff`` says."""
+def sniff_format(path: Path) -> WeightsFormat:
+    """The format, as ``pictell.inspection.sniff_format`` says."""
     try:
         if path.is_dir():
             return _sniff_folder(path)
@@ -138,8 +137,6 @@ def _refuse_known(path: Path, head: bytes) -> None:
         raise InvalidModelError(f"a model in ONNX Runtime's own format: give the ONNX file; {READ}")
     if CHECKPOINT_NAME.match(path.name):
         raise InvalidModelError("a checkpoint holds only variables: freeze it with its graph first")
-    if any(picture.matches(head[:HEAD_BYTES]) for picture in PICTURE_FORMATS):
-        raise InvalidModelError(f"a picture, not a model: {READ}")
     _refuse_text(head)
 
 
