@@ -139,10 +139,10 @@ def test_a_bomb_takes_next_to_no_memory(bomb: Callable[[], bytes]) -> None:
 def test_the_cap_itself_is_allowed() -> None:
     data = photo_as("png")
     assert decode(data, 256 * 200).width == 256
-    with pytest.raises(
-        PictureTooLargeError, match=r"256 x 200 pixels, more than the 51199 allowed"
-    ):
+    with pytest.raises(PictureTooLargeError, match="256 x 200 pixels") as caught:
         decode(data, 256 * 200 - 1)
+    error = caught.value
+    assert (error.width, error.height, error.max_pixels) == (256, 200, 51199)
 
 
 def test_a_useful_side_does_not_lift_the_cap() -> None:

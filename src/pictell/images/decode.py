@@ -1,4 +1,4 @@
-"""Bytes become an upright RGB picture in sRGB, or one kind of error."""
+"""Encoded bytes become an upright RGB image in sRGB, or a ``DecodeError``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from pictell.errors import (
     BrokenPictureError,
     DecoderMissingError,
     NotAPictureError,
+    OutOfMemoryError,
     PictellError,
     PictureTooLargeError,
 )
-from pictell.images.formats import PICTURE_FORMATS, PictureFormat, sniff
+from pictell.images.formats import PictureFormat, not_a_picture, sniff
 from pictell.images.read import Content
 from pictell.types import DecodedImage
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 WHITE = (255, 255, 255)
 ORIENTATION_TAG = 0x0112
-# EXIF 2.32, 4.6.4: what each orientation asks of a viewer.
+# How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -42,31 +43,24 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = frozenset({5, 6, 7, 8})
-# The name of the profile that most cameras and programs embed (IEC 61966-2-1).
+# The profile that most cameras and programs embed (IEC 61966-2-1).
 STANDARD_PROFILE = b"sRGB IEC61966-2"
-# A picture is shrunk early to no less than this many times the side that is of use.
+# Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
-# Encoders write about ten scans; a file can claim thousands, each as dear as a whole decode.
+# Encoders write about ten scans. A file can have thousands, and each costs as much as a decode.
 MAX_JPEG_SCANS = 100
-# All but those that stand alone in or before coded data: stuffing, TEM, RST0-7, SOI.
+# The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
 JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
-HINT_BYTES = 256
-HINTS = {
-    b"<!doctype html": "a web page",
-    b"<html": "a web page",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML document",
-    b"%pdf": "a PDF document",
-}
-
-# Pillow's names of what its JPEG decoder reads; MPO are several JPEGs in one file.
+# Decoders report a failed allocation as MemoryError or in words.
+OUT_OF_MEMORY = "out of memory"
+# Pillow's names of the formats that its JPEG decoder reads. An MPO file holds several JPEGs.
 JPEG_BASED = {"JPEG", "MPO"}
 
 
 def load_image(
     content: Content, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
 ) -> DecodedImage:
-    """Decode whatever ``read_content`` returns; see ``decode``, ``from_image``, ``from_array``."""
+    """Decode what ``read_content`` returns. See ``decode``, ``from_image`` and ``from_array``."""
     if isinstance(content, bytes):
         return decode(content, max_pixels, useful_side, fast_dct=fast_dct)
     if isinstance(content, Image.Image):
@@ -77,21 +71,21 @@ def load_image(
 def decode(
     data: bytes, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
 ) -> DecodedImage:
-    """Decode an encoded picture; only the first frame of a moving one.
+    """Decode a picture, or the first frame of an animation.
 
-    ``data``: the whole file. ``max_pixels``: the cap on width x height, judged by the header.
-    ``useful_side``: the shorter side in pixels beyond which more resolution is of no use; the
-    decoder may then stop at a smaller scale, never below ``SHRINK_MARGIN`` times that.
-    ``fast_dct`` decodes a whole JPEG by libjpeg's JDCT_IFAST, as TensorFlow does: a little less
-    exactly.
+    ``data`` is the whole file. ``max_pixels`` limits width x height; the header is checked before
+    any pixel is decoded. ``useful_side`` is the shorter side, in pixels, beyond which the caller
+    needs no more resolution: the image may then be decoded at a smaller scale, but at no less than
+    ``SHRINK_MARGIN`` times that side. ``fast_dct`` decodes a JPEG at full scale with libjpeg's
+    JDCT_IFAST, as TensorFlow does; it is slightly less exact.
 
-    Raises ``NotAPictureError``, ``BrokenPictureError``, ``PictureTooLargeError`` or
-    ``DecoderMissingError``, nothing else, whatever the bytes are.
+    Raises ``NotAPictureError``, ``BrokenPictureError``, ``PictureTooLargeError``,
+    ``DecoderMissingError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
     """
     format_ = sniff(data)
     if format_ is None:
-        raise NotAPictureError(_not_a_picture(data))
-    with _breaking_into_one_error(format_.name):
+        raise NotAPictureError(not_a_picture(data))
+    with _convert_errors(format_.name):
         _check_structure(format_, data)
         with _open(format_, data) as file:
             if fast_dct and file.format in JPEG_BASED:
@@ -101,21 +95,22 @@ def decode(
 
 
 def from_image(image: Image.Image, max_pixels: int, useful_side: int | None = None) -> DecodedImage:
-    """The same for a PIL image that somebody opened already; the image itself is left as it is.
+    """Convert a PIL image in the same way, without changing it.
 
-    Raises ``BrokenPictureError`` or ``PictureTooLargeError``.
+    Raises ``BrokenPictureError``, ``PictureTooLargeError`` or ``OutOfMemoryError``.
     """
-    with _breaking_into_one_error(image.format or "PIL"):
+    with _convert_errors(image.format or "PIL"):
         _check_pixels(*image.size, max_pixels)
-        # Loaded first, the caller's image is not decoded at a smaller scale under its hands.
+        # Without this, draft() would change the scale of the caller's image.
         image.load()
         return _to_picture(image, max_pixels, useful_side)
 
 
 def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
-    """An RGB array of shape (H, W, 3), dtype uint8, taken as it is.
+    """Take an RGB array of shape (H, W, 3) and dtype uint8 as it is.
 
-    Raises ``NotAPictureError`` for another shape or dtype, ``PictureTooLargeError``.
+    Raises ``NotAPictureError`` for another shape or dtype, ``PictureTooLargeError`` or
+    ``OutOfMemoryError``.
     """
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
         raise NotAPictureError(
@@ -124,14 +119,15 @@ def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
         )
     height, width = array.shape[:2]
     _check_pixels(width, height, max_pixels)
-    return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
+    with _convert_errors("array"):
+        return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
 
 
 def _to_picture(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
     width, height = image.size
     _check_pixels(width, height, max_pixels)
     if useful_side is not None:
-        # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; other formats ignore this.
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the cost. Other formats ignore it.
         image.draft(None, (SHRINK_MARGIN * useful_side, SHRINK_MARGIN * useful_side))
     image.load()
     profile = image.info.get("icc_profile")
@@ -146,69 +142,58 @@ def _to_picture(image: Image.Image, max_pixels: int, useful_side: int | None) ->
 
 
 def _to_array(rgb: Image.Image) -> NDArray[np.uint8]:
-    # A third of the time that np.asarray takes, which copies once more.
+    # np.asarray copies once more and takes three times as long.
     return np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
     if not width * height:
-        raise BrokenPictureError("a picture without pixels")
+        raise BrokenPictureError("the picture has no pixels")
     if width * height > max_pixels:
-        raise PictureTooLargeError(
-            f"{width} x {height} pixels, more than the {max_pixels} allowed (--max-pixels)"
-        )
+        message = f"{width} x {height} pixels, more than the {max_pixels} allowed (--max-pixels)"
+        raise PictureTooLargeError(message, width=width, height=height, max_pixels=max_pixels)
 
 
 @contextmanager
-def _breaking_into_one_error(format_name: str) -> Iterator[None]:
-    """Decoders fail in a dozen ways (OSError, SyntaxError, struct.error …): make them one."""
+def _convert_errors(format_name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises (OSError, SyntaxError, struct.error, …) into our errors."""
     try:
         yield
     except PictellError:
         raise
     except Image.DecompressionBombError as error:
-        # Pillow's own cap, which some of its decoders apply while they read the header.
+        # Some of Pillow's decoders apply Pillow's own limit while they read the header.
         raise PictureTooLargeError(f"too many pixels: {error}") from error
     except Exception as error:
-        # Only Pillow's own errors are written for people.
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error).lower():
+            raise OutOfMemoryError("not enough memory to decode the picture") from error
+        # Only the messages of Pillow's own errors are meant for users.
         reason = f": {error}" if isinstance(error, OSError) and str(error) else ""
         raise BrokenPictureError(f"broken or truncated {format_name} picture{reason}") from error
 
 
 def _open(format_: PictureFormat, data: bytes) -> ImageFile:
-    """Read the header. Scorer the decoder keeps all others from seeing the bytes."""
+    """Read the header with the decoder of this format, and with no other."""
     module, _, name = format_.decoder.partition(":")
     try:
         decoder = getattr(import_module(module), name)
     except ImportError as error:
-        raise DecoderMissingError(
-            f"{format_.name} pictures need one more package: pip install 'pictell[{format_.extra}]'"
-        ) from error
+        message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
+        raise DecoderMissingError(message, extra=format_.extra) from error
     file: ImageFile = decoder(io.BytesIO(data))
     return file
 
 
-def _not_a_picture(data: bytes) -> str:
-    if not data:
-        return "the file is empty"
-    start = data[:HINT_BYTES].lstrip().lower()
-    known = ", ".join(row.name for row in PICTURE_FORMATS)
-    for sign, what in HINTS.items():
-        if start.startswith(sign):
-            return f"{what}, not a picture in a format pictell reads ({known})"
-    return f"not a picture in a format pictell reads ({known})"
-
-
 def _check_structure(format_: PictureFormat, data: bytes) -> None:
-    """What the decoders let pass although the file is damaged or made to hurt."""
+    """Refuse damage, and a denial of service, that the decoders do not notice."""
     if format_.name == "PNG":
         _check_png(memoryview(data))
     elif format_.name == "JPEG" and _count_scans(data) > MAX_JPEG_SCANS:
-        raise BrokenPictureError(f"a JPEG of more than {MAX_JPEG_SCANS} scans is not decoded")
+        raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
 
 
 def _count_scans(data: bytes) -> int:
-    """The scans of a JPEG up to its end marker (ITU-T T.81, annex B); a film may follow it."""
+    """The scans of a JPEG up to its end marker (ITU-T T.81, annex B). A video may follow it."""
     scans, at = 0, len(b"\xff\xd8")
     while (marker := JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
         scans += marker[0] == b"\xff\xda"
@@ -218,18 +203,16 @@ def _count_scans(data: bytes) -> int:
 
 
 def _check_png(data: memoryview) -> None:
-    """Every critical chunk's checksum up to IEND (PNG, ISO/IEC 15948, 5.3-5.5)."""
+    """Check the checksum of each critical chunk up to IEND (PNG, ISO/IEC 15948, 5.3-5.5)."""
     at = 8
     kind = b""
     while kind != b"IEND":
         if at + 12 > len(data):
-            raise BrokenPictureError(
-                "broken or truncated PNG picture: it ends before its IEND chunk"
-            )
+            raise BrokenPictureError("truncated PNG picture: it ends before its IEND chunk")
         length, kind = struct.unpack_from(">I4s", data, at)
         body_end = at + 8 + length
         if body_end + 4 > len(data):
-            raise BrokenPictureError("broken or truncated PNG picture: it ends within a chunk")
+            raise BrokenPictureError("truncated PNG picture: it ends within a chunk")
         (checksum,) = struct.unpack_from(">I", data, body_end)
         critical = not kind[0] & 0x20
         if critical and zlib.crc32(data[at + 4 : body_end]) != checksum:
@@ -243,22 +226,22 @@ def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ORIENTATION_TAG, 1))
     except (SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
-        # A damaged note beside the picture is no reason to refuse the picture.
+        # The EXIF data is damaged, but the pixels may be whole.
         return 1
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Palettes resolved, alpha laid over white, 16 bits brought to 8."""
+    """Resolve palettes, lay transparent pixels over white, reduce 16 bits to 8."""
     if image.mode.startswith("I;16"):
         return _eight_bits(image)
     if image.mode == "La":
         image = image.convert("LA")
     if image.mode in {"I", "F"}:
         raise BrokenPictureError(
-            f"pixels of type {image.mode} have no stated range: convert the picture to 8 or 16 bits"
+            f"pixels of type {image.mode} have no known range: convert the picture to 8 or 16 bits"
         )
     if image.has_transparency_data:
-        # convert() copies even where there is nothing to convert.
+        # convert() copies even if there is nothing to convert.
         rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         opaque = Image.new("RGB", rgba.size, WHITE)
         opaque.paste(rgba, mask=rgba)
@@ -269,7 +252,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to mode L; the one grey level that PNG may declare transparent becomes white."""
+    """16-bit grey as mode L. The one grey level that a PNG may make transparent becomes white."""
     levels = np.asarray(image)
     grey = (levels >> 8).astype(np.uint8)
     transparent = image.info.get("transparency")
@@ -279,7 +262,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _shrink(image: Image.Image, useful_side: int | None) -> Image.Image:
-    """Average whole blocks of pixels while the shorter side stays large enough."""
+    """Average blocks of pixels; the shorter side stays at least ``SHRINK_MARGIN`` times useful."""
     if useful_side is None:
         return image
     factor = min(image.size) // (SHRINK_MARGIN * useful_side)
@@ -289,7 +272,7 @@ def _shrink(image: Image.Image, useful_side: int | None) -> Image.Image:
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if not profile or STANDARD_PROFILE in profile:
         return image if image.mode == "RGB" else image.convert("RGB")
-    # Little CMS is loaded only for the few pictures that bring another colour space.
+    # Few pictures have another colour space, so Little CMS is imported here.
     from PIL import ImageCms
 
     try:
@@ -298,6 +281,6 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except (ImageCms.PyCMSError, OSError):
-        # A profile that is damaged or made for another kind of pixels is no use to anybody.
+        # The profile is damaged, or is for another kind of pixels: ignore it.
         converted = None
     return converted or image.convert("RGB")

@@ -1,4 +1,4 @@
-"""The picture formats pictell reads, known by their first bytes. Adding one is adding a row."""
+"""The picture formats that pictell reads, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
+# A web page may begin with blank lines.
+HINT_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
-    """One format: its name, its files' suffixes, how its first bytes look, who decodes it.
+    """A picture format.
 
-    ``matches`` judges the first ``HEAD_BYTES`` bytes of a file. ``decoder`` is the Pillow image
-    class as ``module:class``; where it comes from another package, ``extra`` names pictell's extra.
+    ``matches`` recognises the first ``HEAD_BYTES`` bytes of a file. ``decoder`` is a Pillow image
+    class as ``module:class``. If it is in an optional package, ``extra`` is the extra of pictell
+    that installs it.
     """
 
     name: str
@@ -28,7 +31,7 @@ def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
 
 
 def _has_brand(*brands: bytes) -> Callable[[bytes], bool]:
-    """ISO base media files (ISO/IEC 14496-12, 4.3): a box ``ftyp`` lists four-letter brands."""
+    """ISO base media files (ISO/IEC 14496-12, 4.3): a box ``ftyp`` lists brands of four bytes."""
 
     def matches(head: bytes) -> bool:
         if head[4:8] != b"ftyp":
@@ -40,7 +43,7 @@ def _has_brand(*brands: bytes) -> Callable[[bytes], bool]:
     return matches
 
 
-# "BM" alone begins many a text. The second header's size tells its version: OS/2 1 and 2,
+# Texts can begin with "BM" too. The size of the second header is one of these: OS/2 1 and 2,
 # Windows 3, with masks, 4, 5 (Microsoft, 'Bitmap Header Types').
 BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)}
 
@@ -99,6 +102,42 @@ PICTURE_FORMATS = (
 SUFFIXES = frozenset().union(*(row.suffixes for row in PICTURE_FORMATS))
 
 
+# The first bytes, in lower case, of other files that users give by mistake.
+OTHER_FILES = {
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML document",
+    b"%pdf": "a PDF document",
+    b"pk\3\4": "a ZIP archive",
+    b"\x1f\x8b": "a gzip file",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x89hdf\r\n\x1a\n": "an HDF5 file",
+    b"par1": "a Parquet file",
+    b"sqlite format 3": "an SQLite database",
+    b"\x7felf": "a program",
+}
+
+
 def sniff(head: bytes) -> PictureFormat | None:
-    """The format whose signature the first bytes bear, or ``None``; file names do not count."""
+    """The format whose signature the first bytes have, or ``None``. File names do not count."""
     return next((row for row in PICTURE_FORMATS if row.matches(head[:HEAD_BYTES])), None)
+
+
+def describe(head: bytes) -> str | None:
+    """What a file is, by its first ``HINT_BYTES`` bytes: ``a JPEG picture``, ``a gzip file``."""
+    if (row := sniff(head)) is not None:
+        return f"{'an' if row.name == 'AVIF' else 'a'} {row.name} picture"
+    if head[4:8] == b"TFL3":
+        return "a TFLite model"
+    start = head[:HINT_BYTES].lstrip().lower()
+    return next((what for sign, what in OTHER_FILES.items() if start.startswith(sign)), None)
+
+
+def not_a_picture(data: bytes) -> str:
+    """The message for a file that is not in a format of the table."""
+    if not data:
+        return "the file is empty"
+    known = ", ".join(row.name for row in PICTURE_FORMATS)
+    what = describe(data)
+    return f"{what + ', ' if what else ''}not a picture in a format pictell reads ({known})"
