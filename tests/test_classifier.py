@@ -1,9 +1,14 @@
-"""The composition, with the fake runtime (brightness decides) and with the real model."""
+"""The classifier, with a fake session (brightness decides) and with the real model."""
 
 import gc
 import io
 import itertools
+import pickle
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from PIL import Image
 import fake_model as fake
 import pictell
 from pictell import errors
+from pictell.image_model import ImageModel
 from pictell.types import Source
 
 LEVELS = {"dark": 10, "grey": 128, "bright": 245}
@@ -22,7 +28,11 @@ LEVELS = {"dark": 10, "grey": 128, "bright": 245}
 
 @pytest.fixture
 def classifier() -> pictell.Classifier:
-    return pictell.Classifier(fake.spec(list(LEVELS)), fake.FakeSession(len(LEVELS)))
+    return pictell.Classifier(brightness_model())
+
+
+def brightness_model(limits: pictell.Limits = pictell.Limits()) -> ImageModel:
+    return ImageModel(fake.spec(list(LEVELS)), fake.FakeSession(len(LEVELS)), limits)
 
 
 def image(name: str) -> Image.Image:
@@ -95,9 +105,10 @@ def test_top_k_beyond_the_classes_gives_all_of_them(classifier: pictell.Classifi
     assert len(classifier.classify(image("dark"), top_k=99).predictions) == len(LEVELS)
 
 
-def test_classify_raises_what_went_wrong(classifier: pictell.Classifier) -> None:
-    with pytest.raises(errors.SourceNotFoundError):
+def test_classify_raises_an_error_that_names_the_picture(classifier: pictell.Classifier) -> None:
+    with pytest.raises(errors.SourceNotFoundError, match=r"^missing\.png: ") as caught:
         classifier.classify("missing.png")
+    assert caught.value.source == "missing.png"
     with pytest.raises(errors.NotAPictureError):
         classifier.classify(b"hello")
 
@@ -149,13 +160,11 @@ def test_the_library_asks_public_hosts_only(classifier: pictell.Classifier) -> N
 
 def test_limits_hold(tmp_path: Path) -> None:
     limits = pictell.Limits(max_pixels=32 * 24 - 1)
-    small = pictell.Classifier(fake.spec(["a"]), fake.FakeSession(1), limits=limits)
+    small = pictell.Classifier(brightness_model(limits))
     for picture in (encoded("dark"), image("dark"), np.asarray(image("dark"))):
         with pytest.raises(errors.PictureTooLargeError):
             small.classify(picture)
-    short = pictell.Classifier(
-        fake.spec(["a"]), fake.FakeSession(1), limits=pictell.Limits(max_bytes=10)
-    )
+    short = pictell.Classifier(brightness_model(pictell.Limits(max_bytes=10)))
     path = tmp_path / "picture.png"
     path.write_bytes(encoded("dark"))
     with pytest.raises(errors.SourceTooLargeError):
@@ -164,7 +173,7 @@ def test_limits_hold(tmp_path: Path) -> None:
 
 def test_one_picture_is_no_stream(classifier: pictell.Classifier, tmp_path: Path) -> None:
     for one in ("cat.jpg", b"bytes", tmp_path):
-        with pytest.raises(errors.UsageError, match="put the one into a list"):
+        with pytest.raises(errors.UsageError, match="put the one picture into a list"):
             classifier.stream(one)  # type: ignore[arg-type]
 
 
@@ -173,23 +182,11 @@ def test_a_folder_is_for_streams(classifier: pictell.Classifier, tmp_path: Path)
         classifier.classify(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["timeout_s", "max_bytes", "max_pixels"])
-@pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_a_limit_that_limits_nothing_is_wrong_use(name: str, value: Any) -> None:
-    with pytest.raises(errors.UsageError, match=f"{name} must be above 0"):
-        pictell.Limits(**{name: value})
-
-
-def test_no_threads_is_wrong_use() -> None:
-    with pytest.raises(errors.UsageError, match="threads must be 1 or more"):
-        pictell.load(engine=pictell.EngineOptions(threads=0))
-
-
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
 def test_a_picture_without_pixels_has_no_name(
     size: tuple[int, int], classifier: pictell.Classifier
 ) -> None:
-    with pytest.raises(errors.BrokenPictureError, match="without pixels"):
+    with pytest.raises(errors.BrokenPictureError, match="no pixels"):
         classifier.classify(Image.new("RGB", size))
 
 
@@ -246,35 +243,143 @@ class FailingSession:
     def __init__(self, classes: int | None) -> None:
         self.classes = classes
 
-    def run(self, batch: np.ndarray, outputs: Any) -> list[Any]:
+    def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
         if self.classes is None:
             raise errors.RuntimeFailedError("out of memory")
-        return [np.zeros((len(batch), self.classes)) for _ in outputs]
+        (batch,) = inputs.values()
+        return {name: np.zeros((len(batch), self.classes)) for name in outputs}
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
     ("classes", "message"), [(None, "out of memory"), (2, "2 outputs for 3 labels")]
 )
 def test_an_engine_that_fails_gives_results_with_errors(classes: int | None, message: str) -> None:
-    classifier = pictell.Classifier(fake.spec(list(LEVELS)), FailingSession(classes))
-    results = list(classifier.stream([encoded("dark")] * 9))
+    model = ImageModel(fake.spec(list(LEVELS)), FailingSession(classes))
+    results = list(pictell.Classifier(model).stream([encoded("dark")] * 9))
     assert [(type(r.error), str(r.error)) for r in results] == [
-        (errors.RuntimeFailedError, message)
+        (errors.RuntimeFailedError, f"bytes: {message}")
     ] * 9
 
 
 def test_an_output_that_is_no_number_fails_alone() -> None:
     class OneBadRow(fake.FakeSession):
-        def run(self, batch: np.ndarray, outputs: Any) -> list[Any]:
-            (logits,) = super().run(batch, outputs)
-            logits[batch.reshape(len(batch), -1).mean(axis=1) < 50] = np.nan
-            return [logits]
+        def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
+            (batch,), found = inputs.values(), super().run(inputs, outputs)
+            found["logits"][batch.reshape(len(batch), -1).mean(axis=1) < 50] = np.nan
+            return found
 
-    classifier = pictell.Classifier(fake.spec(list(LEVELS)), OneBadRow(3))
+    classifier = pictell.Classifier(ImageModel(fake.spec(list(LEVELS)), OneBadRow(3)))
     names = ["grey"] * 6 + ["dark"] + ["bright"] * 6
     results = list(classifier.stream([encoded(name) for name in names]))
     failed = [r.error is not None for r in results]
     assert failed == [name == "dark" for name in names]
+
+
+class SlowSession(fake.FakeSession):
+    """Waits until it may run."""
+
+    def __init__(self) -> None:
+        super().__init__(len(LEVELS))
+        self.may_run = threading.Event()
+
+    def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
+        assert self.may_run.wait(20)
+        return super().run(inputs, outputs)
+
+
+def test_a_call_ends_at_its_deadline() -> None:
+    session = SlowSession()
+    classifier = pictell.Classifier(ImageModel(fake.spec(list(LEVELS)), session))
+    with pytest.raises(errors.DeadlineError, match=r"^bytes: not finished") as caught:
+        classifier.classify(encoded("dark"), timeout_s=0.05)
+    assert caught.value.timeout_s == 0.05
+    session.may_run.set()
+    assert classifier.classify(encoded("dark"), timeout_s=20).top.label == "dark"
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
+def test_a_deadline_must_be_above_0(timeout_s: float, classifier: pictell.Classifier) -> None:
+    with pytest.raises(errors.UsageError, match="timeout_s"):
+        classifier.classify(encoded("dark"), timeout_s=timeout_s)
+
+
+def test_results_come_while_the_list_is_still_written(classifier: pictell.Classifier) -> None:
+    """A list may come from another program, which waits for the first result."""
+    go_on = threading.Event()
+
+    def pictures() -> Iterator[bytes]:
+        for _ in range(3):
+            yield encoded("dark")
+        assert go_on.wait(20)
+        yield encoded("bright")
+
+    results = classifier.stream(pictures())
+    assert [next(results).top.label for _ in range(3)] == ["dark"] * 3
+    go_on.set()
+    assert [result.top.label for result in results] == ["bright"]
+
+
+def test_a_closed_classifier_says_so() -> None:
+    with pictell.load() as classifier:
+        assert classifier.classify(skimage.data.coffee()).top.label == "espresso"
+    classifier.close()
+    with pytest.raises(errors.UsageError, match="closed"):
+        classifier.classify(skimage.data.coffee())
+
+
+def test_closing_lets_the_calls_in_flight_end() -> None:
+    classifier = pictell.load()
+    photo = skimage.data.coffee()
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(classifier.classify, photo) for _ in range(12)]
+        calls += [pool.submit(classifier.close) for _ in range(3)]
+        calls += [pool.submit(classifier.classify, photo) for _ in range(4)]
+    for call in calls:
+        error = call.exception()
+        assert error is None or isinstance(error, errors.UsageError)
+
+
+def test_a_classifier_opens_itself_again_in_another_process() -> None:
+    classifier = pictell.load(min_confidence=0.5, max_depth=1)
+    pickled = pickle.dumps(classifier)
+    assert len(pickled) < 2000
+    code = (
+        "import pickle, sys, skimage.data;"
+        "c = pickle.loads(sys.stdin.buffer.read());"
+        "print(c.classify(skimage.data.chelsea()).answer.name)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], input=pickled, capture_output=True)
+    assert (run.stdout.strip(), run.stderr) == (b"animal", b"")
+
+
+def test_a_classifier_of_its_parts_cannot_be_pickled(classifier: pictell.Classifier) -> None:
+    with pytest.raises(TypeError, match=r"pictell\.load"):
+        pickle.dumps(classifier)
+
+
+def test_embeddings_have_a_norm_of_1() -> None:
+    photos = [skimage.data.chelsea(), skimage.data.coffee(), skimage.data.chelsea()]
+    with pictell.load() as classifier:
+        found = classifier.embed(photos)
+    assert (found.shape, found.dtype) == ((3, 1280), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert found[0] @ found[1] < 0.9
+
+
+def test_embedding_fails_with_the_first_picture_that_fails(default: pictell.Classifier) -> None:
+    with pytest.raises(errors.NotAPictureError):
+        default.embed([skimage.data.coffee(), b"hello"])
+    with pytest.raises(errors.UsageError, match="no pictures"):
+        default.embed([])
+
+
+def test_a_model_without_an_embedding_says_so(classifier: pictell.Classifier) -> None:
+    with pytest.raises(errors.UsageError, match="no embedding"):
+        classifier.embed([encoded("dark")])
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
-"""pictell tells what is in a picture.
+"""pictell says what is in a picture.
 
     import pictell
 
-    classifier = pictell.load()
-    print(classifier.classify("cat.jpg").top)
+    with pictell.load() as classifier:
+        print(classifier.classify("cat.jpg"))
 
-Importing this package imports next to nothing; its first use does.
+The names in ``__all__`` and the module ``pictell.errors`` are the public API; all other modules are
+internal and may change in any release. Importing the package imports neither an engine nor an
+image library.
 """
 
 from __future__ import annotations
@@ -18,38 +20,51 @@ from pictell.version import __version__
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
+    from pictell.images.sources import Input
     from pictell.loading import load
     from pictell.options import EngineOptions, Limits, ModelOptions
-    from pictell.types import Answer, Prediction, Result
+    from pictell.results import Answer, Prediction, Result, Status, Timings
+    from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source, Url
 
 __all__ = [
     "Answer",
+    "Attachment",
     "Classifier",
     "EngineOptions",
+    "Input",
+    "Label",
     "Limits",
     "ModelOptions",
+    "ModelSpec",
     "Prediction",
+    "PreprocessSpec",
     "Result",
+    "Source",
+    "Status",
+    "Timings",
+    "Url",
     "__version__",
     "errors",
     "load",
 ]
 
-
-# The module of each name that is there once it is asked for.
-_MODULES = {
-    "Answer": "types",
-    "Classifier": "classifier",
-    "EngineOptions": "options",
-    "Limits": "options",
-    "Prediction": "types",
-    "Result": "types",
-    "ModelOptions": "options",
-    "load": "loading",
+# The names of each module, which is imported at their first use.
+_NAMES = {
+    "classifier": "Classifier",
+    "images.sources": "Input",
+    "loading": "load",
+    "options": "EngineOptions Limits ModelOptions",
+    "results": "Answer Prediction Result Status Timings",
+    "types": "Attachment Label ModelSpec PreprocessSpec Source Url",
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(import_module(f"pictell.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'pictell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

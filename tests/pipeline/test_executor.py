@@ -1,14 +1,13 @@
 """A map on threads: in order, lazy, bounded."""
 
-import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pictell.pipeline.executor import map_ordered
-from pictell.processors import available_cores
+from pictell.pipeline.executor import Threads
 
 
 def counted(items: list[int], taken: list[int]) -> Iterator[int]:
@@ -20,7 +19,7 @@ def counted(items: list[int], taken: list[int]) -> Iterator[int]:
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("look_ahead", [1, 3, 100])
 def test_results_come_in_the_order_of_the_items(workers: int, look_ahead: int) -> None:
-    results = map_ordered(str, range(50), workers=workers, look_ahead=look_ahead)
+    results = Threads(workers, look_ahead).map(str, range(50))
     assert list(results) == [str(item) for item in range(50)]
 
 
@@ -34,45 +33,44 @@ def test_order_holds_when_a_later_item_is_done_first() -> None:
             second_is_done.set()
         return item
 
-    assert list(map_ordered(work, range(2), workers=2, look_ahead=2)) == [0, 1]
+    assert list(Threads(2, 2).map(work, range(2))) == [0, 1]
 
 
 def test_nothing_is_taken_before_the_first_result_is_asked_for() -> None:
     taken: list[int] = []
-    results = map_ordered(str, counted([1, 2], taken), workers=1, look_ahead=1)
+    results = Threads(1, 1).map(str, counted([1, 2], taken))
     assert taken == []
     assert next(results) == "1"
-    assert taken == [1]
     results.close()
 
 
 @pytest.mark.parametrize("look_ahead", [1, 5])
 def test_no_more_items_than_allowed_are_under_way(look_ahead: int) -> None:
     taken: list[int] = []
-    results = map_ordered(str, counted(list(range(30)), taken), workers=2, look_ahead=look_ahead)
-    for given, _ in enumerate(results):
+    results = Threads(2, look_ahead).map(str, counted(list(range(30)), taken))
+    for given, _ in enumerate(results, start=1):
         assert len(taken) - given <= look_ahead
 
 
 def test_an_endless_stream_is_fine() -> None:
-    results = map_ordered(abs, iter(int, 1), workers=2, look_ahead=4)
+    results = Threads(2, 4).map(abs, iter(int, 1))
     assert [next(results) for _ in range(10)] == [0] * 10
     results.close()
 
 
 def test_no_items_give_no_results() -> None:
-    assert list(map_ordered(str, [], workers=2, look_ahead=2)) == []
+    assert list(Threads(2, 2).map(str, [])) == []
 
 
 def test_an_exception_comes_at_its_items_turn() -> None:
-    results = map_ordered(lambda item: 1 // item, [1, 1, 0, 1], workers=4, look_ahead=4)
+    results = Threads(4, 4).map(lambda item: 1 // item, [1, 1, 0, 1])
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
     assert list(results) == []
 
 
-def test_who_stops_early_waits_for_nothing_and_what_has_not_begun_is_dropped() -> None:
+def test_a_caller_who_stops_early_does_not_wait_and_drops_what_has_not_begun() -> None:
     begun: list[int] = []
     released_in_time: list[bool] = []
     second_began, may_end = threading.Event(), threading.Event()
@@ -83,7 +81,7 @@ def test_who_stops_early_waits_for_nothing_and_what_has_not_begun_is_dropped() -
             second_began.set()
             released_in_time.append(may_end.wait(10))
 
-    results = map_ordered(work, range(10), workers=1, look_ahead=5)
+    results = Threads(1, 5).map(work, range(10))
     next(results)
     assert second_began.wait(10)
     results.close()  # while the second may not end
@@ -97,19 +95,111 @@ def test_who_stops_early_waits_for_nothing_and_what_has_not_begun_is_dropped() -
 
 def test_work_runs_on_as_many_threads_as_asked_for() -> None:
     all_here = threading.Barrier(3, timeout=10)
-    results = map_ordered(lambda _: all_here.wait() >= 0, range(3), workers=3, look_ahead=3)
+    results = Threads(3, 3).map(lambda _: all_here.wait() >= 0, range(3))
     assert list(results) == [True] * 3
 
 
-def test_cores_are_those_this_process_may_use() -> None:
-    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+def test_results_come_before_the_next_item_is_there() -> None:
+    go_on = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        assert go_on.wait(10)
+        yield 2
+
+    results = Threads(2).map(str, items())
+    assert next(results) == "1"
+    go_on.set()
+    assert list(results) == ["2"]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no processor affinity here")
-def test_a_process_bound_to_one_core_has_one() -> None:
-    def bound() -> int:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # this thread alone
-        return available_cores()
+def test_an_exception_of_the_items_comes_after_the_results_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield from (1, 2)
+        raise KeyError("lost")
 
-    with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(bound).result() == 1
+    results = Threads(2).map(str, items())
+    assert [next(results), next(results)] == ["1", "2"]
+    with pytest.raises(KeyError, match="lost"):
+        next(results)
+
+
+def test_items_that_are_a_generator_are_closed_when_the_caller_stops() -> None:
+    closed = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from iter(int, 1)
+        finally:
+            closed.set()
+
+    results = Threads(1, 2).map(abs, items())
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert closed.wait(10)
+
+
+def test_batches_grow_with_what_waits_and_no_further_than_allowed() -> None:
+    sizes: list[int] = []
+    all_fed = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield from range(9)
+        all_fed.set()
+
+    def work(batch: list[int]) -> list[int]:
+        assert all_fed.wait(10)
+        sizes.append(len(batch))
+        return batch
+
+    assert list(Threads(1, look_ahead=20).map_batches(work, items(), 4)) == list(range(9))
+    # The first worker began when one item waited.
+    assert sizes[0] <= 4
+    assert max(sizes) == 4
+    assert sum(sizes) == 9
+
+
+def test_a_few_items_keep_all_workers_busy() -> None:
+    all_here = threading.Barrier(3, timeout=10)
+
+    def work(batch: list[int]) -> list[int]:
+        all_here.wait()
+        return batch
+
+    assert list(Threads(3).map_batches(work, range(3), 4)) == [0, 1, 2]
+
+
+def test_every_item_of_a_batch_that_fails_fails() -> None:
+    def work(batch: list[int]) -> list[int]:
+        return [1] * (len(batch) + 1)
+
+    with pytest.raises(ValueError, match="zip"):
+        list(Threads(1).map_batches(work, range(3), 2))
+
+
+STREAMING = """
+import itertools, sys, threading, time
+from pictell.pipeline.executor import Threads
+def items():
+    yield 1
+    {wait}
+results = Threads(2).map(str, items())
+print(next(results), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "wait", ["threading.Event().wait()", "sys.stdin.read()", "yield from itertools.repeat(1)"]
+)
+def test_a_stream_under_way_does_not_keep_the_program_from_ending(wait: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STREAMING.format(wait=wait)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.wait(20) == 0
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == (b"1\n", b"")

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pictell.reports import FORMATS
 from pictell.reports.escape import json_escaped, visible
 from pictell.reports.style import Style
-from pictell.types import Prediction, Result
+from pictell.results import Prediction, Result
 
 BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TABBY = (Prediction("tabby", 0.5, 281),)
 FORMULA = tuple("=+-@\t\r")
 any_text = st.text(st.characters(exclude_categories=[]))
 # What names hold: text, and the surrogates that stand for single bytes (PEP 383).
@@ -70,7 +71,8 @@ def test_escaped_json_means_the_same_and_is_harmless(value: object) -> None:
 
 @given(st.lists(name_text, min_size=1, max_size=5))
 def test_json_lines_give_back_the_bytes_of_every_name(names: list[str]) -> None:
-    written = "".join(FORMATS["jsonl"]([Result(name, "m") for name in names], Style()))
+    results = [Result(name, "m", predictions=TABBY) for name in names]
+    written = b"".join(FORMATS["jsonl"](results, Style())).decode()
     sources = [json.loads(line)["source"] for line in written.splitlines()]
     assert [os.fsencode(source) for source in sources] == [os.fsencode(name) for name in names]
 
@@ -78,7 +80,8 @@ def test_json_lines_give_back_the_bytes_of_every_name(names: list[str]) -> None:
 @given(st.lists(name_text, min_size=1, max_size=5))
 def test_csv_gives_back_every_label_and_no_formula(labels: list[str]) -> None:
     predictions = tuple(Prediction(label, 0.5, index) for index, label in enumerate(labels))
-    written = "".join(FORMATS["csv"]([Result("a", "m", predictions, 1, 1)], Style()))
+    result = Result("a", "m", predictions=predictions)
+    written = b"".join(FORMATS["csv"]([result], Style())).decode()
     rows = csv.DictReader(io.StringIO(written, newline=""))
     for label, row in zip(labels, rows, strict=True):
         shown = "\n".join(visible(line) for line in label.split("\n"))

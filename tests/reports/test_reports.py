@@ -13,7 +13,7 @@ from pictell.reports import FORMATS
 from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.reports.text import bar, display_width
-from pictell.types import Answer, Prediction, Result, Timings
+from pictell.results import Answer, Prediction, Result, Status, Timings
 
 CAT = Prediction("Egyptian cat", 0.8249999, 285, "n02124075")
 TABBY = Prediction("tabby", 0.05, 281, None)
@@ -22,20 +22,20 @@ RESULTS = [
     Result(
         "cat.jpg",
         "m",
+        Status.SURE,
+        A_CAT,
         (CAT, TABBY),
         640,
         480,
         Timings(0.25, 1.5, 0.125, 10.0004),
-        answer=A_CAT,
-        sure=True,
     ),
-    Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %")),
-    Result("dog.jpg", "m", (TABBY,), 1, 1),
-    Result("fur.jpg", "m", (TABBY,), 1, 1, sure=False, guess=A_CAT, known=True),
-    Result("noise.png", "m", (TABBY,), 1, 1, sure=False, known=False),
+    Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %", source="broken.jpg")),
+    Result("dog.jpg", "m", predictions=(TABBY,), width=1, height=1),
+    Result("fur.jpg", "m", Status.LIKELY, A_CAT, (TABBY,), 1, 1),
+    Result("fog.jpg", "m", Status.UNSURE, None, (TABBY,), 1, 1),
+    Result("noise.png", "m", Status.UNKNOWN, None, (TABBY,), 1, 1),
 ]
-GOLDENS = {
-    "text": """\
+TEXT = """\
 cat.jpg
   cat             █████████████████▌    87.5 %  domestic animal › cat
     Egyptian cat  ████████████████▌     82.5 %
@@ -45,38 +45,25 @@ dog.jpg
   tabby  █                      5.0 %
 
 fur.jpg
-  not sure (best guess: cat 88 %)
+  probably cat  88 %
+
+fog.jpg
+  not sure; perhaps tabby  5 %
 
 noise.png
-  not sure (best guess: tabby 5 %): like nothing it knows
-""",
-    "json": """\
-[
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": null, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}},
-{"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}},
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": null, "known": null, "guess": null, "guess_score": null, "width": 1, "height": 1},
-{"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1},
-{"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
-]
-""",  # noqa: E501
-    "jsonl": """\
-{"source": "cat.jpg", "model": "m", "predictions": [{"label": "Egyptian cat", "score": 0.825, "class_index": 285, "synset": "n02124075"}, {"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": "cat", "answer_score": 0.875, "answer_synset": "n02121620", "answer_path": ["animal", "domestic animal", "cat"], "sure": true, "known": null, "guess": null, "guess_score": null, "width": 640, "height": 480, "timings": {"read_ms": 0.25, "decode_ms": 1.5, "preprocess_ms": 0.125, "run_ms": 10.0, "total_ms": 11.875}}
-{"source": "broken.jpg", "model": "m", "error": {"code": "broken_picture", "message": "truncated, at 5 %"}}
-{"source": "dog.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": null, "known": null, "guess": null, "guess_score": null, "width": 1, "height": 1}
-{"source": "fur.jpg", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": true, "guess": "cat", "guess_score": 0.875, "width": 1, "height": 1}
-{"source": "noise.png", "model": "m", "predictions": [{"label": "tabby", "score": 0.05, "class_index": 281, "synset": null}], "answer": null, "answer_score": null, "answer_synset": null, "answer_path": null, "sure": false, "known": false, "guess": null, "guess_score": null, "width": 1, "height": 1}
-""",  # noqa: E501
-    "csv": """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,answer,answer_score,answer_synset,answer_path,sure,known,guess,guess_score\r
-cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,,,\r
-cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,cat,0.875,n02121620,animal › domestic animal › cat,true,,,\r
-broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,,,,\r
-dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,,,,\r
-fur.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,false,true,cat,0.875\r
-noise.png,1,tabby,0.05,281,,m,1,1,,,,,,,,false,false,,\r
-""",  # noqa: E501
-}
-EMPTY = {"text": "", "json": "[]\n", "jsonl": "", "csv": GOLDENS["csv"].split("\r\n")[0] + "\r\n"}
+  not sure: unlike anything that this model knows
+"""
+CSV = """\
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,status,answer,answer_score,answer_synset,answer_path\r
+cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
+cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
+broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,\r
+dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,\r
+fur.jpg,1,tabby,0.05,281,,m,1,1,,,,likely,cat,0.875,n02121620,animal › domestic animal › cat\r
+fog.jpg,1,tabby,0.05,281,,m,1,1,,,,unsure,,,,\r
+noise.png,1,tabby,0.05,281,,m,1,1,,,,unknown,,,,\r
+"""  # noqa: E501
+EMPTY = {"text": "", "json": "[]\n", "jsonl": "", "csv": CSV.split("\r\n")[0] + "\r\n"}
 HOSTILE = [
     "\x1b]0;owned\x07\x1b[2J.jpg",
     "two\nlines.jpg",
@@ -88,18 +75,24 @@ HOSTILE = [
 
 
 def rendered(format_: str, results: list[Result], style: Style = Style()) -> str:
-    return "".join(FORMATS[format_](results, style))
+    return b"".join(FORMATS[format_](results, style)).decode()
 
 
 def named(text: str) -> Result:
     """A result in which every piece of text is the same."""
     answer = Answer(text, 0.75, text, (text, text), (0, 1))
-    return Result(text, text, (Prediction(text, 0.5, 0, text),), 1, 1, answer=answer, guess=answer)
+    return Result(text, text, Status.SURE, answer, (Prediction(text, 0.5, 0, text),), 1, 1)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_golden(format_: str) -> None:
-    assert rendered(format_, RESULTS) == GOLDENS[format_]
+def test_text_and_csv() -> None:
+    assert rendered("text", RESULTS) == TEXT
+    assert rendered("csv", RESULTS) == CSV
+
+
+def test_json_and_json_lines_are_to_dict() -> None:
+    records = [result.to_dict() for result in RESULTS]
+    assert json.loads(rendered("json", RESULTS)) == records
+    assert [json.loads(line) for line in rendered("jsonl", RESULTS).splitlines()] == records
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -116,10 +109,10 @@ def test_every_result_is_written_before_the_next_is_asked_for(format_: str) -> N
             asked.append(result.source)
             yield result
 
-    written = ""
+    written = b""
     for piece in FORMATS[format_](results(), Style()):
         written += piece
-        if "dog.jpg" not in written and "cat.jpg" in written:
+        if b"dog.jpg" not in written and b"cat.jpg" in written:
             assert asked == ["cat.jpg"]
     assert asked == ["cat.jpg", "dog.jpg"]
 
@@ -143,7 +136,7 @@ def test_only_text_is_coloured_and_only_when_asked() -> None:
     coloured = {
         format_
         for format_ in FORMATS
-        if rendered(format_, RESULTS, Style(colour=True)) != GOLDENS[format_]
+        if rendered(format_, RESULTS, Style(colour=True)) != rendered(format_, RESULTS)
     }
     assert coloured == {"text"}
     assert rendered("text", RESULTS[2:3], Style(colour=True)) == (
@@ -181,14 +174,14 @@ def test_a_line_of_jsonl_is_one_line(text: str) -> None:
 
 def test_an_answer_that_is_a_class_is_told_once() -> None:
     answer = Answer("Egyptian cat", 0.825, "n02124075", ("animal", "cat", "Egyptian cat"), (285,))
-    result = Result("a", "m", (CAT, TABBY), 1, 1, answer=answer)
+    result = Result("a", "m", Status.SURE, answer, (CAT, TABBY))
     _, *lines = rendered("text", [result]).splitlines()
     assert lines == ["  Egyptian cat  ████████████████▌     82.5 %  cat › Egyptian cat"]
 
 
 def test_a_name_at_the_top_shows_no_path_and_only_its_own_classes() -> None:
     answer = Answer("animal", 0.825, None, ("animal",), (285, 286))
-    result = Result("a", "m", (CAT, TABBY), 1, 1, answer=answer)
+    result = Result("a", "m", Status.SURE, answer, (CAT, TABBY))
     _, *lines = rendered("text", [result]).splitlines()
     assert lines == [
         "  animal          ████████████████▌     82.5 %",
@@ -197,10 +190,12 @@ def test_a_name_at_the_top_shows_no_path_and_only_its_own_classes() -> None:
 
 
 @pytest.mark.parametrize("text", ["tabby", *HOSTILE])
-def test_not_sure_is_one_line_with_the_best_guess(text: str) -> None:
-    result = Result("a", "m", (Prediction(text, 0.123, 3), CAT), 1, 1, sure=False)
+@pytest.mark.parametrize("status", [Status.LIKELY, Status.UNSURE, Status.UNKNOWN])
+def test_what_is_not_sure_is_one_line(text: str, status: Status) -> None:
+    answer = Answer(text, 0.6, None, (text,), (3,)) if status is Status.LIKELY else None
+    result = Result("a", "m", status, answer, (Prediction(text, 0.123, 3), CAT))
     _, line = rendered("text", [result]).splitlines()
-    assert line == f"  not sure (best guess: {visible(text)} 12 %)"
+    assert (visible(text) in line) == (status is not Status.UNKNOWN)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -218,7 +213,7 @@ def test_no_text_cell_of_csv_is_a_formula(start: str) -> None:
 
 
 def test_numbers_of_csv_are_left_alone() -> None:
-    result = Result("a", "m", (Prediction("b", -0.5, 3),), 1, 1)
+    result = Result("a", "m", predictions=(Prediction("b", -0.5, 3),))
     assert ",-0.5,3," in rendered("csv", [result])
 
 
@@ -265,6 +260,6 @@ def test_columns_on_a_terminal(text: str, columns: int) -> None:
 
 def test_wide_and_combining_labels_are_aligned() -> None:
     labels = ["猫", "o\u0308l", "cat"]
-    result = Result("a", "m", tuple(Prediction(label, 0.5, 0) for label in labels), 1, 1)
+    result = Result("a", "m", predictions=tuple(Prediction(label, 0.5, 0) for label in labels))
     rows = rendered("text", [result]).splitlines()[1:]
     assert [row.partition("█")[0] for row in rows] == ["  猫   ", "  o\u0308l   ", "  cat  "]

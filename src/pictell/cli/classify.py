@@ -1,4 +1,4 @@
-"""The main job: ``pictell PICTURE …`` names what is in each picture."""
+"""The main command: ``pictell PICTURE …`` says what is in each picture."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pictell.cli.exit_status import EXIT_STATUSES
+from pictell.cli.exit_status import exit_status
 from pictell.cli.model_options import (
     add_engine_options,
     add_model_options,
     engine_options,
+    model_options,
     report_crashes,
-    stated,
 )
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress, say
@@ -23,11 +23,12 @@ from pictell.images.sources import STDIN, expand_argument, expand_list
 from pictell.options import Limits, ModelOptions
 from pictell.reports import FORMATS
 from pictell.reports.style import Style
-from pictell.types import ModelSpec, Result, Source
+from pictell.results import Result
+from pictell.types import ModelSpec, Source
 from pictell.version import __version__
 
 EXAMPLE = """\
-Tell what is in a picture, as precisely as is sure:
+Say what is in a picture:
 
   pictell cat.jpg
   pictell holiday/ '*.png' https://example.org/dog.jpg
@@ -38,42 +39,44 @@ Tell what is in a picture, as precisely as is sure:
 
 Other commands, each with its own --help:
 
-  pictell models     the models there are: list, pull, import, remove
-  pictell inspect    what a model's file holds and needs
-  pictell verify     whether a model still gives the answers it should
-  pictell evaluate   how good a model is on labelled pictures of yours
-  pictell calibrate  make a model's scores mean what they say
+  pictell models     list, download, import and remove models
+  pictell inspect    show what a model file contains and what it needs
+  pictell verify     check that a model still gives the answers it gave
+  pictell evaluate   measure a model on labelled pictures
+  pictell calibrate  fit a model's scores to labelled pictures
 """
 
 
 def run(words: list[str]) -> int:
-    """Parse the command line, name the pictures, write the report; the exit status.
+    """Classify the pictures and write the report; return the exit status.
 
     Raises ``PictellError`` for what concerns the whole run.
     """
     options = parse(words)
-    # The engine and the image library are loaded once the command line is known to be right.
+    # The engine and the image library are imported once the command line is known to be right.
     from pictell.loading import load
     from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
     report_crashes(options.model)
-    limits = Limits(options.timeout, options.max_bytes, options.max_pixels)
+    given = model_options(options)
     classifier = load(
         options.model,
-        stated=stated(options),
+        options=given,
         engine=engine_options(options),
-        limits=limits,
+        limits=Limits(options.timeout, options.max_bytes, options.max_pixels),
+        proxy=options.proxy,
         min_confidence=MIN_CONFIDENCE if options.min_confidence is None else options.min_confidence,
         max_depth=options.max_depth,
         flat=options.flat,
         labels_from=options.labels_from,
     )
-    if options.min_confidence is not None and classifier.scorer.taxonomy is None:
+    if options.min_confidence is not None and not classifier.scorer.judges:
         raise UsageError(
-            f"{options.model} has no names above its classes that --min-confidence could be about"
+            f"{options.model} has neither a taxonomy nor a calibration, so --min-confidence has no "
+            "effect: leave it out"
         )
-    _warn_of_other_recipe(classifier.spec, stated(options))
-    with Progress(beside_results=True) as progress:
+    _warn_of_other_preprocessing(classifier.spec, given)
+    with classifier, Progress(beside_results=True) as progress:
         run_ = Run(progress)
         results = classifier.stream(run_.sources(options), top_k=options.top_k)
         write(FORMATS[options.format](run_.watch(results), terminal_style()))
@@ -81,19 +84,19 @@ def run(words: list[str]) -> int:
     return run_.exit_status
 
 
-def _warn_of_other_recipe(spec: ModelSpec, given: ModelOptions) -> None:
-    """Say when a published file is not fed as it was published."""
+def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:
+    """Warn if a published model gets other preprocessing than its publisher states."""
     if given.preset is None and given.mean is None:
         return
     from pictell.models.store import catalog
 
     row = catalog.by_checksum(spec.sha256)
     if row is not None and row.options.mean != spec.preprocess.mean:
-        say(f"pictell: the model is {row.name}, published with another mean and scale than given")
+        say(f"pictell: the model is {row.name}, which was published with another mean and std")
 
 
 class Run:
-    """What goes by while the results stream: failures are told at once, skipped files counted."""
+    """The state of a run: it reports failures as they come and counts skipped files."""
 
     def __init__(self, progress: Progress) -> None:
         self.exit_status = 0
@@ -101,7 +104,7 @@ class Run:
         self._skipped = 0
 
     def sources(self, options: argparse.Namespace) -> Iterator[Source]:
-        """Everything the command line names, in its order; lists after the words."""
+        """The sources on the command line, in its order, then those of the list."""
         for word in options.pictures:
             yield from expand_argument(word, self._skip)
         if options.from_file is not None:
@@ -113,22 +116,18 @@ class Run:
             )
 
     def watch(self, results: Iterable[Result]) -> Iterator[Result]:
-        """The results as they are; each failure also named on stderr."""
+        """Pass the results on; name each failure on stderr."""
         for result in results:
             if result.error is not None:
-                self.exit_status = max(self.exit_status, EXIT_STATUSES[type(result.error)])
+                self.exit_status = max(self.exit_status, exit_status(result.error))
             self._progress.watch(result)
             yield result
 
     def report_skipped(self) -> None:
-        """Say how many files of the folders were no pictures."""
+        """Report how many files in folders are not pictures."""
         if self._skipped:
-            files = (
-                "file that is not a picture"
-                if self._skipped == 1
-                else "files that are not pictures"
-            )
-            self._progress.say(f"pictell: skipped {self._skipped} {files}")
+            files = "file is not a picture" if self._skipped == 1 else "files are not pictures"
+            self._progress.say(f"pictell: {self._skipped} {files}: skipped")
 
     def _skip(self, path: Path) -> None:
         self._skipped += 1
@@ -140,31 +139,31 @@ def parse(words: list[str]) -> argparse.Namespace:
     if not options.pictures and options.from_file is None:
         raise UsageError("no picture given: name a file, a folder or a URL (see pictell --help)")
     if options.pictures.count(STDIN) > 1:
-        raise UsageError("standard input holds one picture: give - once")
+        raise UsageError("standard input holds one picture: give - only once")
     if options.null and options.from_file is None:
-        raise UsageError("--null is about a list: give --from-file")
+        raise UsageError("--null needs a list: give --from-file")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
-    about_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
-    for option, value in about_answers.items():
+    for_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
+    for option, value in for_answers.items():
         if options.flat and value is not None:
-            raise UsageError(f"--flat gives no answer that {option} could be about: give one")
+            raise UsageError(f"--flat gives no answer, so {option} has no effect: leave one out")
     return options
 
 
-def write(pieces: Iterable[str]) -> None:
-    """Every piece to stdout as soon as it is there."""
+def write(pieces: Iterable[bytes]) -> None:
+    """Write every piece to stdout as soon as it is ready."""
     for piece in pieces:
-        sys.stdout.write(piece)
-        sys.stdout.flush()
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def terminal_style() -> Style:
-    """Its width, and colour where it knows that, unless NO_COLOR is set (no-color.org)."""
+    """The terminal's width, and colour unless NO_COLOR is set (no-color.org)."""
     if not sys.stdout.isatty():
         return Style()
     shows_colour = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
-    # A terminal that does not know its width says 0.
+    # Some terminals report a width of 0.
     return Style(shows_colour, os.get_terminal_size(sys.stdout.fileno()).columns or None)
 
 
@@ -175,9 +174,16 @@ def _parser() -> Parser:
         "pictures",
         nargs="*",
         metavar="PICTURE",
-        help="a file, a folder (with all below it), a pattern, a URL, or - for standard input",
+        help="a file, a folder with everything below it, a pattern, a URL, or - for stdin",
     )
-    add("-k", "--top-k", type=positive_int, default=5, metavar="N", help="labels a picture (5)")
+    add(
+        "-k",
+        "--top-k",
+        type=positive_int,
+        default=5,
+        metavar="N",
+        help="labels a picture (5)",
+    )
     add(
         "-f",
         "--format",
@@ -196,13 +202,17 @@ def _parser() -> Parser:
     add(
         "--from-file",
         metavar="LIST",
-        help="name the pictures that LIST holds, one a line; - is stdin",
+        help="classify the pictures named in LIST, one on each line; - is stdin",
     )
     add(
-        "-0", "--null", action="store_true", help="LIST is NUL-separated, as find -print0 writes it"
+        "-0",
+        "--null",
+        action="store_true",
+        help="LIST is separated by NUL, as find -print0 writes it",
     )
-    add("--allow-private", action="store_true", help="let URLs in LIST name private hosts")
-    _add_naming(parser)
+    add("--allow-private", action="store_true", help="allow private hosts in URLs of LIST")
+    add("--proxy", metavar="URL", help="fetch pictures through this HTTP proxy")
+    _add_answer_options(parser)
     _add_limits(parser)
     add_model_options(parser)
     add_engine_options(parser)
@@ -211,25 +221,25 @@ def _parser() -> Parser:
     return parser
 
 
-def _add_naming(parser: Parser) -> None:
+def _add_answer_options(parser: Parser) -> None:
     add = parser.add_argument
     add(
         "--min-confidence",
         type=probability,
         metavar="P",
-        help="how sure the answer must be, 0 to 1: the most telling name that is (0.9)",
+        help="confidence threshold of an answer, 0 to 1 (0.9)",
     )
     add(
         "--max-depth",
         type=positive_int,
         metavar="N",
-        help="answers no more than N names from the top: 1 for animal, food, …",
+        help="answer with the top N levels of the taxonomy: 1 for animal, food, …",
     )
-    add("--flat", action="store_true", help="the best labels alone, and never 'not sure'")
+    add("--flat", action="store_true", help="the best labels alone, without an answer")
     add(
         "--labels-from",
         metavar="FILE",
-        help="names to show instead: lines of WordNet id or class index, comma or tab, name; JSON",
+        help="show other names: lines of WordNet id or class index, comma or tab, name; or JSON",
     )
 
 
@@ -240,19 +250,19 @@ def _add_limits(parser: Parser) -> None:
         type=positive_seconds,
         default=limits.timeout_s,
         metavar="S",
-        help=f"seconds a download may take ({limits.timeout_s:g})",
+        help=f"seconds for a download ({limits.timeout_s:g})",
     )
     add(
         "--max-bytes",
         type=positive_int,
         default=limits.max_bytes,
         metavar="N",
-        help=f"largest encoded picture ({limits.max_bytes})",
+        help=f"largest file, in bytes ({limits.max_bytes})",
     )
     add(
         "--max-pixels",
         type=positive_int,
         default=limits.max_pixels,
         metavar="N",
-        help=f"largest picture, width x height ({limits.max_pixels})",
+        help=f"largest picture, in pixels ({limits.max_pixels})",
     )

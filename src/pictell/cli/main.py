@@ -1,4 +1,4 @@
-"""The program: errors become one line and an exit status, signals end it the usual way."""
+"""The command ``pictell``: errors become one line and an exit status."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from pictell.cli.exit_status import EXIT_STATUSES, SOME_FAILED
+from pictell.cli.exit_status import SOME_FAILED, exit_status
 from pictell.cli.progress import say
 from pictell.errors import PictellError, SourceNotFoundError
 
-# A picture or a folder that bears such a name is given as ./NAME.
+# A picture with one of these names is given as ./NAME.
 COMMANDS = {
     "models": "pictell.cli.models",
     "inspect": "pictell.cli.inspect",
@@ -27,13 +27,13 @@ HELP = "help"
 
 
 def main() -> int:
-    """Run the command line of this program; the exit status."""
+    """Run the command line of this process; return the exit status."""
     _open_stderr()
     if sys.stdout is None:
         say("pictell: cannot write the output: standard output is closed")
         return SOME_FAILED
     _use_utf8()
-    # What libraries have to say about odd metadata is of no use to whoever asks for labels.
+    # Libraries warn of odd metadata, which does not matter for labels.
     warnings.simplefilter("ignore")
     logging.lastResort = None
     try:
@@ -41,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return _exit_by_signal(signal.SIGINT)
     except BrokenPipeError:
-        # Whoever read our output has gone (| head): nobody is left to tell.
+        # The reader closed the pipe, as head does.
         return _exit_by_signal(getattr(signal, "SIGPIPE", signal.SIGTERM))
 
 
@@ -52,20 +52,20 @@ def _run(words: list[str]) -> int:
         return _until_ctrl_c(words)
     except PictellError as error:
         say(f"pictell: {visible(str(error))}")
-        return EXIT_STATUSES[type(error)]
+        return exit_status(error)
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What sources and downloads raise has become a PictellError: this is stdout.
+        # Errors of sources and downloads are PictellErrors, so this is stdout.
         say(f"pictell: cannot write the output: {error.strerror}")
         _silence_stdout()
         return SOME_FAILED
 
 
 def _until_ctrl_c(words: list[str]) -> int:
-    """Run the command. Raises ``KeyboardInterrupt`` whatever becomes of it on its way up here.
+    """Run the command. Raises ``KeyboardInterrupt`` after Ctrl-C, whatever exception it becomes.
 
-    A library in C that is interrupted while it starts says that it cannot be loaded.
+    A library in C that is interrupted while it starts raises ImportError instead.
     """
     pressed = False
 
@@ -85,7 +85,7 @@ def _until_ctrl_c(words: list[str]) -> int:
 
 
 def _command(words: list[str]) -> int:
-    """Run the command that the first word names; the main job needs none."""
+    """Run the command that the first word names; the main command has no name."""
     if words and words[0] == HELP:
         words = [*words[1:2], "--help"]
     if words and words[0] in COMMANDS:
@@ -98,7 +98,7 @@ def _command(words: list[str]) -> int:
 
 
 def _check_not_mistyped(word: str) -> None:
-    """Raises ``SourceNotFoundError`` for a word that is no file but close to a command."""
+    """Raises ``SourceNotFoundError`` for a word that is close to a command and not a file."""
     if os.path.lexists(word):
         return
     from difflib import get_close_matches
@@ -112,20 +112,20 @@ def _check_not_mistyped(word: str) -> None:
 
 
 def _open_stderr() -> None:
-    """Started with stderr closed (2>&-), a program has None for it: let it write nowhere."""
+    """Give a process that was started without stderr (2>&-) one that discards its text."""
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def _use_utf8() -> None:
-    """Write names and labels as UTF-8 whatever the locale, and spell out what is not text."""
+    """Write UTF-8 whatever the locale, and escape what UTF-8 cannot encode."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _exit_by_signal(signal_number: signal.Signals) -> int:
-    """End as if the signal had not been caught, so that shells see what happened (128 + n)."""
+    """End by the signal, so that a shell sees the exit status 128 + n."""
     _silence_stdout()
     signal.signal(signal_number, signal.SIG_DFL)
     os.kill(os.getpid(), signal_number)
@@ -133,5 +133,5 @@ def _exit_by_signal(signal_number: signal.Signals) -> int:
 
 
 def _silence_stdout() -> None:
-    """What is still buffered cannot be written: let the interpreter's last flush go nowhere."""
+    """Discard what is still buffered: it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

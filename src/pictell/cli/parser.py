@@ -1,4 +1,4 @@
-"""argparse with pictell's manners: errors of one line, help that starts with an example."""
+"""An argument parser with errors of one line and help that starts with an example."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import NoReturn
 
 from pictell.errors import UsageError
 
-# Python refuses to parse thousands; nobody means more than these.
+# Python refuses to parse thousands of digits.
 MAX_DIGITS = 18
-# How like an option or a command a word must be, 0..1, to be taken for it: three letters of four.
+# How similar a word must be to an option or a command to suggest it, 0..1.
 CLOSE = 0.75
-# How argparse begins to tell of options that it does not know.
+# The start of argparse's message about unknown options.
 UNKNOWN = "unrecognized arguments: "
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ``UsageError`` and shows ``example`` before anything else."""
+    """A parser that raises ``UsageError`` and whose help starts with ``example``."""
 
     def __init__(self, *, example: str, prog: str, usage: str) -> None:
         super().__init__(prog=prog, usage=usage, add_help=False, allow_abbrev=False)
         self._example = example
 
     def format_help(self) -> str:
-        """The example, then argparse's own page."""
+        """The example, then argparse's help."""
         return f"{self._example}\n{super().format_help()}"
 
     def parse(self, words: list[str]) -> argparse.Namespace:
-        """The command line, options and pictures in any order. Raises ``UsageError``."""
-        # Mixed, Python 3.11 forgets what -- says of the words after it.
+        """Parse options and pictures in any order. Raises ``UsageError``."""
+        # Intermixed parsing in Python 3.11 ignores --.
         return self.parse_args(words) if "--" in words else self.parse_intermixed_args(words)
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of exit: one table turns errors into exit statuses."""
+        """Raise ``UsageError`` instead of ending the process."""
         if message.startswith(UNKNOWN):
             words = message.removeprefix(UNKNOWN).split(" ")
             message = UNKNOWN + " ".join(map(self._with_nearest, words))
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _with_nearest(self, word: str) -> str:
-        """An unknown option, and the one that may have been meant."""
+        """An unknown option with the nearest one there is."""
         from difflib import get_close_matches
 
         if not word.startswith("--"):
@@ -90,7 +90,7 @@ def probability(text: str) -> float:
 
 
 def positive_seconds(text: str) -> float:
-    """A time in seconds above 0."""
+    """A time in seconds, above 0."""
     try:
         seconds = float(text)
     except ValueError:

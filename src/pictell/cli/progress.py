@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where somebody watches."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from pictell.reports.escape import visible
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from pictell.types import Result
+    from pictell.results import Result
 
-# Work that is done sooner needs no bar.
+# Shorter work shows no bar.
 DELAY_S = 1.0
 
 
 def say(line: str) -> None:
-    """A line on stderr, if it can be written: a full disk there must not cost the results."""
+    """Write a line to stderr. A stderr that cannot be written does not stop the results."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Counts results; ``say`` writes a line to stderr without tearing the bar.
+    """A bar that counts results, and lines on stderr above it.
 
-    ``total``: how many results there will be, if that is known; ``task`` is written before the
-    bar. ``beside_results``: results go to stdout meanwhile; if that is the terminal, there is no
-    bar.
+    ``task`` stands before the bar, ``total`` is the number of results if it is known. With
+    ``beside_results``, results go to stdout at the same time: a terminal there gets no bar.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Progress:
     ) -> None:
         self._bar: tqdm[None] | None = None
         if sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
-            # Loaded for the few who see it: most runs are shorter than the import is worth.
+            # The import takes longer than most runs without a bar.
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -63,14 +62,14 @@ class Progress:
             self._bar.close()
 
     def watch(self, result: Result) -> None:
-        """One more result; a failed one is named."""
+        """Count a result, and name it if it failed."""
         if result.error is not None:
-            self.say(f"pictell: {visible(result.source)}: {visible(str(result.error))}")
+            self.say(f"pictell: {visible(str(result))}")
         if self._bar is not None:
             self._bar.update()
 
     def say(self, line: str) -> None:
-        """A line on stderr."""
+        """Write a line to stderr, above the bar."""
         if self._bar is None:
             say(line)
         else:

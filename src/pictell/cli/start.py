@@ -1,13 +1,10 @@
-"""The command's first step: until all else is loaded, and after it ended, Ctrl-C just ends it.
-
-Whoever stops a command wants no list of the modules that it was loading or leaving.
-"""
+"""The entry point: Ctrl-C during the imports or the exit ends the command without a traceback."""
 
 import signal
 
 
 def main() -> int:
-    """Entry point of the command ``pictell``; the exit status."""
+    """Run the command ``pictell``; return the exit status."""
     _end_at_once()
     from pictell.cli.main import main as run
 
@@ -18,6 +15,6 @@ def main() -> int:
 
 
 def _end_at_once() -> None:
-    # A program started in the background may have been told to ignore it.
+    # A shell may start a background process with SIGINT ignored.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""One pure writer per format: results in, pieces of text out. ``FORMATS`` is the only list."""
+"""One writer for each format: results in, pieces of bytes out. ``FORMATS`` is the only list."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pictell.reports import csv, json, jsonl, text
 from pictell.reports.style import Style
-from pictell.types import Result
+from pictell.results import Result
 
-Report = Callable[[Iterable[Result], Style], Iterator[str]]
+Report = Callable[[Iterable[Result], Style], Iterator[bytes]]
 
 FORMATS: dict[str, Report] = {
     "text": text.render,

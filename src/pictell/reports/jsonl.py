@@ -1,15 +1,15 @@
-"""JSON lines: one result a line, for streams and ``jq``."""
+"""JSON lines: one result on each line, for streams and ``jq``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pictell.reports.record import to_json
+from pictell.reports.json import to_json
 from pictell.reports.style import Style
-from pictell.types import Result
+from pictell.results import Result
 
 
-def render(results: Iterable[Result], style: Style) -> Iterator[str]:
-    """One JSON object and a newline for each result."""
+def render(results: Iterable[Result], style: Style) -> Iterator[bytes]:
+    """A line of JSON for each result."""
     for result in results:
-        yield f"{to_json(result)}\n"
+        yield to_json(result) + b"\n"

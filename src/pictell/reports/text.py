@@ -9,60 +9,64 @@ from typing import NamedTuple
 
 from pictell.reports.escape import visible
 from pictell.reports.style import STEP, Style
-from pictell.types import Result
+from pictell.results import Result, Status
 
 BAR_CELLS = 20
-# What a line has beside label, bar and path: spaces and the score.
+# The spaces and the score of a line; label, bar and path come on top.
 OTHER_CELLS = 12
-# Of an answer's path, so many names at its end are shown.
-STEPS = 2
-# And of its classes those that are not 0.0 %.
+# The last names of an answer's path are shown.
+MAX_STEPS = 2
+# Classes of an answer that would read 0.0 % are not shown.
 MIN_SHOWN = 0.0005
 FULL = "█"
-# An eighth to seven eighths of a cell.
+# From one eighth to seven eighths of a cell.
 PARTS = " ▏▎▍▌▋▊▉"
 BOLD, CYAN, RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
 
 class _Row(NamedTuple):
-    """A name that can be shown, its score in 0..1, and where it is in the tree."""
+    """A label, its score in 0..1, and its path in the taxonomy."""
 
     label: str
     score: float
     path: str = ""
 
 
-def render(results: Iterable[Result], style: Style) -> Iterator[str]:
-    """One paragraph for each named picture. Failed ones are not data: the shell reports them."""
+def render(results: Iterable[Result], style: Style) -> Iterator[bytes]:
+    """A paragraph for each picture, in UTF-8. The shell reports those that failed, on stderr."""
     before = ""
     for result in results:
         if result.error is None:
-            yield before + _paragraph(result, style)
+            yield (before + _paragraph(result, style)).encode()
             before = "\n"
 
 
 def _paragraph(result: Result, style: Style) -> str:
     lines = [_painted(visible(result.source), BOLD, style)]
-    if result.sure is False:
-        return "\n".join([*lines, f"  {_not_sure(result)}\n"])
-    rows = _rows(result)
-    width = max(display_width(row.label) for row in rows)
-    return "\n".join([*lines, *(_line(row, width, style) for row in rows)]) + "\n"
+    if result.status in {None, Status.SURE}:
+        rows = _rows(result)
+        width = max(display_width(row.label) for row in rows)
+        lines += [_line(row, width, style) for row in rows]
+    else:
+        lines.append(f"  {_sentence(result)}")
+    return "\n".join([*lines, ""])
 
 
-def _not_sure(result: Result) -> str:
-    best, guess = result.predictions[0], result.guess
-    name, score = (best.label, best.score) if guess is None else (guess.name, guess.score)
-    reason = ": like nothing it knows" if result.known is False else ""
-    return f"not sure (best guess: {visible(name)} {100 * score:.0f} %){reason}"
+def _sentence(result: Result) -> str:
+    """A result that is not sure, in words."""
+    if result.status is Status.UNKNOWN:
+        return "not sure: unlike anything that this model knows"
+    if result.answer is not None:
+        return f"probably {visible(result.answer.name)}  {100 * result.answer.score:.0f} %"
+    return f"not sure; perhaps {visible(result.top.label)}  {100 * result.top.score:.0f} %"
 
 
 def _rows(result: Result) -> list[_Row]:
-    """The answer with its place in the tree, then its classes; without an answer all classes."""
+    """The answer and its classes; without an answer all predictions."""
     answer, found = result.answer, result.predictions
     if answer is None:
         return [_Row(visible(one.label), one.score) for one in found]
-    path = STEP.join(map(visible, answer.path[-STEPS:])) if len(answer.path) > 1 else ""
+    path = STEP.join(map(visible, answer.path[-MAX_STEPS:])) if len(answer.path) > 1 else ""
     head = _Row(visible(answer.name), answer.score, path)
     classes = [one for one in found if one.class_index in answer.classes and one.score >= MIN_SHOWN]
     if len(answer.classes) == 1:
@@ -71,7 +75,7 @@ def _rows(result: Result) -> list[_Row]:
 
 
 def _line(row: _Row, width: int, style: Style) -> str:
-    """The label, padded to ``width``, bar and score; the path where there is room for it."""
+    """The padded label, a bar and the score; the path if there is room for it."""
     room = math.inf if style.columns is None else style.columns - width - OTHER_CELLS
     cells = int(max(0, min(BAR_CELLS, room)))
     padding = " " * (width - display_width(row.label))
@@ -81,14 +85,14 @@ def _line(row: _Row, width: int, style: Style) -> str:
 
 
 def bar(score: float, cells: int = BAR_CELLS) -> str:
-    """A bar of so many characters, filled to the eighth of a cell; ``score`` in 0..1."""
+    """A bar of ``cells`` characters, filled to an eighth of a character; ``score`` in 0..1."""
     full, eighths = divmod(round(score * cells * 8), 8)
     drawn = FULL * full + (PARTS[eighths] if eighths else "")
     return drawn.ljust(cells)
 
 
 def display_width(text: str) -> int:
-    """Terminal columns: two for wide characters (Unicode TR 11), none for marks and controls."""
+    """The text's columns on a terminal: wide characters take two (Unicode TR 11), marks none."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
