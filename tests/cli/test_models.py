@@ -192,7 +192,7 @@ def test_a_broken_model_does_not_hide_the_others(root: Path) -> None:
         (["path", "x"], "no model named 'x' is installed; installed are: default"),
         (
             ["path", "inception5h"],
-            "inception5h is not installed: run pictell models pull inception5h",
+            "inception5h is not downloaded: run pictell models pull inception5h",
         ),
         (["import", "../x", "y"], "'../x' is not a valid model name"),
         (["import", "x", "missing.pb"], "no file or folder 'missing.pb'"),
@@ -222,7 +222,7 @@ def test_wrong_use_is_one_line(words: list[str], message: str, root: Path) -> No
 
 def test_using_what_is_not_here_says_how_to_get_it(coral: Path) -> None:
     run = pictell("--model", "inception5h", coral / "parrot.jpg")
-    assert "inception5h is not here: get it with pictell models pull inception5h" in run.stderr
+    assert "run pictell models pull inception5h" in run.stderr
     assert run.returncode == 2
 
 

@@ -137,7 +137,7 @@ def path(words: list[str]) -> None:
     name = parser.parse(words).name
     folder = BUILT_IN.get(name) or store.folder_of(name)
     if folder is None and name in catalog.load():
-        raise ModelUnavailableError(f"{name} is not installed: run pictell models pull {name}")
+        raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
     if folder is None:
         names = ", ".join([*BUILT_IN, *store.installed()])
         raise UnknownModelError(f"no model named {name!r} is installed; installed are: {names}")

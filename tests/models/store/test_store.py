@@ -39,6 +39,7 @@ from pictell.models.store import local as store
 from pictell.models.store.catalog import Row
 from pictell.models.store.pull import pull
 from pictell.options import ModelOptions
+from pictell.types import ModelSpec, Weights
 
 AT_ONCE = Retry(2)  # without waiting
 GRAPH, LABELS = "tensorflow_inception_graph.pb", "imagenet_comp_graph_label_strings.txt"
@@ -539,6 +540,15 @@ def test_what_is_no_model(tmp_path: Path, root: Path) -> None:
     for name, error in (("file", InvalidModelError), ("file.pkl", UnsafeModelError)):
         with pytest.raises(error):
             store.add("x", tmp_path / name)
+    assert not root.exists()
+
+
+def test_an_import_that_the_check_refuses(graph: Path, root: Path) -> None:
+    def refuse(spec: ModelSpec, weights: Weights) -> None:
+        raise InvalidModelError(f"{spec.weights.name} of {len(weights.files)} file crashes")
+
+    with pytest.raises(InvalidModelError, match=r"frozen_graph\.pb of 1 file crashes"):
+        store.add("x", graph, check=refuse)
     assert not root.exists()
 
 

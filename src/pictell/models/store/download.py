@@ -34,7 +34,7 @@ from pictell.models.store.catalog import Download
 from pictell.version import __version__
 
 Report: TypeAlias = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes in all, as they grow."""
+"""Called with the bytes received so far and the size of the file in bytes."""
 
 ALGORITHMS = {64: "sha256", 96: "sha384"}  # by their number of hexadecimal digits
 CHUNK_BYTES = 64 * 1024
@@ -46,7 +46,7 @@ PASSING = {408, 429, 500, 502, 503, 504}  # statuses that may be gone a little l
 # Errors that another attempt does not change.
 FINAL = (AddressRefusedError, NameResolutionError, ResponseError, SSLError)
 RETRIES = Retry(3, backoff_factor=1)  # waits 0, 2 and 4 s before the further attempts
-# For a connection and for every CHUNK_BYTES of a body.
+# For each connection, and for each CHUNK_BYTES of a body.
 TIMEOUT_S = 30.0
 # urllib3 puts its own objects first: "HTTPConnection(…): Failed to … connection: [Errno 111] …".
 URLLIB3_PREFIX = re.compile(r"^.*(>|\)): (Failed to establish a new connection: \[Errno \d+\] )?")
@@ -158,12 +158,7 @@ def _open(url: str, have: int, timeout_s: float) -> Iterator[BaseHTTPResponse]:
         address = f"{hop.scheme}://{hop.authority}{hop.target}"
         with _pool(hop, timeout_s) as pool:
             response = pool.request(
-                "GET",
-                address,
-                headers=headers,
-                redirect=False,
-                retries=False,
-                preload_content=False,
+                "GET", address, headers=headers, redirect=False, preload_content=False
             )
             with closing(response):
                 if response.status not in REDIRECTS:
@@ -179,11 +174,16 @@ def _pool(hop: Hop, timeout_s: float) -> PoolManager:
     proxies = getproxies()
     proxy = proxies.get(hop.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(hop.host):
-        return PoolManager(timeout=timeout_s, ssl_context=context)
+        return PoolManager(timeout=timeout_s, ssl_context=context, retries=False)
     parts = urlsplit(proxy)
     user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    headers = make_headers(proxy_basic_auth=user)
-    return ProxyManager(proxy, proxy_headers=headers, timeout=timeout_s, ssl_context=context)
+    return ProxyManager(
+        proxy,
+        proxy_headers=make_headers(proxy_basic_auth=user),
+        timeout=timeout_s,
+        ssl_context=context,
+        retries=False,
+    )
 
 
 def _append(
