@@ -30,7 +30,7 @@ for _ in range(100):
 """
 
 
-def test_a_file_is_written_and_written_anew(tmp_path: Path) -> None:
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for content in (b"one", b"another"):
         write_file(path, content)
@@ -38,19 +38,19 @@ def test_a_file_is_written_and_written_anew(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_may_be_read_by_whoever_may_read_others(tmp_path: Path) -> None:
+def test_a_new_file_has_the_default_permissions(tmp_path: Path) -> None:
     write_file(tmp_path / "file", b"")
     (tmp_path / "other").touch()
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_a_file_may_have_the_longest_of_names(tmp_path: Path) -> None:
+def test_a_file_with_the_longest_name(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 255)
     write_file(path, b"content")
     assert path.read_bytes() == b"content"
 
 
-def test_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     words = [sys.executable, "-c", WRITE_TOO_MUCH, path]
@@ -61,7 +61,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one_and_nothing_else(tmp_path: 
 
 
 @pytest.mark.parametrize("place", ["folder", "folder/none/file", "file/below"])
-def test_a_place_that_no_file_can_have(tmp_path: Path, place: str) -> None:
+def test_paths_that_cannot_be_written(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
@@ -104,7 +104,7 @@ def test_several_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_comes_when_it_is_filled(tmp_path: Path) -> None:
+def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     with new_folder(folder) as draft:
         (draft / "file").write_bytes(b"content")
@@ -113,7 +113,7 @@ def test_a_folder_comes_when_it_is_filled(tmp_path: Path) -> None:
     assert (folder / "file").read_bytes() == b"content"
 
 
-def test_a_folder_that_is_not_finished_never_comes(tmp_path: Path) -> None:
+def test_an_incomplete_folder_never_appears(tmp_path: Path) -> None:
     def fill() -> None:
         with new_folder(tmp_path / "folder") as draft:
             (draft / "file").touch()
@@ -124,7 +124,7 @@ def test_a_folder_that_is_not_finished_never_comes(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_came_to_a_folders_place_meanwhile_stays(tmp_path: Path) -> None:
+def test_a_folder_does_not_replace_another(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
 
     def fill() -> None:
@@ -137,7 +137,7 @@ def test_what_came_to_a_folders_place_meanwhile_stays(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [folder, folder / "file"]
 
 
-def test_permissions_of_what_is_replaced_stay(tmp_path: Path) -> None:
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_bytes(b"old")
     path.chmod(0o600)

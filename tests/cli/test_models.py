@@ -34,7 +34,7 @@ def coral(shared: Path) -> Path:
 
 @pytest.fixture
 def mirror(coral: Path, tmp_path: Path) -> Path:
-    """A folder such as somebody carries to a machine without a network."""
+    """A folder with files for a machine without a network."""
     for name, files in {
         QUANT: [f"{QUANT}.tflite"],
         BIRD: [f"{BIRD}.tflite", "inat_bird_labels.txt"],
@@ -64,7 +64,7 @@ def test_the_list_is_a_table() -> None:
     squeezenet = next(line for line in lines if line.startswith("squeezenet1.1-7 "))
     assert squeezenet.split() == ["squeezenet1.1-7", "5.0", "56.3", "Apache-2.0", "available"]
     assert len({line.index("Apache-2.0") for line in lines[1:]}) == 1
-    assert "_frozen" not in run.stdout  # known, but nobody offers it
+    assert "_frozen" not in run.stdout  # has no download
     assert pictell("models", "list").stdout == run.stdout
 
 
@@ -109,7 +109,7 @@ def test_pulled_from_a_server(server: FileServer, root: Path) -> None:
     assert server.requests == []
 
 
-def test_the_environment_names_the_mirror(server: FileServer, root: Path) -> None:
+def test_the_mirror_of_the_environment(server: FileServer, root: Path) -> None:
     run = pictell("models", "pull", QUANT, env=environment(PICTELL_MIRROR=server.url("m/")))
     assert run.returncode == 0, run.stderr
     assert len(server.requests) == 1
@@ -171,7 +171,7 @@ def test_imported_with_options_then_used(coral: Path, root: Path) -> None:
     assert found[0]["predictions"][0]["label"] == "Ara macao (Scarlet Macaw)"
 
 
-def test_a_broken_model_does_not_hide_the_others(root: Path) -> None:
+def test_a_damaged_model_does_not_hide_the_others(root: Path) -> None:
     (root / "broken").mkdir(parents=True)
     (root / "broken" / "model.toml").write_text("[model]\nname = 5\n")
     run = pictell("models")
@@ -220,7 +220,7 @@ def test_wrong_use_is_one_line(words: list[str], message: str, root: Path) -> No
     assert not any(path.is_file() and path.suffix != ".lock" for path in root.rglob("*"))
 
 
-def test_using_what_is_not_here_says_how_to_get_it(coral: Path) -> None:
+def test_using_a_model_that_is_not_downloaded_says_how_to_get_it(coral: Path) -> None:
     run = pictell("--model", "inception5h", coral / "parrot.jpg")
     assert "run pictell models pull inception5h" in run.stderr
     assert run.returncode == 2

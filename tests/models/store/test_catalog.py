@@ -48,13 +48,13 @@ def test_every_row_fits_together(row: catalog.Row) -> None:
         assert row.download.file_name.endswith((".zip", ".tgz", ".tar.gz"))
 
 
-def test_no_two_rows_have_a_file_in_common() -> None:
+def test_no_file_is_in_two_rows() -> None:
     checksums = [checksum for row in ROWS.values() for checksum in row.weights_sha256]
     checksums += [row.download.checksum for row in ROWS.values() if row.is_archive]
     assert len(set(checksums)) == len(checksums)
 
 
-def test_inception5h_as_the_program_of_its_time_fed_it() -> None:
+def test_inception5h_has_the_options_of_the_original_program() -> None:
     row = catalog.find("inception5h")
     assert row.options.mean == (117.0, 117.0, 117.0)
     assert row.options.std == (1.0, 1.0, 1.0)
@@ -70,7 +70,7 @@ def test_inception5h_as_the_program_of_its_time_fed_it() -> None:
     assert row.download.file_name == "inception5h.zip"
 
 
-def test_published_files_are_known_by_their_content(shared: Path) -> None:
+def test_published_files_are_recognised_by_checksum(shared: Path) -> None:
     models = shared / "models"
     found = {
         str(path.relative_to(models)): row.name
@@ -93,7 +93,7 @@ def test_published_files_are_known_by_their_content(shared: Path) -> None:
     }
 
 
-def test_the_birds_come_with_their_names(shared: Path) -> None:
+def test_the_labels_of_the_birds_match_their_checksum(shared: Path) -> None:
     download = catalog.find("mobilenet_v2_1.0_224_inat_bird_quant").labels_download
     assert download is not None
     content = (shared / "models" / "coral" / download.file_name).read_bytes()

@@ -71,7 +71,7 @@ def get(
     return reported
 
 
-def test_the_file_arrives_verified(server: FileServer, part: Path) -> None:
+def test_a_file_is_downloaded(server: FileServer, part: Path) -> None:
     reported = get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
     assert reported == sorted(reported)
@@ -112,13 +112,13 @@ def test_a_whole_part_needs_no_server(server: FileServer, part: Path) -> None:
     assert server.requests == []
 
 
-def test_as_long_as_it_gets_on_it_is_continued(server: FileServer, part: Path) -> None:
+def test_progress_resets_the_retries(server: FileServer, part: Path) -> None:
     server.faults += [cut_after(100_000)] * 9
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
 
 
-def test_it_gives_up_where_nothing_more_comes(server: FileServer, part: Path) -> None:
+def test_retries_end_without_progress(server: FileServer, part: Path) -> None:
     server.faults += [cut_after(CHUNK_BYTES), *[cut_after(0)] * 10]
     with pytest.raises(ModelUnavailableError, match=r"file cannot be downloaded from 127.0.0.1: "):
         get(server.download("file"), part)
@@ -126,7 +126,7 @@ def test_it_gives_up_where_nothing_more_comes(server: FileServer, part: Path) ->
     assert len(server.requests) == 1 + 3
 
 
-def test_a_file_that_changed_meanwhile_is_begun_anew(server: FileServer, part: Path) -> None:
+def test_a_file_that_changed_on_the_server_restarts(server: FileServer, part: Path) -> None:
     other = CONTENT[::-1]
     server.faults.append(lambda handler, content: cut_after(1000)(handler, other))
     get(server.download("file"), part)
@@ -134,21 +134,19 @@ def test_a_file_that_changed_meanwhile_is_begun_anew(server: FileServer, part: P
 
 
 @pytest.mark.parametrize("earlier", [b"x" * 1000, b"x" * len(CONTENT), CONTENT + b"x"])
-def test_a_part_of_another_file_is_begun_anew(
-    earlier: bytes, server: FileServer, part: Path
-) -> None:
+def test_a_part_of_another_file_restarts(earlier: bytes, server: FileServer, part: Path) -> None:
     part.write_bytes(earlier)
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_begins_anew(server: FileServer, part: Path) -> None:
+def test_a_server_without_ranges_restarts(server: FileServer, part: Path) -> None:
     server.faults += [cut_after(1000), ignore_range]
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
 
 
-def test_another_range_than_asked_for_is_not_believed(server: FileServer, part: Path) -> None:
+def test_another_range_than_requested_restarts(server: FileServer, part: Path) -> None:
     part.write_bytes(CONTENT[:1000])
     server.faults.append(answer(206, CONTENT[500:], **range_of(CONTENT, 500)))
     get(server.download("file"), part)
@@ -156,7 +154,7 @@ def test_another_range_than_asked_for_is_not_believed(server: FileServer, part: 
     assert server.ranges() == ["bytes=1000-", None]
 
 
-def test_a_range_that_cannot_be_satisfied_begins_anew(server: FileServer, part: Path) -> None:
+def test_a_range_that_cannot_be_satisfied_restarts(server: FileServer, part: Path) -> None:
     part.write_bytes(CONTENT[:1000])
     server.faults.append(answer(416))
     get(server.download("file"), part)
@@ -164,20 +162,20 @@ def test_a_range_that_cannot_be_satisfied_begins_anew(server: FileServer, part: 
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_passing_failures_are_tried_again(status: int, server: FileServer, part: Path) -> None:
+def test_temporary_failures_are_retried(status: int, server: FileServer, part: Path) -> None:
     server.faults.append(answer(status))
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
 
 
-def test_silence_is_not_waited_for(server: FileServer, part: Path) -> None:
+def test_a_silent_server_times_out(server: FileServer, part: Path) -> None:
     server.faults.append(stall_after(100_000))
     get(server.download("file"), part, timeout_s=0.2)
     assert part.read_bytes() == CONTENT
     assert server.ranges() == [None, "bytes=100000-"]
 
 
-def test_a_dripping_server_is_given_up(server: FileServer, part: Path) -> None:
+def test_a_dripping_server_times_out(server: FileServer, part: Path) -> None:
     server.faults += [drip] * 9
     with pytest.raises(ModelUnavailableError, match=r"sent only \d+ bytes in 0.1 s"):
         get(server.download("file"), part, timeout_s=0.1)
@@ -196,7 +194,7 @@ def test_a_refused_connection(server: FileServer, part: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
-def test_final_failures_are_not_tried_again(status: int, server: FileServer, part: Path) -> None:
+def test_permanent_failures_are_not_retried(status: int, server: FileServer, part: Path) -> None:
     server.faults.append(answer(status))
     with pytest.raises(ModelUnavailableError, match=f"the server answered {status}"):
         get(server.download("file"), part)
@@ -290,7 +288,7 @@ def test_redirects_lead_to_http_only(location: str, server: FileServer, part: Pa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own store decides")
-def test_tls_is_never_left(
+def test_redirects_from_https_to_http_are_refused(
     serve: Callable[..., FileServer], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -323,7 +321,7 @@ def test_the_proxy_of_the_environment_is_used(
 # --- mirrors
 
 
-def test_a_mirror_is_asked_instead(server: FileServer, part: Path) -> None:
+def test_a_mirror_replaces_the_address(server: FileServer, part: Path) -> None:
     server.files["/models/some%20model/file.zip"] = CONTENT
     download = server.download("file", url="https://unreachable.invalid/a/file.zip")
     source = origin(download, "some model", server.url("models/"), offline=False)
@@ -333,7 +331,7 @@ def test_a_mirror_is_asked_instead(server: FileServer, part: Path) -> None:
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_a_folder_is_a_mirror_also_offline(offline: bool, tmp_path: Path, part: Path) -> None:
+def test_a_folder_is_a_mirror_online_and_offline(offline: bool, tmp_path: Path, part: Path) -> None:
     download = Download(
         "https://x.test/a/b.zip?c", len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
     )
@@ -345,14 +343,14 @@ def test_a_folder_is_a_mirror_also_offline(offline: bool, tmp_path: Path, part: 
         assert reported[-1] == len(CONTENT)
 
 
-def test_offline_says_what_to_bring_where() -> None:
+def test_offline_errors_say_which_file_to_save_where() -> None:
     download = Download("https://x.test/a/b.zip", 5, "0" * 64)
     for mirror in (None, "http://mirror.test/"):
         with pytest.raises(ModelUnavailableError, match=r"https://x.test/a/b.zip as model/b.zip"):
             origin(download, "model", mirror, offline=True)
 
 
-def test_what_a_folder_has_is_judged_too(tmp_path: Path, part: Path) -> None:
+def test_files_of_a_folder_are_verified(tmp_path: Path, part: Path) -> None:
     path = tmp_path / "file"
     download = Download("https://x.test/file", 5, hashlib.sha256(b"right").hexdigest())
     with pytest.raises(ModelUnavailableError, match="cannot be read: No such file"):
@@ -424,4 +422,4 @@ def wait_until(truth: Callable[[], bool]) -> None:
         if truth():
             return
         tick.wait(0.01)
-    pytest.fail("it never came true")
+    pytest.fail("timed out")

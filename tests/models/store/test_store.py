@@ -1,4 +1,4 @@
-"""The store: pulled from a real server, imported, removed; by one process or several."""
+"""The store: models are pulled from a real server, imported and removed, by several processes."""
 
 import hashlib
 import io
@@ -97,7 +97,7 @@ def published(server: FileServer, graph: Path, content: bytes, file_name: str) -
 
 
 def files_below(folder: Path) -> list[str]:
-    """Every file that is no lock."""
+    """Every file except locks."""
     return sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
@@ -112,7 +112,7 @@ def model_files(row: Row) -> list[str]:
 # --- pulled
 
 
-def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> None:
+def test_pull_and_remove(row: Row, root: Path) -> None:
     assert store.installed() == {}
     folder = pull(row, retries=AT_ONCE)
     assert folder == root / row.name == store.folder_of(row.name)
@@ -133,7 +133,7 @@ def test_from_the_server_to_the_store_and_out_again(row: Row, root: Path) -> Non
     assert list(root.glob(".work/*")) == []
 
 
-def test_what_is_here_is_not_asked_for_again(row: Row, server: FileServer) -> None:
+def test_an_installed_model_is_not_downloaded_again(row: Row, server: FileServer) -> None:
     pull(row, retries=AT_ONCE)
     server.requests.clear()
     pull(row, retries=AT_ONCE)
@@ -141,7 +141,7 @@ def test_what_is_here_is_not_asked_for_again(row: Row, server: FileServer) -> No
     assert server.requests == []
 
 
-def test_what_is_damaged_is_replaced(row: Row, root: Path) -> None:
+def test_a_damaged_model_is_replaced(row: Row, root: Path) -> None:
     folder = pull(row, retries=AT_ONCE)
     for name in (GRAPH, "model.toml", "labels.tsv"):
         (folder / name).write_bytes(b"damaged")
@@ -193,19 +193,19 @@ def test_a_mirror_that_is_a_folder(row: Row, server: FileServer, tmp_path: Path)
     assert server.requests == []
 
 
-def test_offline_nothing_is_touched(row: Row, server: FileServer, root: Path) -> None:
+def test_offline_pull_does_nothing(row: Row, server: FileServer, root: Path) -> None:
     with pytest.raises(ModelUnavailableError, match=r"save http://.*/inception5h\.zip as"):
         pull(row, offline=True)
     assert not root.exists()
     assert server.requests == []
 
 
-def test_a_row_that_nobody_offers() -> None:
+def test_a_row_without_a_download() -> None:
     with pytest.raises(ModelUnavailableError, match="pictell models import"):
         pull(catalog.find("mobilenet_v1_0.25_128_frozen"))
 
 
-# --- pulled, in vain
+# --- pulls that fail
 
 
 def test_a_tampered_download_is_not_kept(row: Row, root: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_tampered_download_is_not_kept(row: Row, root: Path) -> None:
     assert files_below(root) == []
 
 
-def test_an_archive_that_breaks_out(server: FileServer, graph: Path, root: Path) -> None:
+def test_an_archive_with_paths_that_lead_out(server: FileServer, graph: Path, root: Path) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(f"../{GRAPH}", b"evil")
@@ -243,13 +243,13 @@ def test_an_archive_of_links(server: FileServer, graph: Path, root: Path) -> Non
     assert store.installed() == {}
 
 
-def test_another_graph_than_the_catalogues(row: Row) -> None:
+def test_another_graph_than_in_the_catalogue(row: Row) -> None:
     with pytest.raises(InvalidModelError, match="not the file in the catalogue"):
         pull(replace(row, weights_sha256=("0" * 64,)), retries=AT_ONCE)
     assert store.installed() == {}
 
 
-def test_a_download_that_breaks_off_is_continued_next_time(
+def test_an_interrupted_download_continues_next_time(
     row: Row, server: FileServer, root: Path
 ) -> None:
     server.faults += [cut_after(100_000), *[cut_after(0)] * 2]
@@ -262,7 +262,9 @@ def test_a_download_that_breaks_off_is_continued_next_time(
     assert files_below(root) == model_files(row)
 
 
-def test_what_cannot_fit_is_not_begun(row: Row, server: FileServer) -> None:
+def test_a_model_that_does_not_fit_on_the_disk_is_not_downloaded(
+    row: Row, server: FileServer
+) -> None:
     with pytest.raises(StoreError, match=r"inception5h-like needs 2000000000 MB in .* MB are free"):
         pull(replace(row, download=replace(row.download, bytes=10**15)))
     assert server.requests == []
@@ -283,7 +285,7 @@ def test_a_store_that_cannot_be_written(
         assert store.folder_of("bird") is None
 
 
-# --- by several processes, and by killed ones
+# --- several processes, killed processes
 
 SCRIPT = """
 import pickle, resource, sys
@@ -316,10 +318,10 @@ def wait_until(truth: Callable[[], object]) -> None:
         if truth():
             return
         tick.wait(0.01)
-    pytest.fail("it never came true")
+    pytest.fail("timed out")
 
 
-def test_many_processes_download_it_once(
+def test_several_processes_download_a_model_once(
     row: Row, server: FileServer, tmp_path: Path, root: Path
 ) -> None:
     processes = [start(row, tmp_path) for _ in range(3)]
@@ -332,7 +334,7 @@ def test_many_processes_download_it_once(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_pull_is_continued_and_swept(
+def test_a_killed_pull_continues(
     number: signal.Signals, row: Row, server: FileServer, tmp_path: Path, root: Path
 ) -> None:
     server.faults.append(stall_after(500_000))
@@ -349,7 +351,7 @@ def test_a_killed_pull_is_continued_and_swept(
     assert list(root.glob(".work/*")) == []
 
 
-def test_a_disk_that_is_full_while_unpacking(
+def test_a_disk_that_fills_up_while_unpacking(
     row: Row, server: FileServer, graph: Path, tmp_path: Path, root: Path
 ) -> None:
     # The archive fits, what is in it does not.
@@ -490,14 +492,14 @@ def test_a_bare_file_and_a_folder(bird: Path, root: Path, tmp_path: Path) -> Non
     assert list(root.glob(".work/*")) == []
 
 
-def test_a_model_of_the_package_under_another_name() -> None:
+def test_the_built_in_model_under_another_name() -> None:
     store.add("mine", models.BUILT_IN["default"])
     mine, default = models.find("mine"), models.find("default")
     assert mine.labels == default.labels
     assert (mine.taxonomy, mine.calibration) == (default.taxonomy, default.calibration)
 
 
-def test_what_a_packed_model_carries_comes_into_the_store(tmp_path: Path) -> None:
+def test_a_packed_model_keeps_its_taxonomy_and_calibration(tmp_path: Path) -> None:
     default, packed = models.find("default"), tmp_path / "packed.onnx"
     write_single_file(packed, default, read_weights(default))
     store.add("mine", packed)
@@ -513,7 +515,7 @@ def test_what_a_packed_model_carries_comes_into_the_store(tmp_path: Path) -> Non
         *("C:x", "ü", "\u202ea", "a" * 65, "~", "*", "\udc80"),
     ],
 )
-def test_names_that_are_no_names(name: str, bird: Path, root: Path) -> None:
+def test_names_that_are_not_valid(name: str, bird: Path, root: Path) -> None:
     assert store.folder_of(name) is None
     with pytest.raises(UsageError, match="not a valid model name"):
         store.add(name, bird, ModelOptions(labels=bird.with_name("inat_bird_labels.txt")))
@@ -532,7 +534,7 @@ def test_names_that_are_taken(bird: Path, graph: Path) -> None:
     assert models.find("mobilenet_v1_0.25_128_frozen").preprocess.width == 128
 
 
-def test_what_is_no_model(tmp_path: Path, root: Path) -> None:
+def test_files_that_are_not_models(tmp_path: Path, root: Path) -> None:
     with pytest.raises(UnknownModelError, match="no file or folder"):
         store.add("x", tmp_path / "missing")
     (tmp_path / "file").write_bytes(random.Random(3).randbytes(1000))
@@ -555,7 +557,7 @@ def test_an_import_that_the_check_refuses(graph: Path, root: Path) -> None:
 # --- removed, listed
 
 
-def test_what_is_not_here_cannot_be_removed(row: Row) -> None:
+def test_a_model_that_is_not_installed_cannot_be_removed(row: Row) -> None:
     with pytest.raises(UnknownModelError, match="'x' is installed; installed are: none"):
         store.remove("x")
     pull(row, retries=AT_ONCE)
