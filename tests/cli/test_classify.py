@@ -21,7 +21,6 @@ from PIL import Image
 
 from command import PICTELL, ROOT, environment, pictell
 from pictell import __version__, models
-from pictell.cli.exit_status import EXIT_STATUSES
 
 SAMPLES = ROOT / "samples"
 BALL = SAMPLES / "golf-ball.png"
@@ -49,14 +48,14 @@ def test_flat_gives_the_best_labels_alone() -> None:
     assert len(others) == 4
 
 
-def test_what_no_class_is_sure_of_gets_the_name_above() -> None:
+def test_where_no_class_is_sure_the_answer_is_a_name_above() -> None:
     _, first, second, *_ = pictell(CLOCK).stdout.splitlines()
     assert re.fullmatch(r"  clock  .+ %  clock or watch › clock", first)
     assert re.fullmatch(r"    wall clock  .+ %", second)
     (result,) = json.loads(pictell("--min-confidence", "0.3", "-f", "json", CLOCK).stdout)
-    assert result["answer_path"][-2:] == ["clock", "wall clock"]
-    assert result["answer"] == "wall clock"
-    assert result["answer_score"] == result["predictions"][0]["score"]
+    assert result["answer"]["path"][-2:] == ["clock", "wall clock"]
+    assert result["answer"]["name"] == "wall clock"
+    assert result["answer"]["score"] == result["predictions"][0]["score"]
 
 
 @pytest.mark.parametrize(
@@ -64,21 +63,21 @@ def test_what_no_class_is_sure_of_gets_the_name_above() -> None:
 )
 def test_an_answer_is_not_deeper_than_wanted(max_depth: str, answer: str) -> None:
     (result,) = json.loads(pictell("--max-depth", max_depth, "-f", "json", CLOCK).stdout)
-    assert result["answer"] == answer
+    assert result["answer"]["name"] == answer
     assert result["predictions"][0]["label"] == "wall clock"
 
 
-def test_noise_is_nothing_it_knows(tmp_path: Path) -> None:
+def test_noise_is_unknown(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     _, line = pictell(tmp_path / "noise.png").stdout.splitlines()
-    assert re.fullmatch(r"  not sure \(best guess: .+ \d+ %\): like nothing it knows", line)
+    assert line.startswith("  not sure: unlike anything")
     (result,) = json.loads(pictell("-f", "json", tmp_path / "noise.png").stdout)
-    assert (result["answer"], result["sure"], result["known"]) == (None, False, False)
+    assert (result["answer"], result["status"]) == (None, "unknown")
     (row,) = csv.DictReader(
         io.StringIO(pictell("--flat", "-k", "1", "-f", "csv", tmp_path / "noise.png").stdout)
     )
-    assert (row["answer"], row["sure"]) == ("", "")
+    assert (row["answer"], row["status"]) == ("", "")
 
 
 def test_names_may_be_in_another_language(tmp_path: Path) -> None:
@@ -109,10 +108,8 @@ def test_json_is_one_array_and_top_k_its_length() -> None:
     run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
     results = json.loads(run.stdout)
     assert [len(result["predictions"]) for result in results] == [3, 3]
-    answer = {"answer", "answer_score", "answer_synset", "answer_path", "sure"}
-    answer |= {"known", "guess", "guess_score"}
-    rest = {"source", "model", "predictions", "width", "height", "timings"}
-    assert results[0].keys() == answer | rest
+    facts = {"source", "model", "status", "answer", "predictions", "width", "height", "timings"}
+    assert results[0].keys() == facts
     assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
 
 
@@ -131,7 +128,7 @@ def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> 
     run = pictell("-f", "jsonl", ".", cwd=tmp_path)
     sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
     assert sources == ["./b2.png", "./b10.png", "./no-suffix", "./sub/c.png"]
-    assert run.stderr == "pictell: skipped 1 file that is not a picture\n"
+    assert "1 file is not a picture" in run.stderr
     assert run.returncode == 0
 
 
@@ -211,20 +208,16 @@ def test_a_truncated_photograph_is_an_error(tmp_path: Path, shared: Path) -> Non
     whole = shared.joinpath("models/coral/parrot.jpg").read_bytes()
     tmp_path.joinpath("half.jpg").write_bytes(whole[: len(whole) // 2])
     run = pictell("half.jpg", cwd=tmp_path)
-    assert re.fullmatch(
-        r"pictell: half\.jpg: broken or truncated JPEG picture: image file is truncated.*\n",
-        run.stderr,
-    )
+    assert re.fullmatch(r"pictell: half\.jpg: .*truncated.*\n", run.stderr)
     assert (run.stdout, run.returncode) == ("", 1)
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     tmp_path.joinpath("notes.txt").write_text("hello")
     run = pictell(tmp_path)
-    assert run.stderr.splitlines() == [
-        f"pictell: {tmp_path}: a folder without pictures",
-        "pictell: skipped 1 file that is not a picture",
-    ]
+    failed, skipped = run.stderr.splitlines()
+    assert failed.startswith(f"pictell: {tmp_path}: ")
+    assert "1 file is not a picture" in skipped
     assert run.returncode == 1
 
 
@@ -271,9 +264,7 @@ def test_an_unknown_model_lists_the_known_ones() -> None:
 
 def test_help_starts_with_an_example() -> None:
     run = pictell("--help")
-    assert run.stdout.startswith(
-        "Tell what is in a picture, as precisely as is sure:\n\n  pictell cat.jpg"
-    )
+    assert run.stdout.splitlines()[2] == "  pictell cat.jpg"
     assert run.returncode == 0
 
 
@@ -392,12 +383,8 @@ def _read_terminal(terminal: io.BufferedReader) -> bytes:
     try:
         return terminal.read1()
     except OSError:
-        # Linux says EIO where other systems say end of file: the other side has hung up.
+        # Linux raises EIO at the end of a terminal where other systems return nothing.
         return b""
-
-
-def test_exit_statuses_are_those_of_the_readme() -> None:
-    assert set(EXIT_STATUSES.values()) == {1, 2}
 
 
 def test_a_folder_deeper_than_python_recurses(tmp_path: Path) -> None:
@@ -442,33 +429,33 @@ def test_errors_that_cannot_be_told_cost_no_results() -> None:
 
 def test_stdin_holds_one_picture() -> None:
     run = pictell("-", "-", input="")
-    assert run.stderr == "pictell: standard input holds one picture: give - once\n"
-    assert run.returncode == 2
+    assert (run.stderr.count("\n"), run.returncode) == (1, 2)
 
 
 @pytest.mark.parametrize("option", ["--min-confidence", "--max-depth"])
 def test_flat_gives_no_answer_to_be_limited(option: str) -> None:
     run = pictell("--flat", option, "1", BALL)
-    message = f"pictell: --flat gives no answer that {option} could be about: give one\n"
-    assert (run.stderr, run.returncode) == (message, 2)
+    assert option in run.stderr
+    assert (run.stderr.count("\n"), run.returncode) == (1, 2)
 
 
-@pytest.mark.parametrize("option", ["--min-confidence", "--max-depth"])
-def test_without_names_above_the_classes_there_is_nothing_to_be_sure_of(
-    option: str, tmp_path: Path
-) -> None:
+def test_a_model_without_a_taxonomy_and_a_calibration_gives_labels_alone(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(models.locate("default"), tmp_path / "flat"))
-    stated = (folder / "model.toml").read_text()
-    (folder / "model.toml").write_text(re.sub(r"taxonomy = .*\n", "", stated))
-    run = pictell("--model", folder, option, "1", BALL)
-    assert re.fullmatch(r"pictell: .+ has no names above its classes that .+\n", run.stderr)
-    assert run.returncode == 2
-    assert pictell("--model", folder, BALL).stdout.splitlines()[1].startswith("  golf ball ")
+    spec = (folder / "model.toml").read_text()
+    (folder / "model.toml").write_text(re.sub(r"taxonomy = .*\n", "", spec))
+    assert "no taxonomy" in pictell("--model", folder, "--max-depth", "1", BALL).stderr
+    calibrated = pictell("--model", folder, "--min-confidence", "0.999", BALL)
+    assert calibrated.stdout.splitlines()[1].startswith("  probably golf ball ")
+    (folder / "calibration.toml").unlink()
+    plain = pictell("--model", folder, "--min-confidence", "0.999", BALL)
+    assert (plain.stdout, plain.returncode) == ("", 2)
+    assert "neither a taxonomy nor a calibration" in plain.stderr
+    assert len(pictell("--model", folder, BALL).stdout.splitlines()) == 6
 
 
 def test_null_wants_a_list() -> None:
     run = pictell("--null", BALL)
-    assert run.stderr == "pictell: --null is about a list: give --from-file\n"
+    assert "--from-file" in run.stderr
     assert run.returncode == 2
 
 

@@ -62,10 +62,10 @@ def test_help_is_a_word_too() -> None:
     ("words", "message"),
     [
         (("--flatt", "x.jpg"), "--flatt (did you mean --flat?) (see pictell --help)"),
-        (("--at-leest=0.9", "x.jpg"), "--at-leest=0.9 (did you mean --min-confidence?) (see"),
+        (("--min-confidance=0.9", "x.jpg"), "--min-confidance=0.9 (did you mean --min-confidence?) (see"),
         (
-            ("--levls", "--flatt", "x"),
-            "--levls (did you mean --max-depth?) --flatt (did you mean --flat?)",
+            ("--max-deth", "--flatt", "x"),
+            "--max-deth (did you mean --max-depth?) --flatt (did you mean --flat?)",
         ),
         (("--frobnicate", "x.jpg"), "--frobnicate (see pictell --help)"),
         (("-x", "x.jpg"), "-x (see pictell --help)"),

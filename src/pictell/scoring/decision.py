@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from pictell.errors import UsageError
 from pictell.results import Answer, Prediction, Status
-from pictell.scoring.calibration import Abstention, Calibration, evidence, sureness, to_logits
+from pictell.scoring.calibration import (
+    Abstention,
+    Calibration,
+    abstention_score,
+    evidence,
+    to_logits,
+)
 from pictell.scoring.postprocess import to_probabilities, top_k
 from pictell.scoring.taxonomy import MIN_CONFIDENCE, Taxonomy, back_off, node_probabilities
 from pictell.types import Activation, Label
@@ -37,7 +43,8 @@ class Scorer:
     ``labels`` and ``activation`` are those of a ``ModelSpec``. Without a ``calibration`` the scores
     are the model's own. Without an ``abstention`` no picture is ``unknown``. Without a ``taxonomy``
     an answer is one of the classes; without both a taxonomy and a calibration there is no status.
-    ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1.
+    ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1. ``flat`` gives classes
+    alone, without a status.
     """
 
     labels: tuple[Label, ...]
@@ -46,6 +53,7 @@ class Scorer:
     calibration: Calibration | None = None
     abstention: Abstention | None = None
     min_confidence: float = MIN_CONFIDENCE
+    flat: bool = False
 
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for a ``min_confidence`` outside 0..1."""
@@ -55,7 +63,8 @@ class Scorer:
     @property
     def judges(self) -> bool:
         """Whether results have a status."""
-        return self.taxonomy is not None or self.calibration is not None
+        judge = self.taxonomy is not None or self.calibration is not None
+        return judge and not self.flat
 
     def score(self, outputs: NDArray[np.generic], k: int) -> Decision:
         """Score one picture by its row of the output (classes,); keep the ``k`` best classes.
@@ -79,9 +88,9 @@ class Scorer:
             to_probabilities(outputs, "none")
         found = evidence(outputs, self.activation)
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
-        if self.abstention is None:
+        if self.abstention is None or self.flat:
             return probabilities, True
-        score = sureness(found, probabilities, self.abstention.score)
+        score = abstention_score(found, probabilities, self.abstention.score)
         return probabilities, bool(score >= self.abstention.threshold)
 
     def _decide(
