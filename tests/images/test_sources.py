@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pictell.errors import (
@@ -21,6 +22,7 @@ from pictell.errors import (
     SourceUnreadableError,
     UsageError,
 )
+from pictell.images.read import read_content
 from pictell.images.sources import (
     expand_argument,
     expand_entry,
@@ -105,7 +107,7 @@ def test_other_files_of_a_folder_are_reported_as_skipped(folder: Path) -> None:
 
 def test_a_folder_without_pictures_says_so(folder: Path) -> None:
     make(folder, "f/notes.txt", content=b"text")
-    assert errors(expand_argument("f")) == [("f", NoPicturesError, "a folder without pictures")]
+    assert errors(expand_argument("f")) == [("f", NoPicturesError, "the folder has no pictures")]
 
 
 def test_links_to_files_are_followed_and_links_to_folders_are_not(folder: Path) -> None:
@@ -335,3 +337,24 @@ def test_a_source_of_a_file_or_url_has_a_key_that_stays_the_same(folder: Path) -
     assert key(os.fsdecode(b"\xff.jpg")) == f"{folder.as_uri()}/%FF.jpg"
     assert key("https://host/a.jpg?b") == "https://host/a.jpg?b"
     assert key(b"bytes") is key(io.BytesIO()) is key("\ud800.jpg") is None
+
+
+impossible_names = st.text(st.characters(codec=None, exclude_characters="/.~")) | st.text(
+    "ab*?[]!-\0\n\ud800\udcff"
+)
+
+
+@given(impossible_names)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_name_becomes_a_source_that_is_read_or_refused(folder: Path, name: str) -> None:
+    for text in (name, f"x{name}/b", f"x{name}/*", f"./{name}*"):
+        sources = [*expand_argument(text), to_source(text, allow_private=False)]
+        for source in sources:
+            assert source.key is None or source.key.isascii()
+            with suppress(PictellError):
+                read_content(source)
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_url_has_a_name(rest: str) -> None:
+    assert "secret" not in from_url(f"http://u:secret@{rest}", allow_private=False).name

@@ -1,9 +1,12 @@
 """Lists, standard input, and from a source to its bytes."""
 
+import gzip
 import io
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -12,9 +15,11 @@ from typing import IO
 import pytest
 
 from pictell.errors import SourceNotFoundError, SourceTooLargeError, SourceUnreadableError
+from pictell.images.lists import expand_list
 from pictell.images.read import read_file, read_stream
-from pictell.images.sources import expand_argument, expand_list
+from pictell.images.sources import expand_argument
 from pictell.types import Source, Url
+from pictures import FLAVOURS, photo_as
 
 
 def listed(path: Path, content: bytes, separator: bytes = b"\n") -> list[Source]:
@@ -60,11 +65,53 @@ def test_an_entry_no_file_can_have_does_not_stop_the_list(tmp_path: Path) -> Non
     )
 
 
-def test_a_nul_in_a_line_is_an_unreadable_file(tmp_path: Path) -> None:
-    (source,) = listed(tmp_path / "list", b"a\0b.jpg\n")
-    assert isinstance(source.content, Path)
-    with pytest.raises(SourceUnreadableError, match="cannot be read: embedded null byte"):
-        read_file(source.content, 100)
+def refusal(sources: Iterable[Source]) -> str:
+    """The message of the one source of a file that is not a list."""
+    (source,) = sources
+    assert isinstance(source.content, SourceUnreadableError)
+    return source.content.message
+
+
+@pytest.mark.parametrize("flavour", [*FLAVOURS, "gif"])
+@pytest.mark.parametrize("separator", [b"\n", b"\0"])
+def test_a_picture_is_not_a_list(tmp_path: Path, flavour: str, separator: bytes) -> None:
+    message = refusal(listed(tmp_path / "cat", photo_as(flavour), separator))
+    assert re.match("an? [A-Z]+ picture, not a list.*--from-file", message, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"a.jpg\n"), "a gzip file"),
+        (b"PK\3\4" + bytes(50), "a ZIP archive"),
+        (b"\x1c\0\0\0TFL3", "a TFLite model"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"\n <!DOCTYPE html>\n<a>", "a web page"),
+        (b"\x08\x07\x12\x07pytorch:\0\n", "binary data"),
+        (b"a.jpg\0b.jpg\0", "--null"),
+        ("\ufeffref.png\r\n".encode("utf-16-le"), "UTF-16"),
+        ("\ufeffref.png\r\n".encode("utf-16-be"), "UTF-16"),
+    ],
+)
+def test_a_file_of_another_kind_is_not_a_list(tmp_path: Path, content: bytes, words: str) -> None:
+    assert words in refusal(listed(tmp_path / "list", content))
+
+
+def test_binary_data_ends_a_list_where_it_begins(tmp_path: Path) -> None:
+    first, *_, last = listed(tmp_path / "list", b"a.jpg\n" + (b"x" * 1000 + b"\n") * 2000 + b"\0\n")
+    assert first.content == Path("a.jpg")
+    assert isinstance(last.content, SourceUnreadableError)
+
+
+def test_the_utf16_list_of_the_review_is_named(shared: Path) -> None:
+    path = shared / "cases" / "l16.txt"
+    assert "UTF-16" in refusal(expand_list(str(path), separator=b"\n", allow_private=False))
+
+
+def test_a_name_that_no_file_can_have_is_unreadable() -> None:
+    for name in ("a\0b.jpg", "\ud800.jpg"):
+        with pytest.raises(SourceUnreadableError):
+            read_file(Path(name), 100)
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -91,10 +138,9 @@ def test_a_folder_in_a_list_is_walked_and_what_it_skips_is_counted(tmp_path: Pat
 def test_a_list_that_is_missing_says_so(tmp_path: Path) -> None:
     (source,) = expand_list(str(tmp_path / "none"), separator=b"\n", allow_private=False)
     assert isinstance(source.content, SourceNotFoundError)
-    assert str(source.content) == "no such list"
 
 
-def test_a_folder_is_no_list(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_list(tmp_path: Path) -> None:
     (source,) = expand_list(str(tmp_path), separator=b"\n", allow_private=False)
     assert isinstance(source.content, SourceUnreadableError)
     assert str(source.content) == "cannot be read: Is a directory"
@@ -130,7 +176,7 @@ def test_a_dash_is_standard_input() -> None:
 
 def test_a_list_may_come_from_standard_input_and_never_end() -> None:
     code = (
-        "from itertools import islice; from pictell.images.sources import expand_list\n"
+        "from itertools import islice; from pictell.images.lists import expand_list\n"
         "sources = expand_list('-', separator=b'\\n', allow_private=False)\n"
         "print([source.name for source in islice(sources, 3)])"
     )
@@ -217,14 +263,20 @@ def test_a_stream_of_text_is_unreadable() -> None:
         read_stream(io.StringIO("text"), 100)
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
-def test_a_list_without_line_ends_is_refused_before_it_fills_the_memory() -> None:
-    (source,) = expand_list("/dev/zero", separator=b"\n", allow_private=False)
-    assert isinstance(source.content, SourceUnreadableError)
-    assert "no list" in str(source.content)
+@pytest.mark.parametrize("separator", [b"\n", b"\0"])
+def test_a_list_without_separators_is_refused_before_it_fills_memory(
+    separator: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_forever = "import os\nwhile True: os.write(1, 65536 * b'x')"
+    command = [sys.executable, "-c", write_forever]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as endless:
+        monkeypatch.setattr(sys, "stdin", endless.stdout)
+        message = refusal(expand_list("-", separator=separator, allow_private=False))
+        endless.kill()
+    assert "not a list" in message
 
 
-def test_the_mark_at_the_start_of_a_windows_list_is_no_part_of_a_name(tmp_path: Path) -> None:
+def test_the_byte_order_mark_is_not_part_of_a_name(tmp_path: Path) -> None:
     listed_names = tmp_path / "list"
     listed_names.write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
     found = expand_list(str(listed_names), separator=b"\n", allow_private=False)

@@ -19,7 +19,8 @@ from pictell.cli.model_options import (
 from pictell.cli.parser import Parser, positive_int, positive_seconds, probability
 from pictell.cli.progress import Progress, say
 from pictell.errors import UsageError
-from pictell.images.sources import STDIN, expand_argument, expand_list
+from pictell.images.lists import expand_list
+from pictell.images.sources import STDIN, expand_argument
 from pictell.options import Limits, ModelOptions
 from pictell.reports import FORMATS
 from pictell.reports.style import Style

@@ -113,8 +113,8 @@ OTHER_FILES = {
     b"\x1f\x8b": "a gzip file",
     b"7z\xbc\xaf": "a 7z archive",
     b"\x89hdf\r\n\x1a\n": "an HDF5 file",
-    b"par1": "a Parquet file",
-    b"sqlite format 3": "an SQLite database",
+    b"par1\x15": "a Parquet file",
+    b"sqlite format 3\0": "an SQLite database",
     b"\x7felf": "a program",
 }
 

@@ -1,6 +1,6 @@
-"""What the user named becomes an ordered, lazy stream of ``Source``s, and a source becomes bytes.
+"""What the user names becomes an ordered, lazy stream of ``Source``s.
 
-No picture is decoded here, and nothing is fetched: a URL stays a URL.
+Nothing is decoded or fetched here.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ import glob
 import os
 import re
 import sys
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
-from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from urllib.parse import urlsplit
@@ -23,7 +21,7 @@ from pictell.errors import (
     UsageError,
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
-from pictell.images.read import READ_BYTES, unreadable
+from pictell.images.read import unreadable
 from pictell.types import Source, Url
 
 if TYPE_CHECKING:
@@ -33,10 +31,10 @@ if TYPE_CHECKING:
 
 Input: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8] | Source"
 
-# A scheme has two letters at least, or C:\ would be one (RFC 3986, 3.1).
+# At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1).
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
-# Where a URL is malformed, its password may hold a slash: better to hide too much.
+# The password of a malformed URL may contain a slash, so this hides more.
 CREDENTIALS_OF_MALFORMED = re.compile(r"(?<=://).*@", re.DOTALL)
 PATTERN = re.compile(r"[*?\[]")
 STDIN = "-"
@@ -45,14 +43,14 @@ OnSkip = Callable[[Path], None]
 
 
 def ignore_skipped(path: Path) -> None:
-    """The ``on_skip`` of callers who do not count what a folder holds besides pictures."""
+    """The default of ``on_skip``, which is called with each file that is not a picture."""
 
 
 def expand_argument(argument: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
-    """One word of the command line: a file, folder, pattern, URL, or ``-`` for standard input.
+    """One argument of the command: a file, folder, pattern, URL, or ``-`` for standard input.
 
-    A URL typed by hand may name a private host. What cannot be found is a ``Source`` that
-    carries the error, so that the others go on.
+    A URL on the command line may name a private host. If nothing matches, the ``Source`` carries
+    the error, so that the other arguments are still used.
     """
     if argument == STDIN:
         yield _standard_input()
@@ -67,37 +65,17 @@ def expand_argument(argument: str, on_skip: OnSkip = ignore_skipped) -> Iterator
 def expand_entry(
     entry: str, *, allow_private: bool, on_skip: OnSkip = ignore_skipped
 ) -> Iterator[Source]:
-    """One entry of a list: a file, folder or URL, taken literally (no patterns, no ``-``)."""
+    """One entry of a list: a file, folder or URL. Patterns and ``-`` have no special meaning."""
     if SCHEME.match(entry):
         yield from_url(entry, allow_private=allow_private)
     else:
         yield from expand_path(entry, on_skip)
 
 
-def expand_list(
-    name: str, *, separator: bytes, allow_private: bool, on_skip: OnSkip = ignore_skipped
-) -> Iterator[Source]:
-    """The entries of a list, one a line (or NUL-separated, as ``find -print0`` writes it).
-
-    ``name``: the list's file, or ``-`` for standard input. Empty entries do not count.
-    """
-    try:
-        with _open_list(name) as stream:
-            for entry in _split(stream, separator):
-                # A list written on Windows ends its lines in CR LF.
-                text = os.fsdecode(entry.removesuffix(b"\r") if separator == b"\n" else entry)
-                if text:
-                    yield from expand_entry(text, allow_private=allow_private, on_skip=on_skip)
-    except FileNotFoundError:
-        yield Source(name, SourceNotFoundError("no such list"))
-    except (OSError, ValueError) as error:
-        yield Source(name, unreadable(error))
-
-
 def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
-    """A file as it is; a folder as all pictures below it, in natural order, without hidden ones."""
+    """A file, or all pictures below a folder, in natural order and without hidden files."""
     if not name:
-        yield Source(name, SourceNotFoundError("an empty name"))
+        yield Source(name, SourceNotFoundError("the name is empty"))
         return
     if not os.path.isdir(name):
         yield Source(name, Path(name))
@@ -107,7 +85,7 @@ def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]
         found = True
         yield source
     if not found:
-        yield Source(name, NoPicturesError("a folder without pictures"))
+        yield Source(name, NoPicturesError("the folder has no pictures"))
 
 
 def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator[Source]:
@@ -136,7 +114,7 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
     Raises ``UsageError`` for an object of any other type.
     """
-    # Only callers that use the library pay for these imports here, not ``pictell --help``.
+    # Imported here so that ``pictell --help`` does not pay for them.
     import numpy as np
     from PIL.Image import Image
 
@@ -162,52 +140,34 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
 
 def from_url(text: str, *, allow_private: bool) -> Source:
-    """A source for a URL; a password in it is not shown in results."""
+    """A source for a URL. Its name, which results show, hides user name and password."""
     return Source(_without_credentials(text), Url(text, allow_private))
 
 
 def _standard_input() -> Source:
-    # None where the program was started with its standard input closed.
+    # Python sets it to None if the program starts with standard input closed.
     if sys.stdin is None:
         return Source("stdin", SourceUnreadableError("standard input is closed"))
     return Source("stdin", sys.stdin.buffer)
 
 
-def _open_list(name: str) -> BufferedReader:
-    if name != STDIN:
-        return Path(name).open("rb")
-    if sys.stdin is None:
-        raise ValueError("standard input is closed")
-    return open(sys.stdin.fileno(), "rb", closefd=False)
-
-
-def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
-    """The entries as they arrive: a list may come from a program that is still writing it."""
-    rest = b""
-    if stream.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
-        stream.read(len(BOM_UTF8))
-    while chunk := stream.read1(READ_BYTES):
-        *whole, rest = (rest + chunk).split(separator)
-        yield from whole
-        if len(rest) > READ_BYTES:
-            raise ValueError("a list without line ends is no list")
-    yield rest
-
-
 def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
-    matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207
+    try:
+        matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207
+    except ValueError:  # no file can have such a name
+        matches = []
     if not matches:
         yield Source(pattern, SourceNotFoundError("no file matches this pattern"))
     for match in matches:
-        # ** matches the files of a folder as well as the folder.
+        # ** matches a folder and also the files in it.
         if not ("**" in pattern and os.path.isdir(match)):
             yield from expand_path(match, on_skip)
 
 
 def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
-    """Depth first, files and folders of a level in one natural order. Links to folders are not
-    followed: they can lead back here."""
-    # A stack of our own: folders can lie deeper than Python's.
+    """Depth first, with files and folders sorted together. Links to folders are not followed,
+    because they can form a loop."""
+    # Not recursive: folders can be nested deeper than Python's stack.
     levels = [_list_folder(folder)]
     while levels:
         entry = next(levels[-1], None)
@@ -226,7 +186,7 @@ def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
 
 
 def _list_folder(folder: str) -> Iterator[os.DirEntry[str] | Source]:
-    """What is not hidden, in natural order; or the error, as a source, if it cannot be listed."""
+    """What is not hidden, in natural order; or a source with the error if listing fails."""
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: natural_key(entry.name))
@@ -237,8 +197,10 @@ def _list_folder(folder: str) -> Iterator[os.DirEntry[str] | Source]:
 
 
 def _may_be_a_picture(path: Path) -> bool:
-    """Decision like a picture, or beginning like one. One of the two is enough: a broken picture is
-    worth an error, a forgotten suffix is not."""
+    """Whether the suffix or the first bytes are those of a picture.
+
+    The suffix alone is enough, so that a broken picture is reported and not skipped.
+    """
     try:
         if not path.is_file():
             return False
@@ -251,7 +213,7 @@ def _may_be_a_picture(path: Path) -> bool:
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Sorts ``img2`` before ``img10``, letters without regard to case; no two names are equal."""
+    """Sorts ``img2`` before ``img10`` and ignores case. No two names have the same key."""
     parts = re.split(r"([0-9]+)", name.casefold())
     numbered = [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)]
     return numbered, name
@@ -259,7 +221,7 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
 
 def _without_credentials(url: str) -> str:
     try:
-        # Judges the port, which is what a misplaced password looks like.
+        # Raises if the port is not a number, as when the password contains a slash.
         _ = urlsplit(url).port
     except ValueError:
         return CREDENTIALS_OF_MALFORMED.sub("***@", url)
