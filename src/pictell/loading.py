@@ -9,6 +9,7 @@ from functools import partial
 from pictell import models, runtimes
 from pictell.classifier import Classifier
 from pictell.image_model import ImageModel
+from pictell.images.addresses import parse_proxy
 from pictell.models.folder import read_weights
 from pictell.models.scorer import build_scorer
 from pictell.options import EngineOptions, Limits, ModelOptions
@@ -54,6 +55,8 @@ def load(
         flat=flat,
         labels_from=labels_from,
     )
+    if proxy is not None:
+        parse_proxy(proxy)
     spec = models.find(model, options)
     scorer = build_scorer(
         spec, min_confidence, max_depth=max_depth, flat=flat, labels_from=labels_from

@@ -453,6 +453,20 @@ def test_a_model_without_a_taxonomy_and_a_calibration_gives_labels_alone(tmp_pat
     assert len(pictell("--model", folder, BALL).stdout.splitlines()) == 6
 
 
+def test_results_come_while_another_program_writes_the_list() -> None:
+    command = [PICTELL, "--from-file", "-", "-f", "jsonl"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for name in ("golf-ball", "wall-clock"):
+            print(SAMPLES / f"{name}.png", file=process.stdin, flush=True)
+            assert labels(process.stdout.readline()) == [name.replace("-", " ")]
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
 def test_null_wants_a_list() -> None:
     run = pictell("--null", BALL)
     assert "--from-file" in run.stderr
