@@ -1,23 +1,26 @@
-"""What a caller may choose: limits, what is stated of a bare model, how a model is run."""
+"""What a caller may choose: limits on pictures, overrides for a model, how the model is run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, isfinite
 from typing import Literal, get_args
 
 from pictell.errors import UsageError
 from pictell.types import (
+    MAX_INPUT_SIDE,
     MIN_CROP_FRACTION,
     Activation,
     Channels,
     Interpolation,
     Layout,
     ResizeMode,
+    find_range_problem,
 )
 
+Device = Literal["cpu", "gpu"]
 Precision = Literal["float32", "engine"]
 MODEL_OPTION_CHOICES: Mapping[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
@@ -26,6 +29,9 @@ MODEL_OPTION_CHOICES: Mapping[str, tuple[str, ...]] = {
     "layout": get_args(Layout),
     "channels": get_args(Channels),
 }
+MAX_UNLABELLED = 1_000_000
+MAX_NUMBER = sys.float_info.max
+MIN_POSITIVE = sys.float_info.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Limits:
     """What one picture may cost before it is refused.
 
     ``timeout_s`` bounds a whole download, from the name lookup to the last byte (seconds);
-    ``max_bytes`` the encoded picture (bytes); ``max_pixels`` the decoded one (width x height),
+    ``max_bytes`` the encoded picture (bytes); ``max_pixels`` the decoded image (width x height),
     read from the header before any pixel is decoded.
     """
 
@@ -42,22 +48,22 @@ class Limits:
     max_pixels: int = 100_000_000
 
     def __post_init__(self) -> None:
-        """Raises ``UsageError`` for a limit that is not above 0 (NaN is not)."""
-        for name in ("timeout_s", "max_bytes", "max_pixels"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
+        """Raises ``UsageError`` for a limit that is not a finite number above 0."""
+        _check_number("timeout_s", self.timeout_s, MIN_POSITIVE)
+        _check_integer("max_bytes", self.max_bytes, 1)
+        _check_integer("max_pixels", self.max_pixels, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """What a user states of a model whose files do not: a bare graph and its labels.
+    """What the user overrides or adds for a model of bare files: a graph and its labels.
 
-    ``None`` is not stated: it is then known from the catalogue or found in the file, or asked for.
-    ``size`` is (width, height) in pixels; ``mean`` and ``scale`` are for R, G and B on the 0..255
-    scale and give ``(x - mean) / scale``; ``preset`` names a whole recipe
-    (``pictell.models.presets``); ``crop_fraction`` 0 squashes the whole picture. ``background``
-    says that class 0 is background and has no line in the labels; ``unlabelled`` how many of the
-    last outputs have none.
+    ``None`` leaves a value to the preset, the catalogue or the file itself. ``size`` is (width,
+    height) in pixels; ``mean`` and ``std`` are for R, G and B, for pixels in 0..255, and give
+    ``(x - mean) / std``; ``preset`` is a name in ``pictell.models.presets``. ``resize_mode`` and
+    ``crop_fraction`` (0.01 to 1) are explained in ``pictell.types.PreprocessSpec``.
+    ``background``: class 0 is background and has no line in the labels file. ``unlabelled``: the
+    number of outputs at the end that have no line there.
     """
 
     labels: str | os.PathLike[str] | None = None
@@ -77,47 +83,91 @@ class ModelOptions:
     unlabelled: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises ``UsageError`` for a value that cannot be."""
+        """Raises ``UsageError`` for a value of the wrong type or out of range."""
+        if not isinstance(self.labels, str | os.PathLike | None):
+            raise _error("labels", self.labels, "a path")
+        if not isinstance(self.background, bool | None):
+            raise _error("background", self.background, "True or False")
+        for name in ("input_name", "output_name", "preset"):
+            _check_text(name, getattr(self, name))
         for name, choices in MODEL_OPTION_CHOICES.items():
-            value = getattr(self, name)
-            if value is not None and value not in choices:
-                raise UsageError(f"{name} is {value!r}, it must be one of {', '.join(choices)}")
-        for name, length, least in (("size", 2, 1), ("mean", 3, -inf), ("std", 3, 0)):
+            if getattr(self, name) is not None:
+                _check_choice(name, getattr(self, name), choices)
+        if self.crop_fraction is not None:
+            _check_number("crop_fraction", self.crop_fraction, MIN_CROP_FRACTION, 1)
+        if self.unlabelled is not None:
+            _check_integer("unlabelled", self.unlabelled, 0, MAX_UNLABELLED)
+        self._check_tuples()
+
+    def _check_tuples(self) -> None:
+        for name, length in (("size", 2), ("mean", 3), ("std", 3)):
             values = getattr(self, name)
-            if values is not None and not _are_numbers(values, length, least):
-                raise UsageError(f"{name} must be {length} numbers, not {values!r}")
-        fraction = self.crop_fraction
-        if fraction is not None and not MIN_CROP_FRACTION <= fraction <= 1:
-            raise UsageError(f"crop_fraction must be {MIN_CROP_FRACTION} to 1, not {fraction!r}")
-        if self.unlabelled is not None and not self.unlabelled >= 0:
-            raise UsageError(f"unlabelled must be 0 or more, not {self.unlabelled!r}")
-
-
-def _are_numbers(values: object, length: int, least: float) -> bool:
-    return (
-        isinstance(values, Sequence)
-        and len(values) == length
-        and all(isinstance(each, int | float) and isfinite(each) for each in values)
-        and all(each >= least for each in values)
-    )
+            if values is None:
+                continue
+            if not isinstance(values, tuple | list) or len(values) != length:
+                raise _error(name, values, f"{length} numbers")
+            for value in values:
+                if name == "size":
+                    _check_integer(name, value, 1, MAX_INPUT_SIDE)
+                else:
+                    _check_number(name, value, -MAX_NUMBER)
+        problem = find_range_problem(self.mean, self.std)
+        if problem is not None:
+            raise UsageError(problem)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How a model is run.
 
-    ``runtime`` is a name of ``pictell.runtimes.RUNTIMES``; ``None`` takes the first that is
-    installed and reads the model's format. ``threads``: how many one run may use, 1 or more.
-    ``device``: ``cpu`` or ``gpu``. ``precision``: ``float32``, or ``engine`` for what the engine
-    itself would choose on this processor, which may be faster and less exact.
+    ``runtime`` is a name in ``pictell.runtimes.RUNTIMES``; ``None`` takes the first that is
+    installed and reads the model's format. ``threads``: how many threads one run may use, 1 or
+    more. ``device``: ``cpu`` or ``gpu``. ``precision``: ``float32``, or ``engine`` for what the
+    engine chooses on this processor, which may be faster and less exact.
     """
 
     runtime: str | None = None
     threads: int = 1
-    device: Literal["cpu", "gpu"] = "cpu"
+    device: Device = "cpu"
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        """Raises ``UsageError`` for fewer threads than 1."""
-        if self.threads < 1:
-            raise UsageError(f"threads must be 1 or more, not {self.threads}")
+        """Raises ``UsageError`` for a value of the wrong type or out of range."""
+        _check_text("runtime", self.runtime)
+        _check_integer("threads", self.threads, 1)
+        _check_choice("device", self.device, get_args(Device))
+        _check_choice("precision", self.precision, get_args(Precision))
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str | None):
+        raise _error(name, value, "text")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise _error(name, value, f"one of {', '.join(choices)}")
+
+
+def _check_number(name: str, value: object, low: float, high: float = MAX_NUMBER) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise _error(name, value, f"a number{_range_text(low, high)}")
+
+
+def _check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
+    if type(value) is not int or not low <= value <= (high or MAX_NUMBER):
+        raise _error(name, value, f"a whole number{_range_text(low, high or MAX_NUMBER)}")
+
+
+def _range_text(low: float, high: float) -> str:
+    if high < MAX_NUMBER:
+        return f" from {low} to {high}"
+    return {-MAX_NUMBER: "", MIN_POSITIVE: " above 0"}.get(low, f", {low} or more")
+
+
+def _error(name: str, value: object, expected: str) -> UsageError:
+    try:
+        shown = repr(value)
+    except ValueError:  # Python does not print numbers of more than 4300 digits
+        shown = "that"
+    return UsageError(f"{name} must be {expected}, not {shown}")

@@ -1,4 +1,4 @@
-"""A bare file and what is stated of it: found, known, options, or asked for; never guessed."""
+"""A bare file becomes a spec: from the options, a preset, the catalogue and the file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_mean_and_std_alone_squash_the_whole_picture(tmp_path: Path, labels: Pat
     assert (spec.preprocess.mean, spec.preprocess.std) == ((1, 2, 3), (4, 5, 6))
 
 
-def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -> None:
+def test_options_override_the_preset(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     options = ModelOptions(labels=labels, preset="caffe", crop_fraction=0.5, channels="RGB")
     spec = describe(path, options)
@@ -108,9 +108,8 @@ def test_what_is_stated_counts_before_the_preset(tmp_path: Path, labels: Path) -
     ("options", "message"),
     [
         (ModelOptions(), "give --mean and --std, or --preset (inception, tf-slim, retrain, "),
-        (ModelOptions(mean=(1, 1, 1)), "mean and std belong together: give --std too"),
-        (ModelOptions(std=(1, 1, 1)), "mean and std belong together: give --mean too"),
-        (ModelOptions(mean=(1, 1, 1), std=(1, 0, 1)), "std must be above 0"),
+        (ModelOptions(mean=(9, 9, 9)), "mean and std belong together: give std too"),
+        (ModelOptions(std=(1, 1, 1)), "mean and std belong together: give mean too"),
         (
             ModelOptions(preset="unit", input_name="data"),
             "the model has no input 'data': it has image",
@@ -128,7 +127,7 @@ def test_what_is_missing_or_wrong_is_said(
 def test_without_labels_there_is_no_model(tmp_path: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     assert missing(path, ModelOptions(preset="unit")) == (
-        "two.onnx: the model has no labels of its own: give --labels FILE"
+        "two.onnx: the model has no labels: give --labels FILE"
     )
 
 
@@ -136,25 +135,25 @@ def test_pictures_of_any_size_need_a_size(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, "H", "W"])
     options = ModelOptions(labels=labels, preset="unit")
     assert missing(path, options) == (
-        "two.onnx: the input 'image' takes pictures of any size: give --size"
+        "two.onnx: the input 'image' takes images of any size: give --size"
     )
     spec = describe(path, replace(options, size=(40, 30)))
     assert (spec.preprocess.width, spec.preprocess.height) == (40, 30)
 
 
-def test_axes_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+def test_an_unknown_layout_must_be_given(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", "C", 24, 32])
     options = ModelOptions(labels=labels, preset="unit")
-    assert "which axis of the input 'image' holds the colours: give --layout" in missing(
+    assert "the channel axis of the input 'image' is unknown: give --layout" in missing(
         path, options
     )
     assert describe(path, replace(options, layout="NCHW")).preprocess.width == 32
 
 
-def test_an_activation_that_nothing_tells_must_be_stated(tmp_path: Path, labels: Path) -> None:
+def test_an_unknown_activation_must_be_given(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32], last="LogSoftmax")
     options = ModelOptions(labels=labels, preset="unit")
-    assert "does not tell whether it gives probabilities: give --activation" in missing(
+    assert "does not show whether it gives probabilities: give --activation" in missing(
         path, options
     )
     assert describe(path, replace(options, activation="softmax")).activation == "softmax"
@@ -171,10 +170,8 @@ def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Pat
     labels.write_text("cat\n")
     options = ModelOptions(labels=labels, preset="unit")
     message = missing(path, options)
-    assert message.endswith(
-        "1 labels for an output of 2 classes: if class 0 is background give --background, "
-        "if the last has none --unlabelled 1"
-    )
+    assert "1 labels for an output of 2 classes: give --background" in message
+    assert "--unlabelled 1" in message
     for spec, names in (
         (describe(path, replace(options, background=True)), ["background", "cat"]),
         (describe(path, replace(options, unlabelled=1)), ["cat", "unlabelled output 1"]),
@@ -187,13 +184,13 @@ def test_labels_of_another_model_are_told_from_a_missing_line(tmp_path: Path, la
     labels.write_text("a\nb\nc\n")
     message = missing(path, ModelOptions(labels=labels, preset="unit"))
     assert message == (
-        "two.onnx: 3 labels for an output of 2 classes: these are labels of another model"
+        "two.onnx: 3 labels for an output of 2 classes: these labels are for another model"
     )
 
 
 def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
     message = missing(write_graph(tmp_path, ["N", 3, "H", "W"], last="LogSoftmax"), ModelOptions())
-    for words in ("give --activation", "give --size", "give --labels"):
+    for words in ("give --activation", "give --size", "give --labels", "give --mean"):
         assert words in message
 
 
@@ -201,19 +198,19 @@ def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"size": "224"}, "size must be 2 numbers, not '224'"),
-        ({"size": (0, 1)}, "size must be 2 numbers"),
+        ({"size": (0, 1)}, "size must be a whole number from 1"),
         ({"mean": (1, 2)}, "mean must be 3 numbers"),
-        ({"mean": (float("nan"), 1, 1)}, "mean must be 3 numbers"),
+        ({"mean": (float("nan"), 1, 1)}, "mean must be a number, not nan"),
         ({"std": 1}, "std must be 3 numbers, not 1"),
-        ({"layout": "q"}, "layout is 'q', it must be one of NHWC, NCHW"),
-        ({"channels": "zz"}, "channels is 'zz'"),
-        ({"interpolation": "no"}, "interpolation is 'no'"),
-        ({"activation": "z"}, "activation is 'z'"),
-        ({"crop_fraction": 7}, "crop_fraction must be 0.01 to 1, not 7"),
-        ({"unlabelled": -1}, "unlabelled must be 0 or more, not -1"),
+        ({"layout": "q"}, "layout must be one of NHWC, NCHW, not 'q'"),
+        ({"channels": "zz"}, "channels must be one of"),
+        ({"interpolation": "no"}, "interpolation must be one of"),
+        ({"activation": "z"}, "activation must be one of"),
+        ({"crop_fraction": 7}, "crop_fraction must be a number from 0.01 to 1, not 7"),
+        ({"unlabelled": -1}, "unlabelled must be a whole number from 0"),
     ],
 )
-def test_what_cannot_be_stated_is_refused(options: dict[str, object], message: str) -> None:
+def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ModelOptions(**options)  # type: ignore[arg-type]
 
@@ -246,7 +243,7 @@ def test_published_files_are_known_by_their_checksum(
     assert spec.licence == "Apache-2.0"
 
 
-def test_labels_that_are_stated_count_before_the_catalogues(shared: Path) -> None:
+def test_labels_in_the_options_override_those_of_the_catalogue(shared: Path) -> None:
     folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
     spec = describe(folder / "frozen_graph.pb", ModelOptions(labels=folder / "labels.txt"))
     assert spec.labels == (Label("background"), *IMAGENET)
@@ -270,7 +267,7 @@ def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) 
     assert found == replace(spec, weights=packed, sha256=found.sha256)
     assert read_weights(found).graph == packed.read_bytes()
     onnx.checker.check_model(onnx.load(packed))
-    with pytest.raises(UsageError, match=r"packed.onnx brings all that it needs"):
+    with pytest.raises(UsageError, match=r"packed.onnx has its own labels and preprocessing"):
         describe(packed, ModelOptions(labels=labels))
 
 
@@ -309,7 +306,9 @@ def test_what_was_fitted_for_other_weights_does_not_fit_once_packed(
     stale = replace(spec, calibration=Attachment("calibration.toml", to_toml(FITTED, "1" * 64)))
     packed = tmp_path / "packed.onnx"
     packed.write_bytes(pack(stale, read_weights(spec)))
-    with pytest.raises(InvalidModelError, match=r"^pictell.calibration, line 5: .* fit anew"):
+    with pytest.raises(
+        InvalidModelError, match=r"^pictell.calibration, line 5: .* run pictell calibrate again"
+    ):
         read_calibration(describe(packed, ModelOptions()))
 
 

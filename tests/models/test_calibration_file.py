@@ -12,7 +12,7 @@ from fitted_calibration import FITTED
 from pictell import models
 from pictell.errors import InvalidModelError, StoreError
 from pictell.models.calibration_file import (
-    LEAST,
+    MIN_DIVISOR,
     read_calibration,
     to_toml,
     write_calibration,
@@ -72,11 +72,11 @@ def test_the_default_model_states_what_was_fitted_on_what() -> None:
         ("temperature = 0.75", "temperature = inf", "temperature must be finite"),
         ("temperature = 0.75", "temperature = true", "line 8: .* has the wrong type"),
         ("temperature = 0.75", f"temperature = {'9' * 400}", "temperature must be finite"),
-        ("below = 8.25", f"below = {'9' * 400}", "line 13: .* must be 0 or more"),
-        ("knee = 5.5", "nee = 5.5", r"line 7: \[calibration\] must state knee"),
+        ("threshold = 8.25", f"threshold = {'9' * 400}", "line 13: .* must be 0 or more"),
+        ("knee = 5.5", "nee = 5.5", r"line 7: \[calibration\] knee is missing"),
         ("knee = 5.5", "knee = 5.5\nbend = 1", r"line 10: \[calibration\] has unknown keys: bend"),
         ('score = "peak"', 'score = "energy"', "line 12: .* must be one of peak, probability"),
-        ("below = 8.25", "below = -1", "line 13: .* must be 0 or more"),
+        ("threshold = 8.25", "threshold = -1", "line 13: .* must be 0 or more"),
         ("false_alarms = 0.05", "false_alarms = -1", "line 14: .* must be 0 or more"),
         ("pictures = 650", "pictures = 0", "line 4: .* must be 1 or more"),
         ("[after]", "[afterwards]", r"line 21: unknown table \[afterwards\]"),
@@ -90,9 +90,9 @@ def test_a_wrong_file_is_refused(right: str, wrong: str, message: str) -> None:
         read_calibration(spec_with(text.replace(right, wrong)))
 
 
-@pytest.mark.parametrize("knee", [LEAST, 1e300, math.inf])
+@pytest.mark.parametrize("knee", [MIN_DIVISOR, 1e300, math.inf])
 def test_the_least_that_is_read_gives_scores(knee: float) -> None:
-    text = to_toml(FITTED._replace(calibration=Calibration(LEAST, knee)), SHA256)
+    text = to_toml(FITTED._replace(calibration=Calibration(MIN_DIVISOR, knee)), SHA256)
     fitted = read_calibration(spec_with(text))
     assert fitted is not None
     largest = float(np.finfo(np.float32).max)
@@ -100,7 +100,7 @@ def test_the_least_that_is_read_gives_scores(knee: float) -> None:
 
 
 def test_other_weights_need_another_fit() -> None:
-    with pytest.raises(InvalidModelError, match=r"line 5: .* fit anew with pictell calibrate"):
+    with pytest.raises(InvalidModelError, match=r"line 5: .* run pictell calibrate again"):
         read_calibration(spec_with(to_toml(FITTED, "1" * 64)))
 
 

@@ -113,7 +113,7 @@ def test_its_trust_is_what_calibrate_makes(shared: Path) -> None:
     shipped = read_calibration(spec)
     assert shipped is not None
     data = read_dataset(shared / "images" / "imagenet_val650")
-    made = fit_calibration(spec, data, EngineOptions(), shipped.fitted_on).trust
+    made = fit_calibration(spec, data, EngineOptions(), shipped.fitted_on).fitted
     assert (made.fitted_on, made.pictures) == (shipped.fitted_on, shipped.pictures)
     assert made.calibration == pytest.approx(shipped.calibration, rel=0.01)
     assert made.abstention.score == shipped.abstention.score

@@ -48,7 +48,7 @@ def test_the_same_two_labels(tmp_path: Path, content: bytes) -> None:
 
 
 def test_numbers_in_another_order_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModelError, match="numbered, but not in the order"):
+    with pytest.raises(InvalidModelError, match="numbered, but not in this order"):
         read(tmp_path, b"1:dog\n0:cat\n")
 
 
@@ -89,9 +89,9 @@ def test_a_blank_line_in_the_middle_would_shift_the_rest(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "holds no labels"),
-        (b"\n \n", "holds no labels"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"", "has no labels"),
+        (b"\n \n", "has no labels"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
     ],
 )
 def test_files_without_labels_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -103,7 +103,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     with path.open("wb") as stream:
         stream.truncate(1 << 40)
-    with pytest.raises(InvalidModelError, match="too long"):
+    with pytest.raises(InvalidModelError, match="is longer than"):
         read_labels(path)
 
 
@@ -134,7 +134,7 @@ def test_a_labels_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path / "fifo"):
         if path.name == "fifo":
             os.mkfifo(path)
-        with pytest.raises(InvalidModelError, match="is no regular file"):
+        with pytest.raises(InvalidModelError, match="is not a regular file"):
             read_labels(path)
 
 

@@ -60,13 +60,13 @@ def test_a_class_may_begin_with_the_sign_of_a_comment() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("animal\n", "line 1: a name is three fields"),
-        ("a\tanimal\t-\t-\n", "line 1: a name is three fields"),
-        ("a\tanimal\t\n", "line 1: a name is three fields"),
-        ("a\t\t-\n", "line 1: a name is three fields"),
-        ("\ttabby\t-\n", "line 1: a name is three fields"),
-        ("# names\na\tanimal\t-\na\tape\t-\n", "line 3: the id 'a' is taken"),
-        ("-\tanimal\t-\n", "line 1: the id '-' is taken"),
+        ("animal\n", "line 1: must be three fields"),
+        ("a\tanimal\t-\t-\n", "line 1: must be three fields"),
+        ("a\tanimal\t\n", "line 1: must be three fields"),
+        ("a\t\t-\n", "line 1: must be three fields"),
+        ("\ttabby\t-\n", "line 1: must be three fields"),
+        ("# names\na\tanimal\t-\na\tape\t-\n", "line 3: another name has the id 'a'"),
+        ("-\tanimal\t-\n", "line 1: another name has the id '-'"),
         ("a\tanimal\tb\ntabby\ta\n", "line 1: no name has the id 'b'"),
         (f"{NAMES}tabby\tcat\n", "line 3: no name has the id 'cat'"),
         ("a\tanimal\ta\ntabby\ta\n", "line 1: 'animal' is above itself"),
@@ -76,7 +76,7 @@ def test_a_class_may_begin_with_the_sign_of_a_comment() -> None:
         (f"{NAMES}tabby\tn02121620\ntabbi\ta\n", "line 4: the model has no class 'tabbi'"),
         (f"{NAMES}tabby\tn02121620\n5\ta\n", "line 4: the model has no class '5'"),
         (f"{NAMES}tabby\tn02121620\ndog\ta\n", "line 4: 2 classes are called 'dog'"),
-        (f"{NAMES}tabby\tn02121620\n0\ta\n", "line 4: the same class as in line 3"),
+        (f"{NAMES}tabby\tn02121620\n0\ta\n", "line 4: this is the same class as in line 3"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(text: str, message: str) -> None:

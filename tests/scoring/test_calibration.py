@@ -144,11 +144,13 @@ def test_a_class_that_stands_out_is_surer_than_many() -> None:
     assert alone > 2 * among_many
 
 
-def test_sureness_is_what_the_abstention_names() -> None:
+def test_the_abstention_score_is_what_the_abstention_names() -> None:
     evidence = np.array([[2.0, -1, -1]])
     probabilities = np.array([[0.8, 0.1, 0.1]])
-    assert calibration.sureness(evidence, probabilities, "probability") == [0.8]
-    assert calibration.sureness(evidence, probabilities, "peak") == calibration.peak(evidence)
+    assert calibration.abstention_score(evidence, probabilities, "probability") == [0.8]
+    assert calibration.abstention_score(evidence, probabilities, "peak") == calibration.peak(
+        evidence
+    )
     assert calibration.choose_score(100) == "peak"
     assert calibration.choose_score(99) == "probability"
 

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from pictell.errors import RuntimeFailedError
 from pictell.scoring.postprocess import to_probabilities, top_k
-from pictell.types import Label, Prediction
+from pictell.results import Prediction
+from pictell.types import Label
 
 LABELS = [Label("ant", "n1"), Label("bee"), Label("cat", "n3"), Label("dog")]
 logits = arrays(
@@ -80,5 +81,5 @@ def test_the_best_come_first_and_of_equals_the_lower_index(scores: list[float], 
 
 @pytest.mark.parametrize("values", [[-0.1, 0.5], [0.2, 1.2]])
 def test_what_is_no_probability_is_not_shown_as_one(values: list[float]) -> None:
-    with pytest.raises(RuntimeFailedError, match="no probabilities: give --activation softmax"):
+    with pytest.raises(RuntimeFailedError, match="not probabilities: give --activation softmax"):
         to_probabilities(np.array(values), "none")

@@ -12,7 +12,7 @@ from pictell.scoring.taxonomy import (
     Taxonomy,
     back_off,
     build,
-    limit,
+    limit_depth,
     node_probabilities,
 )
 from pictell.types import Label
@@ -131,7 +131,7 @@ def test_where_nothing_is_sure_enough_it_is_something() -> None:
 
 @pytest.mark.parametrize(("max_depth", "node"), [(1, ANIMAL), (2, CAT), (3, TABBY), (9, TABBY)])
 def test_no_answer_is_deeper_than_the_limit(max_depth: int, node: int) -> None:
-    limited = limit(TREE, max_depth)
+    limited = limit_depth(TREE, max_depth)
     assert (
         back_off(limited, node_probabilities(limited, np.array([0.97, 0.01, 0.01, 0.01])), 0.9)
         == node
@@ -140,14 +140,14 @@ def test_no_answer_is_deeper_than_the_limit(max_depth: int, node: int) -> None:
 
 
 def test_within_the_limit_there_may_be_nothing_sure() -> None:
-    assert back_off(limit(TREE, 1), np.array([0, 0.5, 0, 0.5, 1, 0.5, 0.5]), 0.9) == SOMETHING
+    assert back_off(limit_depth(TREE, 1), np.array([0, 0.5, 0, 0.5, 1, 0.5, 0.5]), 0.9) == SOMETHING
     # Not even where a node below the limit is as sure as the root.
-    assert back_off(limit(TREE, 1), np.array([1.0, 0, 0, 0, 1, 1, 0.89]), 0.9) == SOMETHING
+    assert back_off(limit_depth(TREE, 1), np.array([1.0, 0, 0, 0, 1, 1, 0.89]), 0.9) == SOMETHING
 
 
 def test_a_limit_of_no_level_is_refused() -> None:
-    with pytest.raises(UsageError, match="levels must be 1 or more, not 0"):
-        limit(TREE, 0)
+    with pytest.raises(UsageError, match="max_depth must be a whole number, 1 or more, not 0"):
+        limit_depth(TREE, 0)
 
 
 @given(st.data())

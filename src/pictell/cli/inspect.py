@@ -1,4 +1,4 @@
-"""``pictell inspect FILE``: what a model's file holds, what is known of it, and a model.toml."""
+"""``pictell inspect``: what is in a model's file, what is known of it, and its model.toml."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pictell.cli.exit_status import EXIT_STATUSES
-from pictell.cli.model_options import add_engine_options, add_model_options, engine_options, model_options
+from pictell.cli.exit_status import exit_status
+from pictell.cli.model_options import (
+    add_engine_options,
+    add_model_options,
+    engine_options,
+    model_options,
+)
 from pictell.cli.parser import Parser
 from pictell.errors import ModelError, ModelUnavailableError
 from pictell.reports.escape import json_escaped, visible
@@ -20,17 +25,23 @@ if TYPE_CHECKING:
     from pictell.types import TensorSpec
 
 EXAMPLE = """\
-See what a model's file holds, what is known of it and what is still to be stated:
+Show what is in a model's file, what is known of it and what is missing to run it:
 
-  pictell inspect frozen_graph.pb
-  pictell inspect model.tflite --labels labels.txt --write my-model/
-  pictell inspect net.onnx --labels labels.txt --preset torchvision --write packed.onnx
+  pictell inspect default
+  pictell inspect default --write model.onnx
+  pictell inspect MODEL.pb --try
+  pictell inspect MODEL.onnx --labels LABELS.txt --preset torchvision --write my-model/
 """
-MAX_COMMON_OPS = 8
+MAX_OPS_SHOWN = 8
+MEANINGS = {
+    "none": "probabilities",
+    "softmax": "logits",
+    None: "probabilities or logits, its last operation does not show which",
+}
 
 
 def run(words: list[str]) -> int:
-    """Show what is in the file, and write it as a model folder or file if asked to."""
+    """Show what is in the file, or write it as a model folder or a single file."""
     options = _parser().parse(words)
     from pictell.models.examine import examine
 
@@ -44,25 +55,22 @@ def run(words: list[str]) -> int:
     tried = None if not options.try_it else "it runs" if failure is None else f"no: {failure}"
     if options.format == "json":
         record = {**_record(examination), "tried": tried}
-        sys.stdout.write(
-            json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False)) + "\n"
-        )
+        text = json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False))
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in _lines(examination, tried)))
-    return 0 if failure is None else EXIT_STATUSES[type(failure)]
+        text = "\n".join(_lines(examination, tried))
+    sys.stdout.write(f"{text}\n")
+    return 0 if failure is None else exit_status(failure)
 
 
 def _locate(name: str) -> Path:
-    """Where the model is. Raises ``ModelUnavailableError`` for one that is still to be pulled."""
+    """The path of the model. Raises ``ModelUnavailableError`` if it is not downloaded."""
     from pictell.models import locate
     from pictell.models.store import catalog
 
-    place = locate(name)
-    if not os.path.exists(place) and name in catalog.load():
-        raise ModelUnavailableError(
-            f"{name} is in the catalogue but not here: get it with pictell models pull {name}"
-        )
-    return place
+    path = locate(name)
+    if not os.path.exists(path) and name in catalog.load():
+        raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
+    return path
 
 
 def _try(examination: Examination, options: argparse.Namespace) -> ModelError | None:
@@ -82,11 +90,12 @@ def _write(examination: Examination, target: Path) -> None:
     spec = examination.ready_spec()
     write = write_single_file if target.suffix == ".onnx" else create_model_folder
     write(target, spec, examination.content)
-    print(f"{visible(str(target))}: written; pictell --model {visible(str(target))} PICTURE")
+    name = visible(str(target))
+    print(f"{name} is written. To use it: pictell --model {name} PICTURE")
 
 
 def _lines(examination: Examination, tried: str | None) -> list[str]:
-    inspection = examination.inspection
+    inspection, findings = examination.inspection, examination.findings
     rows = [
         ("format", inspection.format),
         ("size", f"{examination.size_bytes / 1e6:.1f} MB"),
@@ -95,21 +104,21 @@ def _lines(examination: Examination, tried: str | None) -> list[str]:
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(examination)),
-        ("read by", ", ".join(_runtimes(examination))),
-        ("accepted", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
-        ("preprocessing", examination.preprocessing),
-        ("ready", "yes" if examination.missing is None else f"no: {examination.missing}"),
+        ("runtimes", ", ".join(_runtimes(examination))),
+        ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
+        ("preprocessing", findings.preprocessing),
+        ("ready", "yes" if findings.missing is None else f"no: {findings.missing}"),
         *([("tried", tried)] if tried else []),
     ]
     table = [f"  {name:14} {visible(value)}" for name, value in rows]
-    toml = ["", *examination.toml.split("\n")[:-1]] if examination.toml else []
+    toml = ["", *findings.toml.split("\n")[:-1]] if findings.toml else []
     return [visible(str(examination.path)), *table, *map(visible, toml)]
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
     from pictell.scoring.postprocess import shape_text
 
-    shape = "of unknown shape" if tensor.shape is None else shape_text(tensor.shape)
+    shape = "unknown shape" if tensor.shape is None else shape_text(tensor.shape)
     text = f"{tensor.name}  {tensor.dtype} {shape}"
     if tensor.quantisation is not None:
         scale, zero_point = tensor.quantisation
@@ -118,23 +127,18 @@ def _tensor_text(tensor: TensorSpec) -> str:
 
 
 def _output_text(examination: Examination, tensor: TensorSpec) -> str:
-    spec = examination.spec
+    spec = examination.findings.spec
     if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
-    meanings = {
-        "none": "probabilities",
-        "softmax": "logits",
-        None: "probabilities or logits: its last operation does not tell",
-    }
     activation = spec.activation if spec else examination.inspection.activations.get(tensor.name)
-    return f"{_tensor_text(tensor)}, {meanings[activation]}"
+    return f"{_tensor_text(tensor)}, {MEANINGS[activation]}"
 
 
 def _ops_text(examination: Examination) -> str:
     ops = sorted(examination.inspection.ops.items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(f"{count} {name}" for name, count in ops[:MAX_COMMON_OPS])
-    more = len(ops) - MAX_COMMON_OPS
-    return f"{shown}, {more} more kinds" if more > 0 else shown
+    shown = ", ".join(f"{count} {name}" for name, count in ops[:MAX_OPS_SHOWN])
+    more = len(ops) - MAX_OPS_SHOWN
+    return f"{shown}, and {more} more kinds" if more > 0 else shown
 
 
 def _runtimes(examination: Examination) -> list[str]:
@@ -148,21 +152,22 @@ def _runtimes(examination: Examination) -> list[str]:
 
 
 def _record(examination: Examination) -> dict[str, Any]:
+    inspection, findings = examination.inspection, examination.findings
     return {
         "file": str(examination.path),
-        "format": examination.inspection.format,
+        "format": inspection.format,
         "bytes": examination.size_bytes,
         "sha256": examination.sha256,
         "known_as": examination.known_as,
-        "inputs": [_tensor_record(tensor) for tensor in examination.inspection.inputs],
-        "outputs": [_tensor_record(tensor) for tensor in examination.inspection.outputs],
-        "activations": dict(examination.inspection.activations),
-        "ops": dict(examination.inspection.ops),
+        "inputs": [_tensor_record(tensor) for tensor in inspection.inputs],
+        "outputs": [_tensor_record(tensor) for tensor in inspection.outputs],
+        "activations": dict(inspection.activations),
+        "ops": dict(inspection.ops),
         "runtimes": _runtimes(examination),
         "refusal": examination.refusal,
-        "preprocessing": examination.preprocessing,
-        "missing": examination.missing,
-        "model_toml": examination.toml,
+        "preprocessing": findings.preprocessing,
+        "missing": findings.missing,
+        "model_toml": findings.toml,
     }
 
 
@@ -177,21 +182,21 @@ def _tensor_record(tensor: TensorSpec) -> dict[str, Any]:
 
 def _parser() -> Parser:
     parser = Parser(
-        example=EXAMPLE, prog="pictell inspect", usage="pictell inspect [OPTION …] FILE"
+        example=EXAMPLE, prog="pictell inspect", usage="pictell inspect [OPTION …] MODEL"
     )
     add = parser.add_argument
-    add("file", metavar="FILE", help="a model's file or folder")
+    add("file", metavar="MODEL", help="a model's name, file or folder")
     add("-f", "--format", choices=("text", "json"), default="text", metavar="F", help="text, json")
     add(
         "--write",
         metavar="TARGET",
-        help="make a model folder there, or an ONNX file that carries its spec if it ends so",
+        help="write a model folder, or if TARGET ends in .onnx one file with everything in it",
     )
     add(
         "--try",
         dest="try_it",
         action="store_true",
-        help="run it once on a grey picture, in a process of its own",
+        help="run the model once on a grey image, in a process of its own",
     )
     add_model_options(parser)
     add_engine_options(parser)

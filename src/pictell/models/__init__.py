@@ -1,4 +1,4 @@
-"""Models as data: where they are found and what is known of each."""
+"""Models are data: find one by name or path and read its spec."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from pictell.models.folder import SPEC_FILE, read_model_folder
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec
 
-# Models that are part of the package, by name.
+# The models in the package, by name.
 BUILT_IN = {"default": Path(__file__).parent / "default"}
 
 
 def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) -> ModelSpec:
-    """The model of that name (built in, or in the store), or in the folder or file at that path.
+    """The model of that name (built in or in the store), or in the folder or file at that path.
 
-    ``options`` is about bare files: whatever their own content does not say. Raises a
-    ``ModelError``, or ``UsageError`` for what cannot be options.
+    ``options`` are for bare files. Raises a ``ModelError``, or ``UsageError`` for wrong options.
     """
     name = os.fspath(model)
     if options == ModelOptions() and name in BUILT_IN:
@@ -28,14 +27,14 @@ def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) 
 
 
 def locate(name: str) -> Path:
-    """Where a model is: of the package, of the store, or at the path that ``name`` then is."""
+    """The path of a built-in model, of one in the store, or ``name`` itself as a path."""
     from pictell.models.store import local as store
 
     return BUILT_IN.get(name) or store.folder_of(name) or Path(name)
 
 
 def _find_elsewhere(name: str, options: ModelOptions) -> ModelSpec:
-    # The default model shall not wait for what is imported here.
+    # Imported only when needed: the default model starts faster.
     from pictell.models import bare
     from pictell.models.store import catalog
     from pictell.models.store import local as store
@@ -47,7 +46,7 @@ def _find_elsewhere(name: str, options: ModelOptions) -> ModelSpec:
     if name and os.path.exists(name):
         return bare.describe(Path(name), options)
     if name in catalog.load():
-        raise ModelUnavailableError(f"{name} is not here: get it with pictell models pull {name}")
+        raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
     nearest = _nearest(name, [*BUILT_IN, *store.installed(), *catalog.load()])
     raise UnknownModelError(
         f"no model named {name!r}{nearest}: "
@@ -57,10 +56,11 @@ def _find_elsewhere(name: str, options: ModelOptions) -> ModelSpec:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known names that begin so, else those most like it, in brackets; nothing without any."""
+    """The known names that begin with ``name``, else similar ones, in brackets; or nothing."""
     from difflib import get_close_matches
 
     known = dict.fromkeys(known)
-    begun = [one for one in known if name and one.startswith(name)]
-    found = begun or get_close_matches(name, known)
+    found = [one for one in known if name and one.startswith(name)] or get_close_matches(
+        name, known
+    )
     return f" (nearest: {', '.join(found)})" if found else ""

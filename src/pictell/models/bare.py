@@ -1,25 +1,29 @@
-"""A bare weights file becomes a ``ModelSpec``: what is options, known or found in the file.
+"""A bare weights file becomes a ``ModelSpec``.
 
-What the user states counts first, then a preset, then the catalogue (by checksum), then the file.
-How pixels become numbers is never guessed: without it there is an error that says what to give.
-Where nothing else is said the whole picture is squashed to the input's size, as the programs that
-came with such files do it.
+Each value comes from the first place that has it: the user's options, the preset, the catalogue
+(by checksum), the file. Resize and channel order have defaults, those of the programs that came
+with such files. Mean and std have none: if nobody gives them there is an error that says what to
+give.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files, sniff_format
+from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
+from pictell.inspection.sniff import READ
 from pictell.models import single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
-from pictell.models.presets import PRESETS, merge_options
+from pictell.models.presets import PRESETS, is_raw, merge_options
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.scoring.postprocess import check_label_count, count_classes
@@ -43,66 +47,75 @@ DEFAULTS = ModelOptions(
     background=False,
     unlabelled=0,
 )
-# How these engines lay out pictures unless a graph's shapes say otherwise.
+# The layout of each format unless the graph's shapes say otherwise.
 USUAL_LAYOUTS: dict[WeightsFormat, Layout] = {
     "frozen-graph": "NHWC",
     "saved-model": "NHWC",
     "tflite": "NHWC",
 }
 UNKNOWN = "unknown"
-# A model.toml can be written down before the labels are there.
-NO_LABELS = (Label("?"),)
+
+
+@dataclass(frozen=True, slots=True)
+class BareModel:
+    """A model's files, what is in them, its row of the catalogue and the user's options."""
+
+    path: Path
+    content: Weights
+    sha256: str
+    row: catalog.Row | None
+    options: ModelOptions
+    inspection: Inspection
 
 
 def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) -> ModelSpec:
     """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
 
-    An ONNX file that carries its own spec needs nothing stated and takes nothing else. Raises
-    ``InvalidModelError``, ``UnsafeModelError``, or ``UsageError`` for what cannot be options.
+    An ONNX file that carries its own spec takes no options. Raises ``InvalidModelError``,
+    ``UnsafeModelError``, or ``UsageError`` for wrong options.
     """
     with prefix_file_name(path):
         content = read_unchecked(path)
         check_safe(content)
-        sha256 = checksum(content.files)
-        row = row or catalog.by_checksum(sha256)
-        known = all_options(options, row)
-        inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
-        if single_file.carries_spec(inspection):
+        model = inspect_bare(path, content, options, row)
+        if single_file.carries_spec(model.inspection):
             refuse_options(path.name, options)
-            return single_file.read_spec_of(path, content, inspection)
-        return assemble(path, content, sha256, inspection, known, row, lambda: the_labels(known))
+            return single_file.read_spec_of(path, content, model.inspection)
+        return assemble(model)
 
 
-def assemble(
-    path: Path,
-    content: Weights,
-    sha256: str,
-    inspection: Inspection,
-    known: ModelOptions,
-    row: catalog.Row | None,
-    read: Callable[[], tuple[Label, ...]],
-) -> ModelSpec:
-    """The spec, from all that is known and the labels that ``read`` gives.
+def inspect_bare(
+    path: Path, content: Weights, options: ModelOptions, row: catalog.Row | None = None
+) -> BareModel:
+    """What is in the files and in the catalogue. Raises ``InvalidModelError`` or ``UsageError``."""
+    sha256 = checksum(content.files)
+    row = row or catalog.by_checksum(sha256)
+    output = all_options(options, row).output_name
+    inspection = inspect_weights(content, [output] if output else [])
+    return BareModel(path, content, sha256, row, options, inspection)
 
-    Raises ``InvalidModelError`` for all that is missing.
+
+def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
+    """The spec; without labels if they are not to be counted.
+
+    Raises one ``InvalidModelError`` that lists everything that is missing.
     """
-    image, output, activation, preprocess, labels = all_or_missing(
-        lambda: the_input(content, inspection, known),
-        lambda: the_output(inspection),
-        lambda: known.activation or _activation(inspection, the_output(inspection)),
-        lambda: the_preprocess(the_input(content, inspection, known), known, content.format),
-        read,
+    row, options = model.row, all_options(model.options, model.row)
+    (image, preprocess), (output, activation), labels = _all_or_missing(
+        lambda: _image(model, options),
+        lambda: _output(model.inspection, options),
+        lambda: _labels(options) if count_labels else (),
     )
     if output.shape is not None:
         classes = count_classes(output.name, output.shape)
-        if classes is not None and labels is not NO_LABELS:
+        if classes is not None and count_labels:
             check_label_count(len(labels), classes)
     return ModelSpec(
-        name=row.name if row else path.stem,
-        format=content.format,
-        weights=path,
-        external_data=tuple(content.files)[1:] if content.format == "onnx" else (),
-        sha256=sha256,
+        name=row.name if row else model.path.stem,
+        format=model.content.format,
+        weights=model.path,
+        external_data=tuple(model.content.files)[1:] if model.content.format == "onnx" else (),
+        sha256=model.sha256,
         licence=row.licence if row else UNKNOWN,
         source=row.source if row else UNKNOWN,
         top1_accuracy=row.top1_accuracy if row else None,
@@ -116,36 +129,26 @@ def assemble(
 
 @contextmanager
 def prefix_file_name(path: Path) -> Iterator[None]:
-    """Let what is wrong with a model's file begin with its name."""
+    """Put the file's name before the message of an error in the model."""
     try:
         yield
     except (InvalidModelError, UnsafeModelError) as error:
         raise type(error)(f"{path.name}: {error}") from error
 
 
-def all_or_missing(*parts: Callable[[], Any]) -> list[Any]:
-    """What the parts give. Raises one ``InvalidModelError`` that tells what any of them lacks."""
-    found, missing = [], []
-    for part in parts:
-        try:
-            found.append(part())
-        except InvalidModelError as error:
-            missing.append(str(error))
-    if missing:
-        raise InvalidModelError("; ".join(dict.fromkeys(missing)))
-    return found
-
-
 def refuse_options(name: str, options: ModelOptions) -> None:
-    """Raise ``UsageError`` if anything is stated of a model that says it all itself."""
+    """Raise ``UsageError`` if the user overrides values of a model that has them all."""
     if options != ModelOptions():
         raise UsageError(
-            f"{name} brings all that it needs: --labels, --preset and the like are for bare files"
+            f"{name} has its own labels and preprocessing: --labels, --preset and the like are "
+            "only for bare files"
         )
 
 
 def read_unchecked(path: Path) -> Weights:
     """The files of a bare model, which may hold anything. Raises ``InvalidModelError``."""
+    if not os.path.isdir(path) and sniff(read_head(path, HEAD_BYTES)):
+        raise InvalidModelError(f"a picture, not a model: {READ}")
     weights_format = sniff_format(path)
     files = read_files(path)
     if weights_format == "onnx":
@@ -154,14 +157,24 @@ def read_unchecked(path: Path) -> Weights:
 
 
 def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
-    """What is known of the model besides its file, the user's word first."""
+    """The user's options, completed by the preset, the catalogue and the defaults.
+
+    Raises ``UsageError``.
+    """
     if options.preset is not None and options.preset not in PRESETS:
         raise UsageError(f"unknown preset {options.preset!r}: give one of {', '.join(PRESETS)}")
+    if is_raw(options.mean, options.std):
+        raise UsageError(
+            "mean 0 and std 1 are ambiguous: give the preset unit for pixels in 0..1, or raw for "
+            "pixels in 0..255"
+        )
+    if options.crop_fraction is not None and options.resize_mode is None and not options.preset:
+        raise UsageError("crop_fraction needs a resize mode: give --resize-mode crop or squash")
     preset = PRESETS[options.preset] if options.preset else ModelOptions()
     published = row.options if row else ModelOptions()
     if options.labels is not None:
-        # A path, even where its name is the catalogue's word for pictell's own labels. That they
-        # lack a background line was said of the labels that these replace.
+        # Always a path, even if it is called like the catalogue's word for pictell's own labels.
+        # The background of the published labels does not apply to other labels.
         options = replace(options, labels=Path(options.labels))
         published = replace(published, background=None)
     if options.output_name not in (None, published.output_name, f"{published.output_name}:0"):
@@ -169,42 +182,25 @@ def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     return merge_options(options, preset, published, DEFAULTS)
 
 
-def the_input(content: Weights, inspection: Inspection, options: ModelOptions) -> TensorSpec:
-    """The one input, or the one options. Raises ``InvalidModelError``, which lists them.
-
-    In a frozen graph any node may be stated: those of ``retrain.py`` take a JPEG file, and pixels
-    only behind its decoder.
-    """
-    name = options.input_name
-    known = {tensor.name for tensor in inspection.inputs}
-    if name is not None and not known & {name, name.removesuffix(":0")}:
-        inner = _inner_node(content, name)
-        if inner is not None:
-            return inner
-    return _only("input", inspection.inputs, name)
+def _all_or_missing(*parts: Callable[[], Any]) -> list[Any]:
+    found, missing = [], []
+    for part in parts:
+        try:
+            found.append(part())
+        except InvalidModelError as error:
+            missing.append(str(error))
+    if missing:
+        raise InvalidModelError("; ".join(missing))
+    return found
 
 
-def the_output(inspection: Inspection) -> TensorSpec:
-    """The one output that was asked for or that there is. Raises ``InvalidModelError``."""
-    return _only("output", inspection.outputs, None)
-
-
-def the_preprocess(image: TensorSpec, options: ModelOptions, kind: WeightsFormat) -> PreprocessSpec:
-    """How pictures become this input. Raises ``InvalidModelError`` for what is not known."""
-    layout = options.layout or _layout(image, kind)
-    width, height = options.size or _size(image, layout)
-    mean, std = options.mean, options.std
-    if (mean is None) != (std is None):
-        missing = "mean" if mean is None else "std"
-        raise InvalidModelError(f"mean and std belong together: give --{missing} too")
-    if mean is None and image.dtype != "uint8":
-        raise InvalidModelError(
-            f"nothing says how pixels become the {image.dtype} input {image.name!r}: give --mean "
-            f"and --std, or --preset ({', '.join(PRESETS)})"
-        )
-    if std is not None and min(std) <= 0:
-        raise InvalidModelError("std must be above 0")
-    return PreprocessSpec(
+def _image(model: BareModel, options: ModelOptions) -> tuple[TensorSpec, PreprocessSpec]:
+    image = _find_input(model, options.input_name)
+    (layout, (width, height)), _ = _all_or_missing(
+        lambda: _layout_and_size(image, options, model.content.format),
+        lambda: _check_normalisation(image, options),
+    )
+    preprocess = PreprocessSpec(
         width=width,
         height=height,
         resize_mode=options.resize_mode or "squash",
@@ -212,15 +208,42 @@ def the_preprocess(image: TensorSpec, options: ModelOptions, kind: WeightsFormat
         interpolation=options.interpolation or "bilinear",
         layout=layout,
         channels=options.channels or "RGB",
-        mean=mean,
-        std=std,
+        mean=options.mean,
+        std=options.std,
     )
+    return image, preprocess
 
 
-def the_labels(options: ModelOptions) -> tuple[Label, ...]:
-    """The labels, one for each output. Raises ``InvalidModelError``."""
+def _find_input(model: BareModel, name: str | None) -> TensorSpec:
+    """The only input, or the one of that name.
+
+    In a frozen graph it may be any node: the graphs of ``retrain.py`` take a JPEG file, and pixels
+    only behind its decoder.
+    """
+    known = {tensor.name for tensor in model.inspection.inputs}
+    if name is None or known & {name, name.removesuffix(":0")}:
+        return _only("input", model.inspection.inputs, name)
+    if model.content.format == "frozen-graph":
+        with suppress(InvalidModelError):
+            (node,) = inspect_weights(model.content, [name]).outputs
+            return node
+    return _only("input", model.inspection.inputs, name)
+
+
+def _output(inspection: Inspection, options: ModelOptions) -> tuple[TensorSpec, Activation]:
+    output = _only("output", inspection.outputs, None)
+    activation = options.activation or inspection.activations.get(output.name)
+    if activation is None:
+        raise InvalidModelError(
+            f"the last operation of {output.name!r} does not show whether it gives probabilities: "
+            "give --activation none for probabilities, softmax for logits"
+        )
+    return output, activation
+
+
+def _labels(options: ModelOptions) -> tuple[Label, ...]:
     if options.labels is None:
-        raise InvalidModelError("the model has no labels of its own: give --labels FILE")
+        raise InvalidModelError("the model has no labels: give --labels FILE")
     path = IMAGENET if options.labels == catalog.IMAGENET else Path(options.labels)
     return complete(read_labels(path), bool(options.background), options.unlabelled or 0)
 
@@ -239,24 +262,29 @@ def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> Ten
     return tensors[0]
 
 
-def _inner_node(content: Weights, name: str) -> TensorSpec | None:
-    if content.format != "frozen-graph":
-        return None
-    try:
-        (node,) = inspect_weights(content, [name]).outputs
-    except InvalidModelError:
-        return None
-    return node
+def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
+    if options.mean is None and options.std is None and image.dtype != "uint8":
+        raise InvalidModelError(
+            f"the mean and std of the {image.dtype} input {image.name!r} are unknown: give --mean "
+            f"and --std, or --preset ({', '.join(PRESETS)})"
+        )
 
 
-def _layout(image: TensorSpec, kind: WeightsFormat) -> Layout:
+def _layout_and_size(
+    image: TensorSpec, options: ModelOptions, weights_format: WeightsFormat
+) -> tuple[Layout, tuple[int, int]]:
+    layout = options.layout or _layout(image, weights_format)
+    return layout, options.size or _size(image, layout)
+
+
+def _layout(image: TensorSpec, weights_format: WeightsFormat) -> Layout:
     shape = image.shape
     if shape is not None and len(shape) == 4 and 3 in (shape[1], shape[3]):
         return "NHWC" if shape[3] == 3 else "NCHW"
-    usual = USUAL_LAYOUTS.get(kind)
+    usual = USUAL_LAYOUTS.get(weights_format)
     if usual is None:
         raise InvalidModelError(
-            f"nothing says which axis of the input {image.name!r} holds the colours: give --layout"
+            f"the channel axis of the input {image.name!r} is unknown: give --layout"
         )
     return usual
 
@@ -267,14 +295,4 @@ def _size(image: TensorSpec, layout: Layout) -> tuple[int, int]:
         height, width = shape[1:3] if layout == "NHWC" else shape[2:]
         if height is not None and width is not None:
             return width, height
-    raise InvalidModelError(f"the input {image.name!r} takes pictures of any size: give --size")
-
-
-def _activation(inspection: Inspection, output: TensorSpec) -> Activation:
-    found = inspection.activations.get(output.name)
-    if found is None:
-        raise InvalidModelError(
-            f"the last operation of {output.name!r} does not tell whether it gives probabilities: "
-            "give --activation none if it does, softmax if it gives logits"
-        )
-    return found
+    raise InvalidModelError(f"the input {image.name!r} takes images of any size: give --size")

@@ -1,6 +1,6 @@
-"""What was fitted for a model on pictures it had not seen: ``calibration.toml`` in its folder.
+"""``calibration.toml``: the calibration that was fitted for a model, and when the model abstains.
 
-The text states the checksum of the weights it was fitted for, and is refused beside any others.
+The file has the checksum of the weights that it was fitted for. With other weights it is an error.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pictell.scoring.calibration import Abstention, Calibration, Score
 from pictell.types import ModelSpec
 
 TABLES = {"fitted", "calibration", "abstention", "before", "after"}
-# Divided by less, logits may be finite no more. What is fitted is never below 0.02.
-LEAST = 1e-6
+# Division by a smaller number can make logits infinite. Fitted values are above 0.02.
+MIN_DIVISOR = 1e-6
 
 
-class Figures(NamedTuple):
-    """How good scores are, each best at 0: the expected calibration error (0..1), the mean
-    negative log-likelihood of the right class (nats) and the Brier score (0..2).
+class ScoreErrors(NamedTuple):
+    """How wrong scores are, 0 is best: the expected calibration error (0..1), the mean negative
+    log-likelihood of the right class (nats) and the Brier score (0..2).
     """
 
     calibration_error: float
@@ -33,49 +33,58 @@ class Figures(NamedTuple):
 
 
 class FittedCalibration(NamedTuple):
-    """What makes a model's scores mean what they say, and when it says 'not sure'.
+    """A model's calibration, and when it abstains.
 
-    ``fitted_on`` names the data, ``pictures`` counts them; ``before`` and ``after`` are their
-    figures, after by cross-fitting.
+    ``fitted_on`` names the data, ``pictures`` is the number of pictures. ``before`` and ``after``
+    are the errors of the scores without and with calibration; after is measured by cross-fitting.
     """
 
     calibration: Calibration
     abstention: Abstention
     fitted_on: str
     pictures: int
-    before: Figures
-    after: Figures
+    before: ScoreErrors
+    after: ScoreErrors
 
 
 def read_calibration(spec: ModelSpec) -> FittedCalibration | None:
-    """What was fitted for the model, if anything was.
+    """The model's calibration, ``None`` if it has none.
 
-    Raises ``InvalidModelError``, also when it was fitted for other weights.
+    Raises ``InvalidModelError``, also if it was fitted for other weights.
     """
     if spec.calibration is None:
         return None
     document = Document(spec.calibration.text, spec.calibration.name, TABLES)
-    table = document.table("fitted")
+    table, calibration, abstention = map(document.table, ("fitted", "calibration", "abstention"))
     if table.take("weights_sha256", str) != spec.sha256:
         raise table.error(
-            "weights_sha256", "is not that of the weights: fit anew with pictell calibrate"
+            "weights_sha256", "is not that of the weights: run pictell calibrate again"
         )
     fitted = FittedCalibration(
-        calibration=_calibration(document.table("calibration")),
-        abstention=_abstention(document.table("abstention")),
+        calibration=Calibration(
+            _divisor(calibration, "temperature"), _divisor(calibration, "knee")
+        ),
+        abstention=Abstention(
+            score=abstention.take_one_of("score", get_args(Score)),
+            threshold=_number(abstention, "threshold"),
+            false_alarms=_number(abstention, "false_alarms"),
+        ),
         fitted_on=table.take("on", str),
         pictures=table.take_positive("pictures"),
-        before=_figures(document.table("before")),
-        after=_figures(document.table("after")),
+        before=_score_errors(document.table("before")),
+        after=_score_errors(document.table("after")),
     )
-    table.close()
+    if math.isinf(fitted.calibration.temperature):
+        raise calibration.error("temperature", "must be finite")
+    for read in (table, calibration, abstention):
+        read.close()
     return fitted
 
 
 def write_calibration(folder: Path, fitted: FittedCalibration, sha256: str) -> None:
-    """Write ``calibration.toml`` into a model's folder: whole, or not at all. Raises ``StoreError``.
+    """Write ``calibration.toml`` into a model's folder: whole, or not at all.
 
-    ``sha256`` is the checksum of the weights it was fitted for.
+    ``sha256`` is the checksum of the weights it was fitted for. Raises ``StoreError``.
     """
     try:
         write_file(folder / CALIBRATION_FILE, to_toml(fitted, sha256).encode())
@@ -95,30 +104,8 @@ def to_toml(fitted: FittedCalibration, sha256: str) -> str:
     return f"# Written by pictell calibrate.\n{toml_table.to_text(tables)}"
 
 
-def _calibration(table: Table) -> Calibration:
-    found = Calibration(_divisor(table, "temperature"), _divisor(table, "knee"))
-    if math.isinf(found.temperature):
-        raise table.error("temperature", "must be finite")
-    table.close()
-    return found
-
-
-def _abstention(table: Table) -> Abstention:
-    found = Abstention(
-        score=table.take_one_of("score", get_args(Score)),
-        threshold=_number(table, "threshold"),
-        false_alarms=_number(table, "false_alarms"),
-    )
-    table.close()
-    return found
-
-
-def _figures(table: Table) -> Figures:
-    found = Figures(
-        calibration_error=_number(table, "calibration_error"),
-        negative_log_likelihood=_number(table, "negative_log_likelihood"),
-        brier_score=_number(table, "brier_score"),
-    )
+def _score_errors(table: Table) -> ScoreErrors:
+    found = ScoreErrors(*(_number(table, name) for name in ScoreErrors._fields))
     table.close()
     return found
 
@@ -132,6 +119,6 @@ def _number(table: Table, key: str) -> float:
 
 def _divisor(table: Table, key: str) -> float:
     value = as_float(table.take(key, (int, float)))
-    if not value >= LEAST:
-        raise table.error(key, f"must be {LEAST:g} or more")
+    if not value >= MIN_DIVISOR:
+        raise table.error(key, f"must be {MIN_DIVISOR:g} or more")
     return value

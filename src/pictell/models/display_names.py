@@ -1,21 +1,20 @@
-"""Other names for what a model knows: another language, or a house's own words.
+"""Rename classes and names of the taxonomy: another language, or your own words.
 
-A file in UTF-8 that gives names to some or all classes and names of the taxonomy:
+The file is UTF-8 text with a key and a new name on each line:
 
     animal,Tier
     n02121808,Katze
     n02123159,Tigerkatze
     892,Wanduhr
 
-A key is a class's index from 0, or else a WordNet id, or else a name as it is without the file,
-which is given to all that bear it; where several keys mean the same thing, the first of these kinds
-wins. WordNet ids are in the model's ``labels.tsv`` and ``taxonomy.tsv``; those that the model has
-not are passed over, so that one file serves several models. What is not in the file keeps its name.
+A key is a class index (from 0), a WordNet id, or a current name, which renames everything of that
+name. If several keys mean the same class or name, the first of these three kinds wins. WordNet ids
+are in the ``labels.tsv`` and ``taxonomy.tsv`` of the model. Ids of other models are ignored,
+so one file serves several models. Anything that is not in the file keeps its name.
 
-Key and name are parted by tabs, commas or semicolons: by tabs if the first line that has any of
-the three has one, else by whichever of the others comes first in it, quoted text not counted. A
-first line with one of ``HEADINGS`` for a key is a heading. Or the file is JSON: an object with
-these keys and names.
+The separator is the tab if the first line with any separator has one, else the comma or the
+semicolon, whichever comes first outside quotes. A first line whose key is in ``HEADINGS`` is a
+heading. The file can also be a JSON object from keys to names.
 """
 
 from __future__ import annotations
@@ -30,32 +29,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from pictell.errors import UsageError
-from pictell.inspection.model_files import because
+from pictell.files import TextFileError, read_text
 from pictell.models.taxonomy_file import SYNSET
 from pictell.scoring.decision import Scorer
 from pictell.types import Label
 
 HEADINGS = {"synset", "wnid", "index", "class_index", "name"}
-MAX_BYTES = 16 * 1024 * 1024
 QUOTED = re.compile('"[^"]*"?')
-LINE = "a WordNet id, a class index or a name as it is now, and the new name"
+LINE = "a WordNet id, a class index or a current name, then the new name"
 
 
 def rename(scorer: Scorer, path: Path) -> Scorer:
-    """The naming with the names in a file. Raises ``UsageError``, naming the line that is wrong."""
-    classes, tree = scorer.labels, scorer.taxonomy
-    labels = list(classes if tree is None else tree.labels)
-    # The root, the first node behind the classes, is never shown.
+    """The scorer with the names in a file. Raises ``UsageError``, which names the wrong line."""
+    classes, taxonomy = scorer.labels, scorer.taxonomy
+    labels = list(classes if taxonomy is None else taxonomy.labels)
+    # The root is the first node after the classes and never shown.
     nodes = [node for node in range(len(labels)) if node != len(classes)]
     for node, name in _new_names(path, _Keys(labels, nodes, len(classes))).items():
         labels[node] = replace(labels[node], name=name)
-    if tree is not None:
-        tree = replace(tree, labels=tuple(labels))
-    return replace(scorer, labels=tuple(labels[: len(classes)]), taxonomy=tree)
+    if taxonomy is not None:
+        taxonomy = replace(taxonomy, labels=tuple(labels))
+    return replace(scorer, labels=tuple(labels[: len(classes)]), taxonomy=taxonomy)
 
 
 class _Keys:
-    """What each key of a file means: nodes of a taxonomy, numbered as there."""
+    """The nodes of a taxonomy that each key means, numbered as in the taxonomy."""
 
     def __init__(self, labels: Sequence[Label], nodes: Iterable[int], classes: int) -> None:
         self._classes = classes
@@ -66,50 +64,50 @@ class _Keys:
             if label.synset is not None:
                 synsets[label.synset].append(node)
         indices = {str(index): [index] for index in range(classes)}
-        self._ways = (indices, synsets, names)
+        self._kinds = (indices, synsets, names)
 
     def find(self, key: str) -> tuple[int, list[int]]:
-        """How much a key counts, 0 the most, and its nodes; none for a foreign WordNet id.
+        """The rank of a key (0 wins) and its nodes; none for a WordNet id of another model.
 
-        Raises ``UsageError`` for any other key that the model has not.
+        Raises ``UsageError`` for any other key that the model does not have.
         """
-        for rank, way in enumerate(self._ways):
-            if key in way:
-                return rank, way[key]
+        for rank, nodes in enumerate(self._kinds):
+            if key in nodes:
+                return rank, nodes[key]
         if SYNSET.fullmatch(key):
-            return len(self._ways), []
+            return len(self._kinds), []
         if key.isdigit():
             raise UsageError(
                 f"the model has no class index {key!r}: they are 0 to {self._classes - 1}"
             )
         from difflib import get_close_matches
 
-        names = list(self._ways[-1])
-        # crane is told apart as "crane (bird)" and "crane (machine)".
-        meant = [name for name in names if name.startswith(f"{key} (")]
-        nearest = ", ".join(meant or get_close_matches(key, names))
+        names = list(self._kinds[-1])
+        # For crane: "crane (bird)" and "crane (machine)".
+        longer = [name for name in names if name.startswith(f"{key} (")]
+        nearest = ", ".join(longer or get_close_matches(key, names))
         raise UsageError(
             f"the model has no name {key!r}" + f" (nearest: {nearest})" * bool(nearest)
         )
 
 
 def _new_names(path: Path, keys: _Keys) -> dict[int, str]:
-    """The new name of each node that gets one."""
+    """The new names, by node."""
     seen, found = set[str](), list[tuple[int, list[int], str]]()
-    for place, key, name in _entries(_text(path), path.name):
+    for place, key, name in _entries(_read(path), path.name):
         try:
             rank, nodes = keys.find(key)
         except UsageError as error:
             raise UsageError(f"{place}: {error}") from error
         if key in seen:
-            raise UsageError(f"{place}: {key!r} has a name already")
+            raise UsageError(f"{place}: {key!r} was named before")
         if not name:
             raise UsageError(f"{place}: {key!r} has no name")
         seen.add(key)
         found.append((rank, nodes, name))
     if not found:
-        raise UsageError(f"{path.name} has no names: each line is {LINE}")
-    # The keys that count the most come last, and stay.
+        raise UsageError(f"{path.name} has no names: each line must be {LINE}")
+    # Later names replace earlier ones, so the keys with rank 0 come last.
     found.sort(key=lambda entry: entry[0], reverse=True)
     names = {node: name for _, nodes, name in found for node in nodes}
     if not names:
@@ -117,18 +115,11 @@ def _new_names(path: Path, keys: _Keys) -> dict[int, str]:
     return names
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {because(error)}") from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{path.name} is too long for a file of names")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name} is no text in UTF-8, as names are") from error
+        return read_text(path)
+    except TextFileError as error:
+        raise UsageError(f"the file of names {path} {error}") from error
 
 
 def _entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
@@ -148,7 +139,7 @@ def _entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
                 continue
             place = f"{file}: line {rows.line_num}"
             if len(cells) != 2 or not cells[0]:
-                raise UsageError(f"{place}: a line is {LINE}")
+                raise UsageError(f"{place}: a line must be {LINE}")
             yield place, cells[0], cells[1]
     except csv.Error as error:
         raise UsageError(f"{file}: line {rows.line_num}: {error}") from error
@@ -169,14 +160,14 @@ def _json_entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except json.JSONDecodeError as error:
-        raise UsageError(f"{file}: line {error.lineno}: this is no JSON: {error.msg}") from error
+        raise UsageError(f"{file}: line {error.lineno}: invalid JSON: {error.msg}") from error
     except RecursionError as error:
         raise UsageError(f"{file} is nested too deeply") from error
     except ValueError as error:
-        # Python refuses to parse numbers of thousands of digits.
-        raise UsageError(f"{file} holds a number where a name should be") from error
+        # Python refuses to parse a number of more than 4300 digits.
+        raise UsageError(f"{file} has a number in place of a name") from error
     for number, (key, name) in enumerate(pairs, start=1):
         place = f"{file}: entry {number}"
         if not isinstance(name, str):
-            raise UsageError(f"{place}: the name of {key!r} is not a text")
+            raise UsageError(f"{place}: the name of {key!r} must be text")
         yield place, key.strip(), name.strip()

@@ -1,30 +1,42 @@
-"""All that can be told of a model without running it: for ``pictell inspect``."""
+"""What can be found out about a model without running it, for ``pictell inspect``."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection import check_safe, checksum, inspect_weights, read_files
+from pictell.inspection import check_safe, read_files
 from pictell.models import bare, single_file
-from pictell.models.folder import SPEC_FILE, read_model_folder, to_toml
+from pictell.models.bare import BareModel
+from pictell.models.folder import SPEC_FILE, check_checksum, read_model_folder, to_toml
 from pictell.models.guess import guess
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label, ModelSpec, PreprocessSpec, Weights
+from pictell.types import Inspection, ModelSpec, PreprocessSpec, Weights
+
+
+class Findings(NamedTuple):
+    """What is known of a model's preprocessing and labels.
+
+    ``spec``, or ``missing``: what the user still has to give. ``preprocessing`` describes it, says
+    where it comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are
+    marked; empty if too little is known.
+    """
+
+    spec: ModelSpec | None
+    missing: str | None
+    preprocessing: str
+    toml: str
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What is in a model's files and known of them.
+    """What is in a model's files and what is known of them.
 
-    ``known_as``: its name in the catalogue. ``refusal``: why it is not run, if so.
-    ``spec`` or, where something is still to be options, ``missing``. ``preprocessing`` says how
-    pictures are fed, from where that is known and how sure it is. ``toml`` is a ``model.toml``,
-    with what was guessed marked so; empty where too little is known.
+    ``known_as``: its name in the catalogue. ``refusal``: why pictell does not run it, if so.
     """
 
     path: Path
@@ -33,10 +45,7 @@ class Examination:
     inspection: Inspection
     known_as: str | None
     refusal: str | None
-    spec: ModelSpec | None
-    missing: str | None
-    preprocessing: str
-    toml: str
+    findings: Findings
 
     @property
     def size_bytes(self) -> int:
@@ -47,142 +56,107 @@ class Examination:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
         if self.refusal is not None:
             raise UnsafeModelError(self.refusal)
-        if self.spec is None:
-            raise InvalidModelError(self.missing or "")
-        return self.spec
+        if self.findings.spec is None:
+            raise InvalidModelError(self.findings.missing or "")
+        return self.findings.spec
 
 
 def examine(path: Path, options: ModelOptions) -> Examination:
-    """Look into a bare file, a SavedModel's folder or a model folder.
+    """Look into a bare file, the folder of a SavedModel or a model folder.
 
-    Raises ``InvalidModelError`` or ``UnsafeModelError`` for what is no model, ``UsageError`` for
-    what cannot be options.
+    Raises ``InvalidModelError`` or ``UnsafeModelError`` for something that is not a model, and
+    ``UsageError`` for wrong options.
     """
-    # A name for '.', too.
+    # The path '.' has no name, its absolute path has.
     path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.prefix_file_name(path):
-        return _examine(path, options)
-
-
-def _examine(path: Path, options: ModelOptions) -> Examination:
-    if (path / SPEC_FILE).is_file():
-        bare.refuse_options(path.name, options)
-        spec = read_model_folder(path)
-        content = Weights(spec.format, read_files(spec.weights, spec.external_data))
-        sha256 = checksum(content.files)
-        if sha256 != spec.sha256:
-            raise InvalidModelError(f"{spec.weights.name} is not the file that {SPEC_FILE} names")
-        return _examination(path, content, sha256, inspect_weights(content), _told(spec, SPEC_FILE))
-    content = bare.read_unchecked(path)
-    sha256 = checksum(content.files)
-    row = catalog.by_checksum(sha256)
-    known = bare.all_options(options, row)
-    inspection = inspect_weights(content, [known.output_name] if known.output_name else [])
-    if single_file.carries_spec(inspection):
-        bare.refuse_options(path.name, options)
-        spec = single_file.read_spec_of(path, content, inspection)
-        findings = _told(spec, "the file's own metadata")
-        return _examination(path, content, sha256, inspection, findings)
-
-    def assemble(known: ModelOptions, read: Callable[[], tuple[Label, ...]]) -> ModelSpec:
-        return bare.assemble(path, content, sha256, inspection, known, row, read)
-
-    findings = _find_out(assemble, options, row, inspection)
-    return _examination(path, content, sha256, inspection, findings)
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """The part of an ``Examination`` that is about preprocessing and labels."""
-
-    spec: ModelSpec | None
-    missing: str | None
-    preprocessing: str
-    toml: str
-
-
-def _told(spec: ModelSpec, source: str) -> _Findings:
-    return _Findings(
-        spec, None, f"{preprocess_text(spec.preprocess)}; stated in {source}", to_toml(spec)
-    )
-
-
-def _find_out(
-    assemble: Callable[[ModelOptions, Callable[[], tuple[Label, ...]]], ModelSpec],
-    options: ModelOptions,
-    row: catalog.Row | None,
-    inspection: Inspection,
-) -> _Findings:
-    """As much of a spec as what is options, known and, if need be, guessed makes."""
-    known = bare.all_options(options, row)
-    spec, missing = _attempt(lambda: assemble(known, lambda: bare.the_labels(known)))
-    draft, _ = _attempt(lambda: assemble(known, lambda: bare.NO_LABELS))
-    if draft is not None:
-        text = f"{preprocess_text(draft.preprocess)}; {_origin(options, row)}"
-        return _Findings(spec, missing, text, to_toml(draft))
-    guessed = guess(inspection)
-    if guessed is None:
-        return _Findings(None, missing, "not known: nothing in the file tells", "")
-    probable = bare.all_options(replace(options, preset=guessed.preset), row)
-    draft, _ = _attempt(lambda: assemble(probable, lambda: bare.NO_LABELS))
-    return _Findings(
-        None,
-        missing,
-        f"{guessed.sure} the preset {guessed.preset}: {guessed.reason}; give it if it is so",
-        f"# [input] is guessed: {guessed.sure} the preset {guessed.preset}\n{to_toml(draft)}"
-        if draft
-        else "",
-    )
-
-
-def _attempt(make: Callable[[], ModelSpec]) -> tuple[ModelSpec | None, str | None]:
-    """What ``make`` gives, or what is missing for it."""
-    try:
-        return make(), None
-    except InvalidModelError as error:
-        return None, str(error)
-
-
-def _origin(options: ModelOptions, row: catalog.Row | None) -> str:
-    if options.preset is not None or options.mean is not None:
-        return "stated"
-    if row is not None:
-        return "known from the catalogue"
-    return (
-        "assumed, for nothing tells: --resize-mode squash, --interpolation bilinear, --channels RGB"
-    )
-
-
-def _examination(
-    path: Path, content: Weights, sha256: str, inspection: Inspection, findings: _Findings
-) -> Examination:
-    row = catalog.by_checksum(sha256)
-    return Examination(
-        path=path,
-        content=content,
-        sha256=sha256,
-        inspection=inspection,
-        known_as=row.name if row else None,
-        refusal=_refusal(content),
-        spec=findings.spec,
-        missing=findings.missing,
-        preprocessing=findings.preprocessing,
-        toml=findings.toml,
-    )
+        model, findings = (
+            _examine_folder(path, options)
+            if (path / SPEC_FILE).is_file()
+            else _examine_bare(path, options)
+        )
+        row = catalog.by_checksum(model.sha256)
+        return Examination(
+            path=path,
+            content=model.content,
+            sha256=model.sha256,
+            inspection=model.inspection,
+            known_as=row.name if row else None,
+            refusal=_refusal(model.content),
+            findings=findings,
+        )
 
 
 def preprocess_text(spec: PreprocessSpec) -> str:
-    """A recipe in one line of words."""
-    part = f"{spec.resize_mode} {spec.crop_fraction:.4g}"
+    """The preprocessing in one line."""
+    box = "whole image" if spec.crop_fraction == 1 else f"central {spec.crop_fraction:.4g}"
     values = (
-        "bytes as they are"
+        "uint8"
         if spec.mean is None or spec.std is None
         else f"(x - {_colour(spec.mean)}) / {_colour(spec.std)}"
     )
     return (
-        f"{part} to {spec.width} x {spec.height}, {spec.interpolation}, "
+        f"{spec.resize_mode} {box} to {spec.width} x {spec.height}, {spec.interpolation}, "
         f"{values}, {spec.channels}, {spec.layout}"
     )
+
+
+def _examine_folder(path: Path, options: ModelOptions) -> tuple[BareModel, Findings]:
+    bare.refuse_options(path.name, options)
+    spec = read_model_folder(path)
+    content = Weights(spec.format, read_files(spec.weights, spec.external_data))
+    check_checksum(spec, content)
+    return bare.inspect_bare(path, content, options), _complete(spec, SPEC_FILE)
+
+
+def _examine_bare(path: Path, options: ModelOptions) -> tuple[BareModel, Findings]:
+    model = bare.inspect_bare(path, bare.read_unchecked(path), options)
+    if not single_file.carries_spec(model.inspection):
+        return model, _find_out(model)
+    bare.refuse_options(path.name, options)
+    spec = single_file.read_spec_of(path, model.content, model.inspection)
+    return model, _complete(spec, "the file's metadata")
+
+
+def _complete(spec: ModelSpec, origin: str) -> Findings:
+    return Findings(spec, None, f"{preprocess_text(spec.preprocess)}; from {origin}", to_toml(spec))
+
+
+def _find_out(model: BareModel) -> Findings:
+    """The spec, or as much of it as the options, the catalogue and a guess give."""
+    spec, missing = _attempt(model)
+    draft = spec or _attempt(model, count_labels=False)[0]
+    if draft is not None:
+        text = f"{preprocess_text(draft.preprocess)}; {_origin(model)}"
+        return Findings(spec, missing, text, to_toml(draft))
+    guessed = guess(model.inspection)
+    if guessed is None:
+        return Findings(None, missing, "unknown: nothing in the file hints at it", "")
+    options = replace(model.options, preset=guessed.preset)
+    draft, _ = _attempt(replace(model, options=options), count_labels=False)
+    name = f"{guessed.sure} the preset {guessed.preset}"
+    return Findings(
+        None,
+        missing,
+        f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right",
+        f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else "",
+    )
+
+
+def _attempt(model: BareModel, *, count_labels: bool = True) -> tuple[ModelSpec | None, str | None]:
+    """The spec, or what is missing for it."""
+    try:
+        return bare.assemble(model, count_labels=count_labels), None
+    except InvalidModelError as error:
+        return None, str(error)
+
+
+def _origin(model: BareModel) -> str:
+    if model.options.preset is not None or model.options.mean is not None:
+        return "from the options"
+    if model.row is not None:
+        return "from the catalogue"
+    return "resize mode, interpolation and channels are defaults: nothing in the file shows them"
 
 
 def _refusal(content: Weights) -> str | None:

@@ -1,22 +1,21 @@
-"""A model's folder (``model.toml``, weights, labels) becomes a ``ModelSpec``, and back.
+"""The folder of a model (``model.toml``, weights, labels) becomes a ``ModelSpec``, and back.
 
-Nothing is guessed: what the model needs and the file does not state is an error that says what
-to state.
+Keys have no defaults: a missing one is an error that names it.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from pictell.errors import InvalidModelError, StoreError
-from pictell.files import new_folder
+from pictell.files import TextFileError, new_folder, read_text
 from pictell.inspection import check_safe, checksum, read_files
 from pictell.models import toml_table
 from pictell.models.labels import read_labels, to_text
+from pictell.models.presets import is_raw
 from pictell.models.toml_table import Document, Table
 from pictell.types import (
     Activation,
@@ -37,14 +36,16 @@ LABELS_FILE = "labels.tsv"
 TAXONOMY_FILE = "taxonomy.tsv"
 CALIBRATION_FILE = "calibration.toml"
 GOLDEN_FILE = "golden.toml"
-# What the files of weights cannot be called.
-TAKEN = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, CALIBRATION_FILE, GOLDEN_FILE}
+# Names that no file of the weights can have.
+RESERVED = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, CALIBRATION_FILE, GOLDEN_FILE}
 TABLES = {"model", "input", "output"}
-MAX_TEXT_BYTES = 16 * 1024 * 1024
+# The weights in the package are trusted like its code: checking them would slow down each start.
+BUILT_IN_SHA256 = {"0869e45c5348435927a6ef6d652b75b16e5445cce0d72ca2666fb96196152c4d"}
+Colour = tuple[float, float, float]
 
 
 def read_model_folder(folder: Path) -> ModelSpec:
-    """Read all that is in a model's folder, but not the weights. Raises ``InvalidModelError``."""
+    """Everything in the folder of a model but the weights. Raises ``InvalidModelError``."""
     text = read_attachment(folder / SPEC_FILE).text
     spec = read_spec(Document(text, SPEC_FILE, TABLES), folder)
     fitted = folder / CALIBRATION_FILE
@@ -52,26 +53,19 @@ def read_model_folder(folder: Path) -> ModelSpec:
 
 
 def read_attachment(path: Path) -> Attachment:
-    """A text in a model's folder: UTF-8, with or without its mark. Raises ``InvalidModelError``."""
+    """A text file in the folder of a model. Raises ``InvalidModelError``."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidModelError(f"{path.name} is no regular file")
-        if found.st_size > MAX_TEXT_BYTES:
-            raise InvalidModelError(f"{path.name} is longer than {MAX_TEXT_BYTES >> 20} MiB")
-        return Attachment(path.name, path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InvalidModelError(f"{path.name} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidModelError(f"{path.name} is no text in UTF-8") from error
+        return Attachment(path.name, read_text(path))
+    except TextFileError as error:
+        raise InvalidModelError(f"{path.name} {error}") from error
 
 
 def read_spec(
     document: Document, folder: Path, labels: tuple[Label, ...] | None = None
 ) -> ModelSpec:
-    """The spec that a ``model.toml`` states, with the labels and the taxonomy in its folder.
+    """The spec in a ``model.toml``, with the labels and the taxonomy in its folder.
 
-    Where ``labels`` are given nothing in the folder is read. Raises ``InvalidModelError``.
+    If ``labels`` are given, nothing in the folder is read. Raises ``InvalidModelError``.
     """
     model, image, output = map(document.table, ("model", "input", "output"))
     labels_file = folder / model.take_file_name("labels")
@@ -91,8 +85,8 @@ def read_spec(
         preprocess=_read_preprocess(image),
         output_name=output.take("name", str),
         activation=output.take_one_of("activation", get_args(Activation)),
-        embedding=output.take_text_if_there("embedding"),
-        feature_map=output.take_text_if_there("feature_map"),
+        embedding=output.take_optional_text("embedding"),
+        feature_map=output.take_optional_text("feature_map"),
     )
     for table in (model, image, output):
         table.close()
@@ -100,26 +94,29 @@ def read_spec(
 
 
 def read_weights(spec: ModelSpec) -> Weights:
-    """The model's files, their checksum verified, and safe to run.
+    """The model's files, with the right checksum and safe to run.
 
     Raises ``InvalidModelError`` or ``UnsafeModelError``.
     """
-    files = read_files(spec.weights, spec.external_data)
-    if checksum(files) != spec.sha256:
-        raise InvalidModelError(
-            f"{spec.weights.name} is not the file that {SPEC_FILE} names: its SHA-256 differs"
-        )
-    found = Weights(spec.format, files)
-    # The package's own models are trusted as its code is; reading their graphs would take time.
-    if not spec.weights.is_relative_to(Path(__file__).parent):
+    found = Weights(spec.format, read_files(spec.weights, spec.external_data))
+    check_checksum(spec, found)
+    if spec.sha256 not in BUILT_IN_SHA256:
         check_safe(found)
     return found
+
+
+def check_checksum(spec: ModelSpec, content: Weights) -> None:
+    """Raise ``InvalidModelError`` if these are not the weights that the spec is for."""
+    if checksum(content.files) != spec.sha256:
+        raise InvalidModelError(
+            f"the SHA-256 of {spec.weights.name} is not the one in {SPEC_FILE}: it is another file"
+        )
 
 
 def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
     if os.path.lexists(folder):
-        raise StoreError(f"{folder} is already there: name a new folder")
+        raise StoreError(f"{folder} exists already: name a new folder")
     try:
         with new_folder(folder) as draft:
             write_model_folder(draft, spec, content)
@@ -128,14 +125,14 @@ def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None
 
 
 def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
-    """Write all that is known of the model, and its weights, into an empty folder.
+    """Write the spec and the weights into an empty folder.
 
-    Golden answers, which no spec holds, are copied from the folder that the model is in.
+    Golden answers are not part of a spec; they are copied from the folder of the weights.
     """
     for name, data in content.files.items():
         path = weights_path(spec, name)
-        if path.parts[0] in TAKEN:
-            raise InvalidModelError(f"{path.parts[0]} is no name for weights: rename the file")
+        if path.parts[0] in RESERVED:
+            raise InvalidModelError(f"weights cannot be named {path.parts[0]}: rename the file")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     texts = {SPEC_FILE: to_toml(spec), LABELS_FILE: to_text(spec.labels)}
@@ -150,19 +147,13 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:
-    """Where a file of the weights lies, relative to the model's folder."""
+    """The path of a file of the weights, relative to the model's folder."""
     return Path(spec.weights.name, name) if spec.format == "saved-model" else Path(name)
 
 
 def to_toml(spec: ModelSpec) -> str:
     """The ``model.toml`` that ``read_spec`` reads back as ``spec``."""
-    return toml_table.to_text(
-        {"model": _model_table(spec), "input": _input_table(spec), "output": _outputs(spec)}
-    )
-
-
-def _model_table(spec: ModelSpec) -> dict[str, object]:
-    return {
+    model = {
         "name": spec.name,
         "format": spec.format,
         "weights": spec.weights.name,
@@ -174,17 +165,26 @@ def _model_table(spec: ModelSpec) -> dict[str, object]:
         "source": spec.source,
         "top1_accuracy": spec.top1_accuracy,
     }
+    output = {
+        "name": spec.output_name,
+        "activation": spec.activation,
+        "embedding": spec.embedding,
+        "feature_map": spec.feature_map,
+    }
+    return toml_table.to_text({"model": model, "input": _input_table(spec), "output": output})
 
 
 def _input_table(spec: ModelSpec) -> dict[str, object]:
     image = spec.preprocess
+    raw = is_raw(image.mean, image.std)
     return {
         "name": spec.input_name,
         "layout": image.layout,
         "channels": image.channels,
         "dtype": "uint8" if image.mean is None else "float32",
-        "mean": image.mean and list(image.mean),
-        "std": image.std and list(image.std),
+        "normalise": "none" if raw else None,
+        "mean": None if raw else image.mean and list(image.mean),
+        "std": None if raw else image.std and list(image.std),
         "width": image.width,
         "height": image.height,
         "resize_mode": image.resize_mode,
@@ -193,35 +193,37 @@ def _input_table(spec: ModelSpec) -> dict[str, object]:
     }
 
 
-def _outputs(spec: ModelSpec) -> dict[str, object]:
-    return {
-        "name": spec.output_name,
-        "activation": spec.activation,
-        "embedding": spec.embedding,
-        "feature_map": spec.feature_map,
-    }
-
-
 def _read_preprocess(table: Table) -> PreprocessSpec:
-    normalised = table.take_one_of("dtype", ("uint8", "float32")) == "float32"
-    return PreprocessSpec(
-        width=table.take_positive("width"),
-        height=table.take_positive("height"),
-        resize_mode=table.take_one_of("resize_mode", get_args(ResizeMode)),
-        crop_fraction=table.take_fraction("crop_fraction"),
-        interpolation=table.take_one_of("interpolation", get_args(Interpolation)),
-        layout=table.take_one_of("layout", get_args(Layout)),
-        channels=table.take_one_of("channels", get_args(Channels)),
-        mean=table.take_colour("mean") if normalised else None,
-        std=_std(table) if normalised else None,
-    )
+    mean, std = _read_mean_and_std(table)
+    values = {
+        "width": table.take_positive("width"),
+        "height": table.take_positive("height"),
+        "resize_mode": table.take_one_of("resize_mode", get_args(ResizeMode)),
+        "crop_fraction": table.take_fraction("crop_fraction"),
+        "interpolation": table.take_one_of("interpolation", get_args(Interpolation)),
+        "layout": table.take_one_of("layout", get_args(Layout)),
+        "channels": table.take_one_of("channels", get_args(Channels)),
+    }
+    try:
+        return PreprocessSpec(**values, mean=mean, std=std)
+    except InvalidModelError as error:
+        raise table.error(None, str(error)) from error
 
 
-def _std(table: Table) -> tuple[float, float, float]:
-    std = table.take_colour("std")
-    if min(std) <= 0:
-        raise table.error("std", "must be above 0")
-    return std
+def _read_mean_and_std(table: Table) -> tuple[Colour | None, Colour | None]:
+    if table.take_one_of("dtype", ("uint8", "float32")) == "uint8":
+        return None, None
+    if "normalise" in table:
+        table.take_one_of("normalise", ("none",))
+        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    mean, std = table.take_colour("mean"), table.take_colour("std")
+    if is_raw(mean, std):
+        raise table.error(
+            "std",
+            "is ambiguous with mean 0: write std = [255, 255, 255] for pixels in 0..1, or "
+            'normalise = "none" instead of mean and std for pixels in 0..255',
+        )
+    return mean, std
 
 
 def _names(table: Table, key: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The golden answers stored with a model: what it said when it was made, of pictures by formula."""
+"""``golden.toml``: a model's answers to three computed pictures, recorded when it was made."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 from pictell.errors import StoreError
 from pictell.files import write_file
+from pictell.models import toml_table
 from pictell.models.folder import GOLDEN_FILE, read_attachment
 from pictell.models.toml_table import Document, Table, as_float
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Golden answers: of each picture, by its name, the best classes with their scores (0..1).
+    """Golden answers: the best classes of each picture, by its name, with their scores (0..1).
 
-    ``made_by`` names the program and the engine; ``tolerance`` is how far a score may be off.
+    ``made_by`` names the program and the runtime; ``tolerance`` is the allowed difference of a
+    score.
     """
 
     made_by: str
@@ -41,26 +43,21 @@ def read_golden(folder: Path) -> Golden | None:
 
 def write_golden(folder: Path, golden: Golden) -> None:
     """Write ``golden.toml`` into a model's folder: whole, or not at all. Raises ``StoreError``."""
-    lines = [
-        "[golden]",
-        f'made_by = "{golden.made_by}"',
-        f"tolerance = {golden.tolerance}",
-        "",
-        "# class index and score, best first",
-        "[answers]",
-    ]
-    for picture, scores in golden.answers.items():
-        pairs = ", ".join(f"[{index}, {score:.6f}]" for index, score in scores)
-        lines.append(f"{picture} = [{pairs}]")
+    answers = {
+        picture: [[index, round(score, 6)] for index, score in scores]
+        for picture, scores in golden.answers.items()
+    }
+    about = {"made_by": golden.made_by, "tolerance": golden.tolerance}
+    text = toml_table.to_text({"golden": about, "answers": answers})
     try:
-        write_file(folder / GOLDEN_FILE, "".join(f"{line}\n" for line in lines).encode())
+        write_file(folder / GOLDEN_FILE, text.encode())
     except OSError as error:
         raise StoreError(f"{GOLDEN_FILE} cannot be written: {error.strerror}") from error
 
 
 def _scores(answers: Table, picture: str) -> tuple[tuple[int, float], ...]:
     pairs = answers.take(picture, list)
-    if not pairs or not all(_is_score(pair) for pair in pairs):
+    if not pairs or not all(map(_is_score, pairs)):
         raise answers.error(picture, "must be pairs of a class index and a score")
     return tuple((index, as_float(score)) for index, score in pairs)
 

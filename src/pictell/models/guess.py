@@ -1,6 +1,6 @@
-"""What preprocessing a graph was probably trained with, by the traces its makers leave.
+"""Guess a graph's preprocessing from its names and numbers.
 
-A guess is shown by ``pictell inspect`` with its reason, and never used without being stated.
+``pictell inspect`` shows the guess with its reason. A model is never run with a guess.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pictell.types import Inspection, TensorSpec
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")
 INCEPTION5H_CLASSES = 1008
-# The output that TensorFlow's retrain.py makes, on an Inception v3 or a MobileNet.
+# The output that TensorFlow's retrain.py adds to an Inception v3 or a MobileNet.
 RETRAINED = "final_result"
-# A stored range this near to a recipe's is that recipe's.
+# The allowed difference between the range of the input and the range of a preset.
 TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A preset that probably fits, how sure that is, and why."""
+    """A preset that may be right, how likely that is, and why."""
 
     preset: str
     sure: Literal["likely", "possible"]
@@ -31,7 +31,7 @@ class Guess:
 
 
 def guess(inspection: Inspection) -> Guess | None:
-    """The preset that the input's quantisation or the tensors' names hint at, if any."""
+    """The preset that the quantisation of the input or the names of tensors suggest, if any."""
     for image in inspection.inputs:
         if found := _by_quantisation(image):
             return found
@@ -39,7 +39,7 @@ def guess(inspection: Inspection) -> Guess | None:
         if found := _by_output(output):
             return found
     if any(_is_nchw(image) for image in inspection.inputs):
-        return Guess("torchvision", "possible", "colours come first, as PyTorch has them")
+        return Guess("torchvision", "possible", "the channels come first, as in PyTorch")
     return None
 
 
@@ -49,7 +49,7 @@ def _by_quantisation(image: TensorSpec) -> Guess | None:
     scale, zero_point = image.quantisation
     limits = np.iinfo(image.dtype)
     low, high = scale * (limits.min - zero_point), scale * (limits.max - zero_point)
-    reason = f"the input stores values from {low:.3g} to {high:.3g}"
+    reason = f"the input takes values from {low:.3g} to {high:.3g}"
     if abs(low + 1) < TOLERANCE and abs(high - 1) < TOLERANCE:
         return Guess("tf-slim", "likely", reason)
     if abs(low) < TOLERANCE and abs(high - 1) < TOLERANCE:
@@ -59,7 +59,7 @@ def _by_quantisation(image: TensorSpec) -> Guess | None:
 
 def _by_output(output: TensorSpec) -> Guess | None:
     if output.name.startswith(SLIM_SCOPES):
-        return Guess("tf-slim", "likely", f"TF-Slim names its nodes like {output.name}")
+        return Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
     if output.name == RETRAINED:
         return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
     if output.shape is not None and output.shape[-1:] == (INCEPTION5H_CLASSES,):

@@ -1,70 +1,64 @@
-"""A labels file, as people have it, becomes one ``Label`` a line, by stated rules.
+"""A labels file becomes one ``Label`` for each line.
 
-- Text in UTF-8, with or without a byte order mark, with any line ends. Blank lines at the end are
-  dropped; one elsewhere is an error, for all labels after it would be shifted.
-- A line of pictell's own form is ``name``, tab, WordNet id, tab, synonyms.
-- Numbers that count the lines (``0:background``, ``1 tench``) are dropped when every line has its
-  own; numbers in another order are an error.
-- A WordNet id before the name (``n01440764 tench, Tinca tinca``) is kept as such when every line
-  has one (a background line aside); commas then part synonyms.
-- Where the lines are ImageNet's thousand names in their order, with or without a background line
-  before them, each gets its WordNet id, and pictell's name and synonyms.
-- Everything else is a name as it stands, commas and all.
+- The file is UTF-8 text, with or without a byte order mark, with any line ends. Blank lines at the
+  end are ignored. Anywhere else they are an error, because they would shift the labels after them.
+- pictell's own format is ``name``, tab, WordNet id, tab, synonyms.
+- Line numbers (``0:background``, ``1 tench``) are removed if every line has its own. Numbers in
+  another order are an error.
+- A WordNet id before the name (``n01440764 tench, Tinca tinca``) is kept if every line has one
+  (except a background line). Commas then separate synonyms.
+- The thousand ImageNet names in their order, with or without a background line before them, get
+  their WordNet ids and pictell's names and synonyms.
+- Any other line is a name as it is, with its commas.
 """
 
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
+from pictell.files import TextFileError, read_text
 from pictell.types import Label
 
 IMAGENET = Path(__file__).parent / "default" / "labels.tsv"
 IMAGENET_CLASSES = 1000
-# So many of a thousand lines, in order, are no accident; the rest are other spellings.
+# This share of the lines must be ImageNet names in order. The others are other spellings.
 IMAGENET_SHARE = 0.95
 BACKGROUND = Label("background")
 
 NUMBERED = re.compile(r"([0-9]{1,9})(?:[:,]\s*|\s+)(\S.*)")
-OWN_FORM = re.compile(r"[^\t]+(\t(n\d{8})?(\t.*)?)?")
+OWN_FORMAT = re.compile(r"[^\t]+(\t(n\d{8})?(\t.*)?)?")
 TAB_AFTER_NUMBER = re.compile(r"\d+\t\S")
 WITH_SYNSET = re.compile(r"(n\d{8})(?:[:,]\s*|\s+)(\S.*)")
-MAX_BYTES = 16 * 1024 * 1024
 
 
 def read_labels(path: Path) -> tuple[Label, ...]:
     """One label for each line of a file. Raises ``InvalidModelError``."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidModelError(f"{path.name} is no regular file, as labels are")
-        if found.st_size > MAX_BYTES:
-            raise InvalidModelError(f"{path.name} is too long for a file of labels")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidModelError(f"{path.name} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidModelError(f"{path.name} is no text in UTF-8, as labels are") from error
-    return labels_from_text(text, path.name)
+        return labels_from_text(read_text(path), path.name)
+    except TextFileError as error:
+        raise InvalidModelError(f"the labels file {path.name} {error}") from error
 
 
 def labels_from_text(text: str, name: str) -> tuple[Label, ...]:
-    """One label for each line of a text; ``name`` is for errors. Raises ``InvalidModelError``."""
+    """One label for each line of a text; ``name`` is its name in errors.
+
+    Raises ``InvalidModelError``.
+    """
     lines = _lines(text, name)
-    own_form = any("\t" in line for line in lines) and all(map(OWN_FORM.fullmatch, lines))
-    if own_form and not TAB_AFTER_NUMBER.match(lines[0]):
-        return tuple(map(_own_form, lines))
+    own_format = any("\t" in line for line in lines) and all(map(OWN_FORMAT.fullmatch, lines))
+    if own_format and not TAB_AFTER_NUMBER.match(lines[0]):
+        return tuple(map(_own_format, lines))
     lines = _without_numbers([line.strip() for line in lines])
     lines = [line.replace("\t", " ") for line in lines]
     return _with_synsets(lines) or _imagenet(lines) or tuple(map(Label, lines))
 
 
 def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tuple[Label, ...]:
-    """The labels with a background class before them and a name for outputs that have none."""
+    """The labels, a background class before them and names for unlabelled outputs after them."""
     first = (BACKGROUND,) if background else ()
     known = (*first, *labels)
     rest = range(len(known), len(known) + unlabelled)
@@ -72,26 +66,26 @@ def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tupl
 
 
 def to_text(labels: Sequence[Label]) -> str:
-    """Labels in pictell's own form, one a line, which ``read_labels`` reads back."""
+    """Labels in pictell's own format, which ``read_labels`` reads back."""
     return "".join(
         f"{label.name}\t{label.synset or ''}\t{', '.join(label.synonyms)}\n" for label in labels
     )
 
 
 def _lines(text: str, name: str) -> list[str]:
-    # Not splitlines, which sees more line ends than people do.
+    # str.splitlines also splits at form feeds and other characters.
     lines = text.rstrip().split("\n")
     if lines == [""]:
-        raise InvalidModelError(f"{name} holds no labels")
+        raise InvalidModelError(f"{name} has no labels")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise InvalidModelError(
-                f"{name}: line {number} is blank, which would shift all labels after it"
+                f"{name}: line {number} is blank, which would shift the labels after it"
             )
     return lines
 
 
-def _own_form(line: str) -> Label:
+def _own_format(line: str) -> Label:
     name, synset, synonyms = (field.strip() for field in f"{line}\t\t".split("\t", 2))
     return Label(name, synset or None, tuple(synonyms.split(", ")) if synonyms else ())
 
@@ -105,7 +99,7 @@ def _without_numbers(lines: list[str]) -> list[str]:
     if numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in {0, 1}:
         return [match[2] for match in matches]
     if sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers))):
-        raise InvalidModelError("the labels are numbered, but not in the order of their numbers")
+        raise InvalidModelError("the labels are numbered, but not in this order")
     return lines
 
 

@@ -1,13 +1,13 @@
-"""An ONNX file that carries all that a model's folder states, in its metadata.
+"""An ONNX file that carries in its metadata what the folder of a model has in text files.
 
-Its entries are the folder's texts: ``model.toml``, the labels, and where the model has them the
-taxonomy and ``calibration.toml``. Which weights something was fitted for is told by their checksum, and a
-file cannot hold its own: zeros stand there for it. So what was fitted stays with its weights, and
-is right again in a folder that is made of the file, whose weights are then this file.
+The entries are ``model.toml``, the labels, and the taxonomy and ``calibration.toml`` if the model
+has them. A calibration names its weights by their checksum. A file cannot contain its own
+checksum, so zeros stand for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ OWN_SHA256 = "0" * 64
 
 
 def carries_spec(inspection: Inspection) -> bool:
-    """Whether the file says itself how it is to be used."""
+    """Whether the file carries its own spec."""
     return SPEC_KEY in inspection.metadata
 
 
@@ -39,33 +39,31 @@ def read_spec_of(path: Path, content: Weights, inspection: Inspection) -> ModelS
         raise InvalidModelError(f"{path.name} has {SPEC_KEY} in its metadata but no {LABELS_KEY}")
     labels = labels_from_text(entries[LABELS_KEY], LABELS_KEY)
     document = Document(entries[SPEC_KEY], f"{SPEC_FILE} in {path.name}", TABLES)
-    spec = read_spec(document, path.parent, labels)
-    # Inside the file its own name and checksum cannot be known.
     sha256 = checksum(content.files)
-    fitted = (
-        entries[CALIBRATION_KEY].replace(OWN_SHA256, sha256) if CALIBRATION_KEY in entries else None
-    )
     return replace(
-        spec,
+        read_spec(document, path.parent, labels),
         weights=path,
         sha256=sha256,
-        taxonomy=_attachment(TAXONOMY_KEY, entries.get(TAXONOMY_KEY)),
-        calibration=_attachment(CALIBRATION_KEY, fitted),
+        taxonomy=_attachment(entries, TAXONOMY_KEY),
+        calibration=_attachment(entries, CALIBRATION_KEY, sha256),
     )
 
 
 def pack(spec: ModelSpec, content: Weights) -> bytes:
-    """The ONNX model with all that is known of it in its metadata.
+    """The ONNX model with its spec in the metadata.
 
     Raises ``UsageError`` for another format or a model of several files.
     """
     if content.format != "onnx" or len(content.files) > 1:
-        raise UsageError(f"only an ONNX model of one file can carry its spec: {spec.name} is none")
+        raise UsageError(
+            f"only an ONNX model of one file can carry its spec, {spec.name} is not one: "
+            "name a folder"
+        )
     taxonomy, fitted = spec.taxonomy, spec.calibration
     entries = {
         SPEC_KEY: to_toml(replace(spec, taxonomy=None)),
         LABELS_KEY: to_text(spec.labels),
-        # None takes away what an earlier packing may have left in the graph.
+        # None removes an entry that is in the graph already.
         TAXONOMY_KEY: taxonomy.text if taxonomy else None,
         CALIBRATION_KEY: fitted.text.replace(spec.sha256, OWN_SHA256) if fitted else None,
     }
@@ -78,7 +76,7 @@ def write_single_file(path: Path, spec: ModelSpec, content: Weights) -> None:
     Raises ``UsageError`` as ``pack`` does, and ``StoreError``.
     """
     if path.exists():
-        raise StoreError(f"{path} is already there: name a new file")
+        raise StoreError(f"{path} exists already: name a new file")
     packed = pack(spec, content)
     try:
         write_file(path, packed)
@@ -86,5 +84,7 @@ def write_single_file(path: Path, spec: ModelSpec, content: Weights) -> None:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _attachment(key: str, text: str | None) -> Attachment | None:
-    return None if text is None else Attachment(key, text)
+def _attachment(
+    entries: Mapping[str, str], key: str, sha256: str = OWN_SHA256
+) -> Attachment | None:
+    return Attachment(key, entries[key].replace(OWN_SHA256, sha256)) if key in entries else None

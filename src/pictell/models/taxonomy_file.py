@@ -1,4 +1,4 @@
-"""A taxonomy file: which names are above a model's classes.
+"""A taxonomy file: the names above a model's classes.
 
     # animals
     animal      animal          -
@@ -6,15 +6,15 @@
     n02123045   n02121808
     tiger cat   n02121808
 
-Text in UTF-8, one thing a line, its fields parted by tabs, in any order:
+The file is UTF-8 text. Each line is one entry, its fields separated by tabs, in any order:
 
-- Three fields are a name: an id, the name that is shown, and the id of the name above it, ``-`` at
-  the top. Ids are any text; one that is a WordNet 3.0 id (``n02121808``) is told with the name.
-- Two fields are a class of the model: its WordNet id, its name or its index (from 0), the first of
-  these that the model has; and the id of the name right above it.
-- Lines that begin with ``#`` and have no tab are comments; blank ones do not count.
+- Three fields are a name: its id, the name to show, and the id of the name above it (``-`` at the
+  top). An id is any text. A WordNet 3.0 id (``n02121808``) is part of the answer.
+- Two fields are a class of the model and the id of the name above it. The class is given by its
+  WordNet id, its name or its index (from 0), the first of these that the model has.
+- Lines that begin with ``#`` and have no tab are comments. Blank lines are ignored.
 
-Classes that the file does not mention have no name above them.
+A class that the file does not mention has no name above it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SYNSET = re.compile(r"n\d{8}")
 
 
 class _Line(NamedTuple):
-    """A line's number, its fields but for the last, and that: the id of the name above."""
+    """The number of a line, its fields without the last, and the last: the id of the name above."""
 
     number: int
     fields: tuple[str, ...]
@@ -41,7 +41,7 @@ class _Line(NamedTuple):
 
 
 class _BrokenLineError(Exception):
-    """What is wrong with a line of a taxonomy."""
+    """A line of a taxonomy file is wrong."""
 
     def __init__(self, line: _Line, message: str) -> None:
         super().__init__(f"line {line.number}: {message}")
@@ -65,8 +65,8 @@ def _lines(text: str) -> list[_Line]:
         if not 2 <= len(cells) <= 3 or not all(cells):
             raise _BrokenLineError(
                 line,
-                "a name is three fields parted by tabs (id, name, id of the name above or -), "
-                "a class is two (class, id of the name above)",
+                "must be three fields separated by tabs (id, name, id of the name above or -) "
+                "or two (class, id of the name above)",
             )
         found.append(line)
     return found
@@ -77,19 +77,19 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
     names = [line for line in lines if len(line.fields) == 2]
     nodes = _number_names(names, root)
     above_names = [_above(line, nodes) for line in names]
-    _check_no_circle(names)
+    _check_no_cycle(names)
     parents = [root] * root + above_names
-    hung = _hang([line for line in lines if len(line.fields) == 1], labels)
-    for index, line in hung.items():
+    class_lines = _class_lines([line for line in lines if len(line.fields) == 1], labels)
+    for index, line in class_lines.items():
         parents[index] = _above(line, nodes)
     _check_all_used(names, parents, root)
     return build(labels, [_label(line) for line in names], parents)
 
 
-def _hang(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
-    """The line of each class that has one."""
+def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
+    """The line of each class in the file."""
     indices = _class_indices(labels)
-    hung: dict[int, _Line] = {}
+    class_lines: dict[int, _Line] = {}
     for line in lines:
         key = line.fields[0]
         index = indices.get(key)
@@ -97,12 +97,14 @@ def _hang(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
             raise _BrokenLineError(line, f"the model has no class {key!r}")
         if index < 0:
             raise _BrokenLineError(
-                line, f"{-index} classes are called {key!r}: give the class's index"
+                line, f"{-index} classes are called {key!r}: give the index of the class"
             )
-        if index in hung:
-            raise _BrokenLineError(line, f"the same class as in line {hung[index].number}")
-        hung[index] = line
-    return hung
+        if index in class_lines:
+            raise _BrokenLineError(
+                line, f"this is the same class as in line {class_lines[index].number}"
+            )
+        class_lines[index] = line
+    return class_lines
 
 
 def _number_names(names: Sequence[_Line], root: int) -> dict[str, int]:
@@ -110,7 +112,7 @@ def _number_names(names: Sequence[_Line], root: int) -> dict[str, int]:
     for node, line in enumerate(names, start=root + 1):
         identifier = line.fields[0]
         if identifier in nodes:
-            raise _BrokenLineError(line, f"the id {identifier!r} is taken")
+            raise _BrokenLineError(line, f"another name has the id {identifier!r}")
         nodes[identifier] = node
     return nodes
 
@@ -122,7 +124,7 @@ def _above(line: _Line, nodes: Mapping[str, int]) -> int:
 
 
 def _class_indices(labels: Sequence[Label]) -> dict[str | None, int]:
-    """Classes by WordNet id, else name, else index; of several that are called so, -(how many)."""
+    """The index of a class by its WordNet id, name or index; minus their number for several."""
     ways: tuple[Sequence[str | None], ...] = (
         list(map(str, range(len(labels)))),
         [label.name for label in labels],
@@ -136,22 +138,22 @@ def _class_indices(labels: Sequence[Label]) -> dict[str | None, int]:
     return indices
 
 
-def _check_no_circle(names: Sequence[_Line]) -> None:
+def _check_no_cycle(names: Sequence[_Line]) -> None:
     lines = {line.fields[0]: line for line in names}
-    sound = {TOP}
+    checked = {TOP}
     for identifier in lines:
         trail: dict[str, None] = {}
-        while identifier not in sound:
+        while identifier not in checked:
             if identifier in trail:
                 line = lines[identifier]
                 raise _BrokenLineError(line, f"{line.fields[1]!r} is above itself")
             trail[identifier] = None
             identifier = lines[identifier].above
-        sound |= trail.keys()
+        checked |= trail.keys()
 
 
 def _check_all_used(names: Sequence[_Line], parents: Sequence[int], root: int) -> None:
-    """Every name has a class below it. ``parents``: of the classes, then of the names."""
+    """Check that a class is below each name. ``parents``: of the classes, then of the names."""
     used = {root}
     for leaf in parents[:root]:
         node = leaf

@@ -1,1 +1,1 @@
-"""Pure functions: logits become probabilities, calibrated scores, top-k labels and a decision."""
+"""From logits to probabilities, calibrated scores, top-k classes and a decision; pure functions."""

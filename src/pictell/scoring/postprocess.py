@@ -1,4 +1,4 @@
-"""Pure: a model's output, one value a class, becomes probabilities and the best predictions."""
+"""From the output of a model, one value for each class, to probabilities and the best classes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.results import Prediction
 from pictell.types import Label
 
-# Engines round; a probability may be a hair beyond its range.
+# Engines round, so a probability may be slightly out of range.
 PROBABILITY_SLACK = 1e-3
 MAX_PROBABLE = 1 + PROBABILITY_SLACK
-# So many outputs without a label are an exporter's padding; more are another model's labels.
+# Up to this many outputs without a label may be padding. With more, the labels are wrong.
 MAX_UNLABELLED = 16
 
 
 def count_classes(name: str, shape: Sequence[int | None]) -> int | None:
-    """How many classes the output ``name`` has: (N, classes), with axes of size 1 behind N.
+    """The number of classes of the output ``name``, shape (N, classes) with any axes of size 1.
 
-    ``None`` where it may be any. Raises ``InvalidModelError`` for any other shape.
+    ``None`` if it is not fixed. Raises ``InvalidModelError`` for any other shape.
     """
     wide = [size for size in shape[1:] if size != 1]
     if len(shape) < 2 or len(wide) > 1:
@@ -33,31 +33,33 @@ def count_classes(name: str, shape: Sequence[int | None]) -> int | None:
 
 
 def check_label_count(labels: int, classes: int) -> None:
-    """See that there is a label for each class. Raises ``InvalidModelError``."""
+    """Raise ``InvalidModelError`` if there is not one label for each class."""
     missing = classes - labels
     if missing == 0:
         return
-    advice = "these are labels of another model"
+    advice = "these labels are for another model"
     if missing == 1:
-        advice = "if class 0 is background give --background, if the last has none --unlabelled 1"
+        advice = (
+            "give --background if class 0 is background, --unlabelled 1 if the last has no label"
+        )
     elif 1 < missing <= MAX_UNLABELLED:
-        advice = f"if the last {missing} have none give --unlabelled {missing}"
+        advice = f"give --unlabelled {missing} if the last {missing} have no label"
     raise InvalidModelError(f"{labels} labels for an output of {classes} classes: {advice}")
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
-    """A shape as people write it: ``(N, 224, 224, 3)``."""
+    """A shape as text: ``(N, 224, 224, 3)``."""
     return f"({', '.join('N' if size is None else str(size) for size in shape)})"
 
 
 def to_probabilities(
     logits: NDArray[np.generic], activation: Literal["softmax", "none"]
 ) -> NDArray[np.float64]:
-    """The last activation, over the last axis. Shape (…, classes) in and out, float64, 0..1.
+    """Probabilities over the last axis: (…, classes) in and out, float64, 0..1.
 
-    ``softmax`` is exp(x - max x) over its sum, which does not overflow; ``none`` is for models
-    that give probabilities. Raises ``RuntimeFailedError`` when an output is not a finite number, or
-    no probability where it should be one.
+    ``softmax`` is exp(x - max x) over its sum, which does not overflow. ``none`` is for models that
+    give probabilities. Raises ``RuntimeFailedError`` for values that are not finite, or with
+    ``none`` not in 0..1.
     """
     values = logits.astype(np.float64, copy=False)
     if not np.isfinite(values).all():
@@ -65,7 +67,7 @@ def to_probabilities(
     if activation == "none":
         if values.size and not -PROBABILITY_SLACK <= values.min() <= values.max() <= MAX_PROBABLE:
             raise RuntimeFailedError(
-                "the model gave values that are no probabilities: give --activation softmax"
+                "the model gave values outside 0..1, not probabilities: give --activation softmax"
             )
         return values
     exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
@@ -76,9 +78,9 @@ def to_probabilities(
 def top_k(
     probabilities: NDArray[np.float64], labels: Sequence[Label], k: int
 ) -> tuple[Prediction, ...]:
-    """The ``k`` best of (classes,) probabilities, best first; of equal ones the lower index.
+    """The ``k`` best of (classes,) probabilities, best first; the lower index wins a tie.
 
-    Raises ``RuntimeFailedError`` when there are not as many labels as probabilities.
+    Raises ``RuntimeFailedError`` if there is not one label for each probability.
     """
     if len(probabilities) != len(labels):
         raise RuntimeFailedError(f"{len(probabilities)} outputs for {len(labels)} labels")
@@ -90,8 +92,8 @@ def top_k(
 
 
 def _best(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-    """The indices of the ``k`` highest values, as they are ranked."""
-    # To sort all of a thousand takes several times as long.
-    least = np.partition(values, -k)[-k]
-    enough = np.flatnonzero(values >= least)
-    return enough[np.argsort(-values[enough], kind="stable")[:k]]
+    """The indices of the ``k`` highest values, highest first."""
+    # Sorting all thousand values takes several times as long.
+    lowest = np.partition(values, -k)[-k]
+    candidates = np.flatnonzero(values >= lowest)
+    return candidates[np.argsort(-values[candidates], kind="stable")[:k]]

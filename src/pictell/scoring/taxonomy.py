@@ -1,10 +1,9 @@
-"""Pure: classes as the leaves of an is-a tree, and the most telling name that is sure enough.
+"""A taxonomy of classes, and the most specific name above the confidence threshold.
 
-The measure of what a name tells is that of Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
+How specific a name is, is measured as in Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
 optimizing accuracy-specificity trade-offs in large scale visual recognition", CVPR 2012. Their rule
-(DARTS) tells a little more at the same accuracy, but gives no name at all twice as often, and its
-parameter is no probability; so names are chosen by a threshold. ``benchmarks/backoff.py`` measures
-both.
+(DARTS) is slightly more specific at the same accuracy, but abstains twice as often, and its
+parameter is not a probability. ``benchmarks/backoff.py`` compares it with a threshold.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ from pictell.errors import UsageError
 from pictell.types import Label
 
 ROOT = Label("something")
-# How sure a name must be by default: a little above the 0.87 that a fit for 95 % of right names
-# gives, to be on the safe side with pictures that were not fitted on (benchmarks/backoff.py).
+# The default confidence threshold. For 95 % of right answers 0.87 was fitted; this is a little
+# higher, as other pictures may be harder than those it was fitted on (benchmarks/backoff.py).
 MIN_CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taxonomy:
-    """An is-a tree whose leaves are a model's classes.
+    """A tree whose leaves are the classes of a model.
 
-    Nodes are numbers: a class is its own index, then come the root, which says nothing, and the
-    names between. ``labels``: one for each node. ``parents``: the node above each; the root is its
-    own. ``information``: what a node tells beyond the root, log2(classes / classes
-    below it) in bits, shape (nodes,), 0 for the root and the most for a class (Deng et al. 2012).
-    The classes below a node are ``order[starts[node]:stops[node]]``.
+    Nodes are numbers: first the classes by their index, then the root, then the names between.
+    ``labels``: one for each node. ``parents``: the node above each node; the root is its own
+    parent. ``information``, shape (nodes,): how specific a node is, log2(classes / classes below
+    it) in bits, 0 for the root and highest for a class (Deng et al. 2012). The classes below a node
+    are ``order[starts[node]:stops[node]]``.
     """
 
     labels: tuple[Label, ...]
@@ -44,24 +43,23 @@ class Taxonomy:
 
     @property
     def root(self) -> int:
-        """The node above all; also the number of classes."""
+        """The node at the top; also the number of classes."""
         return len(self.order)
 
     def classes_below(self, node: int) -> NDArray[np.intp]:
-        """The classes that are of a node's kind; a class itself for a class."""
+        """The classes below a node; for a class, the class itself."""
         return self.order[self.starts[node] : self.stops[node]]
 
     def path(self, node: int) -> tuple[str, ...]:
-        """The names from the top to the node's own; none for the root."""
+        """The names from the top down to the node; empty for the root."""
         return tuple(self.labels[step].name for step in _lineage(self.parents, self.root, node))
 
 
 def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[int]) -> Taxonomy:
-    """The tree of ``classes`` below ``names``.
+    """The taxonomy of ``classes`` below ``names``.
 
-    ``parents`` has the node above for each class and then for each name; these nodes are numbered
-    as in a ``Taxonomy``, the root (``len(classes)``) included. They must lead to the root, and a
-    class must be below every name.
+    ``parents``: the node above each class, then above each name, numbered as in ``Taxonomy``.
+    Every node must lead to the root (``len(classes)``), and every name must have a class below it.
     """
     root = len(classes)
     above = [*parents[:root], root, *parents[root:]]
@@ -71,7 +69,7 @@ def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[in
             below[parent].append(node)
     order: list[int] = []
     starts, stops = [0] * len(above), [0] * len(above)
-    # Depth first; a name comes by again, as ~node, when all below it has gone by.
+    # Depth first. ~node on the stack marks that everything below node has been visited.
     to_visit = [root]
     while to_visit:
         node = to_visit.pop()
@@ -93,13 +91,13 @@ def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[in
     )
 
 
-def limit(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
-    """The same tree, where nodes more than ``max_depth`` below the root tell nothing.
+def limit_depth(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
+    """The same taxonomy, without information in nodes more than ``max_depth`` below the root.
 
-    So no answer is deeper. Raises ``UsageError`` for fewer max_depth than 1.
+    ``back_off`` then never chooses them. Raises ``UsageError`` for a ``max_depth`` below 1.
     """
-    if max_depth < 1:
-        raise UsageError(f"max_depth must be 1 or more, not {max_depth}")
+    if type(max_depth) is not int or max_depth < 1:
+        raise UsageError(f"max_depth must be a whole number, 1 or more, not {max_depth!r}")
     depths = [
         len(_lineage(taxonomy.parents, taxonomy.root, node)) for node in range(len(taxonomy.labels))
     ]
@@ -111,7 +109,7 @@ def limit(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
 def node_probabilities(
     taxonomy: Taxonomy, probabilities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The probability of each node, the sum of its classes': (…, classes) to (…, nodes)."""
+    """The probability of each node: the sum over its classes. (…, classes) to (…, nodes)."""
     sums = np.zeros((*probabilities.shape[:-1], taxonomy.root + 1))
     probabilities.take(taxonomy.order, axis=-1).cumsum(axis=-1, out=sums[..., 1:])
     names = slice(taxonomy.root, None)
@@ -120,15 +118,15 @@ def node_probabilities(
 
 
 def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confidence: float) -> int:
-    """The node that tells the most of those whose probability is ``min_confidence`` (0..1).
+    """The most specific node with a probability of at least ``min_confidence`` (0..1).
 
-    ``probabilities``: of the nodes, shape (nodes,). Of nodes that tell as much the most probable
-    is taken, of equals the first; where none that tells anything is probable enough, the root.
+    ``probabilities``: of the nodes, shape (nodes,). Among equally specific nodes the most probable
+    wins, then the first. Without any such node the result is the root.
     """
-    sure = np.flatnonzero(probabilities >= min_confidence).tolist()
+    likely = np.flatnonzero(probabilities >= min_confidence).tolist()
     node: int = max(
-        sure,
-        # A name above one class is as probable, but for the rounding of its sum.
+        likely,
+        # A name above a single class is equally probable, except for rounding.
         key=lambda node: (taxonomy.information[node], round(float(probabilities[node]), 12)),
         default=taxonomy.root,
     )
@@ -136,7 +134,7 @@ def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confide
 
 
 def _lineage(parents: Sequence[int], root: int, node: int) -> list[int]:
-    """The nodes from below the root to a node, itself included."""
+    """The nodes from below the root down to a node, inclusive."""
     steps = []
     while node != root:
         steps.append(node)
