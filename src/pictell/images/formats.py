@@ -20,7 +20,7 @@ class PictureFormat:
     """
 
     name: str
-    suffixes: frozenset[str]
+    suffixes: tuple[str, ...]
     matches: Callable[[bytes], bool]
     decoder: str
     extra: str | None = None
@@ -50,56 +50,50 @@ BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 1
 PICTURE_FORMATS = (
     PictureFormat(
         "JPEG",
-        frozenset({".jpg", ".jpeg", ".jpe", ".jfif"}),
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
         _begins(b"\xff\xd8\xff"),
         "PIL.JpegImagePlugin:JpegImageFile",
     ),
     PictureFormat(
-        "PNG",
-        frozenset({".png", ".apng"}),
-        _begins(b"\x89PNG\r\n\x1a\n"),
-        "PIL.PngImagePlugin:PngImageFile",
+        "PNG", (".png", ".apng"), _begins(b"\x89PNG\r\n\x1a\n"), "PIL.PngImagePlugin:PngImageFile"
     ),
     PictureFormat(
         "WebP",
-        frozenset({".webp"}),
+        (".webp",),
         lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
         "PIL.WebPImagePlugin:WebPImageFile",
     ),
     PictureFormat(
         "AVIF",
-        frozenset({".avif", ".avifs"}),
+        (".avif", ".avifs"),
         _has_brand(b"avif", b"avis"),
         "PIL.AvifImagePlugin:AvifImageFile",
     ),
     PictureFormat(
-        "GIF",
-        frozenset({".gif"}),
-        _begins(b"GIF87a", b"GIF89a"),
-        "PIL.GifImagePlugin:GifImageFile",
+        "GIF", (".gif",), _begins(b"GIF87a", b"GIF89a"), "PIL.GifImagePlugin:GifImageFile"
     ),
     PictureFormat(
         "TIFF",
-        frozenset({".tif", ".tiff"}),
+        (".tif", ".tiff"),
         _begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         "PIL.TiffImagePlugin:TiffImageFile",
     ),
     PictureFormat(
         "BMP",
-        frozenset({".bmp", ".dib"}),
+        (".bmp", ".dib"),
         lambda head: head[:2] == b"BM" and head[14:18] in BMP_HEADERS,
         "PIL.BmpImagePlugin:BmpImageFile",
     ),
     PictureFormat(
         "HEIC",
-        frozenset({".heic", ".heif"}),
+        (".heic", ".heif"),
         _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1"),
         "pillow_heif.as_plugin:HeifImageFile",
         extra="heic",
     ),
 )
 
-SUFFIXES = frozenset().union(*(row.suffixes for row in PICTURE_FORMATS))
+SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
 
 
 # The first bytes, in lower case, of other files that users give by mistake.
@@ -111,11 +105,7 @@ OTHER_FILES = {
     b"%pdf": "a PDF document",
     b"pk\3\4": "a ZIP archive",
     b"\x1f\x8b": "a gzip file",
-    b"7z\xbc\xaf": "a 7z archive",
     b"\x89hdf\r\n\x1a\n": "an HDF5 file",
-    b"par1\x15": "a Parquet file",
-    b"sqlite format 3\0": "an SQLite database",
-    b"\x7felf": "a program",
 }
 
 

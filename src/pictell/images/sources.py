@@ -175,10 +175,9 @@ def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
             levels.pop()
         elif isinstance(entry, Source):
             yield entry
-        elif entry.is_dir(follow_symlinks=False):
-            levels.append(_list_folder(entry.path))
         elif os.path.isdir(entry.path):
-            continue
+            if not entry.is_symlink():
+                levels.append(_list_folder(entry.path))
         elif _may_be_a_picture(Path(entry.path)):
             yield Source(entry.path, Path(entry.path))
         else:
