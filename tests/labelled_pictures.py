@@ -1,4 +1,4 @@
-"""Pictures of one brightness, in class folders, and a model that names them by it."""
+"""Plain grey pictures in class folders, and a model that classifies them by brightness."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,28 +13,25 @@ import fake_model as fake
 from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Evaluation, compare
 from pictell.evaluation.dataset import Dataset, read_dataset
-from pictell.evaluation.matching import Match, match
-from pictell.evaluation.outcomes import LEFT_OUT, Outcomes, collect
-from pictell.evaluation.summary import Summary, summarise
+from pictell.evaluation.evaluate import evaluate
+from pictell.evaluation.summary import Summary
+from pictell.image_model import ImageModel
 from pictell.scoring.taxonomy import build
 from pictell.types import Label
 
 LABELS = ("dark", "dim", "grey", "light", "bright")
-# In the middle of each class of the fake, 0..255.
+# The middle of each class, 0..255.
 BRIGHTNESS = {label: 25 + 51 * index for index, label in enumerate(LABELS)}
-# Of the weighted pictures, the number of the one that cannot be read.
+# The number of the weighted picture that cannot be read.
 BROKEN = 23
 
 
 def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
-    return Classifier(fake.spec(labels), fake.FakeSession(len(labels)))
+    return Classifier(ImageModel(fake.spec(labels), fake.FakeSession(len(labels))))
 
 
 def with_answers(**scorer: Any) -> Classifier:
-    """A model that calls dark, dim and grey pictures low where it is not sure which they are.
-
-    ``naming``: fields of its ``Scorer`` other than the defaults.
-    """
+    """A model with the category low above dark, dim and grey; ``scorer``: fields of its Scorer."""
     model = classifier()
     tree = build(model.spec.labels, [Label("low")], [6, 6, 6, 5, 5, 5])
     model.scorer = replace(model.scorer, taxonomy=tree, **scorer)
@@ -47,10 +44,7 @@ def save(path: Path, brightness: int) -> None:
 
 
 def make(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
-    """Two pictures a class, the second of a neighbour's brightness: half are named rightly.
-
-    ``names`` are those of the class folders.
-    """
+    """Two pictures in each class folder; the second has the brightness of the next class."""
     for name, brightness in zip(names, BRIGHTNESS.values(), strict=True):
         save(folder / name / "right.png", brightness)
         save(folder / name / "wrong.png", (brightness + 51) % 255)
@@ -58,10 +52,10 @@ def make(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
 
 
 def make_weighted(folder: Path, labels: tuple[str, ...] = LABELS) -> NDArray[np.int64]:
-    """A list of 60 pictures of any brightness, which is given back, each of its own weight.
+    """A list of 60 weighted pictures; returns their brightness, random in 0..255.
 
-    About every second label is that of the brightness, the others are by chance; one picture
-    weighs nothing, and ``BROKEN`` cannot be read.
+    About half of the labels fit the brightness, the others are random. One weight is 0, and picture
+    ``BROKEN`` cannot be read.
     """
     random = np.random.default_rng(3)
     brightness = random.integers(0, 256, 60)
@@ -79,24 +73,17 @@ def make_weighted(folder: Path, labels: tuple[str, ...] = LABELS) -> NDArray[np.
 
 
 def scores_of(brightness: NDArray[np.int64], classes: int = len(LABELS)) -> NDArray[np.float64]:
-    """What the fake says of brightness (N,), by the formula alone: probabilities (N, classes)."""
+    """The probabilities (N, classes) of the fake for brightness (N,), by its formula."""
     centres = (np.arange(classes) + 0.5) / classes
     return softmax(-fake.SHARPNESS * abs(brightness[:, np.newaxis] / 255 - centres), axis=1)
 
 
 def evaluated(dataset: Dataset, model: Classifier, name: str = "fake") -> Summary:
-    matches = match(dataset.labels, model.spec.labels, by_index=dataset.by_index)
-    targets = [one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches]
-    outcomes = collect(model, dataset, targets)
-    return summarise(name, model.spec.labels, dataset, matches, outcomes)
-
-
-def outcomes_of(folder: Path) -> Outcomes:
-    return evaluated(read_dataset(folder), classifier()).outcomes
+    return evaluate(model, dataset, name, skip_unmatched=True)
 
 
 def compared(folder: Path) -> Evaluation:
-    """The model, and one that calls everything by the name after it."""
+    """Two models; the second gives every picture the next class."""
     data = read_dataset(folder)
     labels = tuple(label.name for label in classifier().spec.labels)
     first = evaluated(data, classifier(labels), "first")

@@ -1,4 +1,4 @@
-"""``pictell calibrate``: fitted on labelled pictures, stored in the model's folder."""
+"""``pictell calibrate``: fit on labelled pictures, store in the model's folder."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ LABELS = ("dark", "grey", "bright")
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder with the model that names pictures by their brightness."""
+    """The folder of a model that classifies pictures by their brightness."""
     spec = fake.spec(LABELS)
     folder = tmp_path / "model"
     create_model_folder(folder, spec, fake.weights(len(LABELS)))
@@ -31,7 +31,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def pictures(folder: Path, count: int, rightly: float = 0.8) -> Path:
-    """A list of grey pictures and labels, of which the model names a part ``rightly``."""
+    """A list of grey pictures; the label of a share ``rightly`` is what the model says."""
     folder.mkdir()
     random = np.random.default_rng(0)
     lines = ["file,label,weight"]
@@ -50,40 +50,34 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     run = pictell("calibrate", "--model", model, "--data", data)
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
+    assert re.fullmatch(r"400 pictures: top-1 accuracy \d\d\.\d %, mean score \d\d\.\d %", lines[0])
     assert re.fullmatch(
-        r"400 pictures: the best class is right for \d\d\.\d %, and the model's own score said "
-        r"\d\d\.\d % on average\.",
-        lines[0],
+        r"scores (raised|lowered): mean score now \d\d\.\d % \(temperature \d+\.\d\d.*\)", lines[1]
     )
-    assert re.fullmatch(
-        r"The scores were too (low: they are raised|high: they are lowered), to \d\d\.\d % on "
-        r"average \(temperature \d+\.\d\d.*\)\.",
-        lines[1],
-    )
-    assert "'Not sure' is said where the best score is too low (probability below 0." in run.stdout
+    assert "where the best score is low (probability below 0." in run.stdout
     assert f"stored in {model / 'calibration.toml'}\n" in run.stdout
-    trust = read_calibration(models.find(model))
-    assert trust is not None
-    assert (trust.fitted_on, trust.pictures) == ("val", 400)
-    assert trust.abstention.score == "probability"
-    assert trust.after.negative_log_likelihood < trust.before.negative_log_likelihood
+    fitted = read_calibration(models.find(model))
+    assert fitted is not None
+    assert (fitted.fitted_on, fitted.pictures) == ("val", 400)
+    assert fitted.abstention.score == "probability"
+    assert fitted.after.negative_log_likelihood < fitted.before.negative_log_likelihood
 
 
-def test_scores_that_mean_what_they_say_are_kept() -> None:
+def test_calibrated_scores_stay_unchanged() -> None:
     targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
     evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
     found = fit_sample(Sample(evidence, targets, np.ones(300)), "drawn")
-    assert found.kept
-    assert found.calibration.after == found.calibration.before
-    assert found.confidence[0] == found.confidence[1]
-    assert "The scores are kept as they are: " in render(found)
+    assert found.unchanged
+    assert found.fitted.after == found.fitted.before
+    assert found.mean_confidence[0] == found.mean_confidence[1]
+    assert "scores unchanged: " in render(found)
     louder = fit_sample(Sample(3 * evidence, targets, np.ones(300)), "drawn")
-    assert not louder.kept
-    assert louder.trust.calibration.temperature == pytest.approx(3, rel=0.01)
-    assert "The scores were too high: they are lowered" in render(louder)
+    assert not louder.unchanged
+    assert louder.fitted.calibration.temperature == pytest.approx(3, rel=0.01)
+    assert "scores lowered: " in render(louder)
 
 
-def test_what_the_pictures_are_can_be_told(model: Path, tmp_path: Path) -> None:
+def test_the_pictures_can_be_described(model: Path, tmp_path: Path) -> None:
     data = pictures(tmp_path / "val", 300)
     options = ("--data", data / "labels.csv", "--about", "grey squares")
     assert pictell("calibrate", "-m", model, *options).returncode == 0
@@ -137,7 +131,7 @@ def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> N
 def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
     run = pictell("calibrate", "-m", "default", "-d", tmp_path)
     assert run.returncode == 2
-    assert "belongs to pictell itself: calibrate a copy of its folder" in run.stderr
+    assert "is part of pictell: calibrate a copy of its folder" in run.stderr
 
 
 def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
@@ -148,13 +142,13 @@ def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
         run = pictell("calibrate", "-m", place, "-d", tmp_path)
         assert run.returncode == 2
         assert run.stderr == (
-            f"pictell: {place} belongs to pictell itself: calibrate a copy of its folder, "
-            "which pictell models path default names\n"
+            f"pictell: {place} is part of pictell: calibrate a copy of its folder "
+            "(pictell models path default)\n"
         )
     assert (own / "calibration.toml").read_bytes() == before
 
 
-# root writes everywhere, so the command gives up root once it has loaded what it needs.
+# root may write everywhere: the command gives up root after its imports.
 AS_NOBODY = """
 import os, sys
 from pictell.cli.main import main
@@ -165,23 +159,21 @@ sys.exit(main())
 """
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_at_once(model: Path, tmp_path: Path) -> None:
+def test_a_read_only_folder_is_refused_at_once(model: Path, tmp_path: Path) -> None:
     data = pictures(tmp_path / "val", 10)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     model.chmod(0o555)
-    # The data, too few of them, are refused while they can be read with root's rights.
     command = [sys.executable, "-c", AS_NOBODY, "calibrate", "-m", model, "-d", data]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 2
     assert run.stderr.endswith(
-        f"\npictell: {model} cannot be written to, and what is fitted is stored there: "
-        "calibrate a copy of it\n"
+        f"\npictell: {model} is not writable: calibrate a copy of the folder\n"
     )
 
 
 @pytest.mark.parametrize("bare", ["net.onnx", "saved-model"])
-def test_a_bare_model_has_no_place_for_it(tmp_path: Path, bare: str) -> None:
+def test_a_bare_model_is_refused(tmp_path: Path, bare: str) -> None:
     place = tmp_path / bare
     if place.suffix:
         place.write_bytes(b"any")
@@ -190,7 +182,7 @@ def test_a_bare_model_has_no_place_for_it(tmp_path: Path, bare: str) -> None:
     run = pictell("calibrate", "-m", place, "-d", tmp_path)
     assert run.returncode == 2
     assert len(run.stderr.splitlines()) == 1
-    assert "make one of it with pictell inspect --write" in run.stderr
+    assert "convert it with pictell inspect --write" in run.stderr
 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
@@ -203,4 +195,4 @@ def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
 def test_help_starts_with_an_example() -> None:
     run = pictell("calibrate", "--help")
     assert run.returncode == 0
-    assert "  pictell calibrate --model my-model/ --data val/\n" in run.stdout
+    assert "  pictell calibrate --model MY-MODEL/ --data VAL/\n" in run.stdout

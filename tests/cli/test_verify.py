@@ -1,4 +1,4 @@
-"""``pictell verify``: golden answers reproduced, two engines compared."""
+"""``pictell verify``: golden answers, and two engines compared."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ PARROT = "coral/parrot.jpg"
 def test_the_default_model_reproduces_its_golden_answers() -> None:
     run = pictell("verify")
     assert (run.returncode, run.stderr) == (0, "")
-    assert "3 pictures: the first label is the same on 3, " in run.stdout
+    assert "3 pictures: same best class for 3; " in run.stdout
     assert "\nverified: the tolerance is 0.02\n" in run.stdout
 
 
@@ -29,13 +29,13 @@ def test_other_answers_are_not_verified(tmp_path: Path) -> None:
     assert "\nNOT verified: the tolerance is 0.02\n" in run.stdout
 
 
-def test_answers_are_recorded_in_a_folder(tmp_path: Path) -> None:
+def test_answers_are_recorded_in_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(models.BUILT_IN["default"], folder)
     (folder / "golden.toml").unlink()
     without = pictell("verify", folder)
     assert without.returncode == 2
-    assert "has no golden answers: store some in its folder with --record" in without.stderr
+    assert "has no golden answers: store them with --record" in without.stderr
     assert pictell("verify", folder, "--record").returncode == 0
     assert pictell("verify", folder, "--tolerance", "1e-6").returncode == 0
 
@@ -49,24 +49,24 @@ def test_two_engines_agree_on_a_frozen_graph(shared: Path) -> None:
         shared / "models" / PARROT, ROOT / "samples",
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
-    found = re.search(r"(\d+) pictures: the first label is the same on (\d+), ", run.stdout)
+    found = re.search(r"(\d+) pictures: same best class for (\d+); ", run.stdout)
     assert found is not None
     assert found[1] == found[2]
     assert "\nverified: the tolerance is 0.0001\n" in run.stdout
 
 
-def test_a_bare_file_has_nowhere_to_keep_answers(shared: Path) -> None:
+def test_answers_cannot_be_recorded_for_a_bare_file(shared: Path) -> None:
     path = shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite"
     run = pictell("verify", path, "--record")
     assert run.returncode == 2
-    assert "make a folder of it with pictell inspect --write" in run.stderr
+    assert "convert it with pictell inspect --write" in run.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["default", "cat.jpg"], "give --against RUNTIME"),
-        (["default", "--against", "openvino"], "no picture to compare the engines on"),
+        (["default", "--against", "openvino"], "--against needs pictures"),
         (["default", "--against", "caffe", "cat.jpg"], "invalid choice: 'caffe'"),
         (["default", "--against", "litert", "cat.jpg"], "litert does not read onnx models"),
         (["nothing"], "no model named 'nothing'"),

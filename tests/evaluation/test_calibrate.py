@@ -1,9 +1,10 @@
-"""What calibrate finds, and how good it says that is: measured on pictures held out of the fit."""
+"""The fit of a calibration, and its figures on held-out pictures."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -13,14 +14,14 @@ import fake_model as fake
 from evaluation_oracle import Floats, assert_calibrated_error, calibration_error
 from labelled_pictures import BROKEN, LABELS, make_weighted, scores_of
 from pictell import models
-from pictell.evaluation import calibrate as calibrating
-from pictell.evaluation.calibrate import Fitted, Sample, collect_sample, fit_sample
+from pictell.evaluation import calibrate
+from pictell.evaluation.calibrate import CalibrationResult, Sample, collect_sample, fit_sample
 from pictell.evaluation.dataset import read_dataset
-from pictell.models.calibration_file import Figures
+from pictell.models.calibration_file import ScoreErrors
 from pictell.models.folder import create_model_folder
 from pictell.options import EngineOptions
 from pictell.scoring import calibration
-from pictell.types import ModelSpec
+from pictell.types import ModelSpec, Weights
 
 PICTURES, CLASSES = 500, 6
 
@@ -33,7 +34,7 @@ def spec(tmp_path: Path) -> ModelSpec:
 
 
 def expected(folder: Path, brightness: NDArray[np.int64], pictures: list[int]) -> Sample:
-    """What must be found of some pictures, by the lines of the list and the fake's formula."""
+    """The sample of some pictures, by the rows of the list and the formula of the fake."""
     lines = [line.split(",") for line in (folder / "labels.csv").read_text().split()[1:]]
     logs = np.log(scores_of(brightness[pictures]))
     return Sample(
@@ -49,7 +50,7 @@ def assert_same(found: Sample, wanted: Sample) -> None:
     assert found.weights.tolist() == wanted.weights.tolist()
 
 
-def test_each_picture_keeps_its_class_and_weight_where_one_cannot_be_read(
+def test_pictures_keep_their_class_and_weight_if_one_cannot_be_read(
     spec: ModelSpec, tmp_path: Path
 ) -> None:
     brightness = make_weighted(tmp_path)
@@ -59,10 +60,10 @@ def test_each_picture_keeps_its_class_and_weight_where_one_cannot_be_read(
     assert_same(sample, expected(tmp_path, brightness, read))
 
 
-def test_of_very_many_pictures_some_are_drawn(
+def test_large_datasets_are_sampled(
     spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrating, "MAX_PICTURES", 40)
+    monkeypatch.setattr(calibrate, "MAX_PICTURES", 40)
     brightness = make_weighted(tmp_path)
     seen = list[str]()
     sample, failed = collect_sample(
@@ -77,30 +78,40 @@ def test_of_very_many_pictures_some_are_drawn(
     assert_same(sample, expected(tmp_path, brightness, read))
 
 
-def test_probabilities_that_were_rounded_to_0_may_have_been_more(
-    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def in_8_bits(scores: Floats) -> Floats:
-        return np.round(256 * scores) / 256
-
-    logits = fake.FakeSession.run
-    monkeypatch.setattr(
-        fake.FakeSession,
-        "run",
-        lambda *of: [in_8_bits(softmax(found, axis=1)) for found in logits(*of)],
+def rounded_to_8_bits(weights: Weights) -> Weights:
+    """The model with softmax and with probabilities that are multiples of 1/256."""
+    model = onnx.load_from_string(weights.graph)
+    node, graph = onnx.helper.make_node, model.graph
+    graph.node[-1].output[0] = "raw"
+    graph.node.extend(
+        [
+            node("Softmax", ["raw"], ["probabilities"]),
+            node("Mul", ["probabilities", "steps"], ["scaled"]),
+            node("Round", ["scaled"], ["rounded"]),
+            node("Div", ["rounded", "steps"], ["logits"]),
+        ]
     )
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array(256.0), "steps"))
+    return replace(weights, files={fake.WEIGHTS_FILE: model.SerializeToString()})
+
+
+def test_probabilities_rounded_to_0_count_as_small_ones(tmp_path: Path) -> None:
+    weights = rounded_to_8_bits(fake.weights(len(LABELS)))
+    described = replace(fake.spec(LABELS), activation="none", sha256=fake.checksum(weights.files))
+    create_model_folder(tmp_path / "model", described, weights)
     brightness = np.delete(make_weighted(tmp_path), BROKEN)
-    of_probabilities = replace(spec, activation="none")
-    sample, _ = collect_sample(of_probabilities, read_dataset(tmp_path), EngineOptions())
-    logs = np.log(np.maximum(in_8_bits(scores_of(brightness)), 1e-4))
+    spec = models.find(tmp_path / "model")
+    sample, _ = collect_sample(spec, read_dataset(tmp_path), EngineOptions())
+    rounded = np.round(256 * scores_of(brightness)) / 256
+    logs = np.log(np.maximum(rounded, 1e-4))
     assert sample.evidence == pytest.approx(logs - logs.mean(axis=1, keepdims=True))
 
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    """Scores three times too sure, and still worse of the fifth that is held out first.
+    """Overconfident scores, random in the first held-out fifth.
 
-    So what is fitted on all is better for them than what is fitted without this fifth.
+    So a fit on all pictures is better for that fifth than a fit without it.
     """
     random = np.random.default_rng(2)
     logits = random.normal(0, 3, (PICTURES, CLASSES))
@@ -108,19 +119,19 @@ def sample() -> Sample:
     (worst, *_) = calibration.folds(PICTURES)
     targets[worst] = random.integers(0, CLASSES, len(worst))
     evidence = 3 * (logits - logits.mean(axis=1, keepdims=True))
-    # Who is right weighs more, and who is sure.
+    # Right and confident pictures have higher weights.
     weights = random.uniform(0.5, 1.5, PICTURES) * np.where(logits.argmax(1) == targets, 2, 1)
     return Sample(evidence, targets, weights * np.where(logits.max(axis=1) > 4, 1.5, 1))
 
 
 @pytest.fixture(scope="module")
-def fitted(sample: Sample) -> Fitted:
+def fitted(sample: Sample) -> CalibrationResult:
     return fit_sample(sample, "drawn", 3)
 
 
 @pytest.fixture(scope="module")
 def held_out(sample: Sample) -> Floats:
-    """Scores of each fifth, by what was fitted on the others."""
+    """The scores of each fifth, calibrated on the others."""
     scores = np.zeros((PICTURES, CLASSES))
     for part in calibration.folds(PICTURES):
         rest = ~np.isin(np.arange(PICTURES), part)
@@ -134,9 +145,9 @@ def scores_by(found: calibration.Calibration, evidence: Floats) -> Floats:
     return np.asarray(softmax(bent / found.temperature, axis=1))
 
 
-def figures(scores: Floats, sample: Sample) -> Figures:
+def score_errors(scores: Floats, sample: Sample) -> ScoreErrors:
     targets, weights = sample.targets, sample.weights
-    return Figures(
+    return ScoreErrors(
         calibration_error(scores.argmax(axis=1) == targets, scores.max(axis=1), weights),
         oracle.log_loss(targets, np.maximum(scores, 1e-6), sample_weight=weights),
         oracle.brier_score_loss(targets, scores, sample_weight=weights, scale_by_half=False),
@@ -145,26 +156,26 @@ def figures(scores: Floats, sample: Sample) -> Figures:
 
 @pytest.mark.filterwarnings("ignore:The y_prob values do not sum to one")
 def test_after_is_measured_on_pictures_held_out_of_the_fit(
-    sample: Sample, fitted: Fitted, held_out: Floats
+    sample: Sample, fitted: CalibrationResult, held_out: Floats
 ) -> None:
-    found = fitted.calibration
-    assert found.before == pytest.approx(figures(softmax(sample.evidence, axis=1), sample))
-    assert found.after == pytest.approx(figures(held_out, sample))
-    in_sample = figures(scores_by(found.calibration, sample.evidence), sample)
+    found = fitted.fitted
+    assert found.before == pytest.approx(score_errors(softmax(sample.evidence, axis=1), sample))
+    assert found.after == pytest.approx(score_errors(held_out, sample))
+    in_sample = score_errors(scores_by(found.calibration, sample.evidence), sample)
     assert found.after.negative_log_likelihood > in_sample.negative_log_likelihood + 0.01
 
 
-def test_what_is_told_of_the_scores_is_weighted(
-    sample: Sample, fitted: Fitted, held_out: Floats
+def test_the_figures_are_weighted(
+    sample: Sample, fitted: CalibrationResult, held_out: Floats
 ) -> None:
     weights, own = sample.weights, softmax(sample.evidence, axis=1)
-    assert fitted.right == pytest.approx(
+    assert fitted.top1_accuracy == pytest.approx(
         oracle.accuracy_score(sample.targets, own.argmax(axis=1), sample_weight=weights)
     )
     means = [weights @ scores.max(axis=1) / weights.sum() for scores in (own, held_out)]
-    assert fitted.confidence == pytest.approx(means)
-    assert_calibrated_error(fitted.by_chance, held_out.max(axis=1), weights)
-    assert (fitted.failed, fitted.kept, fitted.calibration.pictures) == (3, False, PICTURES)
+    assert fitted.mean_confidence == pytest.approx(means)
+    assert_calibrated_error(fitted.error_by_chance, held_out.max(axis=1), weights)
+    assert (fitted.failed, fitted.unchanged, fitted.fitted.pictures) == (3, False, PICTURES)
 
 
 def limit(scores: Floats, weights: Floats) -> float:
@@ -172,22 +183,24 @@ def limit(scores: Floats, weights: Floats) -> float:
     return max(s for s in scores.tolist() if weights[scores < s].sum() <= 0.05 * weights.sum())
 
 
-def test_not_sure_is_a_twentieth_of_the_weight(sample: Sample, fitted: Fitted) -> None:
-    not_sure, weights = fitted.calibration.abstention, sample.weights
-    scores = scores_by(fitted.calibration.calibration, sample.evidence).max(axis=1)
-    assert not_sure.score == "probability"
-    assert not_sure.threshold == pytest.approx(limit(scores, weights))
+def test_the_abstention_threshold_is_above_a_twentieth_of_the_weight(
+    sample: Sample, fitted: CalibrationResult
+) -> None:
+    abstention, weights = fitted.fitted.abstention, sample.weights
+    scores = scores_by(fitted.fitted.calibration, sample.evidence).max(axis=1)
+    assert abstention.score == "probability"
+    assert abstention.threshold == pytest.approx(limit(scores, weights))
     alarms = 0.0
     for part in calibration.folds(PICTURES):
         rest = ~np.isin(np.arange(PICTURES), part)
         alarms += weights[part][scores[part] < limit(scores[rest], weights[rest])].sum()
-    assert not_sure.false_alarms == pytest.approx(alarms / weights.sum())
+    assert abstention.false_alarms == pytest.approx(alarms / weights.sum())
 
 
-def test_what_is_stored_was_fitted_on_all_pictures_by_their_weight(
-    sample: Sample, fitted: Fitted
+def test_the_stored_temperature_is_optimal_for_all_weighted_pictures(
+    sample: Sample, fitted: CalibrationResult
 ) -> None:
-    found = fitted.calibration.calibration
+    found = fitted.fitted.calibration
     loss = {
         factor: oracle.log_loss(
             sample.targets,

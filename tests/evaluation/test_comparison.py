@@ -1,5 +1,6 @@
-"""Two models on weighted pictures, of which each leaves out others; one cannot be read."""
+"""Compare two models on weighted pictures. Each skips some pictures; one cannot be read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,22 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from evaluation_oracle import assert_mean
-from labelled_pictures import BROKEN, LABELS, classifier, evaluated, make_weighted, save, scores_of
+from labelled_pictures import (
+    BROKEN,
+    LABELS,
+    classifier,
+    evaluated,
+    make,
+    make_weighted,
+    save,
+    scores_of,
+)
+from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Comparison, compare
 from pictell.evaluation.dataset import read_dataset
+from pictell.types import Label
 
-# Their classes are of other widths, so some pictures get the same name and some another.
+# The classes have different widths: some pictures get the same class and some another.
 FIRST, SECOND = LABELS[:-1], ("black", *LABELS[1:])
 
 
@@ -50,7 +62,7 @@ def comparison(named: np.ndarray, folder: Path) -> Comparison:
     return found
 
 
-def test_pictures_are_counted_by_who_names_them_rightly(
+def test_pictures_are_counted_by_which_model_is_right(
     comparison: Comparison, named: np.ndarray
 ) -> None:
     right, other_right = named["one"] == named["label"], named["other"] == named["label"]
@@ -78,7 +90,7 @@ def test_the_difference_is_weighted(comparison: Comparison, named: np.ndarray) -
     )
 
 
-def test_changed_pictures_are_named_by_the_rows_of_both(
+def test_changed_pictures_have_the_rows_of_both_models(
     comparison: Comparison, named: np.ndarray
 ) -> None:
     rows, other_rows = comparison.changed.T
@@ -92,8 +104,8 @@ def test_changed_pictures_are_named_by_the_rows_of_both(
     assert pictures == [*lost["number"], *won["number"], *rest]
 
 
-def test_a_class_of_the_same_name_is_another_where_only_one_is_right(tmp_path: Path) -> None:
-    """Birds and machines, say, that are both called crane."""
+def test_two_classes_of_the_same_name_differ_if_only_one_is_right(tmp_path: Path) -> None:
+    """Such as a bird and a machine that are both called crane."""
     for name, brightness in (("crane", 110), ("dark", 10)):
         save(tmp_path / f"{name}.png", brightness)
     (tmp_path / "labels.csv").write_text("file,class_index\ncrane.png,2\ndark.png,0\n")
@@ -103,3 +115,21 @@ def test_a_class_of_the_same_name_is_another_where_only_one_is_right(tmp_path: P
     found = compare(right, wrong)
     assert found is not None
     assert found.changed.tolist() == [[0, 0]]
+
+
+def test_classes_with_the_same_synset_are_the_same_whatever_their_names(tmp_path: Path) -> None:
+    data = read_dataset(make(tmp_path))
+    first = evaluated(data, with_synsets(LABELS))
+    renamed = replace(first, classes=with_synsets(("schwarz", *LABELS[1:])).spec.labels)
+    found = compare(first, renamed)
+    assert found is not None
+    assert len(found.changed) == 0
+
+
+def with_synsets(labels: tuple[str, ...]) -> Classifier:
+    model = classifier(labels)
+    model.spec = replace(
+        model.spec,
+        labels=tuple(Label(name, f"n0000000{number}") for number, name in enumerate(labels)),
+    )
+    return model

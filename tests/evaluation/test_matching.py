@@ -1,4 +1,4 @@
-"""Labels of the data found among the model's."""
+"""Labels of a dataset matched to the classes of a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +9,24 @@ import pytest
 from pictell import models
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.evaluation.matching import Match, Unmatched, check, describe, match, match_dataset
+from pictell.evaluation.matching import (
+    Match,
+    Unmatched,
+    check_matches,
+    describe,
+    match,
+    match_dataset,
+)
 from pictell.types import Attachment, Label
 
 SPEC = models.find("default")
 DEFAULT = SPEC.labels
 
 
-def labelled(*labels: str, nested: bool = False, by_index: bool = False) -> Dataset:
+def labelled(*labels: str, by_index: bool = False) -> Dataset:
     files = tuple(f"{label}/a.jpg" for label in labels)
     numbers = np.arange(len(labels), dtype=np.int32)
-    return Dataset("data", Path("data"), files, labels, numbers, nested=nested, by_index=by_index)
+    return Dataset("data", Path("data"), files, labels, numbers, by_index=by_index)
 
 
 def index_of(name: str) -> int:
@@ -59,17 +66,18 @@ def test_every_class_is_found_by_each_of_its_marks() -> None:
         assert [one.class_index for one in found if isinstance(one, Match)] == list(range(1000))
 
 
-def test_what_fits_several_classes_fits_none() -> None:
+def test_a_label_that_fits_several_classes_is_ambiguous() -> None:
     (found,) = match(["crane"], DEFAULT)
     assert found == Unmatched("crane", ("crane (bird)", "crane (machine)"), ambiguous=True)
     assert describe([found]) == "'crane' (could be crane (bird), crane (machine))"
 
 
-def test_what_fits_nothing_is_told_with_the_nearest_names() -> None:
-    (found,) = match(["gold fich"], DEFAULT)
+def test_an_unmatched_label_has_the_nearest_names() -> None:
+    (found,) = match_dataset(labelled("gold fich"), SPEC)
     assert isinstance(found, Unmatched)
     assert "goldfish" in found.nearest
-    assert describe(match(["qqqq", "1000"], DEFAULT)) == "'qqqq', '1000'"  # type: ignore[arg-type]
+    nothing = match_dataset(labelled("qqqq", "1000"), SPEC)
+    assert describe(nothing) == "'qqqq', '1000'"  # type: ignore[arg-type]
 
 
 def test_a_name_wins_over_an_index() -> None:
@@ -84,7 +92,7 @@ def test_a_background_class_is_not_counted() -> None:
         Match("0", 1, "index"),
         Match("1", 2, "index"),
     )
-    assert match(["2"], classes, by_index=True) == (Unmatched("2", ()),)
+    assert match(["2"], classes, by_index=True) == (Unmatched("2"),)
 
 
 @pytest.mark.parametrize("label", ["-1", "1.0", "cat", "³", "9" * 5000])
@@ -94,51 +102,46 @@ def test_an_index_is_a_whole_number(label: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["cat", "Cats", "n02121808"])
-def test_a_name_above_classes_is_told_as_their_kind(label: str) -> None:
+def test_a_category_is_reported_with_its_classes(label: str) -> None:
     (found,) = match_dataset(labelled(label), SPEC)
     assert found == Unmatched(label, ("tabby cat", "tiger cat", "Persian cat"), kinds=5)
     assert describe([found]) == (
-        f"{label!r} is a kind of 5 classes (tabby cat, tiger cat, Persian cat, …)"
+        f"{label!r} is a category of 5 classes (tabby cat, tiger cat, Persian cat, …)"
     )
-    assert describe([Unmatched("cat", ("tabby",), kinds=1)]) == "'cat' is a kind of 1 class (tabby)"
+    one = Unmatched("cat", ("tabby",), kinds=1)
+    assert describe([one]) == "'cat' is a category of 1 class (tabby)"
 
 
-def test_a_class_goes_before_a_name_above() -> None:
+def test_a_class_takes_precedence_over_a_category() -> None:
     classes = (Label("cat"), Label("lion"))
     spec = replace(SPEC, labels=classes, taxonomy=Attachment("t", "c\tcat\t-\nlion\tc\ncat\tc"))
     assert match_dataset(labelled("cat"), spec) == (Match("cat", 0, "name"),)
 
 
-def test_the_taxonomy_is_parsed_for_what_is_not_a_class() -> None:
+def test_the_taxonomy_is_parsed_only_for_unmatched_labels() -> None:
     broken = replace(SPEC, taxonomy=Attachment("taxonomy.tsv", "nonsense"))
     assert isinstance(match_dataset(labelled("ant"), broken)[0], Match)
     by_index = labelled("1000", by_index=True)
-    assert match_dataset(by_index, broken) == (Unmatched("1000", ()),)
+    assert match_dataset(by_index, broken) == (Unmatched("1000"),)
     without = replace(SPEC, taxonomy=None)
     assert isinstance(match_dataset(labelled("cat"), without)[0], Unmatched)
 
 
-def test_what_does_not_match_is_refused_with_a_remedy() -> None:
+def test_unmatched_labels_are_refused_with_a_remedy() -> None:
     data = labelled("ant", "cat", "beee")
     matches = match_dataset(data, SPEC)
     with pytest.raises(UsageError) as caught:
-        check(data, matches, "default", ", or leave them out")
+        check_matches(data, matches, "default", ", or skip them")
     assert str(caught.value) == (
-        "2 of 3 labels name no class of default: 'cat' is a kind of 5 classes (tabby cat, "
-        "tiger cat, Persian cat, …), 'beee' (nearest: bee, bee house, bee eater): name them "
-        "by classes, or leave them out"
+        "data: 2 of 3 labels match no class of default: 'cat' is a category of 5 classes (tabby "
+        "cat, tiger cat, Persian cat, …), 'beee' (nearest: bee, bee house, bee eater): rename "
+        "them, or skip them"
     )
-    check(data, matches[:1], "default")
+    check_matches(data, matches[:1], "default")
 
 
-def test_parts_of_the_data_are_no_classes() -> None:
-    data = labelled("train", "val", nested=True)
-    with pytest.raises(UsageError) as caught:
-        check(data, match_dataset(data, SPEC), "default")
-    assert str(caught.value) == (
-        "data: train, val hold folders of pictures, and are no classes of default: choose one, "
-        "such as data/train"
-    )
-    data = labelled("ant", "cat", nested=True)
-    with pytest.raises(UsageError, match="'cat' is a kind of 5 classes"):
-        check(data, match_dataset(data, SPEC), "default")
+def test_data_without_any_class_of_the_model_is_refused() -> None:
+    data = labelled("train", "val")
+    with pytest.raises(UsageError, match="class folders must have the names of classes") as caught:
+        check_matches(data, match_dataset(data, SPEC), "default", ", or skip them")
+    assert "skip" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The formulas, against scikit-learn, scipy and what is calculated by hand."""
+"""The formulas, against scikit-learn, scipy and calculations by hand."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_log_loss_and_brier_score_are_those_of_scikit_learn() -> None:
     assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-def test_a_probability_of_nothing_is_not_infinitely_bad() -> None:
+def test_a_probability_of_0_has_a_finite_log_loss() -> None:
     found = metrics.negative_log_likelihood(np.zeros(1), np.ones(1))
     assert found == pytest.approx(-np.log(MIN_PROBABILITY))
 
@@ -50,7 +50,7 @@ def test_classes_are_those_of_scikit_learn() -> None:
     assert errors == sorted(errors, reverse=True)
 
 
-def test_a_class_never_shown_or_never_named_has_no_share() -> None:
+def test_a_class_without_pictures_has_no_recall_or_precision() -> None:
     first, second, third = metrics.per_class(
         np.array([0, 0, 1]), np.array([0, 2, 1]), np.array([1.0, 2.0, 0.0]), 4
     )
@@ -65,11 +65,11 @@ def test_confusions_are_the_cells_of_scikit_learns_matrix() -> None:
     found = metrics.confusions(TARGETS, ANSWERS, WEIGHTS)
     assert len(found) == np.count_nonzero(matrix) - np.count_nonzero(np.diag(matrix))
     for one in found:
-        assert one.pictures == matrix[one.target, one.answer]
-        assert one.share == pytest.approx(shares[one.target, one.answer])
+        assert one.pictures == matrix[one.target, one.best]
+        assert one.share == pytest.approx(shares[one.target, one.best])
 
 
-def test_nothing_confused_is_no_pair() -> None:
+def test_without_errors_there_are_no_confusions() -> None:
     assert metrics.confusions(TARGETS, TARGETS, WEIGHTS) == ()
 
 
@@ -111,7 +111,7 @@ def test_risk_and_coverage_by_hand() -> None:
     assert metrics.risk_coverage(~right[:1], np.ones(1), np.ones(1)).widest(0.5) is None
 
 
-def test_a_weight_is_as_many_pictures() -> None:
+def test_a_weight_counts_like_repeated_pictures() -> None:
     counts = RANDOM.integers(0, 4, N)
     counts[0] = 1
     repeated = np.repeat(np.arange(N), counts)

@@ -1,4 +1,4 @@
-"""A model's answers to labelled pictures, summarised and compared."""
+"""A model's results on labelled pictures, summarised and compared."""
 
 import math
 from dataclasses import replace
@@ -15,22 +15,25 @@ from labelled_pictures import (
     compared,
     evaluated,
     make,
-    outcomes_of,
     with_answers,
 )
-from pictell import load, models
+from pictell import load
 from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation.comparison import compare
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import Interval, wilson
-from pictell.evaluation.matching import Match, Unmatched, match
-from pictell.evaluation.outcomes import CONFIDENCE_GRID, NO_ANSWER, ROW, collect
-from pictell.evaluation.summary import summarise
+from pictell.evaluation.matching import Match, Unmatched, match_dataset
+from pictell.evaluation.outcomes import CONFIDENCE_GRID, NO_ANSWER, ROW, Outcomes, collect
 from pictell.evaluation.thumbnails import SIDE, thumbnails
 from pictell.reports.evaluation.figures import NOT_GIVEN, figures
+from pictell.results import Status
 from pictell.scoring.calibration import Abstention, Calibration
 
 WEIGHTED = (("right", 3), ("wrong", 1))
+
+
+def outcomes_of(folder: Path) -> Outcomes:
+    return evaluated(read_dataset(folder), classifier()).outcomes
 
 
 def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
@@ -45,7 +48,7 @@ def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
     assert outcomes.weights.tolist() == [1.0] * 10
 
 
-def test_a_row_tells_what_the_whole_answer_told(tmp_path: Path) -> None:
+def test_a_row_holds_what_the_result_said(tmp_path: Path) -> None:
     outcomes = outcomes_of(make(tmp_path))
     data = read_dataset(tmp_path)
     for row in outcomes.rows:
@@ -59,7 +62,7 @@ def test_a_row_tells_what_the_whole_answer_told(tmp_path: Path) -> None:
         assert row["latency_ms"] > 0
 
 
-def test_a_model_of_two_classes_has_two_answers(tmp_path: Path) -> None:
+def test_a_model_of_two_classes_has_two_best_classes(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "labels.csv").write_text("file,label\ndark/right.png,dark\nbright/right.png,bright")
     summary = evaluated(read_dataset(tmp_path), classifier(("dark", "bright")))
@@ -74,9 +77,7 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     (tmp_path / "dark" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     seen = []
     data = read_dataset(tmp_path)
-    matches = match(data.labels, classifier().spec.labels)
-    targets = [one.class_index for one in matches if isinstance(one, Match)]
-    outcomes = collect(classifier(), data, targets, seen.append)
+    outcomes = collect(classifier(), data, match_dataset(data, classifier().spec), seen.append)
     assert len(outcomes) == 10
     assert len(seen) == len(data)
     failed = {data.files[picture]: error.code for picture, error in outcomes.failed}
@@ -105,43 +106,44 @@ def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
     assert [error.code for _, error in outcomes.failed] == ["source_not_found"]
 
 
-def test_a_model_that_fails_ends_it(tmp_path: Path) -> None:
+def test_a_failing_model_ends_the_evaluation(tmp_path: Path) -> None:
     model = classifier()
     model.scorer = replace(model.scorer, labels=model.spec.labels[:4])
     with pytest.raises(RuntimeFailedError, match="5 outputs for 4 labels"):
-        collect(model, read_dataset(make(tmp_path)), [0] * 5)
+        collect(model, read_dataset(make(tmp_path)), [Match("any", 0, "name")] * 5)
 
 
-def test_a_model_without_a_taxonomy_has_no_hierarchy(tmp_path: Path) -> None:
+def test_a_model_without_status_has_no_answers(tmp_path: Path) -> None:
     summary = evaluated(read_dataset(make(tmp_path)), classifier())
     assert summary.hierarchy is None
     assert summary.answers_at == ()
-    assert not summary.outcomes.rows["named"].any()
+    assert summary.abstained is None
+    assert not summary.outcomes.rows["answer_size"].any()
 
 
-def test_answers_above_the_classes_are_right_when_the_class_is_of_their_kind(
+def test_a_category_is_right_if_it_is_above_the_right_class(
     tmp_path: Path,
 ) -> None:
-    # something ─ low ─ dark, dim, grey; the others have no name above them.
+    # low is above dark, dim and grey; light and bright are below the root.
     summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.97))
     rows, hierarchy = summary.outcomes.rows, summary.hierarchy
     # Bright and dark have one neighbour, and scores of 0.98 where the others have 0.963.
-    assert rows["named"].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
+    assert rows["answer_size"].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
     right = [True, False, True, True, True, True, True, False, False, False]
-    assert rows["named_right"].tolist() == right
-    names = [None if number == NO_ANSWER else summary.outcomes.names[number]
+    assert rows["answer_right"].tolist() == right
+    names = [None if number == NO_ANSWER else summary.outcomes.answers[number]
              for number in rows["answer"]]  # fmt: skip
     kinds = ["low", "low", "low", "low", None, None]
     assert names == ["bright", "dark", "dark", *kinds, "bright"]
     assert hierarchy is not None
     assert hierarchy.right is not None
     assert hierarchy.right.value == 6 / 8
-    assert summary.not_sure == pytest.approx(0.2)
+    assert summary.abstained == pytest.approx(0.2)
     assert hierarchy.information == pytest.approx(0.2 * math.log2(5) + 0.4 * math.log2(5 / 3))
     assert hierarchy.flat_information == pytest.approx(0.5 * math.log2(5))
     shown = {figure.name: figure.value for figure in figures(summary)}
     assert shown["right answers"] == "75.0 %"
-    assert shown["not sure"] == "20.0 %"
+    assert shown["abstained"] == "20.0 %"
     assert shown["information"] == "0.76 bits"
 
 
@@ -151,48 +153,62 @@ def test_answers_at_each_threshold_are_those_that_a_classifier_gives(tmp_path: P
     for place, min_confidence in enumerate(CONFIDENCE_GRID):
         model = with_answers(min_confidence=min_confidence)
         for row in outcomes.rows:
-            answer = model.classify(data.path(int(row["picture"]))).answer
+            result = model.classify(data.path(int(row["picture"])))
+            answer = result.answer if result.status is Status.SURE else None
             classes = () if answer is None else answer.classes
-            assert row["named_at"][place] == len(classes)
+            assert row["size_at"][place] == len(classes)
             assert row["right_at"][place] == (row["target"] in classes)
-    assert outcomes.rows["named_at"].min() == 0
+    assert outcomes.rows["size_at"].min() == 0
 
 
-def test_a_picture_like_nothing_known_has_no_answer_at_any_threshold(tmp_path: Path) -> None:
-    # So sure is the model of nothing: all pictures are strange to it.
-    strange = with_answers(
+def test_an_unknown_picture_has_no_answer_at_any_threshold(tmp_path: Path) -> None:
+    unknown = with_answers(
         calibration=Calibration(),
         abstention=Abstention("probability", 1.0, 0.05),
         min_confidence=0.9,
     )
-    summary = evaluated(read_dataset(make(tmp_path)), strange)
-    assert not summary.outcomes.rows["named_at"].any()
+    summary = evaluated(read_dataset(make(tmp_path)), unknown)
+    assert not summary.outcomes.rows["size_at"].any()
     assert [one.right for one in summary.answers_at] == [None] * len(CONFIDENCE_GRID)
     assert {one.answered for one in summary.answers_at} == {0.0}
-    assert summary.not_sure == 1
+    assert summary.abstained == 1
     assert summary.hierarchy is not None
     assert summary.hierarchy.right is None
     assert summary.hierarchy.information == 0
     shown = {figure.name: figure.value for figure in figures(summary)}
-    assert (shown["right answers"], shown["not sure"]) == (NOT_GIVEN, "100.0 %")
+    assert (shown["right answers"], shown["abstained"]) == (NOT_GIVEN, "100.0 %")
 
 
-def test_a_model_without_a_taxonomy_may_be_unsure_too(tmp_path: Path) -> None:
-    unsure = Abstention("probability", 1.0, 0.05)
-    strange = with_answers(calibration=Calibration(), abstention=unsure)
-    strange.scorer = replace(strange.scorer, taxonomy=None)
-    summary = evaluated(read_dataset(make(tmp_path)), strange)
-    assert (summary.not_sure, summary.hierarchy) == (1, None)
-    assert evaluated(read_dataset(tmp_path), classifier()).not_sure is None
+def test_a_calibrated_model_without_a_taxonomy_answers_with_classes(tmp_path: Path) -> None:
+    model = classifier()
+    model.scorer = replace(model.scorer, calibration=Calibration(), min_confidence=0.97)
+    summary = evaluated(read_dataset(make(tmp_path)), model)
+    # The scores of dark and bright are 0.98, the others 0.963.
+    assert summary.outcomes.rows["answer_size"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 1]
+    assert summary.abstained == pytest.approx(0.6)
+    assert summary.hierarchy is not None
+    assert summary.hierarchy.right is not None
+    assert summary.hierarchy.right.value == 0.5
+    assert summary.hierarchy.information == pytest.approx(0.2 * math.log2(5))
+    assert (summary.answers_at[0].answered, summary.answers_at[-1].answered) == (1, 0)
 
 
-def test_a_threshold_is_told_with_what_it_gives(tmp_path: Path) -> None:
+def test_a_model_without_a_taxonomy_may_find_pictures_unknown(tmp_path: Path) -> None:
+    model = classifier()
+    never = Abstention("probability", 1.0, 0.05)
+    model.scorer = replace(model.scorer, calibration=Calibration(), abstention=never)
+    summary = evaluated(read_dataset(make(tmp_path)), model)
+    assert summary.abstained == 1
+    assert not summary.outcomes.rows["size_at"].any()
+
+
+def test_the_grid_agrees_with_the_figures_of_the_chosen_threshold(tmp_path: Path) -> None:
     summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.98))
     found = {one.min_confidence: one for one in summary.answers_at}
     assert tuple(found) == CONFIDENCE_GRID
     assert summary.hierarchy is not None
     assert found[0.98].right == summary.hierarchy.right
-    assert found[0.98].answered == pytest.approx(1 - (summary.not_sure or 0))
+    assert found[0.98].answered == pytest.approx(1 - (summary.abstained or 0))
     assert found[0.98].information == pytest.approx(summary.hierarchy.information)
     # At 0.5 every answer is a class, and half of them are right.
     assert found[0.5].right is not None
@@ -200,7 +216,7 @@ def test_a_threshold_is_told_with_what_it_gives(tmp_path: Path) -> None:
     assert found[0.5].information == pytest.approx(0.5 * math.log2(5))
 
 
-def test_answers_that_are_all_right_are_not_certain_for_that(tmp_path: Path) -> None:
+def test_the_interval_of_a_perfect_accuracy_is_not_empty(tmp_path: Path) -> None:
     make(tmp_path)
     rows = [f"{label}/right.png,{label},{weight}" for weight, label in enumerate(LABELS, 1)]
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
@@ -210,7 +226,7 @@ def test_answers_that_are_all_right_are_not_certain_for_that(tmp_path: Path) -> 
     assert summary.top1.interval.low < 0.6
 
 
-def test_a_share_that_no_score_reaches_is_kept(tmp_path: Path) -> None:
+def test_an_accuracy_that_no_score_reaches_has_no_threshold(tmp_path: Path) -> None:
     make(tmp_path)
     for path in tmp_path.glob("*/right.png"):
         path.unlink()
@@ -242,7 +258,7 @@ def test_weights_change_the_figures_and_plain_ones_stand_beside(tmp_path: Path) 
     assert summary.risk_coverage.risk[-1] == pytest.approx(0.25)
 
 
-def test_what_is_wrong_comes_with_the_surest_first(tmp_path: Path) -> None:
+def test_wrong_pictures_come_with_the_highest_score_first(tmp_path: Path) -> None:
     summary = evaluated(read_dataset(make(tmp_path)), classifier())
     assert not summary.outcomes.right[summary.wrong].any()
     assert len(summary.wrong) == 5
@@ -253,7 +269,7 @@ def test_what_is_wrong_comes_with_the_surest_first(tmp_path: Path) -> None:
 def test_two_models_are_compared_picture_by_picture(tmp_path: Path) -> None:
     evaluation = compared(make(tmp_path))
     (one,) = evaluation.comparisons
-    # The second one calls everything by the next name, so it has nothing right that the first has.
+    # The second gives every picture the next class, so none is right in both.
     assert (one.pictures, one.both_right, one.only_first) == (10, 0, 5)
     assert one.only_second + one.both_wrong == 5
     assert one.difference == pytest.approx((one.only_second - one.only_first) / 10)
@@ -261,7 +277,7 @@ def test_two_models_are_compared_picture_by_picture(tmp_path: Path) -> None:
     assert one.interval.low <= one.difference <= one.interval.high
     lost = [one.first.outcomes.right[row] for row, _ in one.changed[:5]]
     assert all(lost)
-    # Five against none is nothing that chance would not do.
+    # 5 to 0 is not significant.
     assert one.p_value > 0.05
     assert not one.clear
 
@@ -295,18 +311,18 @@ def test_thumbnails_are_small_and_broken_pictures_have_none(tmp_path: Path, shar
     assert max(Image.open(BytesIO(jpeg)).size) == SIDE
 
 
-def test_a_difference_is_clear_where_test_and_interval_agree(tmp_path: Path) -> None:
+def test_a_difference_is_clear_if_test_and_interval_agree(tmp_path: Path) -> None:
     (one,) = compared(make(tmp_path)).comparisons
     less = replace(one, only_first=9, only_second=1, difference=-0.4, p_value=0.02)
     assert replace(less, interval=Interval(-0.6, -0.1)).clear
     assert not replace(less, interval=Interval(-0.6, 0.1)).clear
     assert not replace(less, interval=Interval(-0.6, -0.1), p_value=0.06).clear
-    # Weights may turn what the counts say.
+    # The weighted difference may contradict the counts.
     assert not replace(less, difference=0.4, interval=Interval(0.1, 0.6)).clear
 
 
 @pytest.mark.slow
-def test_what_at_least_gives_is_what_the_table_says(shared: Path) -> None:
+def test_the_grid_agrees_with_the_answers_at_each_threshold(shared: Path) -> None:
     data = read_dataset(shared / "images" / "imagenet_val650")
     few = replace(
         data, files=data.files[:40], label_of=data.label_of[:40],
@@ -315,7 +331,10 @@ def test_what_at_least_gives_is_what_the_table_says(shared: Path) -> None:
     summary = evaluated(few, load())
     for min_confidence in (0.5, 0.9, 0.99):
         results = list(load(min_confidence=min_confidence).stream(map(few.path, range(len(few)))))
-        answers = [() if one.answer is None else one.answer.classes for one in results]
+        answers = [
+            one.answer.classes if one.answer is not None and one.status is Status.SURE else ()
+            for one in results
+        ]
         answered = np.array([len(classes) > 0 for classes in answers])
         targets = summary.outcomes.targets.tolist()
         right = np.array([a in b for a, b in zip(targets, answers, strict=True)])
@@ -331,11 +350,7 @@ def test_what_at_least_gives_is_what_the_table_says(shared: Path) -> None:
 @pytest.mark.slow
 def test_the_default_model_on_imagenets_pictures(shared: Path) -> None:
     data = read_dataset(shared / "images" / "imagenet_val650")
-    spec = models.find("default")
-    matches = match(data.labels, spec.labels, by_index=data.by_index)
-    targets = [one.class_index for one in matches if isinstance(one, Match)]
-    outcomes = collect(load(), data, targets)
-    summary = summarise("default", spec.labels, data, matches, outcomes)
+    summary = evaluated(data, load())
     assert summary.plain_top1 is not None
     assert summary.plain_top5 is not None
     # As benchmarks/README.md has them, measured by another program.

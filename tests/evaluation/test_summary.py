@@ -1,6 +1,6 @@
-"""The figures of weighted pictures, against scikit-learn and what is calculated otherwise.
+"""The figures of weighted pictures, against scikit-learn and other calculations.
 
-The model knows no purple: such pictures are left out, as is the one that cannot be read.
+The model has no class purple: such pictures are skipped, and one cannot be read.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ LOW = 3
 
 
 class Truth(NamedTuple):
-    """The pictures that count: what the model must say of them, their classes and weights."""
+    """The evaluated pictures: the model's scores, their classes and weights."""
 
     scores: NDArray[np.float64]
     targets: NDArray[np.int64]
@@ -42,7 +42,7 @@ class Truth(NamedTuple):
         return self.scores.max(axis=1)
 
     def answers(self, min_confidence: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Of how many classes each answer is the name, 0 for none, and whether it is right."""
+        """The number of classes of each answer, 0 for none, and whether it is right."""
         low = self.scores[:, :LOW].sum(axis=1) >= min_confidence
         named = np.where(self.confidence >= min_confidence, 1, np.where(low, LOW, 0))
         return named, np.where(named == LOW, self.targets < LOW, self.right & (named == 1))
@@ -136,7 +136,7 @@ def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> No
         assert one.precision == pytest.approx(column[one.class_index] / column.sum())
         assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.class_index])
     for pair in summary.confusions:
-        share = weight[pair.target, pair.answer] / weight[pair.target].sum()
+        share = weight[pair.target, pair.best] / weight[pair.target].sum()
         assert pair.share == pytest.approx(share)
     assert len(summary.confusions) > len(LABELS)
 
@@ -148,7 +148,7 @@ def test_answers_are_weighted(found: tuple[Summary, Truth]) -> None:
     assert set(named.tolist()) == {0, 1, LOW}
     assert hierarchy is not None
     assert_share(hierarchy.right, right[named > 0], weights[named > 0])
-    assert summary.not_sure == pytest.approx(np.average(named == 0, weights=weights))
+    assert summary.abstained == pytest.approx(np.average(named == 0, weights=weights))
     assert hierarchy.information == pytest.approx(bits(named, right, weights))
     flat = bits(np.ones_like(named), truth.right, weights)
     assert hierarchy.flat_information == pytest.approx(flat)
@@ -166,6 +166,6 @@ def test_answers_at_each_threshold_are_weighted(found: tuple[Summary, Truth]) ->
 
 
 def bits(named: NDArray[np.int64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
-    """A right answer halves the classes so many times; no other tells anything."""
+    """Mean of log2(classes / classes of the answer) over all, 0 unless right."""
     told = np.log2(len(LABELS)) - np.log2(named[right])
     return float(weights[right] @ told / weights.sum())

@@ -1,10 +1,10 @@
-"""Golden answers, and two engines on the same pictures."""
+"""Golden answers, and two models on the same pictures."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fake_model as fake
 import pictell
@@ -12,6 +12,8 @@ from pictell import models, runtimes
 from pictell.classifier import Classifier
 from pictell.errors import InvalidModelError, StoreError
 from pictell.evaluation import verification
+from pictell.evaluation.verification import Agreement
+from pictell.image_model import ImageModel
 from pictell.models.folder import read_weights
 from pictell.models.golden import Golden, read_golden, write_golden
 from pictures import photo
@@ -19,9 +21,20 @@ from pictures import photo
 LABELS = ("dark", "dim", "grey", "light", "bright")
 
 
+def with_order(*classes: int) -> Classifier:
+    """The fake with its classes in another order."""
+    session = fake.FakeSession(len(LABELS))
+    session._centres = session._centres[list(classes)]
+    return Classifier(ImageModel(fake.spec(LABELS), session))
+
+
+def plain(value: int) -> NDArray[np.uint8]:
+    return np.full((8, 8, 3), value, np.uint8)
+
+
 @pytest.fixture
 def classifier() -> Classifier:
-    return Classifier(fake.spec(LABELS), fake.FakeSession(len(LABELS)))
+    return Classifier(ImageModel(fake.spec(LABELS), fake.FakeSession(len(LABELS))))
 
 
 def test_the_golden_pictures_are_the_same_everywhere() -> None:
@@ -48,15 +61,14 @@ def test_answers_recorded_now_are_reproduced_exactly(
     golden = read_golden(tmp_path)
     assert golden is not None
     assert golden.made_by == f"pictell {pictell.__version__}, numpy {np.__version__}"
-    comparison = verification.compare_to_golden(classifier, golden)
-    assert (comparison.pictures, comparison.same_top1) == (3, 3)
-    assert comparison.max_difference < 1e-6
+    agreement = verification.compare_to_golden(classifier, golden)
+    assert (agreement.pictures, agreement.same_top1) == (3, 3)
+    assert agreement.max_difference < 1e-6
 
 
 def test_another_model_does_not_reproduce_them(classifier: Classifier) -> None:
     golden = verification.record(classifier, "numpy")
-    other = Classifier(fake.spec(LABELS), fake.FakeSession(len(LABELS)))
-    other.spec = replace(other.spec, preprocess=replace(other.spec.preprocess, crop_fraction=0.1))
+    other = with_order(4, 3, 2, 1, 0)
     assert verification.compare_to_golden(other, golden).max_difference > golden.tolerance
 
 
@@ -64,18 +76,18 @@ def test_the_default_model_answers_as_its_golden_answers_say() -> None:
     spec = models.find("default")
     golden = read_golden(spec.weights.parent)
     assert golden is not None
-    plain = Classifier(spec, runtimes.open_session(spec, read_weights(spec)))
-    comparison = verification.compare_to_golden(plain, golden)
-    assert comparison.same_top1 == comparison.pictures == 3
-    assert comparison.max_difference <= golden.tolerance
+    plain = Classifier(ImageModel(spec, runtimes.open_session(spec, read_weights(spec))))
+    agreement = verification.compare_to_golden(plain, golden)
+    assert agreement.same_top1 == agreement.pictures == 3
+    assert agreement.max_difference <= golden.tolerance
 
 
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
         ({"portrait": ((0, 0.5),)}, "unknown golden pictures: portrait"),
-        ({"rings": ((7, 0.5),)}, "the golden answers name a class 7"),
-        ({"rings": ((-1, 0.5),)}, "the golden answers name a class -1"),
+        ({"rings": ((7, 0.5),)}, "unknown class 7"),
+        ({"rings": ((-1, 0.5),)}, "unknown class -1"),
     ],
 )
 def test_answers_that_cannot_be_compared_are_refused(
@@ -94,7 +106,9 @@ def test_answers_that_cannot_be_compared_are_refused(
         ("rings = 3", "has the wrong type"),
     ],
 )
-def test_damaged_answers_are_named_with_their_line(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_answers_are_reported_with_their_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
     (tmp_path / "golden.toml").write_text(
         f'[golden]\nmade_by = "me"\ntolerance = 0.02\n[answers]\n{text}\n'
     )
@@ -108,20 +122,40 @@ def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:
     assert read_golden(tmp_path) is None
 
 
-def test_answers_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+def test_answers_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"golden.toml cannot be written: .*No such file"):
         write_golden(tmp_path / "none", Golden("nobody", 0.02, {}))
 
 
-def test_two_of_a_kind_agree_and_failures_are_told_apart(classifier: Classifier) -> None:
-    black, white = (np.full((8, 8, 3), value, np.uint8) for value in (0, 255))
-    pictures = [black, b"no picture", white]
-    comparison, failed = verification.compare(classifier, classifier, pictures)
-    assert comparison == verification.Comparison(2, 2, 0.0, 0.0, "array")
+def test_a_model_agrees_with_itself_and_failures_are_listed(classifier: Classifier) -> None:
+    pictures = [plain(0), b"no picture", plain(255)]
+    agreement, failed = verification.compare(classifier, classifier, pictures)
+    assert agreement == Agreement(2, 2, 0.0, 0.0, "array")
     assert [result.source for result in failed] == ["bytes"]
 
 
+@pytest.mark.parametrize("values", [(0, 255), (255, 0)])
+def test_pictures_of_the_same_name_are_all_compared(
+    classifier: Classifier, values: tuple[int, int]
+) -> None:
+    # Both models give black the same class; white is class 4 of one and class 3 of the other.
+    swapped = with_order(0, 1, 2, 4, 3)
+    agreement, _ = verification.compare(classifier, swapped, map(plain, values))
+    differences = [
+        np.abs(probabilities(classifier, value) - probabilities(swapped, value)).max()
+        for value in values
+    ]
+    assert agreement.max_difference == max(differences) > 0.9
+    assert agreement.median_difference == pytest.approx(np.median(differences))
+
+
+def probabilities(model: Classifier, value: int) -> NDArray[np.float64]:
+    found = model.classify(plain(value), probabilities=True).probabilities
+    assert found is not None
+    return found
+
+
 def test_models_of_different_classes_are_not_compared(classifier: Classifier) -> None:
-    other = Classifier(fake.spec(LABELS[:2]), fake.FakeSession(2))
-    with pytest.raises(InvalidModelError, match="5 classes against 2"):
+    other = Classifier(ImageModel(fake.spec(LABELS[:2]), fake.FakeSession(2)))
+    with pytest.raises(InvalidModelError, match="5 and 2 classes"):
         verification.compare(classifier, other, [photo()])

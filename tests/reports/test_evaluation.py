@@ -1,4 +1,4 @@
-"""An evaluation as text, JSON and a page, however hostile the names."""
+"""An evaluation as text, JSON and HTML page, also with hostile names."""
 
 import json
 import re
@@ -27,8 +27,9 @@ from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import Interval
 from pictell.evaluation.summary import Summary
 from pictell.evaluation.thumbnails import thumbnails
-from pictell.reports.evaluation import FORMATS, html, verdict
+from pictell.reports.evaluation import EVALUATION_FORMATS, html
 from pictell.reports.evaluation.figures import percent
+from pictell.reports.evaluation.notes import comparison_notes, verdict
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -97,26 +98,29 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 
 
 def text_of(evaluation: Evaluation) -> str:
-    return "".join(FORMATS["text"](evaluation))
+    return "".join(EVALUATION_FORMATS["text"](evaluation))
 
 
 def test_the_text_has_aligned_figures_and_some_changes(evaluation: Evaluation) -> None:
-    text = "".join(FORMATS["text"](evaluation))
+    text = text_of(evaluation)
     lines = text.splitlines()
     assert "  10 pictures of 5 classes" in lines
     head = next(index for index, line in enumerate(lines) if line.split() == ["first", "second"])
     column = lines[head].index("second")
-    assert lines[head + 1].split()[:7] == ["best", "class", "right", "50.0", "%", "23.7", "to"]
+    assert lines[head + 1].split()[:7] == ["top-1", "accuracy", "50.0", "%", "23.7", "to", "76.3"]
     assert all(line[column - 1] == " " for line in lines[head : head + 7])
-    assert "first: 5 pictures with a wrong best class, the surest first" in lines
+    assert "first: 5 pictures with a wrong best class, highest score first" in lines
     assert "first and second" in lines
-    assert any(line.startswith("  10 pictures with another best class, first th") for line in lines)
+    assert any(
+        line.startswith("  10 pictures with another best class, first where only first")
+        for line in lines
+    )
     assert sum("✓" in line for line in lines) >= 5
     assert not any(line != line.rstrip() for line in lines)
 
 
 def test_json_holds_every_figure(evaluation: Evaluation) -> None:
-    record = json.loads("".join(FORMATS["json"](evaluation)))
+    record = json.loads("".join(EVALUATION_FORMATS["json"](evaluation)))
     assert record["data"]["pictures"] == 10
     first = record["models"][0]
     assert first["top1"] == {
@@ -140,8 +144,8 @@ def test_json_holds_every_figure(evaluation: Evaluation) -> None:
     assert comparison["clear"] is False
 
 
-def test_json_tells_answers_apart_from_best_classes(answered: Evaluation) -> None:
-    (model,) = json.loads("".join(FORMATS["json"](answered)))["models"]
+def test_json_has_answers_beside_best_classes(answered: Evaluation) -> None:
+    (model,) = json.loads("".join(EVALUATION_FORMATS["json"](answered)))["models"]
     assert [one["min_confidence"] for one in model["answers_at"]][:2] == [0.5, 0.6]
     assert model["answers_at"][0]["right"]["value"] == 0.5
     wrong = {one["file"]: one for one in model["wrong"]}
@@ -150,31 +154,30 @@ def test_json_tells_answers_apart_from_best_classes(answered: Evaluation) -> Non
     assert wrong["grey/wrong.png"]["answer"] is None
 
 
-def test_the_text_says_how_sure_an_answer_must_be(answered: Evaluation) -> None:
+def test_the_text_has_answers_by_confidence_threshold(answered: Evaluation) -> None:
     lines = text_of(answered).splitlines()
-    start = lines.index("kinds: how sure an answer must be (--min-confidence)")
-    assert lines[start + 1].split() == ["at", "least", "right", "answers", "answered", "bits"]
+    start = lines.index("kinds: answers by confidence threshold (--min-confidence)")
+    assert lines[start + 1].split() == ["threshold", "right", "answers", "answered", "bits"]
     assert lines[start + 2].split()[:3] == ["0.50", "50.0", "%"]
-    (default,) = (line for line in lines if line.endswith("the default"))
+    (default,) = (line for line in lines if line.endswith("  default"))
     assert default.split()[0] == "0.90"
-    assert any("by its score, for --flat: this is not --min-confidence" in line for line in lines)
-    mistakes = lines.index("kinds: 5 pictures with a wrong best class, the surest first")
+    mistakes = lines.index("kinds: 5 pictures with a wrong best class, highest score first")
     assert lines[mistakes + 1] == (
-        "  Of 5 such pictures the answer is right for 2 and wrong for 2; 1 got none."
+        "  Their answer is right for 2 and wrong for 2; the model abstained for 1."
     )
     assert lines[mistakes + 2].split()[-1] == "answer"
     assert sum(line.endswith("✓ low") for line in lines) == 2
-    assert sum(line.endswith("  not sure") for line in lines) == 1
+    assert sum(line.endswith("  abstained") for line in lines) == 1
 
 
 def test_the_page_shows_answers_beside_best_classes(answered: Evaluation) -> None:
     page = Page(page_of(answered))
-    assert "How sure an answer must be (--min-confidence)" in page.text
+    assert "Answers by confidence threshold (--min-confidence)" in page.text
     assert "answer ✓ low" in page.text
-    assert "answer not sure" in page.text
+    assert "answer abstained" in page.text
 
 
-def test_without_names_above_the_classes_there_is_no_word_of_answers(
+def test_a_model_without_answers_has_no_figures_about_answers(
     evaluation: Evaluation,
 ) -> None:
     for told in (text_of(evaluation), Page(page_of(evaluation)).text):
@@ -182,13 +185,13 @@ def test_without_names_above_the_classes_there_is_no_word_of_answers(
         assert "answer" not in told
 
 
-def test_what_no_score_reaches_is_said(evaluation: Evaluation) -> None:
+def test_an_accuracy_that_no_score_reaches_is_marked(evaluation: Evaluation) -> None:
     (line,) = (
         line for line in text_of(Evaluation(evaluation.summaries[1:])).splitlines()
         if line.startswith("   99 %")
     )  # fmt: skip
-    assert line.split() == ["99", "%", "no", "score", "reaches", "it", "—"]
-    assert "no score reaches it" in Page(page_of(evaluation)).text
+    assert line.split() == ["99", "%", "not", "reached", "—"]
+    assert "not reached" in Page(page_of(evaluation)).text
 
 
 def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None:
@@ -198,7 +201,7 @@ def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
     lines = text_of(evaluation).splitlines()
     start = lines.index("fake: classes with the most errors")
-    table = lines[start + 3 : lines.index("", start)]
+    table = lines[start + 1 : lines.index("", start)]
     assert [line.split()[0] for line in table] == ["class", "dim"]
     assert lines[lines.index("fake: best classes that no picture shows") + 1] == "  bright (3)"
     page = Page(page_of(evaluation)).text
@@ -213,50 +216,48 @@ def test_weights_are_explained(tmp_path: Path) -> None:
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
     for told in (text_of(evaluation), Page(page_of(evaluation)).text):
         assert "shares are weighted" in told
-        assert "of the class, by weight" in told
+        assert "share by weight" in told
     assert re.search(r"dark +dim +1 of 2 +25\.0 %", text_of(evaluation))
 
 
-def test_a_comparison_begins_with_who_is_better(evaluation: Evaluation) -> None:
+def test_the_verdict_says_which_model_is_better_or_that_it_may_be_chance(
+    evaluation: Evaluation,
+) -> None:
     (one,) = evaluation.comparisons
     worse = replace(one, difference=-0.063, interval=Interval(-0.09, -0.03), p_value=2.4e-5)
-    assert verdict.verdict(worse) == (
-        "second is worse: 6.3 points fewer best classes right; "
-        "chance alone makes so much in 1 of 40 000 such samples."
+    assert verdict(worse) == (
+        "second is worse than first: −6.3 points top-1 accuracy (p = 2.4e-05)."
     )
     better = replace(
         one, only_first=0, only_second=5, difference=0.2, interval=Interval(0.1, 0.3), p_value=1e-9
     )
-    assert verdict.verdict(better) == (
-        "second is better: 20.0 points more best classes right; "
-        "chance alone makes so much in less than 1 of 1 000 000 such samples."
+    assert verdict(better) == (
+        "second is better than first: +20.0 points top-1 accuracy (p < 0.000001)."
     )
     unclear = replace(one, difference=0.004, p_value=0.5)
-    assert verdict.verdict(unclear) == (
-        "The difference may be chance: second has 0.4 points more best classes right."
+    assert verdict(unclear) == (
+        "The difference may be chance: second has +0.4 points top-1 accuracy (p = 0.5)."
     )
-    assert "as many best classes right" in verdict.verdict(replace(one, difference=0.0, p_value=1))
-    tiny = replace(better, difference=0.0002)
-    assert "0.02 points more" in verdict.verdict(tiny)
+    assert "+0.02 points" in verdict(replace(better, difference=0.0002))
     lines = text_of(evaluation).splitlines()
-    assert lines.index(f"  {verdict.verdict(one)}") < lines.index("what the figures mean")
-    assert verdict.verdict(one) in Page(page_of(evaluation)).text
+    assert lines.index(f"  {verdict(one)}") < lines.index("what the figures mean")
+    assert verdict(one) in Page(page_of(evaluation)).text
 
 
-def test_a_comparison_tells_of_answers_where_both_models_give_some(tmp_path: Path) -> None:
+def test_a_verdict_includes_answers_if_both_models_give_some(tmp_path: Path) -> None:
     data = read_dataset(make(tmp_path))
     careful, bold = (evaluated(data, with_answers(min_confidence=least)) for least in (0.99, 0.5))
     comparison = compare(careful, bold)
     assert comparison is not None
-    assert verdict.verdict(comparison) == (
-        "No difference in the best class: fake (first) and fake (second) agree on every picture. "
-        f"Right answers: {percent_right(careful)} against {percent_right(bold)}; "
-        f"not sure: {percent(careful.not_sure)} against {percent(bold.not_sure)}."
+    assert verdict(comparison) == (
+        "fake (first) and fake (second) have the same best class for every picture. "
+        f"Right answers: {percent_right(careful)} and {percent_right(bold)}; "
+        f"abstained: {percent(careful.abstained)} and {percent(bold.abstained)}."
     )
-    assert careful.not_sure != bold.not_sure
+    assert careful.abstained != bold.abstained
     flat = compare(careful, evaluated(data, classifier()))
     assert flat is not None
-    assert "answers" not in verdict.verdict(flat)
+    assert "answers" not in verdict(flat)
 
 
 def percent_right(summary: Summary) -> str:
@@ -265,16 +266,15 @@ def percent_right(summary: Summary) -> str:
     return percent(summary.hierarchy.right.value)
 
 
-def test_a_model_beside_itself_is_told_apart(evaluation: Evaluation) -> None:
+def test_two_models_of_one_name_are_told_apart(evaluation: Evaluation) -> None:
     summary = evaluation.summaries[0]
     comparison = compare(summary, summary)
     assert comparison is not None
     text = text_of(Evaluation((summary, summary), (comparison,)))
-    assert text.endswith("\nfirst (first) and first (second)\n  10 pictures, right in 5 of them\n")
-    same = "  No difference in the best class: first (first) and first (second) agree on every"
-    assert same in text
-    notes = "\n".join(verdict.notes(_with_changes(comparison)))
-    assert "in first (first) alone: 0, in first (second) alone: 0" in notes
+    assert "\nfirst (first) and first (second)\n" in text
+    assert "  first (first) and first (second) have the same best class for every picture" in text
+    notes = "\n".join(comparison_notes(_with_changes(comparison)))
+    assert "only in first (first): 0, only in first (second): 0" in notes
 
 
 def _with_changes(comparison: Comparison) -> Comparison:
@@ -288,7 +288,7 @@ def test_the_text_lists_ten_changes_and_says_how_many_more_there_are(tmp_path: P
     evaluation = compared(tmp_path)
     text = text_of(evaluation)
     assert "  15 pictures with another best class" in text
-    assert text.endswith("\n  and 5 more (all: --format json or --report)\n")
+    assert text.endswith("\n  and 5 more (all: --format json)\n")
     assert len(text.split("another best class")[1].splitlines()) == 1 + 1 + 10 + 1
 
 
@@ -373,14 +373,14 @@ def test_hostile_names_do_nothing_in_text_and_json(tmp_path: Path) -> None:
     save(tmp_path / rows[0]["file"], 100)
     (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
-    for render in FORMATS.values():
+    for render in EVALUATION_FORMATS.values():
         written = "".join(render(evaluation))
         assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069]", written)
     files = [one["file"] for one in json.loads(written)["models"][0]["wrong"]]
     assert rows[0]["file"] in files
 
 
-def test_nothing_wrong_makes_a_page_too(tmp_path: Path) -> None:
+def test_a_perfect_model_has_a_page_too(tmp_path: Path) -> None:
     make(tmp_path)
     for path in tmp_path.glob("*/wrong.png"):
         path.unlink()
@@ -389,21 +389,19 @@ def test_nothing_wrong_makes_a_page_too(tmp_path: Path) -> None:
     assert len(list(page.all("svg"))) == 2
     assert not list(page.all("img"))
     text = text_of(evaluation)
-    assert text.count("\n\n") == 3
     assert "wrong best class" not in text
 
 
-def test_what_was_left_out_is_told(tmp_path: Path) -> None:
+def test_missing_and_skipped_pictures_are_reported(tmp_path: Path) -> None:
     make(tmp_path, ("dark", "dim", "greys", "light", "brigt"))
     (tmp_path / "void").mkdir()
     (tmp_path / "dark" / "broken.png").write_bytes(b"")
     (tmp_path / "notes.txt").touch()
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
-    for told in ("".join(FORMATS["text"](evaluation)), Page(page_of(evaluation)).text):
+    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
         assert "classes without pictures: void" in told
-        assert "1 file skipped: no pictures, or in no class folder" in told
+        assert "1 file skipped: not a picture, or not in a class folder" in told
         assert "1 picture could not be read" in told
-        assert (
-            "2 pictures left out, of 1 label that this model has not: 'brigt' (nearest: bright"
-        ) in told
-        assert "labels found by another name: greys is grey" in told
+        assert "2 pictures left out: 1 label without a class in this model: 'brigt'" in told
+        assert "(nearest: bright" in told
+        assert "labels matched by another name: greys is grey" in told

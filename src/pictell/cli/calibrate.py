@@ -1,4 +1,4 @@
-"""``pictell calibrate``: make a model's scores mean what they say, on labelled pictures."""
+"""``pictell calibrate``: fit a model's scores to labelled pictures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pictell.errors import UsageError
 from pictell.reports.escape import visible
 
 EXAMPLE = """\
-Fit a model's scores to pictures with known labels, so that of answers with a score of 0.8 some
-80 % are right, and find out below what it should say that it is not sure:
+Fit a model's scores to pictures with known labels, so that about 80 % of the classes with a score
+of 0.8 are right, and find the limit below which a picture is unknown:
 
-  pictell calibrate --model my-model/ --data val/
-  pictell calibrate --model my-model/ --data labels.csv --about "500 photos of the new camera"
+  pictell calibrate --model MY-MODEL/ --data VAL/
+  pictell calibrate --model MY-MODEL/ --data labels.csv --about "500 photos of the new camera"
 
-What was found is stored as calibration.toml in the model's folder. The pictures must not be those that
-the model was trained on. The data is given as to pictell evaluate; at least 200 pictures.
+The result is stored as calibration.toml in the model's folder. Give at least 200 pictures that the
+model was not trained on, in the format of pictell evaluate.
 """
 
 
@@ -34,28 +34,28 @@ def run(words: list[str]) -> int:
     from pictell.models.folder import CALIBRATION_FILE
     from pictell.reports.evaluation.calibration import render
 
-    _check_place(options.model)
+    _check_writable(options.model)
     spec = models.find(options.model)
     folder = spec.weights.parent
     dataset = read_dataset(options.data, options.column)
     report_crashes(options.model)
     with Progress(total=min(len(dataset), MAX_PICTURES)) as progress:
-        fitted = fit_calibration(
+        result = fit_calibration(
             spec,
             dataset,
             engine_options(options),
             about=options.about or Path(options.data).resolve().name,
             watch=progress.watch,
         )
-    write_calibration(folder, fitted.calibration, spec.sha256)
-    print(render(fitted))
-    instead = "" if spec.calibration is None else ", instead of an earlier fit"
-    print(f"stored in {visible(str(folder / CALIBRATION_FILE))}{instead}")
-    return SOME_FAILED if fitted.failed else 0
+    write_calibration(folder, result.fitted, spec.sha256)
+    print(render(result))
+    replaced = "" if spec.calibration is None else ", replacing the previous calibration"
+    print(f"stored in {visible(str(folder / CALIBRATION_FILE))}{replaced}")
+    return SOME_FAILED if result.failed else 0
 
 
-def _check_place(model: str) -> None:
-    """Raises ``UsageError`` where a model has no folder that is the user's to write to."""
+def _check_writable(model: str) -> None:
+    """Raise ``UsageError`` if the model has no folder of its own that can be written to."""
     from pictell import models
     from pictell.models.folder import SPEC_FILE
 
@@ -65,19 +65,16 @@ def _check_place(model: str) -> None:
     for name, folder in models.BUILT_IN.items():
         if place.samefile(folder):
             raise UsageError(
-                f"{model} belongs to pictell itself: calibrate a copy of its folder, "
-                f"which pictell models path {name} names"
+                f"{model} is part of pictell: calibrate a copy of its folder "
+                f"(pictell models path {name})"
             )
     if not os.path.isfile(place / SPEC_FILE):
         raise UsageError(
-            f"what is fitted is stored in a model's folder, which {model} is not: "
-            "make one of it with pictell inspect --write"
+            f"{model} is not a model folder, where the calibration is stored: "
+            "convert it with pictell inspect --write"
         )
     if not os.access(place, os.W_OK):
-        raise UsageError(
-            f"{model} cannot be written to, and what is fitted is stored there: "
-            "calibrate a copy of it"
-        )
+        raise UsageError(f"{model} is not writable: calibrate a copy of the folder")
 
 
 def _parser() -> Parser:
@@ -89,8 +86,8 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("-m", "--model", required=True, metavar="M", help="a model's folder, or its name")
     add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
-    add("--about", metavar="TEXT", help="what the pictures are, stored too (the data's name)")
-    add("--column", metavar="C", help="the list's column with the labels, if it has another name")
+    add("--about", metavar="TEXT", help="a description of the pictures to store (the data's name)")
+    add("--column", metavar="C", help="the column of the list that holds the labels")
     add_engine_options(parser)
     add("-h", "--help", action="help", help="show this help")
     return parser

@@ -1,4 +1,4 @@
-"""How good a model is on labelled pictures: read them, answer them, measure, compare.
+"""Evaluate, calibrate and verify models: read labelled pictures, classify, measure, compare.
 
     dataset ─► matching ─► outcomes ─► summary ─► comparison
 

@@ -1,4 +1,4 @@
-"""A model is calibrated on labelled pictures, and how much better its scores get is measured."""
+"""Fit a model's calibration on labelled pictures and measure how much better its scores get."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pictell import runtimes
 from pictell.classifier import Classifier
 from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
-from pictell.evaluation.matching import Match, check, match_dataset
-from pictell.evaluation.outcomes import check_read, name_pictures
-from pictell.models.calibration_file import Figures, FittedCalibration
+from pictell.evaluation.matching import check_matches, match_dataset
+from pictell.evaluation.outcomes import check_read, class_indices, classify_pictures
+from pictell.image_model import ImageModel
+from pictell.models.calibration_file import FittedCalibration, ScoreErrors
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
+from pictell.results import Result
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Abstention, Calibration, Floats, Indices
 from pictell.scoring.postprocess import to_probabilities
-from pictell.types import ModelSpec, Result
+from pictell.types import ModelSpec
 
-# The temperature is known to a hundredth then; more would cost memory and say nothing new.
+# Enough to find the temperature to 0.01; more would only use more memory.
 MAX_PICTURES = 5000
 SEED = 0
-# A softmax in float64 rounds gaps between logits of more than 745 to it.
-LEAST = float(np.finfo(np.float64).tiny)
+# A float64 softmax rounds to 0 where logits differ by more than 745.
+MIN_POSITIVE = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Answers to labelled pictures: evidence (N, classes), right classes (N,), weights (N,)."""
+    """Uncalibrated outputs for labelled pictures.
+
+    ``evidence`` (N, classes) as in ``pictell.scoring.calibration``, ``targets`` (N,) class
+    indices, ``weights`` (N,).
+    """
 
     evidence: Floats
     targets: Indices
@@ -40,24 +45,24 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """What was found for a model.
+class CalibrationResult:
+    """A fitted calibration and what it does to the scores.
 
-    ``right``: how often the best class is right; ``confidence``: the mean of its scores
-    before and after; all 0..1. ``by_chance``: where the calibration error of exact scores would
-    lie on these pictures; ``failed`` counts pictures that could not be read.
+    ``top1_accuracy`` and ``mean_confidence`` (before, after) are in 0..1. ``error_by_chance`` is
+    where the calibration error of perfectly calibrated scores would lie on these pictures.
+    ``failed`` counts the pictures that could not be read.
     """
 
-    calibration: FittedCalibration
-    right: float
-    confidence: tuple[float, float]
-    by_chance: Interval
+    fitted: FittedCalibration
+    top1_accuracy: float
+    mean_confidence: tuple[float, float]
+    error_by_chance: Interval
     failed: int
 
     @property
-    def kept(self) -> bool:
-        """Whether the scores are left as they are, for a fit made them no better."""
-        return self.calibration.calibration == Calibration()
+    def unchanged(self) -> bool:
+        """Whether the scores stay as they are because no fit made them better."""
+        return self.fitted.calibration == Calibration()
 
 
 def fit_calibration(
@@ -66,37 +71,38 @@ def fit_calibration(
     engine: EngineOptions,
     about: str,
     watch: Callable[[Result], None] = lambda result: None,
-) -> Fitted:
-    """Calibrate a model on pictures that it has not been trained on.
+) -> CalibrationResult:
+    """Calibrate a model on pictures that it was not trained on.
 
-    Of more than ``MAX_PICTURES`` so many are drawn by lot. ``about`` says what they are; ``watch``
-    sees every result as it comes. Raises ``UsageError`` for labels that match nothing and for too
-    few pictures, and a ``ModelError``.
+    Uses a random ``MAX_PICTURES`` of larger datasets. ``about`` describes the pictures; ``watch``
+    receives every result. Raises ``UsageError`` for labels that match no class and for too few
+    pictures, and any ``ModelError``.
     """
     sample, failed = collect_sample(spec, dataset, engine, watch)
     return fit_sample(sample, about, failed)
 
 
-def fit_sample(sample: Sample, about: str, failed: int = 0) -> Fitted:
-    """Calibrate a model by what it said of some pictures; see ``fit_calibration``.
+def fit_sample(sample: Sample, about: str, failed: int = 0) -> CalibrationResult:
+    """Calibrate on collected outputs; see ``fit_calibration``.
 
-    Scores whose likelihood gets no better on pictures held out of the fit are left as they are.
+    The scores stay as they are where the fit does not improve the likelihood of held-out pictures.
     """
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
     own, new = (to_probabilities(logits, "softmax") for logits in (sample.evidence, held_out))
-    before, after = figures(own, sample), figures(new, sample)
+    before, after = score_errors(own, sample), score_errors(new, sample)
     if not after.negative_log_likelihood < before.negative_log_likelihood:
         fitted, new, after = Calibration(), own, before
-    found = FittedCalibration(
-        fitted, _not_sure(sample, fitted), about, len(sample.targets), before, after
-    )
     weights, confidence = sample.weights, new.max(axis=1)
-    return Fitted(
-        found,
-        right=metrics.mean(own.argmax(axis=1) == sample.targets, weights),
-        confidence=(metrics.mean(own.max(axis=1), weights), metrics.mean(confidence, weights)),
-        by_chance=under_calibration(metrics.calibration_error(confidence, weights), confidence),
+    return CalibrationResult(
+        FittedCalibration(
+            fitted, _abstention(sample, fitted), about, len(sample.targets), before, after
+        ),
+        top1_accuracy=metrics.mean(own.argmax(axis=1) == sample.targets, weights),
+        mean_confidence=(metrics.mean(own.max(axis=1), weights), metrics.mean(confidence, weights)),
+        error_by_chance=under_calibration(
+            metrics.calibration_error(confidence, weights), confidence
+        ),
         failed=failed,
     )
 
@@ -107,39 +113,41 @@ def collect_sample(
     engine: EngineOptions,
     watch: Callable[[Result], None] = lambda result: None,
 ) -> tuple[Sample, int]:
-    """What the model says of the pictures, uncalibrated, and how many could not be read."""
-    target_of = _targets(dataset, spec)[dataset.label_of]
+    """Classify the pictures without calibration; return the sample and the number that failed."""
+    matches = match_dataset(dataset, spec)
+    check_matches(dataset, matches, spec.name)
     drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MAX_PICTURES]
     pictures = np.sort(drawn)
-    classifier = Classifier(spec, runtimes.open_session(spec, read_weights(spec), engine))
     rows, read = [], list[int]()
-    for picture, result in name_pictures(classifier, dataset, pictures, watch, top_k=1):
-        if result.probabilities is not None:
-            rows.append(_evidence(result.probabilities, spec))
-            read.append(picture)
+    session = runtimes.open_session(spec, read_weights(spec), engine)
+    with Classifier(ImageModel(spec, session)) as classifier:
+        for picture, result in classify_pictures(classifier, dataset, pictures, watch, top_k=1):
+            if result.probabilities is not None:
+                rows.append(_evidence(result.probabilities, spec))
+                read.append(picture)
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
     check_read(dataset, weights)
-    sample = Sample(np.stack(rows), target_of[read].astype(np.int64), weights)
-    return sample, len(pictures) - len(read)
+    targets = class_indices(matches)[dataset.label_of[read]].astype(np.int64)
+    return Sample(np.stack(rows), targets, weights), len(pictures) - len(read)
 
 
-def figures(probabilities: Floats, sample: Sample) -> Figures:
-    """How good probabilities (N, classes) are."""
+def score_errors(probabilities: Floats, sample: Sample) -> ScoreErrors:
+    """How far probabilities (N, classes) are from the truth."""
     weights = sample.weights
     right = probabilities.argmax(axis=1) == sample.targets
     of_target = probabilities[np.arange(len(right)), sample.targets]
     squares = (probabilities**2).sum(axis=1)
-    return Figures(
+    return ScoreErrors(
         calibration_error=metrics.calibration_error(probabilities.max(axis=1), weights)(right),
         negative_log_likelihood=metrics.negative_log_likelihood(of_target, weights),
         brier_score=metrics.brier_score(of_target, squares, weights),
     )
 
 
-def _not_sure(sample: Sample, fitted: Calibration) -> Abstention:
+def _abstention(sample: Sample, fitted: Calibration) -> Abstention:
     score = calibration.choose_score(sample.evidence.shape[1])
     probabilities = to_probabilities(calibration.to_logits(sample.evidence, fitted), "softmax")
-    scores = calibration.sureness(sample.evidence, probabilities, score)
+    scores = calibration.abstention_score(sample.evidence, probabilities, score)
     return Abstention(
         score,
         calibration.abstention_threshold(scores, sample.weights),
@@ -147,14 +155,7 @@ def _not_sure(sample: Sample, fitted: Calibration) -> Abstention:
     )
 
 
-def _targets(dataset: Dataset, spec: ModelSpec) -> NDArray[np.int32]:
-    matches = match_dataset(dataset, spec)
-    check(dataset, matches, spec.name)
-    found = [one.class_index for one in matches if isinstance(one, Match)]
-    return np.array(found, np.int32)
-
-
 def _evidence(probabilities: Floats, spec: ModelSpec) -> Floats:
     if spec.activation == "none":
         return calibration.evidence(probabilities, "none")
-    return calibration.evidence(np.log(np.maximum(probabilities, LEAST)), "softmax")
+    return calibration.evidence(np.log(np.maximum(probabilities, MIN_POSITIVE)), "softmax")

@@ -1,4 +1,4 @@
-"""Two models on the same pictures: which answers changed, and whether one is truly better."""
+"""Compare two models on the same pictures: what changed, and whether the difference is chance."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from pictell.evaluation.intervals import Interval, bootstrap, exact_two_sided
 from pictell.evaluation.matching import folded
 from pictell.evaluation.metrics import mean
-from pictell.evaluation.summary import Summary
+from pictell.evaluation.summary import PictureOutcome, Summary
 from pictell.types import Label
 
-# What happens by chance more often than this is taken for chance.
-CHANCE = 0.05
+SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The pictures that both models could read, counted by whose best class is right.
+    """Two models on the pictures that both could read.
 
-    ``p_value`` is that of McNemar's exact test of ``only_first`` against ``only_second``, which
-    knows no weights. ``difference`` is the second's top-1 accuracy less the first's (weighted),
-    ``interval`` that of a bootstrap over the pictures. ``changed`` (M, 2) holds, for every
-    picture whose best class is another one, its rows in the outcomes of the two: first those
-    that only the first has right, then those that only the second has, then the rest.
+    ``both_right`` to ``both_wrong`` count pictures by whether the best class is right.
+    ``p_value``: McNemar's exact test of ``only_first`` against ``only_second``, unweighted.
+    ``difference``: weighted top-1 accuracy of the second minus that of the first; ``interval``: its
+    bootstrap interval over the pictures. ``changed`` (M, 2): the rows, in the outcomes of the first
+    and the second, of the pictures whose best class differs: those that only the first has right,
+    those that only the second has right, then the rest.
     """
 
     first: Summary
@@ -43,20 +43,29 @@ class Comparison:
 
     @property
     def clear(self) -> bool:
-        """Whether chance hardly explains the difference.
+        """Whether the difference is statistically significant.
 
-        The test must say so, with the weights the interval too, and both of the same model.
+        The test and the weighted interval must agree that the same model is better.
         """
         gained = self.only_second - self.only_first
-        surely = self.interval.high < 0 or self.interval.low > 0
-        return self.p_value < CHANCE and surely and gained * self.difference > 0
+        outside = self.interval.high < 0 or self.interval.low > 0
+        return self.p_value < SIGNIFICANCE and outside and gained * self.difference > 0
+
+    def changed_outcomes(
+        self, limit: int | None = None
+    ) -> list[tuple[PictureOutcome, PictureOutcome]]:
+        """What both models said of the ``changed`` pictures, or of the first ``limit``."""
+        return [
+            (self.first.outcome(int(row)), self.second.outcome(int(other)))
+            for row, other in self.changed[:limit]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything a report tells: one summary for each model, all of the same data, at least one.
+    """What a report is about: one or more models on the same dataset.
 
-    ``comparisons`` are those of the first model with each of the others, if they were asked for.
+    ``comparisons`` of the first model with each of the others, if requested.
     """
 
     summaries: tuple[Summary, ...]
@@ -64,7 +73,7 @@ class Evaluation:
 
 
 def compare(first: Summary, second: Summary) -> Comparison | None:
-    """What two models said of the same data; ``None`` when no picture was read by both."""
+    """Compare two models on the same dataset; ``None`` when they share no picture."""
     one, other = first.outcomes, second.outcomes
     _, rows, other_rows = np.intersect1d(
         one.rows["picture"], other.rows["picture"], assume_unique=True, return_indices=True
@@ -75,7 +84,7 @@ def compare(first: Summary, second: Summary) -> Comparison | None:
     right, other_right = one.right[rows], other.right[other_rows]
     gain = other_right.astype(np.float64) - right
     changed = _changed(first, second, rows, other_rows)
-    # -1, lost, comes first, then +1, won; pictures stay in order within each.
+    # First the losses, then the gains; the sort keeps the order of the pictures.
     order = np.argsort(np.select([gain < 0, gain > 0], [0, 1], 2)[changed], kind="stable")
     only_first, only_second = int((gain < 0).sum()), int((gain > 0).sum())
     return Comparison(
@@ -96,21 +105,22 @@ def compare(first: Summary, second: Summary) -> Comparison | None:
 def _changed(
     first: Summary, second: Summary, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Which of the shared pictures got another best class, or one right in one model alone."""
-    names, other_names = _common_numbers(first.classes, second.classes)
-    best = names[first.outcomes.best[rows]]
-    other_best = other_names[second.outcomes.best[other_rows]]
+    """The shared pictures whose best class differs, or is right in one model only."""
+    ids, other_ids = _class_ids(first.classes, second.classes)
+    best, other_best = ids[first.outcomes.best[rows]], other_ids[second.outcomes.best[other_rows]]
     differ = first.outcomes.right[rows] != second.outcomes.right[other_rows]
     return np.flatnonzero((best != other_best) | differ)
 
 
-def _common_numbers(
+def _class_ids(
     first: Sequence[Label], second: Sequence[Label]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The classes of two models as numbers, the same for the same name."""
-    numbers: dict[str, int] = {}
-    one, other = (
-        np.array([numbers.setdefault(folded(label.name), len(numbers)) for label in classes])
-        for classes in (first, second)
-    )
-    return one, other
+    """A number for each class, the same in both models for the same synset, or else name."""
+    by_synset = all(label.synset for label in (*first, *second))
+    ids: dict[str, int] = {}
+
+    def number(label: Label) -> int:
+        key = label.synset if by_synset and label.synset else folded(label.name)
+        return ids.setdefault(key, len(ids))
+
+    return np.array([*map(number, first)]), np.array([*map(number, second)])

@@ -1,7 +1,7 @@
 """Labelled pictures: a folder of class folders, or a list of files as CSV or JSON lines.
 
-Nothing is decoded here. What is kept of a picture is its file's name, a number for its label and
-a weight, so that a list of a million pictures takes about 100 MB.
+No picture is decoded here. A picture is stored as a file name, a label number and a weight, about
+100 MB for a million pictures.
 """
 
 from __future__ import annotations
@@ -17,31 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, PictellError, UsageError
-from pictell.evaluation.label_list import JSON_SUFFIX, read_list
+from pictell.evaluation.label_list import read_list
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.images.sources import expand_path, natural_key
 
 LISTS = ("labels.csv", "labels.jsonl")
-EXPECTED = "a folder for each class, or a labels.csv,"
-EMPTY_LIST = {
-    "csv": "a list has a line of column names, and one for each picture: file,label",
-    "jsonl": "a list has an object with file and label on each line",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Labelled pictures, in the order of the folder or the list.
 
-    ``files`` (N) are names relative to ``root``; ``label_of`` (N,) int32 says which of ``labels``
-    each picture bears; ``weights`` (N,) float64, 0 or more, or ``None`` where the data has none.
-    ``by_index`` tells that the labels are class indices. ``empty_classes`` are class folders
-    without pictures; ``skipped`` counts the files that are no pictures or in no class folder.
-    ``nested``: in every class folder the pictures lie in folders of their own, as they do where
-    these are no classes but parts of the data, such as ``train`` and ``val``. ``repeated`` counts
-    the lines of a list that name a picture again. A folder below a class folder that may not be
-    read stands among the files: nobody knows how many pictures are in it, and it will fail as one
-    that cannot be read.
+    ``files`` (N) are relative to ``root``; ``label_of`` (N,) int32 holds indices into ``labels``;
+    ``weights`` (N,) float64 are 0 or more, or ``None``. ``by_index``: the labels are class indices.
+    ``empty_classes``: class folders without pictures. ``skipped`` counts files that are not
+    pictures or not in a class folder; ``repeated`` counts rows of a list that name a file again.
+    A subfolder that cannot be read is in ``files`` too, so that it counts as a failure.
     """
 
     name: str
@@ -53,32 +44,35 @@ class Dataset:
     by_index: bool = False
     empty_classes: tuple[str, ...] = ()
     skipped: int = 0
-    nested: bool = False
     repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.files)
 
     def path(self, picture: int) -> Path:
-        """Where the file of a picture is; ``picture`` is its number in 0..N-1."""
+        """The file of a picture, by its number in 0..N-1."""
         return self.root / self.files[picture]
 
 
 def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dataset:
-    """The labelled pictures of a folder or a list.
+    """Read the labelled pictures of a folder or a list.
 
-    A folder with a ``labels.csv`` or ``labels.jsonl`` is that list; any other holds one folder for
-    each class (with all pictures below it), named like the class. A list has a column ``file``
-    (or ``path``, ``filename``, ``image``; relative to the list's folder), one of
-    ``listed.LABEL_COLUMNS``, or ``column``, and perhaps ``weight``, in all rows or in none. Raises
-    ``UsageError`` for anything else, for a single class, and for weights that are negative, no
-    numbers or all 0.
+    A folder with a ``labels.csv`` or ``labels.jsonl`` is that list. Any other folder has one
+    subfolder per class, named like the class; all pictures below it belong to the class. A list has
+    a column ``file`` (or ``path``, ``filename``, ``image``; relative to the folder of the list), a
+    label in ``column`` or one of ``label_list.LABEL_COLUMNS``, and optionally a ``weight``. Raises
+    ``UsageError`` for anything else, for fewer than two classes and for invalid weights.
     """
     if not os.fspath(name):
-        raise UsageError("an empty name: name a folder or a list")
+        raise UsageError("the data has an empty name: give a folder or a list")
     path = Path(name)
     try:
         found = _read(path, column)
+        if len(found.labels) == 1:
+            raise UsageError(
+                f"only one class, {found.labels[0]!r}: give a folder with a subfolder for each of "
+                "two or more classes, or a list with two or more labels"
+            )
     except PictellError as error:
         raise UsageError(f"{path}: {error}") from error
     except (OSError, ValueError, csv.Error, RecursionError) as error:
@@ -89,65 +83,30 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
 
 def _read(path: Path, column: str | None) -> Dataset:
     if path.is_dir():
-        lists = [path / name for name in LISTS if (path / name).is_file()]
-        if lists:
-            return _of_two_classes(_read_list(lists[0], column))
+        for name in LISTS:
+            if (path / name).is_file():
+                return _read_list(path / name, column)
         if column is not None:
-            raise UsageError("a folder of class folders has no columns")
-        return _of_folders(_read_class_folders(path))
+            raise UsageError("a column was given, but this is a folder of class folders")
+        return _read_class_folders(path)
     if path.is_file():
-        _check_no_picture(path)
-        return _of_two_classes(_read_list(path, column))
+        _check_not_picture(path)
+        return _read_list(path, column)
     if path.exists():
-        raise UsageError("not a regular file, as a list of pictures is")
+        raise UsageError("not a regular file: give a folder or a list")
     raise UsageError("no such file or folder")
 
 
-def _check_no_picture(path: Path) -> None:
+def _check_not_picture(path: Path) -> None:
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if path.suffix.lower() in SUFFIXES or sniff(head):
         raise UsageError("a picture, not labelled data: give a folder of class folders or a list")
 
 
-def _of_two_classes(found: Dataset) -> Dataset:
-    if len(found.labels) == 1:
-        raise UsageError(
-            f"one class only, {found.labels[0]!r}: list pictures of two classes or more"
-        )
-    return found
-
-
-def _of_folders(found: Dataset) -> Dataset:
-    """What was found in class folders, if these are two or more."""
-    if not found.files:
-        _check_not_loose(found.root)
-        raise UsageError(f"no pictures: {EXPECTED} is expected")
-    if len(found.labels) > 1:
-        return found
-    (label,) = found.labels
-    if found.nested:
-        raise UsageError(
-            f"one folder only, {label!r}, and it holds folders of pictures: "
-            f"name {found.root / label}"
-        )
-    raise UsageError(
-        f"one class only, {label!r}: name a folder that holds a folder for each of two classes or "
-        "more"
-    )
-
-
-def _check_not_loose(folder: Path) -> None:
-    """Raises ``UsageError`` where pictures lie in a folder that should hold class folders."""
-    loose = sum(1 for _ in _pictures_below(folder, []))
-    if loose:
-        lie = "1 picture lies" if loose == 1 else f"{loose} pictures lie"
-        raise UsageError(f"{lie} loose in it: make {EXPECTED} that names them")
-
-
 def _read_class_folders(root: Path) -> Dataset:
     files, labels, empty = list[str](), list[str](), list[str]()
-    label_of, skipped, nested = array("i"), list[Path](), list[bool]()
+    label_of, skipped = array("i"), list[Path]()
     for folder in sorted(root.iterdir(), key=lambda path: natural_key(path.name)):
         if folder.name.startswith("."):
             continue
@@ -158,11 +117,15 @@ def _read_class_folders(root: Path) -> Dataset:
         if not pictures:
             empty.append(folder.name)
             continue
-        if pictures != [str(folder)]:
-            nested.append(str(folder) not in map(os.path.dirname, pictures))
         files += [os.path.relpath(picture, root) for picture in pictures]
         label_of.extend([len(labels)] * len(pictures))
         labels.append(folder.name)
+    if not files:
+        loose = any(_pictures_below(root, []))
+        raise UsageError(
+            f"{'the pictures are not in class folders' if loose else 'no pictures'}: "
+            "give a folder with a subfolder of pictures for each class, or with a labels.csv"
+        )
     return Dataset(
         name=str(root),
         root=root,
@@ -171,12 +134,11 @@ def _read_class_folders(root: Path) -> Dataset:
         label_of=np.array(label_of, np.int32),
         empty_classes=tuple(empty),
         skipped=len(skipped),
-        nested=bool(nested) and all(nested),
     )
 
 
 def _pictures_below(folder: Path, skipped: list[Path]) -> Iterator[str]:
-    """The files of a class; folders that cannot be read, its own perhaps, are told by name too."""
+    """The files of a class, and the folders below it (or itself) that cannot be read."""
     for source in expand_path(str(folder), skipped.append):
         if not isinstance(source.content, NoPicturesError):
             yield source.name
@@ -193,8 +155,10 @@ def _read_list(path: Path, column: str | None) -> Dataset:
             weights.append(picture.weight)
         by_index = picture.by_index
     if not files:
-        kind = "jsonl" if path.suffix.lower() == JSON_SUFFIX else "csv"
-        raise UsageError(f"no pictures: {EMPTY_LIST[kind]}")
+        raise UsageError(
+            "no pictures: a CSV list has a header row such as file,label and one row per picture; "
+            "a .jsonl list has one object with file and label per line"
+        )
     if weights and not any(weights):
         raise UsageError("all weights are 0")
     return Dataset(

@@ -1,7 +1,4 @@
-"""How sure a figure is: intervals that hold the true value in 95 of 100 such samples.
-
-Resampling is seeded: the same answers give the same intervals.
-"""
+"""95 % confidence intervals and an exact test. Resampling is seeded, so results repeat."""
 
 from __future__ import annotations
 
@@ -15,9 +12,9 @@ from numpy.typing import NDArray
 # The 97.5 % quantile of the standard normal distribution.
 Z = 1.959963984540054
 QUANTILES = (0.025, 0.975)
-# So many, but fewer of more than 200 000 pictures: the intervals are a tenth of a point wide then.
-RESAMPLES, FEWEST_RESAMPLES = 1000, 200
-DRAWS = 200_000_000
+# Fewer resamples above 200,000 pictures, where intervals are only 0.1 points wide.
+MAX_RESAMPLES, MIN_RESAMPLES = 1000, 200
+MAX_DRAWS = 200_000_000
 SEED = 2017
 
 Floats = NDArray[np.float64]
@@ -25,17 +22,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From ``low`` to ``high``, with 95 % confidence."""
+    """A 95 % interval from ``low`` to ``high``."""
 
     low: float
     high: float
 
 
 def wilson(share: float, pictures: float) -> Interval:
-    """The interval of a share in 0..1 that was found on so many pictures, above 0.
+    """The interval of a share in 0..1 measured on a number of pictures above 0.
 
-    Wilson 1927, 'Probable inference, the law of succession, and statistical inference'. With
-    weights, ``pictures`` is the effective number (``effective_pictures``).
+    Wilson 1927, 'Probable inference, the law of succession, and statistical inference'. For
+    weighted data, ``pictures`` is the effective number (``effective_pictures``).
     """
     spread = Z * Z / pictures
     centre = (share + spread / 2) / (1 + spread)
@@ -60,25 +57,25 @@ def bootstrap(values: Floats, weights: Floats) -> Interval:
 def under_calibration(
     statistic: Callable[[NDArray[np.bool_]], float], confidence: Floats
 ) -> Interval:
-    """Where a statistic of what is right, (N,), would lie if confidences (N,) were exact.
+    """Where a statistic of ``right`` (N,) would lie for perfectly calibrated confidences (N,).
 
-    The parametric bootstrap: each answer is right with the probability it claims (Bröcker and
-    Smith 2007, 'Increasing the reliability of reliability diagrams').
+    The parametric bootstrap: each best class is right with the probability that is its confidence
+    (Bröcker and Smith 2007, 'Increasing the reliability of reliability diagrams').
     """
     pictures = len(confidence)
     return _of_resamples(lambda random: statistic(random.random(pictures) < confidence), pictures)
 
 
 def exact_two_sided(first: int, second: int) -> float:
-    """How likely a split at least as uneven is if both sides were equally likely, 0..1.
+    """The p-value of McNemar's exact test, 0..1.
 
-    The exact binomial form of McNemar's test (McNemar 1947; Fagerland, Lydersen and Laake 2013),
-    for counts of pictures that only the first, and only the second, of two models named right.
+    The arguments count the pictures that only the first, and only the second, of two models has
+    right. The exact binomial form (McNemar 1947; Fagerland, Lydersen and Laake 2013).
     """
     fewer, total = min(first, second), first + second
     if first == second:
         return 1.0
-    # log C(n, k) for k = 0..fewer, each from the one before it.
+    # log C(n, k) for k = 0..fewer, by the recurrence in k.
     steps = np.arange(fewer)
     log_choose = np.concatenate([[0.0], np.cumsum(np.log((total - steps) / (steps + 1)))])
     log_tail = np.logaddexp.reduce(log_choose) - total * math.log(2)
@@ -87,6 +84,6 @@ def exact_two_sided(first: int, second: int) -> float:
 
 def _of_resamples(draw: Callable[[np.random.Generator], float], pictures: int) -> Interval:
     random = np.random.default_rng(SEED)
-    resamples = min(RESAMPLES, max(FEWEST_RESAMPLES, DRAWS // pictures))
+    resamples = min(MAX_RESAMPLES, max(MIN_RESAMPLES, MAX_DRAWS // pictures))
     low, high = np.nanquantile([draw(random) for _ in range(resamples)], QUANTILES)
     return Interval(float(low), float(high))

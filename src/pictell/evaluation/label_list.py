@@ -1,4 +1,4 @@
-"""The rows of a list of labelled pictures, CSV or JSON lines, each checked as it is read."""
+"""Lists of labelled pictures as CSV or JSON lines; every row is checked while it is read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import csv
 import json
 import math
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -19,16 +17,16 @@ INDEX_COLUMNS = ("class_index", "index")
 LABEL_COLUMNS = ("synset", "wnid", *INDEX_COLUMNS, "label", "class", "name")
 WEIGHT_COLUMN = "weight"
 JSON_SUFFIX = ".jsonl"
-# Sums of these and of their squares stay finite.
+# The sum of the squares of a million such weights is finite.
 MAX_WEIGHT = 1e100
 
 Row = Mapping[str | None, object]
 
 
-class Listed(NamedTuple):
-    """A picture of a list: its file as it stands there, its label, and a weight if it has one.
+class ListedPicture(NamedTuple):
+    """A row of a list: the file as written, the label, and the weight if rows have one.
 
-    ``by_index`` tells that the label is a class index.
+    ``by_index``: the label is a class index.
     """
 
     file: str
@@ -37,76 +35,70 @@ class Listed(NamedTuple):
     by_index: bool
 
 
-def read_list(path: Path, column: str | None) -> Iterator[Listed]:
-    """The pictures that a list names; the labels are in ``column``, or one of ``LABEL_COLUMNS``.
+class _Columns(NamedTuple):
+    file: str
+    label: str
+    weighted: bool
 
-    Raises ``UsageError`` with the line that is wrong, and whatever reading and ``csv`` raise.
+
+def read_list(path: Path, column: str | None) -> Iterator[ListedPicture]:
+    """Yield the pictures of a list; the labels are in ``column``, or in one of ``LABEL_COLUMNS``.
+
+    Raises ``UsageError`` with the number of a wrong line, and any error of ``open`` and ``csv``.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = _json_rows(stream) if path.suffix.lower() == JSON_SUFFIX else _csv_rows(stream)
         columns: _Columns | None = None
         for line, row in rows:
-            columns = columns or _Columns.of(row, column)
             try:
-                found = columns.read(row)
-                _check_no_folder(path.parent, found.file)
+                columns = columns or _columns(row, column)
+                picture = _picture(row, columns)
+                if os.path.isdir(path.parent / picture.file):
+                    raise UsageError(f"{picture.file} is a folder: list each picture in it")
             except UsageError as error:
                 raise UsageError(f"line {line}: {error}") from error
-            yield found
+            yield picture
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Which columns of a list say what."""
-
-    file: str
-    label: str
-    weighted: bool
-
-    @classmethod
-    def of(cls, row: Row, column: str | None) -> _Columns:
-        there = [name for name in row if name is not None]
-        return cls(
-            file=_first(FILE_COLUMNS, there),
-            label=_first((column,) if column is not None else LABEL_COLUMNS, there),
-            weighted=WEIGHT_COLUMN in there,
-        )
-
-    def read(self, row: Row) -> Listed:
-        if not self.weighted and WEIGHT_COLUMN in row:
-            raise UsageError("a weight, and rows before it have none: give all rows one, or none")
-        return Listed(
-            file=_text(row, self.file),
-            label=_text(row, self.label),
-            weight=_weight(_text(row, WEIGHT_COLUMN)) if self.weighted else None,
-            by_index=self.label in INDEX_COLUMNS,
-        )
+def _columns(row: Row, column: str | None) -> _Columns:
+    names = [name for name in row if name is not None]
+    return _Columns(
+        file=_first(FILE_COLUMNS, names),
+        label=_first(LABEL_COLUMNS if column is None else (column,), names),
+        weighted=WEIGHT_COLUMN in names,
+    )
 
 
-def _first(wanted: tuple[str, ...], there: list[str]) -> str:
+def _first(wanted: Sequence[str], names: Sequence[str]) -> str:
     for name in wanted:
-        if name in there:
+        if name in names:
             return name
-    raise UsageError(f"a column {' or '.join(wanted)} is missing; there are: {', '.join(there)}")
+    raise UsageError(f"no column {' or '.join(wanted)}: the columns are {', '.join(names)}")
 
 
-def _check_no_folder(root: Path, file: str) -> None:
-    if os.path.isdir(os.path.join(root, file)):  # noqa: PTH118
-        raise UsageError(f"{file} is a folder: name each picture in it")
+def _picture(row: Row, columns: _Columns) -> ListedPicture:
+    if not columns.weighted and WEIGHT_COLUMN in row:
+        raise UsageError("this row has a weight, but not the first one: give all a weight or none")
+    return ListedPicture(
+        file=_text(row, columns.file),
+        label=_text(row, columns.label),
+        weight=_weight(_text(row, WEIGHT_COLUMN)) if columns.weighted else None,
+        by_index=columns.label in INDEX_COLUMNS,
+    )
 
 
 def _csv_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
     reader = csv.DictReader(stream, strict=True)
     names = reader.fieldnames or ()
-    for name, count in Counter(names).items():
-        if count > 1 and name.strip():
+    for name in names:
+        if names.count(name) > 1 and name.strip():
             raise UsageError(f"line {reader.line_num}: two columns are called {name}: rename one")
     for row in reader:
-        # DictReader keeps what no column is for under None.
+        # DictReader stores surplus cells under None.
         if extra := row.get(None):
             raise UsageError(
                 f"line {reader.line_num}: {len(names) + len(extra)} cells in {len(names)} columns: "
-                "quote a text that has a comma in it"
+                "quote texts that contain a comma"
             )
         yield reader.line_num, row
 
@@ -118,9 +110,9 @@ def _json_rows(stream: TextIO) -> Iterator[tuple[int, Row]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"line {number}: no JSON: {error}") from error
+            raise UsageError(f"line {number}: not valid JSON: {error}") from error
         if not isinstance(row, dict):
-            raise UsageError(f"line {number}: no JSON object")
+            raise UsageError(f"line {number}: not a JSON object")
         yield number, row
 
 
@@ -138,5 +130,5 @@ def _weight(text: str) -> float:
     except ValueError:
         weight = math.nan
     if not 0 <= weight <= MAX_WEIGHT:
-        raise UsageError(f"a weight must be in 0..{MAX_WEIGHT:g}, not {text!r}")
+        raise UsageError(f"weight must be in 0..{MAX_WEIGHT:g}, not {text!r}")
     return weight

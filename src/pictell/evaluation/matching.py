@@ -1,14 +1,14 @@
-"""The labels of the data are found among the model's, by stated rules, or reported.
+"""Match the labels of a dataset to the classes of a model.
 
-The first of these that fits, without regard to case, with underscores as spaces:
+The first rule that fits is used. Case is ignored, and underscores are spaces.
 
 1. a WordNet id: ``n02219486``, or with a name behind it, ``n02085620-Chihuahua``;
-2. the name of a class; 3. one of its synonyms; both also in the other grammatical number, made by
-   adding or dropping -s, -es or -y/-ies: ``ants`` is ``ant``;
-4. a class index. A leading class ``background`` does not count: 0 is the class after it.
+2. the name of a class; 3. a synonym of a class; both also in the other grammatical number, made by
+   adding or removing -s, -es or -y/-ies: ``ants`` matches ``ant``;
+4. a class index. A leading class ``background`` is not counted: 0 is the class after it.
 
-What fits several classes fits none. A label with commas that fits nothing is tried again by what
-stands before the first one: ``tench, Tinca tinca``. A name above the classes is none of them.
+A label that fits several classes is unmatched. If a label with commas fits nothing, the part before
+the first comma is tried: ``tench, Tinca tinca``. Categories above the classes are never matched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,16 +32,16 @@ Way = Literal["synset", "name", "synonym", "number", "index"]
 
 SYNSET = re.compile(r"(n\d{8})(?:[ _-](.*))?", re.DOTALL)
 BACKGROUND = "background"
-NEAREST = 3
-# Each search takes some 10 ms among a thousand names; nobody reads more suggestions than these.
-SUGGESTIONS = 20
-SHOWN = 5
+MAX_NEAREST = 3
+# Finding the nearest of a thousand names takes about 10 ms.
+MAX_SUGGESTIONS = 20
+MAX_SHOWN = 5
 MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A label of the data, the class it was found to mean, and by which rule."""
+    """A label, the class it means, and the rule that found it."""
 
     label: str
     class_index: int
@@ -50,103 +50,86 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A label of the data that means no class of the model, or several.
+    """A label that means no class, or several (``ambiguous``).
 
-    ``nearest``: the names that are most like it, or those that it could mean. ``kinds``: how many
-    classes it is the name above of, of which ``nearest`` has the first; 0 where it is none.
+    ``nearest``: the classes it may mean, or the most similar names. ``kinds``: for a category, the
+    number of classes below it, of which ``nearest`` holds the first; else 0.
     """
 
     label: str
-    nearest: tuple[str, ...]
+    nearest: tuple[str, ...] = ()
     ambiguous: bool = False
     kinds: int = 0
 
 
 def match(
-    labels: Sequence[str],
-    classes: Sequence[Label],
-    *,
-    by_index: bool = False,
-    taxonomy: Callable[[], Taxonomy | None] = lambda: None,
+    labels: Sequence[str], classes: Sequence[Label], *, by_index: bool = False
 ) -> tuple[Match | Unmatched, ...]:
-    """What each label of the data means among the model's classes.
-
-    ``by_index``: the labels are class indices and nothing else. ``taxonomy`` gives the names above
-    the classes; it is called for labels that match nothing.
-    """
+    """Match each label to a class. ``by_index``: the labels can only be class indices."""
     names = _Names(classes)
-    found = [names.find_index(label) if by_index else names.find(label) for label in labels]
-    unmatched = [result for result in found if isinstance(result, Unmatched)][:SUGGESTIONS]
-    tree = taxonomy() if unmatched and not by_index else None
-    suggested = {one.label: _as_kind(one, tree) or names.suggest(one) for one in unmatched}
-    return tuple(suggested.get(result.label, result) for result in found)
+    return tuple(names.find_index(label) if by_index else names.find(label) for label in labels)
 
 
 def match_dataset(dataset: Dataset, spec: ModelSpec) -> tuple[Match | Unmatched, ...]:
-    """What the labels of the data mean to a model, see ``match``.
+    """Match the labels of a dataset; unmatched ones get the nearest names or the classes below.
 
-    Raises ``InvalidModelError`` for a taxonomy that is needed and wrong.
+    Raises ``InvalidModelError`` for an invalid taxonomy. It is read only if a label is unmatched.
     """
+    found = match(dataset.labels, spec.labels, by_index=dataset.by_index)
+    unmatched = [one for one in found if isinstance(one, Unmatched) and not one.ambiguous]
+    if dataset.by_index or not unmatched:
+        return found
+    taxonomy = None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
+    names = _Names(spec.labels)
+    suggested = {
+        one.label: (taxonomy and _as_category(one, taxonomy)) or names.suggest(one)
+        for one in unmatched[:MAX_SUGGESTIONS]
+    }
+    return tuple(suggested.get(one.label, one) for one in found)
 
-    def taxonomy() -> Taxonomy | None:
-        return None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
 
-    return match(dataset.labels, spec.labels, by_index=dataset.by_index, taxonomy=taxonomy)
-
-
-def check(
+def check_matches(
     dataset: Dataset, matches: Sequence[Match | Unmatched], model: str, alternative: str = ""
 ) -> None:
-    """Raises ``UsageError``, with the nearest names, when a label means no class of the model.
+    """Raise ``UsageError``, with the nearest names, if a label is unmatched.
 
-    ``alternative`` is told behind the remedy, where some labels do mean a class.
+    ``alternative`` is added to the remedy if some labels match.
     """
     unmatched = [one for one in matches if isinstance(one, Unmatched)]
     if not unmatched:
         return
-    if dataset.nested and len(unmatched) == len(matches):
-        folders = ", ".join(dataset.labels[:SHOWN]) + ", …" * (len(dataset.labels) > SHOWN)
-        raise UsageError(
-            f"{dataset.name}: {folders} hold folders of pictures, and are no classes of {model}: "
-            f"choose one, such as {dataset.root / dataset.labels[0]}"
-        )
-    more = ", …" if len(unmatched) > SHOWN else ""
+    more = ", …" if len(unmatched) > MAX_SHOWN else ""
+    remedy = "labels and class folders must have the names of classes of the model"
+    if len(unmatched) < len(matches):
+        remedy = f"rename them{alternative}"
     raise UsageError(
-        f"{len(unmatched)} of {len(matches)} labels name no class of {model}: "
-        f"{describe(unmatched[:SHOWN])}{more}: name them by classes"
-        + (alternative if len(unmatched) < len(matches) else "")
+        f"{dataset.name}: {len(unmatched)} of {len(matches)} labels match no class of {model}: "
+        f"{describe(unmatched[:MAX_SHOWN])}{more}: {remedy}"
     )
 
 
-def check_weights(dataset: Dataset, matches: Sequence[Match | Unmatched], model: str) -> None:
-    """Raises ``UsageError`` when no picture of any weight has a label that means a class."""
-    known = np.array([isinstance(one, Match) for one in matches])[dataset.label_of]
-    if dataset.weights is not None and not dataset.weights[known].any():
-        raise UsageError(f"{dataset.name}: all pictures whose labels {model} knows weigh 0")
-
-
 def describe(unmatched: Iterable[Unmatched]) -> str:
-    """One line that names labels that were not found and what they might have been."""
-    return ", ".join(map(_described, unmatched))
+    """One line with the labels and what they might mean."""
+    return ", ".join(map(_description, unmatched))
 
 
-def _described(one: Unmatched) -> str:
+def _description(one: Unmatched) -> str:
     names = ", ".join(one.nearest)
     if one.kinds:
         more = ", …" if one.kinds > len(one.nearest) else ""
         classes = "class" if one.kinds == 1 else "classes"
-        return f"{one.label!r} is a kind of {one.kinds} {classes} ({names}{more})"
+        return f"{one.label!r} is a category of {one.kinds} {classes} ({names}{more})"
     lead = "could be" if one.ambiguous else "nearest:"
-    return repr(one.label) + f" ({lead} {names})" * bool(names)
+    return f"{one.label!r} ({lead} {names})" if names else repr(one.label)
 
 
 def folded(name: str) -> str:
-    """The name as it is compared: case folded, underscores as spaces, no spaces doubled."""
+    """The name as it is compared: case folded, underscores as spaces, single spaces."""
     return " ".join(name.replace("_", " ").casefold().split())
 
 
 class _Names:
-    """The classes of a model by everything they can be called."""
+    """The classes of a model by WordNet id, name and synonym."""
 
     def __init__(self, classes: Sequence[Label]) -> None:
         self._classes = classes
@@ -160,7 +143,7 @@ class _Names:
         if isinstance(whole, Match) or whole.ambiguous or "," not in label:
             return whole
         part = self._find_name(label.partition(",")[0])
-        return Match(label, part.class_index, part.way) if isinstance(part, Match) else whole
+        return replace(part, label=label) if isinstance(part, Match) else whole
 
     def find_index(self, label: str) -> Match | Unmatched:
         text = label.strip()
@@ -168,14 +151,14 @@ class _Names:
             index = int(text) + self._first
             if index < len(self._classes):
                 return Match(label, index, "index")
-        return Unmatched(label, ())
+        return Unmatched(label)
 
     def suggest(self, unmatched: Unmatched) -> Unmatched:
-        if unmatched.ambiguous or folded(unmatched.label).isdigit():
-            return unmatched
         name = folded(unmatched.label)
-        known = [known for known in (*self._names, *self._synonyms) if known]
-        close = difflib.get_close_matches(name, dict.fromkeys(known), NEAREST)
+        if name.isdigit():
+            return unmatched
+        known = dict.fromkeys(known for known in (*self._names, *self._synonyms) if known)
+        close = difflib.get_close_matches(name, known, MAX_NEAREST)
         return Unmatched(unmatched.label, tuple(close))
 
     def _find_name(self, label: str) -> Match | Unmatched:
@@ -183,7 +166,7 @@ class _Names:
             if len(classes) == 1:
                 return Match(label, classes[0], way)
             if classes:
-                could_be = tuple(self._classes[index].name for index in classes[:NEAREST])
+                could_be = tuple(self._classes[index].name for index in classes[:MAX_NEAREST])
                 return Unmatched(label, could_be, ambiguous=True)
         return self.find_index(label)
 
@@ -197,17 +180,15 @@ class _Names:
             yield "number", self._names.get(other, []) or self._synonyms.get(other, [])
 
 
-def _as_kind(unmatched: Unmatched, tree: Taxonomy | None) -> Unmatched | None:
-    """The label as a name above some classes, if it is one: they are told instead."""
-    if tree is None or unmatched.ambiguous:
-        return None
+def _as_category(unmatched: Unmatched, taxonomy: Taxonomy) -> Unmatched | None:
+    """The label with the classes below it, if it names a category of the taxonomy."""
     name = folded(unmatched.label)
-    called = {name, *_in_other_number(name)}
-    for node in range(tree.root + 1, len(tree.labels)):
-        label = tree.labels[node]
-        if folded(label.name) in called or label.synset == name:
-            below = np.sort(tree.classes_below(node)).tolist()
-            classes = tuple(tree.labels[index].name for index in below[:NEAREST])
+    names = {name, *_in_other_number(name)}
+    for node in range(taxonomy.root + 1, len(taxonomy.labels)):
+        label = taxonomy.labels[node]
+        if folded(label.name) in names or label.synset == name:
+            below = np.sort(taxonomy.classes_below(node)).tolist()
+            classes = tuple(taxonomy.labels[index].name for index in below[:MAX_NEAREST])
             return replace(unmatched, nearest=classes, kinds=len(below))
     return None
 

@@ -1,7 +1,7 @@
-"""Pure: answers and weights, arrays of shape (N,), become the figures of an evaluation.
+"""The formulas of an evaluation: pure functions of arrays of shape (N,).
 
-``right`` says whether the best class is right, ``confidence`` is its probability (0..1);
-``weights`` are 0 or more, with a sum above 0.
+``right``: whether the best class is right; ``confidence``: its probability, 0..1; ``weights``: 0 or
+more, with a sum above 0.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The pictures whose confidence is above ``low`` and up to ``high``.
+    """The pictures with a confidence in (low, high].
 
-    ``confidence`` and ``accuracy`` are weighted means, ``interval`` that of the accuracy;
-    ``share`` is the bin's part of all weight.
+    ``confidence`` and ``accuracy`` are weighted means, ``interval`` belongs to the accuracy,
+    ``share`` is the bin's share of the total weight.
     """
 
     low: float
@@ -41,12 +41,12 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """What would be wrong if only the surest answers were given.
+    """The error rate among the pictures with the highest confidence (El-Yaniv and Wiener 2010).
 
-    Arrays (M,), one entry for each distinct confidence, falling: with answers of at least
-    ``threshold``, ``coverage`` of the pictures are answered and ``risk`` of those answers are
-    wrong (El-Yaniv and Wiener 2010). ``area`` is that under the curve: the mean risk over all
-    coverages (AURC; Geifman, Uziel and El-Yaniv 2019).
+    Arrays (M,), one entry for each distinct confidence, falling: of the pictures with a confidence
+    of ``threshold`` or more, which are a share ``coverage`` of all, a share ``risk`` is wrong.
+    ``area`` under the curve: the mean risk over all coverages (AURC; Geifman, Uziel and El-Yaniv
+    2019).
     """
 
     threshold: Floats
@@ -55,7 +55,7 @@ class RiskCoverage:
     area: float
 
     def widest(self, accuracy: float) -> tuple[float, float] | None:
-        """(threshold, coverage) of the most answers among which ``accuracy`` are right."""
+        """(threshold, coverage) with the most coverage at this accuracy, if it is reached."""
         good = np.flatnonzero(1 - self.risk >= accuracy)
         if not len(good):
             return None
@@ -64,15 +64,15 @@ class RiskCoverage:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """One class: pictures that show it, how many are named so, and how often the name is right.
+    """One class: the pictures that show it, and those that have it as best class.
 
-    ``recall`` and ``precision`` are weighted, 0..1; ``None`` where no picture shows the class, or
-    none is named so. ``errors`` is the weight of the pictures missed or wrongly given its name.
+    ``recall`` and ``precision`` are weighted, 0..1, and ``None`` where there are no such pictures.
+    ``errors``: the weight of the pictures with a wrong best class on either side.
     """
 
     class_index: int
     pictures: int
-    answers: int
+    predicted: int
     recall: float | None
     precision: float | None
     errors: float
@@ -80,10 +80,10 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Pictures of one class that were named as another; ``share`` of the class's weight."""
+    """Pictures of class ``target`` with best class ``best``; ``share`` of the target's weight."""
 
     target: int
-    answer: int
+    best: int
     pictures: int
     share: float
 
@@ -96,8 +96,7 @@ def mean(values: NDArray[np.generic], weights: Floats) -> float:
 def negative_log_likelihood(target_probability: Floats, weights: Floats) -> float:
     """The mean of -log p of the right class, in nats; 0 is perfect.
 
-    Less than ``MIN_PROBABILITY`` counts as that: what a quantised model rounds to 0 must not
-    decide alone.
+    p is at least ``MIN_PROBABILITY``: quantised models round small probabilities to 0.
     """
     return mean(-np.log(np.maximum(target_probability, MIN_PROBABILITY)), weights)
 
@@ -105,13 +104,13 @@ def negative_log_likelihood(target_probability: Floats, weights: Floats) -> floa
 def brier_score(target_probability: Floats, sum_of_squares: Floats, weights: Floats) -> float:
     """The mean squared distance of the probabilities from the truth, 0..2 (Brier 1950).
 
-    Summed over the classes: sum p^2 - 2 p + 1 with the p of the right class.
+    The sum over the classes is sum p^2 - 2 p + 1, with the p of the right class.
     """
     return mean(sum_of_squares - 2 * target_probability + 1, weights)
 
 
 def bin_of(confidence: Floats, bins: int = BINS) -> Indices:
-    """Which of equally wide bins ((0, 1/bins], …) each confidence falls into, 0..bins-1."""
+    """The bin of each confidence, 0..bins-1; the bins (0, 1/bins], … have equal widths."""
     number: Indices = np.ceil(confidence * bins).astype(np.int64) - 1
     return number.clip(0, bins - 1)
 
@@ -119,10 +118,10 @@ def bin_of(confidence: Floats, bins: int = BINS) -> Indices:
 def calibration_error(
     confidence: Floats, weights: Floats, bins: int = BINS
 ) -> Callable[[Bools], float]:
-    """The function that gives the expected calibration error of what is right, (N,).
+    """A function that computes the expected calibration error from ``right`` (N,).
 
-    The mean over the bins of |accuracy - confidence|, by their weight (ECE; Guo et al. 2017, 'On
-    calibration of modern neural networks'). A function, for resampling asks it a thousand times.
+    The weighted mean over the bins of |accuracy - confidence| (ECE; Guo et al. 2017, 'On
+    calibration of modern neural networks'). Resampling calls it a thousand times.
     """
     number, total = bin_of(confidence, bins), float(weights.sum())
 
@@ -136,7 +135,7 @@ def calibration_error(
 def reliability(
     right: Bools, confidence: Floats, weights: Floats, bins: int = BINS
 ) -> tuple[ReliabilityBin, ...]:
-    """The bins that hold any weight, from low to high."""
+    """The bins with a weight above 0, from low to high."""
     number, total = bin_of(confidence, bins), float(weights.sum())
     found = []
     for index in range(bins):
@@ -160,7 +159,7 @@ def reliability(
 
 
 def risk_coverage(right: Bools, confidence: Floats, weights: Floats) -> RiskCoverage:
-    """The curve of the answers, taken from the surest on; equally sure ones come together."""
+    """The risk-coverage curve; equal confidences are one point."""
     counted = weights > 0
     order = np.argsort(-confidence[counted], kind="stable")
     threshold = confidence[counted][order]
@@ -173,40 +172,40 @@ def risk_coverage(right: Bools, confidence: Floats, weights: Floats) -> RiskCove
 
 
 def per_class(
-    targets: Indices, answers: Indices, weights: Floats, classes: int
+    targets: Indices, best: Indices, weights: Floats, classes: int
 ) -> tuple[ClassFigures, ...]:
-    """Every class that a picture shows or is named as, most errors first."""
-    wrong = weights * (targets != answers)
-    shown, named = (np.bincount(which, weights, classes) for which in (targets, answers))
-    missed, misnamed = (np.bincount(which, wrong, classes) for which in (targets, answers))
-    pictures, given = (np.bincount(which, minlength=classes) for which in (targets, answers))
+    """Every class that a picture shows or has as best class, most errors first."""
+    wrong = weights * (targets != best)
+    shown, given = (np.bincount(which, weights, classes) for which in (targets, best))
+    missed, mistaken = (np.bincount(which, wrong, classes) for which in (targets, best))
+    pictures, predicted = (np.bincount(which, minlength=classes) for which in (targets, best))
     found = [
         ClassFigures(
             class_index=int(index),
             pictures=int(pictures[index]),
-            answers=int(given[index]),
+            predicted=int(predicted[index]),
             recall=_rest(missed[index], shown[index]),
-            precision=_rest(misnamed[index], named[index]),
-            errors=float(missed[index] + misnamed[index]),
+            precision=_rest(mistaken[index], given[index]),
+            errors=float(missed[index] + mistaken[index]),
         )
-        for index in np.flatnonzero(pictures + given)
+        for index in np.flatnonzero(pictures + predicted)
     ]
     return tuple(sorted(found, key=lambda figures: (-figures.errors, figures.class_index)))
 
 
-def confusions(targets: Indices, answers: Indices, weights: Floats) -> tuple[Confusion, ...]:
-    """Every pair of a class and another name it was given, the heaviest first."""
-    wrong = targets != answers
-    classes = int(max(targets.max(), answers.max())) + 1
+def confusions(targets: Indices, best: Indices, weights: Floats) -> tuple[Confusion, ...]:
+    """Every pair of a class and a wrong best class, by falling weight."""
+    wrong = targets != best
+    classes = int(max(targets.max(), best.max())) + 1
     shown = np.bincount(targets, weights, minlength=classes)
-    pairs, place = np.unique((targets * classes + answers)[wrong], return_inverse=True)
+    pairs, place = np.unique((targets * classes + best)[wrong], return_inverse=True)
     weight = np.bincount(place, weights[wrong], minlength=len(pairs))
     pictures = np.bincount(place, minlength=len(pairs))
     order = np.lexsort((pairs, -weight))
     return tuple(
         Confusion(
             target=int(pairs[index] // classes),
-            answer=int(pairs[index] % classes),
+            best=int(pairs[index] % classes),
             pictures=int(pictures[index]),
             share=float(weight[index] / (shown[pairs[index] // classes] or 1.0)),
         )
@@ -215,5 +214,5 @@ def confusions(targets: Indices, answers: Indices, weights: Floats) -> tuple[Con
 
 
 def _rest(part: float, whole: float) -> float | None:
-    """The share of ``whole`` that is not ``part``."""
+    """The share of ``whole`` without ``part``; ``None`` for a ``whole`` of 0."""
     return float(1 - part / whole) if whole > 0 else None

@@ -1,7 +1,7 @@
-"""What a model says of labelled pictures, kept in 123 bytes a picture.
+"""The results of a model on labelled pictures, stored in 123 bytes per picture.
 
-The *best class* is the one with the highest score; the *answer* is the name that a taxonomy gives,
-be it a class or a kind of thing.
+The *best class* is the class with the highest score. The *answer* is what pictell says when the
+result's status is ``sure``: a class, or a category above several classes.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.scoring.taxonomy import Taxonomy, back_off, node_probabilities
-from pictell.types import Result, Source
+from pictell.evaluation.matching import Match, Unmatched
+from pictell.results import Result, Status
+from pictell.scoring.taxonomy import Taxonomy, back_off, build, node_probabilities
+from pictell.types import Source
 
 Floats = NDArray[np.float64]
 
 TOP = 5
 LEFT_OUT = -1
 NO_ANSWER = -1
-# How sure an answer must be: of each of these it is told how good the answers would be.
+# The confidence thresholds at which answers are evaluated.
 CONFIDENCE_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 ROW = np.dtype(
@@ -35,10 +37,10 @@ ROW = np.dtype(
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
         ("answer", np.int32),
-        ("unsure", np.bool_),
-        ("named", np.int32),
-        ("named_right", np.bool_),
-        ("named_at", np.int32, len(CONFIDENCE_GRID)),
+        ("abstained", np.bool_),
+        ("answer_size", np.int32),
+        ("answer_right", np.bool_),
+        ("size_at", np.int32, len(CONFIDENCE_GRID)),
         ("right_at", np.bool_, len(CONFIDENCE_GRID)),
         ("weight", np.float64),
         ("latency_ms", np.float32),
@@ -48,24 +50,31 @@ ROW = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a model said, one row for each picture that could be read, in the data's order.
+    """One row for each picture that could be read, in the order of the dataset.
 
-    ``rows`` (N,) of dtype ``ROW``: the picture's number in the data, its class index, the ``TOP``
-    best classes with their probabilities (-1 and 0 where there are fewer), the probability of the
-    right class, the sum of all squared probabilities; of the answer which of ``names`` it is
-    (``NO_ANSWER`` where there is none), whether the model says that it is not sure, of how many
-    classes it is the name (0 for none) and whether the right one is among them, and these two
-    again for each of ``CONFIDENCE_GRID``; the weight (1 without), and the time from reading to the
-    model's output in ms, while all processors are busy. ``failed``: the pictures that could not be
-    read, with the reason. ``has_taxonomy``: whether the model has names above its classes; without
-    there are no answers. ``may_be_unsure``: whether it would ever say that it is not sure.
+    ``rows`` (N,) of dtype ``ROW``:
+
+    - ``picture``: its number in the dataset; ``target``: its class index;
+    - ``best``, ``scores``: the ``TOP`` best classes and their probabilities (-1 and 0 where the
+      model has fewer classes);
+    - ``target_score``: the probability of the right class; ``sum_of_squares``: of all
+      probabilities;
+    - ``answer``: an index into ``answers``, or ``NO_ANSWER``; ``abstained``: the status is not
+      ``sure``;
+    - ``answer_size``: the number of classes that the answer covers (0 without one);
+      ``answer_right``: whether the right class is among them; ``size_at`` and ``right_at``: the
+      same for each threshold of ``CONFIDENCE_GRID``;
+    - ``weight``: 1 in datasets without weights; ``latency_ms``: from reading to the model's output
+      while all cores are busy.
+
+    ``failed``: the pictures that could not be read, with the error. ``has_answers``: whether the
+    model gives answers, that is, whether its results have a status.
     """
 
     rows: NDArray[np.void]
     failed: tuple[tuple[int, PictellError], ...] = ()
-    has_taxonomy: bool = False
-    names: tuple[str, ...] = ()
-    may_be_unsure: bool = False
+    answers: tuple[str, ...] = ()
+    has_answers: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -104,23 +113,23 @@ class Outcomes:
 def collect(
     classifier: Classifier,
     dataset: Dataset,
-    targets: Sequence[int],
+    matches: Sequence[Match | Unmatched],
     watch: Callable[[Result], None] = lambda result: None,
 ) -> Outcomes:
-    """Name every picture whose label has a class.
+    """Classify every picture whose label has a class.
 
-    ``targets``: the class index of each of ``dataset.labels``, ``LEFT_OUT`` for those whose
-    pictures are left out. ``watch`` sees every result as it comes. Pictures that cannot be read
-    are counted; a model that fails ends it. Raises ``RuntimeFailedError``, or ``UsageError`` when
-    no picture of any weight could be read.
+    ``matches`` are those of ``dataset.labels``; ``watch`` receives every result. Pictures that
+    cannot be read are counted. Raises ``RuntimeFailedError`` when the model fails, and
+    ``UsageError`` when no picture with a weight above 0 could be read.
     """
-    target_of = np.array(targets, np.int32)[dataset.label_of]
+    target_of = class_indices(matches)[dataset.label_of]
     pictures = np.flatnonzero(target_of != LEFT_OUT)
     scorer = classifier.scorer
-    rows, taxonomy = np.zeros(len(pictures), ROW), scorer.taxonomy
-    read, failed, names = list[int](), [], dict[str, int]()
-    named = name_pictures(classifier, dataset, pictures, watch, top_k=TOP)
-    for place, (picture, result) in enumerate(named):
+    taxonomy = (scorer.taxonomy or _flat_taxonomy(classifier)) if scorer.judges else None
+    rows = np.zeros(len(pictures), ROW)
+    read, failed, answers = list[int](), [], dict[str, int]()
+    results = classify_pictures(classifier, dataset, pictures, watch, top_k=TOP)
+    for place, (picture, result) in enumerate(results):
         if result.error is not None:
             failed.append((picture, result.error))
         if result.probabilities is None:
@@ -128,40 +137,40 @@ def collect(
         row = rows[place]
         row["picture"], row["target"] = picture, target_of[picture]
         _put_classes(row, result, result.probabilities)
-        _put_answer(row, result, names)
-        if taxonomy is not None and _may_be_answered(result):
+        _put_answer(row, result, answers)
+        if taxonomy is not None and (result.answer is not None or result.status is Status.UNSURE):
             _put_answers_at(row, taxonomy, node_probabilities(taxonomy, result.probabilities))
         read.append(place)
     rows = rows[read]
     rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     check_read(dataset, rows["weight"])
-    return Outcomes(
-        rows,
-        tuple(failed),
-        has_taxonomy=taxonomy is not None,
-        names=tuple(names),
-        may_be_unsure=taxonomy is not None or scorer.abstention is not None,
-    )
+    return Outcomes(rows, tuple(failed), tuple(answers), has_answers=taxonomy is not None)
+
+
+def class_indices(matches: Sequence[Match | Unmatched]) -> NDArray[np.int32]:
+    """The class index of each label, ``LEFT_OUT`` for unmatched ones."""
+    found = (one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches)
+    return np.fromiter(found, np.int32)
 
 
 def check_read(dataset: Dataset, weights: Floats) -> None:
-    """Raises ``UsageError`` unless one of the pictures that were read, (N,), has any weight."""
+    """Raise ``UsageError`` unless a picture that was read has a weight (N,) above 0."""
     if not len(weights):
         raise UsageError(f"{dataset.name}: none of the pictures could be read")
     if not weights.any():
-        raise UsageError(f"{dataset.name}: none of the pictures with any weight could be read")
+        raise UsageError(f"{dataset.name}: every picture that can be evaluated has weight 0")
 
 
-def name_pictures(
+def classify_pictures(
     classifier: Classifier,
     dataset: Dataset,
     pictures: NDArray[np.int64],
     watch: Callable[[Result], None],
     top_k: int,
 ) -> Iterator[tuple[int, Result]]:
-    """Some pictures of the data by number, with what the model says, all probabilities included.
+    """Yield the number and the result, with all probabilities, of some pictures of the dataset.
 
-    Raises ``RuntimeFailedError`` when it is the model that fails, not a picture.
+    Raises ``RuntimeFailedError`` when the model fails.
     """
     numbers = pictures.tolist()
     sources = (Source(str(path), path) for path in map(dataset.path, numbers))
@@ -173,7 +182,12 @@ def name_pictures(
         yield picture, result
 
 
-# Rows of a structured array are views: what is put into them is in the array.
+def _flat_taxonomy(classifier: Classifier) -> Taxonomy:
+    classes = classifier.spec.labels
+    return build(classes, (), [len(classes)] * len(classes))
+
+
+# A row of a structured array is a view: writing to it writes to the array.
 
 
 def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
@@ -185,27 +199,19 @@ def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
     row["latency_ms"] = 0.0 if result.timings is None else result.timings.total_ms
 
 
-def _put_answer(row: np.void, result: Result, names: dict[str, int]) -> None:
-    row["answer"], row["unsure"] = NO_ANSWER, result.sure is False
-    if result.answer is not None:
-        row["answer"] = names.setdefault(result.answer.name, len(names))
-        row["named"] = len(result.answer.classes)
-        row["named_right"] = row["target"] in result.answer.classes
+def _put_answer(row: np.void, result: Result, answers: dict[str, int]) -> None:
+    row["answer"] = NO_ANSWER
+    row["abstained"] = result.status not in {None, Status.SURE}
+    if result.answer is not None and result.status is Status.SURE:
+        row["answer"] = answers.setdefault(result.answer.name, len(answers))
+        row["answer_size"] = len(result.answer.classes)
+        row["answer_right"] = row["target"] in result.answer.classes
 
 
-def _may_be_answered(result: Result) -> bool:
-    """Whether there is an answer at some threshold.
-
-    There is none where the picture is like nothing the model knows, and none, though nothing is
-    said to be unsure, where scores add to something else than 1.
-    """
-    return result.answer is not None or (result.sure is False and result.known is not False)
-
-
-def _put_answers_at(row: np.void, taxonomy: Taxonomy, nodes: Floats) -> None:
+def _put_answers_at(row: np.void, taxonomy: Taxonomy, probabilities: Floats) -> None:
     for place, min_confidence in enumerate(CONFIDENCE_GRID):
-        node = back_off(taxonomy, nodes, min_confidence)
+        node = back_off(taxonomy, probabilities, min_confidence)
         if node != taxonomy.root:
             classes = taxonomy.classes_below(node)
-            row["named_at"][place] = len(classes)
+            row["size_at"][place] = len(classes)
             row["right_at"][place] = row["target"] in classes

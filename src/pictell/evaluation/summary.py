@@ -1,6 +1,6 @@
-"""One model's figures on labelled pictures: the record that every report is written from.
+"""The figures of one model on labelled pictures. All reports are written from this record.
 
-A new figure is a formula in ``metrics``, a field here and a line in ``summarise``.
+To add a figure, add a formula to ``metrics``, a field here and a line in ``summarise``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pictell.evaluation import metrics
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration, wilson
 from pictell.evaluation.matching import Match, Unmatched
-from pictell.evaluation.outcomes import CONFIDENCE_GRID, TOP, Outcomes
+from pictell.evaluation.outcomes import CONFIDENCE_GRID, NO_ANSWER, TOP, Outcomes
 from pictell.scoring.calibration import effective_pictures
 from pictell.types import Label
 
@@ -24,7 +24,7 @@ ACCURACIES = (0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share in 0..1 with the interval it is sure to (``intervals.wilson``)."""
+    """A share in 0..1 with its 95 % interval (``intervals.wilson``)."""
 
     value: float
     interval: Interval
@@ -32,10 +32,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Of best classes with ``score`` or more a share ``accuracy`` is right.
+    """The lowest ``score`` above which a share ``accuracy`` of the best classes is right.
 
-    ``coverage`` of the pictures have one, as many as possible; both are ``None`` where no score
-    gets so far. Found on the pictures it is told of.
+    ``coverage``: the share of pictures with that score or more. Both are ``None`` where no score
+    reaches the accuracy. Measured on the pictures that the threshold was chosen on.
     """
 
     accuracy: float
@@ -45,10 +45,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class AnswersAt:
-    """How good answers are that must be ``min_confidence`` so sure, 0..1.
+    """The quality of the answers with the confidence threshold ``min_confidence``, 0..1.
 
-    ``right``: the share of answers whose class is of their kind, ``None`` where there are none;
-    ``answered``: the share of pictures that get one; ``information`` as in ``Hierarchy``.
+    ``right``: the share of answers that are right, ``None`` without answers; ``answered``: the
+    share of pictures with an answer; ``information`` as in ``Hierarchy``.
     """
 
     min_confidence: float
@@ -59,7 +59,7 @@ class AnswersAt:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How far confidences are from what is right: ``error`` is the ECE over ``metrics.BINS`` bins.
+    """How far confidence is from accuracy: ``error`` is the ECE over ``metrics.BINS`` bins.
 
     ``by_chance``: where the error of a perfectly calibrated model would lie on these pictures.
     """
@@ -71,11 +71,11 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """How good the answers are of a model that may name a kind of thing instead of a class.
+    """The quality of the answers, which may be categories above the classes.
 
-    ``right``: of the pictures that got an answer, the share whose class is of its kind, ``None``
-    where none got one. ``information``: what an answer tells, in bits, 0 for none and for a wrong
-    one (see ``pictell.scoring.taxonomy``); ``flat_information`` is that of always naming the best class.
+    ``right``: the share of answers that cover the right class, ``None`` without answers.
+    ``information``: the mean information of an answer in bits, 0 for a missing or wrong one (see
+    ``pictell.scoring.taxonomy``); ``flat_information``: the same for always the best class.
     """
 
     right: Share | None
@@ -84,16 +84,34 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What one model made of the data.
+class PictureOutcome:
+    """What a model said of one picture, in words.
 
-    All figures are weighted where the data has weights, except ``plain_top1`` and ``plain_top5``,
-    which then stand beside them (else ``None``), and ``latency_ms`` (median, 99th percentile).
-    ``effective_pictures`` says how many equally weighted pictures tell as much. ``not_sure`` is the
-    share of pictures of which the model says that it is not; ``None`` where it never would.
-    ``hierarchy`` and ``answers_at`` are about answers: ``None`` or empty of a model without a
-    taxonomy. All else is about classes, the best one above all: ``wrong`` holds the rows of
-    ``outcomes`` whose best class is wrong, the surest first.
+    ``score`` (0..1) and ``right`` are those of the best class. ``answer`` is ``None`` where the
+    model abstained; ``answer_right`` is ``None`` for a model that gives no answers at all.
+    """
+
+    picture: int
+    file: str
+    label: str
+    best_class: str
+    score: float
+    right: bool
+    answer: str | None
+    answer_right: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of one model on a dataset.
+
+    Figures are weighted where the dataset has weights; ``plain_top1`` and ``plain_top5`` are not,
+    and are ``None`` without weights. ``effective_pictures``: the number of equally weighted
+    pictures with the same information. ``abstained``: the share of pictures whose status is not
+    ``sure``. ``hierarchy`` and ``answers_at`` are about answers. For a model without answers these
+    are ``None`` or empty. All other figures are about the best class. ``wrong``: the rows of
+    ``outcomes`` with a wrong best class, highest score first. ``latency_ms``: median and 99th
+    percentile.
     """
 
     model: str
@@ -106,7 +124,7 @@ class Summary:
     top5: Share
     plain_top1: Share | None
     plain_top5: Share | None
-    not_sure: float | None
+    abstained: float | None
     hierarchy: Hierarchy | None
     answers_at: tuple[AnswersAt, ...]
     reliability: Reliability
@@ -119,6 +137,22 @@ class Summary:
     confusions: tuple[metrics.Confusion, ...]
     wrong: NDArray[np.int64]
 
+    def outcome(self, row: int) -> PictureOutcome:
+        """The picture of one row of ``outcomes``."""
+        found = self.outcomes.rows[row]
+        picture, target, best = int(found["picture"]), int(found["target"]), int(found["best"][0])
+        answer = int(found["answer"])
+        return PictureOutcome(
+            picture=picture,
+            file=self.dataset.files[picture],
+            label=self.classes[target].name,
+            best_class=self.classes[best].name,
+            score=float(found["scores"][0]),
+            right=target == best,
+            answer=None if answer == NO_ANSWER else self.outcomes.answers[answer],
+            answer_right=bool(found["answer_right"]) if self.outcomes.has_answers else None,
+        )
+
 
 def summarise(
     model: str,
@@ -127,7 +161,7 @@ def summarise(
     matches: Sequence[Match | Unmatched],
     outcomes: Outcomes,
 ) -> Summary:
-    """All figures of one model. ``model`` is the name that reports show."""
+    """Compute all figures of a model; ``model`` is the name that reports show."""
     weights, confidence = outcomes.weights, outcomes.confidence
     right, target_score = outcomes.right, outcomes.rows["target_score"].astype(np.float64)
     squares = outcomes.rows["sum_of_squares"].astype(np.float64)
@@ -145,7 +179,7 @@ def summarise(
         top5=_share(outcomes.right_among(TOP), weights),
         plain_top1=_share(right, np.ones_like(weights)) if weighted else None,
         plain_top5=_share(outcomes.right_among(TOP), np.ones_like(weights)) if weighted else None,
-        not_sure=_not_sure(outcomes),
+        abstained=_abstained(outcomes),
         hierarchy=_hierarchy(outcomes, len(classes)),
         answers_at=_answers_at(outcomes, len(classes)),
         reliability=_reliability(right, confidence, weights),
@@ -165,42 +199,42 @@ def _share(right: metrics.Bools, weights: metrics.Floats) -> Share:
     return Share(share, wilson(share, effective_pictures(weights)))
 
 
-def _not_sure(outcomes: Outcomes) -> float | None:
-    if not outcomes.may_be_unsure:
+def _abstained(outcomes: Outcomes) -> float | None:
+    if not outcomes.has_answers:
         return None
-    return metrics.mean(outcomes.rows["unsure"], outcomes.weights)
+    return metrics.mean(outcomes.rows["abstained"], outcomes.weights)
 
 
 def _hierarchy(outcomes: Outcomes, classes: int) -> Hierarchy | None:
-    if not outcomes.has_taxonomy:
+    if not outcomes.has_answers:
         return None
     rows, weights = outcomes.rows, outcomes.weights
-    right, _, information = _answers(rows["named"], rows["named_right"], weights, classes)
+    right, _, information = _answers(rows["answer_size"], rows["answer_right"], weights, classes)
     of_best = float(np.log2(classes)) * metrics.mean(outcomes.right, weights)
     return Hierarchy(right, information, of_best)
 
 
 def _answers_at(outcomes: Outcomes, classes: int) -> tuple[AnswersAt, ...]:
-    if not outcomes.has_taxonomy:
+    if not outcomes.has_answers:
         return ()
-    named, right = outcomes.rows["named_at"].T, outcomes.rows["right_at"].T
+    sizes, right = outcomes.rows["size_at"].T, outcomes.rows["right_at"].T
     return tuple(
-        AnswersAt(min_confidence, *_answers(counts, hits, outcomes.weights, classes))
-        for min_confidence, counts, hits in zip(CONFIDENCE_GRID, named, right, strict=True)
+        AnswersAt(min_confidence, *_answers(size, hits, outcomes.weights, classes))
+        for min_confidence, size, hits in zip(CONFIDENCE_GRID, sizes, right, strict=True)
     )
 
 
 def _answers(
-    named: NDArray[np.int32],
+    size: NDArray[np.int32],
     right: metrics.Bools,
     weights: metrics.Floats,
     classes: int,
 ) -> tuple[Share | None, float, float]:
-    """The share that is right, the share that is answered, and the bits that are told."""
-    answered = named > 0
+    """The share of right answers, the share of pictures with an answer, the mean information."""
+    answered = size > 0
     if not weights[answered].any():
         return None, 0.0, 0.0
-    bits = np.where(right, np.log2(classes / np.maximum(named, 1)), 0.0)
+    bits = np.where(right, np.log2(classes / np.maximum(size, 1)), 0.0)
     return (
         _share(right[answered], weights[answered]),
         metrics.mean(answered, weights),

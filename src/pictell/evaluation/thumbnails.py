@@ -1,4 +1,4 @@
-"""Small JPEGs of pictures, made anew from their pixels: nothing else of the files is kept."""
+"""Thumbnails as JPEG, encoded from the pixels alone: no metadata of the files is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pictell.images.decode import decode
 from pictell.images.read import read_file
 from pictell.options import Limits
 
-# As large as the page shows them; some 6 kB each.
+# The size on the page; about 6 kB each.
 SIDE = 160
 QUALITY = 65
 
@@ -21,7 +21,7 @@ QUALITY = 65
 def thumbnails(
     dataset: Dataset, pictures: Iterable[int], limits: Limits = Limits()
 ) -> dict[int, bytes]:
-    """JPEGs of at most 160 x 160 pixels, by the pictures' numbers; without those that fail."""
+    """JPEGs of at most 160 x 160 pixels by picture number, without pictures that fail."""
     found = {}
     for picture in pictures:
         try:

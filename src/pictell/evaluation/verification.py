@@ -1,33 +1,34 @@
-"""Whether a model still answers as it did when it was made, or alike in two engines."""
+"""Check that a model gives its recorded answers, or the same answers in two engines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.classifier import Classifier, Input
+from pictell.classifier import Classifier
 from pictell.errors import InvalidModelError
+from pictell.images.sources import Input
 from pictell.models.golden import Golden
-from pictell.types import Result
+from pictell.results import Result
 from pictell.version import __version__
 
 WIDTH, HEIGHT = 320, 240
-ANSWERS = 5
-# Rounding differs between processors and versions of an engine, in int8 by some thousandths.
+TOP_K = 5
+# Processors and engine versions round differently, int8 models by some thousandths.
 TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """How far two lists of answers to the same pictures are apart.
+class Agreement:
+    """How far two sets of probabilities for the same pictures differ.
 
-    ``same_top1`` counts the pictures with the same first class. A picture's difference is the
-    largest of its probabilities'; ``worst`` names the picture with the largest of all.
+    ``same_top1`` counts the pictures with the same best class. The difference of a picture is the
+    largest absolute difference of its probabilities; ``worst`` names the picture where it is
+    largest (empty without pictures).
     """
 
     pictures: int
@@ -38,7 +39,7 @@ class Comparison:
 
 
 def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
-    """Pictures by formula, in whole numbers and so the same everywhere: RGB uint8 (240, 320, 3)."""
+    """Generated test images, RGB uint8 (240, 320, 3), by name. Integer arithmetic only."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     squared = (x - WIDTH // 2) ** 2 + (y - HEIGHT // 2) ** 2
     checks = (x // 20 + y // 20) % 2 * 255
@@ -50,14 +51,14 @@ def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
 
 
 def record(classifier: Classifier, package: str) -> Golden:
-    """The model's answers to the golden pictures, to be stored with it.
+    """Classify the golden pictures, for storage with the model.
 
-    ``package`` is the one that the engine is imported as.
+    ``package`` is the import name of the engine.
     """
     answers = {
         name: tuple(
             (prediction.class_index, prediction.score)
-            for prediction in classifier.classify(pixels, top_k=ANSWERS).predictions
+            for prediction in classifier.classify(pixels, top_k=TOP_K).predictions
         )
         for name, pixels in golden_pictures().items()
     }
@@ -66,8 +67,11 @@ def record(classifier: Classifier, package: str) -> Golden:
     return Golden(made_by, TOLERANCE, answers)
 
 
-def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
-    """Answer the golden pictures anew. Raises ``InvalidModelError`` for a picture not known."""
+def compare_to_golden(classifier: Classifier, golden: Golden) -> Agreement:
+    """Classify the golden pictures again and compare the scores with the recorded ones.
+
+    Raises ``InvalidModelError`` for an unknown picture or class index.
+    """
     pictures = golden_pictures()
     unknown = golden.answers.keys() - pictures.keys()
     if unknown:
@@ -79,45 +83,48 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Comparison:
         indices = [index for index, _ in scores]
         for index in indices:
             if not 0 <= index < len(found):
-                raise InvalidModelError(f"the golden answers name a class {index}")
+                raise InvalidModelError(f"the golden answers name an unknown class {index}")
         stored = found.copy()
         stored[indices] = [score for _, score in scores]
         pairs.append((name, stored, found))
-    return _comparison(pairs)
+    return _agreement(pairs)
 
 
 def compare(
     first: Classifier, second: Classifier, pictures: Iterable[Input]
-) -> tuple[Comparison, list[Result]]:
-    """Answer the pictures with both; the results that failed come besides.
+) -> tuple[Agreement, list[Result]]:
+    """Classify the pictures with both models; return the agreement and the failed results.
 
-    Raises ``InvalidModelError`` when the two do not have as many classes.
+    Raises ``InvalidModelError`` when the models differ in their number of classes.
     """
     classes = len(first.spec.labels)
     if classes != len(second.spec.labels):
-        raise InvalidModelError(f"{classes} classes against {len(second.spec.labels)}")
+        raise InvalidModelError(
+            f"the models have {classes} and {len(second.spec.labels)} classes: "
+            "only models with the same classes can be compared"
+        )
     pictures = list(pictures)
     pairs, failed = [], []
-    answers = (model.stream(pictures, probabilities=True) for model in (first, second))
-    for one, other in zip(*answers, strict=True):
+    results = (model.stream(pictures, probabilities=True) for model in (first, second))
+    for one, other in zip(*results, strict=True):
         if one.probabilities is None or other.probabilities is None:
             failed.append(other if one.error is None else one)
         else:
             pairs.append((one.source, one.probabilities, other.probabilities))
-    return _comparison(pairs), failed
+    return _agreement(pairs), failed
 
 
-def _comparison(
-    pairs: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]],
-) -> Comparison:
-    differences = {name: float(np.abs(one - other).max()) for name, one, other in pairs}
-    worst = max(differences, key=lambda name: differences[name], default="")
-    return Comparison(
+def _agreement(pairs: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]) -> Agreement:
+    if not pairs:
+        return Agreement(0, 0, 0.0, 0.0, "")
+    # Several pictures may have the same name, such as "array".
+    differences = [float(np.abs(one - other).max()) for _, one, other in pairs]
+    return Agreement(
         pictures=len(pairs),
         same_top1=sum(int(one.argmax() == other.argmax()) for _, one, other in pairs),
-        max_difference=differences.get(worst, 0.0),
-        median_difference=median(differences.values()) if differences else 0.0,
-        worst=worst,
+        max_difference=max(differences),
+        median_difference=float(np.median(differences)),
+        worst=pairs[int(np.argmax(differences))][0],
     )
 
 

@@ -1,4 +1,4 @@
-"""How an evaluation is told: text and JSON on stdout, and one HTML page."""
+"""Reports of an evaluation: text and JSON on stdout, and an HTML page."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from pictell.reports.evaluation import json, text
 
 Report = Callable[[Evaluation], Iterator[str]]
 
-FORMATS: dict[str, Report] = {"text": text.render, "json": json.render}
+EVALUATION_FORMATS: dict[str, Report] = {"text": text.render, "json": json.render}

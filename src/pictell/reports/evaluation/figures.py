@@ -1,49 +1,47 @@
-"""The figures of an evaluation in words and numbers, alike in the text and on the page.
-
-A meaning is for everybody; the term after it is for those who want to know how it is computed.
-"""
+"""The figures of a model with their names, values and meanings, for the text and the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from math import floor
+from typing import NamedTuple
 
-import numpy as np
-
-from pictell.evaluation.comparison import Evaluation
-from pictell.evaluation.intervals import Interval
-from pictell.evaluation.matching import Match, Unmatched, describe, folded
 from pictell.evaluation.metrics import BINS
 from pictell.evaluation.summary import Share, Summary
-from pictell.reports.escape import visible
 
 NOT_GIVEN = "—"
-LISTED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure: what it is, its value, how sure it is, how to read it, and its formula."""
+class Figure(NamedTuple):
+    """A figure: its value, its range or a reference value, and what it means.
 
+    ``meaning`` is one short line; ``details`` say how to read and compute the figure.
+    """
+
+    group: str
     name: str
     value: str
     range: str = ""
     meaning: str = ""
-    term: str = ""
+    details: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Figures about the same thing, and what that is."""
-
-    title: str
-    about: str
-    figures: tuple[Figure, ...]
-
-
-def percent(share: float | None) -> str:
+def percent(share: Share | float | None) -> str:
     """A share as ``75.8 %``."""
-    return NOT_GIVEN if share is None else f"{100 * share:.1f} %"
+    value = share.value if isinstance(share, Share) else share
+    return NOT_GIVEN if value is None else f"{100 * value:.1f} %"
+
+
+def interval(share: Share | None) -> str:
+    """The interval of a share in percent: ``72.1 to 79.7``."""
+    if share is None:
+        return ""
+    return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f}"
+
+
+def score_threshold(score: float | None) -> str:
+    """A threshold with three digits, rounded down: rounded up, fewer pictures would reach it."""
+    return "not reached" if score is None else f"{floor(1000 * score) / 1000:.3f}"
 
 
 def count(number: int, noun: str) -> str:
@@ -52,195 +50,117 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else ending}"
 
 
-def range_of(share: Share) -> str:
-    """The interval of a share in percent: ``72.1 to 79.7``."""
-    return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f}"
-
-
-def groups(summary: Summary) -> list[Group]:
-    """What is told first of one model."""
-    best = Group(
-        "Best class",
-        "The class with the highest score, as --flat puts it first.",
-        tuple(_best_class(summary)),
-    )
-    scores = Group("Scores", "What scores are worth, of all classes.", tuple(_scores(summary)))
-    median, slow = summary.latency_ms
-    time = Figure(
-        "time a picture",
-        f"{median:.1f} ms",
-        f"99 of 100 within {slow:.1f} ms",
-        "Half of the pictures take less, from reading to the model's output, with all processors "
-        "busy.",
-        "Median; 99th percentile.",
-    )
-    answers = Group(
-        "Answers",
-        "What pictell says: a class, or a kind of thing where it is not sure of the class.",
-        tuple(_answers(summary)),
-    )
-    speed = Group("Speed", "", (time,))
-    return [group for group in (answers, best, scores, speed) if group.figures]
+def side_by_side(summaries: Sequence[Summary]) -> list[list[Figure]]:
+    """A row for each figure, with the value of each model; a dash where a model has none."""
+    columns = [{figure.name: figure for figure in figures(summary)} for summary in summaries]
+    longest = max(columns, key=len)
+    return [
+        [column.get(name, figure._replace(value=NOT_GIVEN, range="")) for column in columns]
+        for name, figure in longest.items()
+    ]
 
 
 def figures(summary: Summary) -> list[Figure]:
-    """The figures of all groups."""
-    return [figure for group in groups(summary) for figure in group.figures]
+    """The figures of a model in the order of the reports."""
+    return [*_answers(summary), *_best_class(summary), *_scores(summary), _latency(summary)]
 
 
-def rows(summaries: Sequence[Summary]) -> list[list[Figure]]:
-    """The same figures of every model, a row each; a dash where a model does not have one."""
-    columns = [{figure.name: figure for figure in figures(summary)} for summary in summaries]
-    # In the order of the model that has the most: not all have names above their classes.
-    most = max(columns, key=len)
-    return [[column.get(name, Figure(name, NOT_GIVEN)) for column in columns] for name in most]
-
-
-def meanings(summaries: Sequence[Summary]) -> list[Figure]:
-    """A figure for each row, for what it means."""
-    return max((figures(summary) for summary in summaries), key=len)
-
-
-def _answers(summary: Summary) -> Iterator[Figure]:
+def _answers(summary: Summary) -> list[Figure]:
     found = summary.hierarchy
-    if found is not None:
-        yield _share(
-            "right answers",
-            found.right,
-            "Of the answers given, so many are right: the picture shows what they name, or a kind "
-            "of it.",
-            "Hierarchical accuracy of the answered pictures",
-        )
-    if summary.not_sure is not None:
-        yield Figure(
-            "not sure",
-            percent(summary.not_sure),
-            "",
-            "Pictures of which the model says so: like nothing it knows, or no name sure enough.",
-        )
     if found is None:
-        return
-    yield Figure(
-        "information",
-        f"{found.information:.2f} bits",
-        f"the best class alone: {found.flat_information:.2f}",
-        "How much an answer narrows down what it is: a bit for each halving of the model's "
-        "classes, nothing if it is wrong. A kind of thing tells less than a class, the price of "
-        "being right more often.",
-        "Mean of log2(all classes / classes of that name), 0 for wrong and missing answers.",
+        return []
+    return [
+        Figure(
+            "Answers",
+            "right answers",
+            percent(found.right),
+            interval(found.right),
+            "answers that name the right class or a category above it",
+            "Share of the pictures with an answer (hierarchical accuracy), 95 % interval (Wilson).",
+        ),
+        Figure(
+            "Answers",
+            "abstained",
+            percent(summary.abstained),
+            "",
+            "pictures without a sure answer",
+            "No label reaches the confidence threshold, or the picture is unlike anything the "
+            "model knows.",
+        ),
+        Figure(
+            "Answers",
+            "information",
+            f"{found.information:.2f} bits",
+            f"best class alone: {found.flat_information:.2f}",
+            "one bit for each time the answer halves the number of classes, 0 if wrong",
+            "Mean of log2(number of classes / number of classes in the answer), 0 for a wrong or "
+            "missing answer. A category tells less than a class.",
+        ),
+    ]
+
+
+def _best_class(summary: Summary) -> list[Figure]:
+    once, wilson = "the same with weight 1 for every picture", "95 % interval (Wilson)."
+    rows: list[tuple[str, Share | None, str]] = [
+        ("top-1 accuracy", summary.top1, "pictures whose best class is the right one"),
+        ("top-5 accuracy", summary.top5, "pictures with the right class among the best five"),
+    ]
+    if summary.plain_top1 is not None:
+        rows.append(("top-1 accuracy, unweighted", summary.plain_top1, once))
+        rows.append(("top-5 accuracy, unweighted", summary.plain_top5, once))
+    return [
+        Figure("Best class", name, percent(share), interval(share), meaning, wilson)
+        for name, share, meaning in rows
+    ]
+
+
+def _scores(summary: Summary) -> list[Figure]:
+    by_chance = summary.reliability.by_chance
+    return [
+        Figure(
+            "Scores",
+            "calibration error",
+            f"{summary.reliability.error:.3f}",
+            f"{by_chance.low:.3f} to {by_chance.high:.3f} by chance",
+            "mean gap between the best class's score and its accuracy; 0 is best",
+            "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. "
+            "By chance: the error of exact scores on as many pictures. Expected calibration error "
+            f"(ECE), {BINS} bins.",
+        ),
+        Figure(
+            "Scores",
+            "log loss",
+            f"{summary.negative_log_likelihood:.3f}",
+            "",
+            "mean negative log of the right class's score; 0 is best",
+            "0.69 means a score of 50 %. Confident mistakes cost most (negative log-likelihood, "
+            "NLL).",
+        ),
+        Figure(
+            "Scores",
+            "Brier score",
+            f"{summary.brier_score:.3f}",
+            "",
+            "mean squared error of all scores; 0 is best, 2 is worst",
+            "Sum over the classes, mean over the pictures.",
+        ),
+        Figure(
+            "Scores",
+            "risk-coverage area",
+            f"{summary.risk_coverage.area:.3f}",
+            f"{1 - summary.top1.value:.3f} for random scores",
+            "error rate among the highest scores, mean over all coverages; 0 is best",
+            "Area under the risk-coverage curve (AURC).",
+        ),
+    ]
+
+
+def _latency(summary: Summary) -> Figure:
+    median, slow = summary.latency_ms
+    return Figure(
+        "Speed",
+        "latency",
+        f"{median:.1f} ms",
+        f"99 % within {slow:.1f} ms",
+        "median per picture, from reading to the model's output, all cores busy",
     )
-
-
-def _best_class(summary: Summary) -> Iterator[Figure]:
-    first = "The class with the highest score is the right one in so many pictures."
-    five = "The right class is among the five with the highest scores in so many pictures."
-    yield _share("best class right", summary.top1, first, "Top-1 accuracy")
-    yield _share("right among best five", summary.top5, five, "Top-5 accuracy")
-    if summary.plain_top1 is not None and summary.plain_top5 is not None:
-        once = "The same if every picture counted as one, whatever its weight."
-        yield _share("best class right, unweighted", summary.plain_top1, once, "Top-1 accuracy")
-        yield _share(
-            "right among best five, unweighted", summary.plain_top5, once, "Top-5 accuracy"
-        )
-
-
-def _share(name: str, share: Share | None, meaning: str, term: str) -> Figure:
-    term = f"{term}; 95 % interval (Wilson)."
-    if share is None:
-        return Figure(name, NOT_GIVEN, "", meaning, term)
-    return Figure(name, percent(share.value), range_of(share), meaning, term)
-
-
-def _scores(summary: Summary) -> Iterator[Figure]:
-    reliability = summary.reliability
-    yield Figure(
-        "calibration error",
-        f"{reliability.error:.3f}",
-        f"{_numbers(reliability.by_chance)} by chance",
-        "By how much the best class's score misses: 0.05 says that of scores around 80 % some 75 "
-        "or 85 % are right. Beside it, what perfect scores would show on so few pictures.",
-        f"Expected calibration error (ECE), {BINS} bins.",
-    )
-    yield Figure(
-        "log loss",
-        f"{summary.negative_log_likelihood:.3f}",
-        "",
-        "How much the truth surprises the scores: 0 is perfect, 0.69 is as much as a right class "
-        "at 50 % does, and to be sure of a wrong one costs most.",
-        "Mean of −ln of the right class's score (negative log-likelihood, NLL).",
-    )
-    yield Figure(
-        "Brier score",
-        f"{summary.brier_score:.3f}",
-        "",
-        "How far all scores together are from the truth: 0 is perfect, 2 is sure of a wrong class "
-        "every time.",
-        "Mean over pictures of the sum of squared differences.",
-    )
-    yield Figure(
-        "risk-coverage area",
-        f"{summary.risk_coverage.area:.3f}",
-        f"{1 - summary.top1.value:.3f} if scores told nothing",
-        "How many best classes are wrong if the surest pictures alone are taken, averaged over how "
-        "many are taken. 0 is perfect.",
-        "Area under the risk-coverage curve (AURC).",
-    )
-
-
-def _numbers(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def data_notes(evaluation: Evaluation) -> Iterator[str]:
-    """What is to be known of the data: how much there is, what is missing, what was left out."""
-    data = evaluation.summaries[0].dataset
-    words = f"{count(len(data), 'picture')} of {count(len(data.labels), 'class')}"
-    if data.weights is not None:
-        effective = evaluation.summaries[0].effective_pictures
-        words += f", weighted: as telling as {count(round(effective), 'picture')} of equal weight"
-    yield words
-    if data.weights is not None:
-        yield "shares are weighted: a picture of weight 2 counts as two"
-    if data.empty_classes:
-        yield f"classes without pictures: {_listed(data.empty_classes)}"
-    if data.skipped:
-        yield f"{count(data.skipped, 'file')} skipped: no pictures, or in no class folder"
-    if data.repeated:
-        yield f"{count(data.repeated, 'line')} with a picture named before: counted again"
-    first, *others = (one.outcomes.rows["picture"] for one in evaluation.summaries)
-    if not all(np.array_equal(first, other) for other in others):
-        yield "the models were judged on different pictures: their figures are not of the same data"
-    yield "the range beside a share: where 19 times of 20 the true one lies; more data narrow it"
-
-
-def model_notes(summary: Summary) -> Iterator[str]:
-    """What is to be known of the labels and pictures that one model met."""
-    failed = len(summary.outcomes.failed)
-    if failed:
-        yield f"{count(failed, 'picture')} could not be read"
-    unmatched = [found for found in summary.matches if isinstance(found, Unmatched)]
-    if unmatched:
-        left_out = len(summary.dataset) - failed - len(summary.outcomes)
-        more = ", …" if len(unmatched) > LISTED else ""
-        yield (
-            f"{count(left_out, 'picture')} left out, of {count(len(unmatched), 'label')} that "
-            f"this model has not: {describe(unmatched[:LISTED])}{more}"
-        )
-    otherwise, by_index = list[str](), list[str]()
-    for found in summary.matches:
-        if not isinstance(found, Match):
-            continue
-        name = summary.classes[found.class_index].name
-        if found.way == "index":
-            by_index.append(f"{found.label} is {name}")
-        elif found.way in {"number", "synonym"} and folded(found.label) != folded(name):
-            otherwise.append(f"{found.label} is {name}")
-    if otherwise:
-        yield f"labels found by another name: {_listed(otherwise)}"
-    # Of indices that the data itself calls so there is nothing to be said.
-    if by_index and not summary.dataset.by_index:
-        yield f"labels found by class index: {_listed(by_index)}"
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(map(visible, names[:LISTED])) + (", …" if len(names) > LISTED else "")

@@ -1,7 +1,7 @@
-"""One self-contained HTML page: figures, plots, and the pictures whose best class is wrong.
+"""The HTML report: one self-contained page with figures, plots and pictures.
 
-It holds no script and asks for nothing from elsewhere, and its Content-Security-Policy forbids
-both. Names from outside are spelled out where they hold control characters, then escaped.
+The page has no scripts and loads nothing; its Content-Security-Policy forbids both. File, class and
+model names are HTML-escaped, and their control characters are spelled out.
 """
 
 from __future__ import annotations
@@ -16,48 +16,44 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pictell.evaluation.comparison import Comparison, Evaluation
-from pictell.evaluation.summary import Summary
+from pictell.evaluation.summary import PictureOutcome, Summary
 from pictell.reports.escape import visible
-from pictell.reports.evaluation import figures, plots, tables, verdict
-from pictell.reports.evaluation.said import Said, rescued, said, said_by_both
+from pictell.reports.evaluation import figures, notes, plots
+from pictell.scoring.taxonomy import MIN_CONFIDENCE
 from pictell.version import __version__
 
-# Thumbnails of one list, and rows of one table.
-PICTURES = 100
-# So many of them are seen at once, the others when they are asked for.
-OPEN = 12
-PAIRS = 20
-# File names have no spaces to break at, but these.
-SEAM = re.compile(r"(?<=[_/-])")
+MAX_THUMBNAILS = 100
+# The other thumbnails of a list are folded away.
+MAX_OPEN = 12
+MAX_CONFUSIONS = 20
+# Where a line may break in names without spaces.
+BREAKS = re.compile(r"(?<=[_/-])")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture that models were wrong about, or not of one mind; ``image`` is a data URI."""
+class ShownPicture:
+    """A picture with what one or two models said of it; ``image`` is a data URI."""
 
     file: str
+    label: str
     image: str | None
-    truth: str
-    said: tuple[Said, ...]
+    outcomes: tuple[PictureOutcome, ...]
 
 
 def shown_pictures(evaluation: Evaluation) -> list[int]:
-    """The numbers of the pictures of which the page shows a thumbnail, if it is given one."""
-    numbers = [
-        int(summary.outcomes.rows[row]["picture"])
+    """The numbers of the pictures whose thumbnails the page can show."""
+    shown = [
+        summary.outcome(int(row))
         for summary in evaluation.summaries
-        for row in summary.wrong[:PICTURES]
+        for row in summary.wrong[:MAX_THUMBNAILS]
     ]
-    numbers += [
-        int(comparison.first.outcomes.rows[row]["picture"])
-        for comparison in evaluation.comparisons
-        for row, _ in comparison.changed[:PICTURES]
-    ]
-    return list(dict.fromkeys(numbers))
+    for comparison in evaluation.comparisons:
+        shown += [one for one, _ in comparison.changed_outcomes(MAX_THUMBNAILS)]
+    return list(dict.fromkeys(one.picture for one in shown))
 
 
 def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
-    """The page. ``thumbnails`` are JPEGs by the pictures' numbers; one that lacks is left out."""
+    """The page. ``thumbnails``: JPEGs by picture number; some may be missing."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -66,30 +62,29 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": _breakable, "prose": _prose}
+    environment.filters |= {
+        "breakable": _breakable,
+        "prose": _prose,
+        "percent": figures.percent,
+        "interval": figures.interval,
+        "score_threshold": figures.score_threshold,
+        "number_of": figures.count,
+    }
     images = {
         number: Markup("data:image/jpeg;base64,") + b64encode(jpeg).decode("ascii")
         for number, jpeg in thumbnails.items()
     }
     return environment.get_template("page.html").render(
         data=evaluation.summaries[0].dataset,
-        notes=list(figures.data_notes(evaluation)),
-        models=[
-            _model(summary, number, images) for number, summary in enumerate(evaluation.summaries)
-        ],
-        rows=list(
-            zip(
-                figures.meanings(evaluation.summaries),
-                figures.rows(evaluation.summaries),
-                strict=True,
-            )
-        ),
+        notes=list(notes.data_notes(evaluation)),
+        models=[_model(one, number, images) for number, one in enumerate(evaluation.summaries)],
+        rows=figures.side_by_side(evaluation.summaries),
         comparisons=[_comparison(comparison, images) for comparison in evaluation.comparisons],
         version=__version__,
-        percent=figures.percent,
-        count=figures.count,
-        pictures=PICTURES,
-        open=OPEN,
+        default_confidence=MIN_CONFIDENCE,
+        max_thumbnails=MAX_THUMBNAILS,
+        max_open=MAX_OPEN,
+        max_confusions=MAX_CONFUSIONS,
     )
 
 
@@ -98,12 +93,12 @@ def _harmless(value: object) -> object:
 
 
 def _breakable(text: str) -> Markup:
-    """The text, escaped, that may go on in the next line after any ``SEAM``."""
-    return Markup("<wbr>").join(SEAM.split(visible(text)))
+    """The text, escaped, with a line-break opportunity after each of ``BREAKS``."""
+    return Markup("<wbr>").join(BREAKS.split(visible(text)))
 
 
 def _prose(text: str) -> str:
-    """Words of ours, in which a number and its percent sign stay on one line."""
+    """The text with no line break between a number and its percent sign."""
     return text.replace(" %", "\u00a0%")
 
 
@@ -111,35 +106,33 @@ def _model(summary: Summary, number: int, images: Mapping[int, str]) -> dict[str
     drawn = [plots.reliability, plots.risk_coverage]
     if summary.confusions:
         drawn.append(plots.confusion)
-    wrong = [said(summary, int(row)) for row in summary.wrong[:PICTURES]]
     return {
         "summary": summary,
         "id": f"model-{number}",
-        "notes": list(figures.model_notes(summary)),
-        "groups": figures.groups(summary),
-        "min_confidence": tables.min_confidence(summary),
-        "scores": tables.scores(summary),
+        "notes": list(notes.model_notes(summary)),
+        "figures": figures.figures(summary),
         "plots": {
             plot.__name__: Markup(plot(summary, f"{plot.__name__}-{number}")) for plot in drawn
         },
-        "confusions": list(zip(tables.confused(summary, PAIRS), summary.confusions, strict=False)),
-        "share_head": tables.share_head(summary),
-        "classes": tables.shown_classes(summary),
-        "false_names": tables.false_names(summary),
-        "rescued": rescued(summary),
-        "wrong": [_shown((one,), images) for one in wrong],
+        "pictures_of": {one.class_index: one.pictures for one in summary.per_class},
+        "classes": [one for one in summary.per_class if one.pictures],
+        "wrong_only": notes.wrong_only_classes(summary),
+        "wrong_notes": notes.wrong_notes(summary),
+        "wrong": [
+            _shown((summary.outcome(int(row)),), images) for row in summary.wrong[:MAX_THUMBNAILS]
+        ],
     }
 
 
 def _comparison(comparison: Comparison, images: Mapping[int, str]) -> dict[str, object]:
     return {
-        "names": verdict.names(comparison),
-        "verdict": verdict.verdict(comparison),
-        "notes": list(verdict.notes(comparison)),
-        "changed": [_shown(pair, images) for pair in said_by_both(comparison)],
+        "names": notes.model_names(comparison),
+        "verdict": notes.verdict(comparison),
+        "notes": list(notes.comparison_notes(comparison)),
+        "changed": [_shown(pair, images) for pair in comparison.changed_outcomes()],
     }
 
 
-def _shown(found: tuple[Said, ...], images: Mapping[int, str]) -> Shown:
-    one = found[0]
-    return Shown(one.file, images.get(one.picture), one.truth, found)
+def _shown(outcomes: tuple[PictureOutcome, ...], images: Mapping[int, str]) -> ShownPicture:
+    one = outcomes[0]
+    return ShownPicture(one.file, one.label, images.get(one.picture), outcomes)

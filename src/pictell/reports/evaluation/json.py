@@ -1,4 +1,4 @@
-"""JSON: one object with everything; shares and scores in 0..1, every wrong picture."""
+"""The JSON report: one object with all figures and every wrong picture; shares are in 0..1."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.matching import Match, Unmatched
 from pictell.evaluation.metrics import ClassFigures
-from pictell.evaluation.summary import Share, Summary
+from pictell.evaluation.summary import PictureOutcome, Share, Summary
 from pictell.reports.escape import json_escaped
-from pictell.reports.evaluation import verdict
-from pictell.reports.evaluation.said import Said, said, said_by_both
+from pictell.reports.evaluation.notes import verdict
 
-# Of a curve with an entry for every picture, as many are kept as a plot can show.
-CURVE_POINTS = 200
+# As many as a plot can show.
+MAX_CURVE_POINTS = 200
 
 
 def render(evaluation: Evaluation) -> Iterator[str]:
@@ -39,16 +38,15 @@ def render(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _model(summary: Summary) -> dict[str, Any]:
-    plain = summary.plain_top1 is not None and summary.plain_top5 is not None
     return {
         "model": summary.model,
         "pictures": len(summary.outcomes),
         "effective_pictures": summary.effective_pictures,
         "top1": _share(summary.top1),
         "top5": _share(summary.top5),
-        "plain_top1": _share(summary.plain_top1) if plain else None,
-        "plain_top5": _share(summary.plain_top5) if plain else None,
-        "not_sure": summary.not_sure,
+        "plain_top1": _share(summary.plain_top1),
+        "plain_top5": _share(summary.plain_top5),
+        "abstained": summary.abstained,
         "hierarchy": None if summary.hierarchy is None else asdict(summary.hierarchy),
         "answers_at": [asdict(one) for one in summary.answers_at],
         "calibration_error": summary.reliability.error,
@@ -65,15 +63,15 @@ def _model(summary: Summary) -> dict[str, Any]:
         "confusions": [
             {
                 "label": summary.classes[one.target].name,
-                "best_class": summary.classes[one.answer].name,
+                "best_class": summary.classes[one.best].name,
                 "pictures": one.pictures,
                 "share": one.share,
             }
             for one in summary.confusions
         ],
-        "wrong": [_wrong(said(summary, int(row))) for row in summary.wrong],
+        "wrong": [_picture(summary.outcome(int(row))) for row in summary.wrong],
         "failed": [
-            {"file": summary.dataset.files[picture], "code": error.code, "message": str(error)}
+            {"file": summary.dataset.files[picture], "code": error.code, "message": error.message}
             for picture, error in summary.outcomes.failed
         ],
     }
@@ -90,7 +88,7 @@ def _class(summary: Summary, one: ClassFigures) -> dict[str, Any]:
         "synset": label.synset,
         "class_index": one.class_index,
         "pictures": one.pictures,
-        "named": one.answers,
+        "predicted": one.predicted,
         "recall": one.recall,
         "precision": one.precision,
         "errors": one.errors,
@@ -111,8 +109,8 @@ def _matched(found: Match | Unmatched) -> dict[str, Any]:
 
 def _curve(summary: Summary) -> list[dict[str, float]]:
     curve = summary.risk_coverage
-    step = -(-len(curve.risk) // CURVE_POINTS)
-    # From the last point on: the one that answers everything is among them.
+    step = -(-len(curve.risk) // MAX_CURVE_POINTS)
+    # Backwards, to include the last point, with coverage 1.
     points = range(len(curve.risk) - 1, -1, -step)
     return [
         {
@@ -124,27 +122,27 @@ def _curve(summary: Summary) -> list[dict[str, float]]:
     ]
 
 
-def _wrong(one: Said) -> dict[str, Any]:
-    return {"file": one.file, "label": one.truth, **_said(one)}
+def _picture(one: PictureOutcome) -> dict[str, Any]:
+    return {"file": one.file, "label": one.label, **_outcome(one)}
 
 
-def _said(one: Said) -> dict[str, Any]:
-    """``answer`` is null where the model is not sure, and there is none of one without answers."""
+def _outcome(one: PictureOutcome) -> dict[str, Any]:
+    """``answer`` is null where the model abstained, and missing if it gives no answers."""
     best = {"best_class": one.best_class, "score": one.score, "right": one.right}
-    if one.answered is None:
+    if one.answer_right is None:
         return best
-    return {**best, "answer": one.answered.name, "answer_right": one.answered.right}
+    return {**best, "answer": one.answer, "answer_right": one.answer_right}
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    changed = []
-    for one, other in said_by_both(comparison):
-        names = {"file": one.file, "label": one.truth}
-        changed.append({**names, "first": _said(one), "second": _said(other)})
+    changed = [
+        {"file": one.file, "label": one.label, "first": _outcome(one), "second": _outcome(other)}
+        for one, other in comparison.changed_outcomes()
+    ]
     return {
         "first": comparison.first.model,
         "second": comparison.second.model,
-        "verdict": verdict.verdict(comparison),
+        "verdict": verdict(comparison),
         "clear": comparison.clear,
         "pictures": comparison.pictures,
         "both_right": comparison.both_right,

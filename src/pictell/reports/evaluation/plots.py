@@ -1,7 +1,4 @@
-"""Plots of an evaluation as inline SVG that takes its colours from the page around it.
-
-The ``name`` of a plot is unique on its page.
-"""
+"""Plots as inline SVG in the colours of the page. The ``name`` of a plot is unique on the page."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from pictell.evaluation.summary import Summary
 from pictell.reports.escape import visible
 from pictell.reports.evaluation.svg import to_inline
 
-# Stand for the page's colours until the SVG is finished (see svg.py).
+# Placeholders that svg.py replaces by the colours of the page.
 INK, RIGHT, WRONG, LINE = COLOURS = ("#010101", "#020202", "#030303", "#040404")
 PAGE_COLOURS = dict(
     zip(COLOURS, ("currentColor", "var(--right)", "var(--wrong)", "var(--muted)"), strict=True)
@@ -39,14 +36,14 @@ SETTINGS: dict[Any, Any] = {
     "ytick.color": INK,
 }
 SIZE = (4.6, 4.0)
-LABEL_CHARACTERS = 20
-ROWS, OTHER_COLUMNS = 10, 5
-# Of the confusion matrix: a row, and the slanted names above.
+MAX_LABEL = 20
+MAX_ROWS, MAX_OTHER_COLUMNS = 10, 5
+# The confusion matrix: the height of a row, and of the slanted names above.
 ROW_INCHES, HEAD_INCHES = 0.34, 1.65
 
 
 def reliability(summary: Summary, name: str) -> str:
-    """What is right at each score, with its interval, and below how many pictures have it."""
+    """The reliability diagram: accuracy at each score, and below it the share of pictures."""
 
     def draw(figure: Figure) -> None:
         bins = summary.reliability.bins
@@ -65,11 +62,11 @@ def reliability(summary: Summary, name: str) -> str:
         for axis in (upper.yaxis, lower.xaxis, lower.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
-    return _drawn(draw, name, "Reliability: the share that is right at each score")
+    return _drawn(draw, name, "Reliability diagram: accuracy at each score")
 
 
 def risk_coverage(summary: Summary, name: str) -> str:
-    """How many best classes are wrong when only the surest pictures are taken."""
+    """The risk-coverage curve of the best classes."""
 
     def draw(figure: Figure) -> None:
         curve = summary.risk_coverage
@@ -85,17 +82,17 @@ def risk_coverage(summary: Summary, name: str) -> str:
         axes.set(
             xlim=(0, 1.01),
             ylim=(0, None),
-            xlabel="pictures taken, the surest first",
+            xlabel="pictures, highest score first",
             ylabel="best class wrong",
         )
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
-    return _drawn(draw, name, "Risk and coverage: how many best classes are wrong among the surest")
+    return _drawn(draw, name, "Risk-coverage curve: error rate among the highest scores")
 
 
 def confusion(summary: Summary, name: str) -> str:
-    """The classes most often mistaken, by the names that they were given."""
+    """The confusion matrix of the classes with the most errors."""
     rows, columns = _confused(summary)
     shares = _shares(summary, rows, columns)
     pictures = {one.class_index: one.pictures for one in summary.per_class}
@@ -113,7 +110,7 @@ def confusion(summary: Summary, name: str) -> str:
             _cell(axes, (x, y), float(share), colour)
         axes.set(xlim=(-0.5, len(columns) + 0.5), ylim=(len(rows) - 0.5, -0.5))
         axes.xaxis.tick_top()
-        # Real names may hold what fonts and mathematical text choke on: svg.py puts them in.
+        # Matplotlib would parse "$" in names as maths: svg.py inserts the names.
         axes.set_xticks(
             range(len(columns) + 1),
             [*(f"column{i}" for i in range(len(columns))), "any other"],
@@ -127,7 +124,7 @@ def confusion(summary: Summary, name: str) -> str:
             spine.set_visible(False)
 
     return _drawn(
-        draw, name, "Confusion of the classes with the most errors", names, (width, height)
+        draw, name, "Confusion matrix of the classes with the most errors", names, (width, height)
     )
 
 
@@ -148,7 +145,7 @@ def _with_intervals(axes: Axes, summary: Summary) -> None:
 
 
 def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
-    """A dot on the curve with its score, to its left where there is room."""
+    """Draw a dot with its score on the left, or on the right near the axis."""
     left = place[0] > 0.3
     axes.plot(*place, "o", color=INK, markersize=4)
     axes.annotate(
@@ -163,7 +160,7 @@ def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
 
 def _cell(axes: Axes, place: tuple[int, int], share: float, colour: str) -> None:
     x, y = place
-    # A little of the colour even for nothing: the grid stays visible.
+    # A light colour even for 0: the grid stays visible.
     axes.add_patch(
         Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, facecolor=colour, alpha=0.05 + 0.6 * share)
     )
@@ -172,17 +169,17 @@ def _cell(axes: Axes, place: tuple[int, int], share: float, colour: str) -> None
 
 
 def _confused(summary: Summary) -> tuple[list[int], list[int]]:
-    """The classes that were mistaken most, and with them the names most often given wrongly."""
+    """The rows: the most confused classes; the columns: those and their wrong best classes."""
     pairs = sorted(summary.confusions, key=lambda one: -one.pictures)
-    rows = sorted(list(dict.fromkeys(one.target for one in pairs))[:ROWS])
-    others = dict.fromkeys(one.answer for one in pairs if one.target in rows)
-    return rows, [*rows, *[index for index in others if index not in rows][:OTHER_COLUMNS]]
+    rows = sorted(list(dict.fromkeys(one.target for one in pairs))[:MAX_ROWS])
+    others = dict.fromkeys(one.best for one in pairs if one.target in rows)
+    return rows, [*rows, *[index for index in others if index not in rows][:MAX_OTHER_COLUMNS]]
 
 
 def _shares(
     summary: Summary, rows: Sequence[int], columns: Sequence[int]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Which share of each row's pictures (weighted) each column got; the last one is the rest."""
+    """The weighted share of each row's pictures in each column; the last column is the rest."""
     outcomes = summary.outcomes
     shares = np.zeros((len(rows), len(columns) + 1))
     for y, index in enumerate(rows):
@@ -195,7 +192,7 @@ def _shares(
 
 def _short(summary: Summary, index: int) -> str:
     name = visible(summary.classes[index].name)
-    return name if len(name) <= LABEL_CHARACTERS else f"{name[: LABEL_CHARACTERS - 1]}…"
+    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 1]}…"
 
 
 def _drawn(

@@ -1,4 +1,4 @@
-"""An SVG file becomes part of an HTML page: harmless, in the page's colours, its ids its own."""
+"""Turn an SVG file into markup for an HTML page, with unique ids and the colours of the page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ def to_inline(
 ) -> str:
     """The SVG as markup for an HTML page.
 
-    ``name`` is put before all ids, for a page holds several; ``title`` is read out to those who
-    do not see it; ``colours`` and ``texts`` map what the file holds to what shall stand there.
-    The file is one that was just drawn, and no foreign input.
+    ``name`` is the prefix of all ids; ``title`` is for screen readers; ``colours`` and ``texts``
+    map placeholders to their replacements. The SVG comes from Matplotlib and is trusted.
     """
     root = ElementTree.fromstring(svg)
     for element in root.iter():
