@@ -87,7 +87,8 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
         )
     try:
         with without_notices():
-            engine = OpenvinoEngine(_translate(spec, weights), spec, options)
+            model = _translate(spec, weights)
+        engine = OpenvinoEngine(model, spec, options)
     except Exception as error:
         raise InvalidModelError(_refusal(str(error), weights.format)) from error
     if weights.format == "tflite":

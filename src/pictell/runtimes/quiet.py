@@ -1,4 +1,4 @@
-"""What an engine does besides when it starts, kept from those who did not ask for it."""
+"""Side effects of engines that start: notices on stderr, packages, settings in the home folder."""
 
 from __future__ import annotations
 
@@ -8,43 +8,71 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 STDERR = 2
-# Lines as LiteRT and absl's logging write them; an error of which they tell is raised as well.
-NOTICE = re.compile(rb"INFO: |[IWE]\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
+# What TensorFlow (through absl's logging, whose date is 0 until it is initialised) and LiteRT write
+# when they start. No setting silences them. What is wrong comes as an exception as well.
+NOTICE = re.compile(
+    rb"[IWE]0000 00:00:\d+\.\d+ +\d+ \S+\] "
+    rb"|WARNING: All log messages before absl::InitializeLog\(\) "
+    rb"|(INFO: )?Created TensorFlow Lite "
+)
+CHUNK_BYTES = 64 * 1024
+# The reader ends when all copies of the pipe are closed. A process that another thread started
+# meanwhile has a copy: its lines are passed on as well, but nobody waits for its end.
+DRAIN_S = 0.5
 _one_at_a_time = Lock()
 
 
 @contextmanager
 def without_notices() -> Iterator[None]:
-    """Keep an engine's notices from stderr; whatever else is written there comes at the end.
+    """Keep an engine's notices from stderr. All other lines are passed on at once, in order.
 
-    For engines whose own settings cannot silence them. The file descriptor belongs to the whole
-    program, so this is for the moment in which an engine starts, and never for a run.
+    File descriptor 2 belongs to the whole process, so use this only while an engine starts.
     """
-    with _one_at_a_time, tempfile.TemporaryFile() as said:
+    with _one_at_a_time:
         try:
             stderr = os.dup(STDERR)
         except OSError:
-            # A program without stderr: nobody to keep them from.
+            # The process has no stderr.
             yield
             return
-        os.dup2(said.fileno(), STDERR)
+        reading, writing = os.pipe()
+        os.dup2(writing, STDERR)
+        os.close(writing)
+        reader = Thread(target=_pass_on, args=(reading, stderr), daemon=True)
+        reader.start()
         try:
             yield
         finally:
             os.dup2(stderr, STDERR)
-            os.close(stderr)
-            said.seek(0)
-            with suppress(OSError):
-                os.write(STDERR, b"".join(line for line in said if not NOTICE.match(line)))
+            reader.join(DRAIN_S)
+
+
+def _pass_on(reading: int, stderr: int) -> None:
+    """Copy lines without notices until the pipe is closed. Closes both descriptors."""
+    with open(reading, "rb", buffering=0) as pipe, open(stderr, "wb", buffering=0) as out:
+        rest = b""
+        while chunk := pipe.read(CHUNK_BYTES):
+            lines = (rest + chunk).splitlines(keepends=True)
+            rest = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
+            _write(out, lines)
+        _write(out, [rest])
+
+
+def _write(out: Any, lines: list[bytes]) -> None:
+    text = memoryview(b"".join(line for line in lines if not NOTICE.match(line)))
+    # After an error, such as a closed pipe, the reader goes on: nobody else must wait for it.
+    with suppress(OSError):
+        while text:
+            text = text[out.write(text) :]
 
 
 @contextmanager
 def absent(package: str) -> Iterator[None]:
-    """Keep an engine from loading a package that it can do without."""
+    """Hide a package from an engine that works without it."""
     nothing = object()
     kept: Any = sys.modules.get(package, nothing)
     sys.modules[package] = None  # type: ignore[assignment]
@@ -58,9 +86,10 @@ def absent(package: str) -> Iterator[None]:
 
 @contextmanager
 def settings_elsewhere(variable: str) -> Iterator[None]:
-    """Keep an engine from writing settings into the home folder.
+    """Let an engine write its settings into a temporary folder instead of the home folder.
 
-    ``variable`` of the environment tells it where to; what the user set stays.
+    ``variable`` is the environment variable that names the folder. If it is set already, nothing
+    changes.
     """
     if variable in os.environ:
         yield
