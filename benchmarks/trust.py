@@ -15,7 +15,7 @@ import numpy as np
 from accuracy import IMAGES
 from pictell import models
 from pictell.evaluation import metrics
-from pictell.evaluation.calibrate import Sample, collect_sample, figures
+from pictell.evaluation.calibrate import Sample, collect_sample, score_errors
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import under_calibration
 from pictell.options import EngineOptions
@@ -91,7 +91,7 @@ def _row(probabilities: Floats, sample: Sample) -> list[float]:
     weights, confidence = sample.weights, probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == sample.targets
     errors = [metrics.calibration_error(confidence, weights, bins)(right) for bins in BINS]
-    found = figures(probabilities, sample)
+    found = score_errors(probabilities, sample)
     accuracy, score = metrics.mean(100 * right, weights), metrics.mean(confidence, weights)
     return [accuracy, score, *errors, found.negative_log_likelihood, found.brier_score]
 

@@ -76,7 +76,7 @@ def test_a_model_without_a_taxonomy_is_compared_with_one_that_has_one(
         "--report", report,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, f"report: {report}\n")
-    (line,) = (line for line in run.stdout.splitlines() if line.startswith("  right answers  "))
+    line = next(line for line in run.stdout.splitlines() if line.startswith("  right answers  "))
     assert "—" in line
     assert "right answers" in report.read_text(encoding="utf-8")
 
