@@ -30,8 +30,10 @@ MODEL_OPTION_CHOICES: Mapping[str, tuple[str, ...]] = {
     "channels": get_args(Channels),
 }
 MAX_UNLABELLED = 1_000_000
-MAX_NUMBER = sys.float_info.max
-MIN_POSITIVE = sys.float_info.min
+MAX_THREADS = 1024
+# Sockets do not take a longer timeout.
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 0.001, 1_000_000
+MAX_MEAN_OR_STD = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Limits:
     max_pixels: int = 100_000_000
 
     def __post_init__(self) -> None:
-        """Raises ``UsageError`` for a limit that is not a finite number above 0."""
-        _check_number("timeout_s", self.timeout_s, MIN_POSITIVE)
-        _check_integer("max_bytes", self.max_bytes, 1)
-        _check_integer("max_pixels", self.max_pixels, 1)
+        """Raises ``UsageError`` for a limit of the wrong type or out of range."""
+        _check_number("timeout_s", self.timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
+        _check_integer("max_bytes", self.max_bytes, 1, sys.maxsize)
+        _check_integer("max_pixels", self.max_pixels, 1, sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class ModelOptions:
                 if name == "size":
                     _check_integer(name, value, 1, MAX_INPUT_SIDE)
                 else:
-                    _check_number(name, value, -MAX_NUMBER)
+                    _check_number(name, value, -MAX_MEAN_OR_STD, MAX_MEAN_OR_STD)
         problem = find_range_problem(self.mean, self.std)
         if problem is not None:
             raise UsageError(problem)
@@ -134,7 +136,7 @@ class EngineOptions:
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for a value of the wrong type or out of range."""
         _check_text("runtime", self.runtime)
-        _check_integer("threads", self.threads, 1)
+        _check_integer("threads", self.threads, 1, MAX_THREADS)
         _check_choice("device", self.device, get_args(Device))
         _check_choice("precision", self.precision, get_args(Precision))
 
@@ -149,20 +151,14 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise _error(name, value, f"one of {', '.join(choices)}")
 
 
-def _check_number(name: str, value: object, low: float, high: float = MAX_NUMBER) -> None:
+def _check_number(name: str, value: object, low: float, high: float) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        raise _error(name, value, f"a number{_range_text(low, high)}")
+        raise _error(name, value, f"a number from {low} to {high}")
 
 
-def _check_integer(name: str, value: object, low: int, high: int | None = None) -> None:
-    if type(value) is not int or not low <= value <= (high or MAX_NUMBER):
-        raise _error(name, value, f"a whole number{_range_text(low, high or MAX_NUMBER)}")
-
-
-def _range_text(low: float, high: float) -> str:
-    if high < MAX_NUMBER:
-        return f" from {low} to {high}"
-    return {-MAX_NUMBER: "", MIN_POSITIVE: " above 0"}.get(low, f", {low} or more")
+def _check_integer(name: str, value: object, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise _error(name, value, f"a whole number from {low} to {high}")
 
 
 def _error(name: str, value: object, expected: str) -> UsageError:

@@ -1,4 +1,4 @@
-"""``pictell inspect``: what a file holds, what is known, what is missing, a model.toml."""
+"""``pictell inspect``: what is in a file, what is known, what is missing, a model.toml."""
 
 import json
 import shutil
@@ -17,8 +17,8 @@ from pictell import models
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
-def said(model: str | Path, *pictures: Path) -> list[dict[str, Any]]:
-    """What a model says of pictures, but for the time it takes."""
+def results(model: str | Path, *pictures: Path) -> list[dict[str, Any]]:
+    """The results of a model for pictures, without timings."""
     run = pictell("--format", "json", "--model", model, *pictures)
     assert (run.returncode, run.stderr) == (0, "")
     return [one | {"timings": None} for one in json.loads(run.stdout)]
@@ -37,10 +37,10 @@ def test_a_known_file_is_ready(shared: Path) -> None:
         "MobilenetV2/Predictions/Softmax  uint8 (1, 1001)",
         "probabilities",
         "litert, openvino",
-        "accepted       yes",
+        "safe           yes",
         "ready          yes",
-        "the central 0.875 to 224 x 224, bilinear, bytes as they are, RGB, NHWC",
-        "known from the catalogue",
+        "squash central 0.875 to 224 x 224, bilinear-tf1, uint8, RGB, NHWC",
+        "from the catalogue",
     ):
         assert text in run.stdout
     toml = tomllib.loads(run.stdout[run.stdout.index("[model]") :])
@@ -48,7 +48,7 @@ def test_a_known_file_is_ready(shared: Path) -> None:
     assert toml["input"]["width"] == 224
 
 
-def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
+def test_the_preset_of_an_unknown_file_is_a_marked_guess(shared: Path) -> None:
     path = shared / "models" / "panel_retrained_frozen" / "retrained_graph.pb"
     run = pictell("inspect", path, "--format", "json")
     assert run.returncode == 0
@@ -67,11 +67,11 @@ def test_a_stranger_is_guessed_and_told_so(shared: Path) -> None:
     assert found["preprocessing"].startswith("possible the preset retrain: retrain.py names")
     assert "give --labels FILE" in found["missing"]
     assert "give --mean and --std, or --preset" in found["missing"]
-    assert found["model_toml"].startswith("# [input] is guessed: possible the preset retrain\n")
+    assert found["model_toml"].startswith("# [input] is a guess: possible the preset retrain\n")
     assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
 
 
-def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) -> None:
+def test_what_is_written_runs_without_options(shared: Path, tmp_path: Path) -> None:
     panel = shared / "models" / "panel_retrained_frozen"
     target = tmp_path / "panel"
     run = pictell(
@@ -87,7 +87,7 @@ def test_what_is_written_runs_without_a_word_more(shared: Path, tmp_path: Path) 
     assert told.returncode == 0
     assert len(json.loads(told.stdout)[0]["predictions"]) == 5
     again = pictell("inspect", target)
-    assert "stated in model.toml" in again.stdout
+    assert "from model.toml" in again.stdout
     assert pictell("inspect", panel / "retrained_graph.pb", "--write", target).returncode == 2
 
 
@@ -97,32 +97,33 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
     folder = tmp_path / "folder"
     assert pictell("inspect", packed, "--write", folder).returncode == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        "labels.tsv", "model.toml", "packed.onnx", "taxonomy.tsv", "calibration.toml"
+        "calibration.toml", "labels.tsv", "model.toml", "packed.onnx", "taxonomy.tsv"
     ]  # fmt: skip
     noise = tmp_path / "noise.png"
     pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
     Image.fromarray(pixels).save(noise)
     ours, packeds, folders = (
-        said(model, noise, *sorted(SAMPLES.glob("*.png"))) for model in ("default", packed, folder)
+        results(model, noise, *sorted(SAMPLES.glob("*.png")))
+        for model in ("default", packed, folder)
     )
     assert ours == packeds == folders
-    assert [one["sure"] for one in ours] == [False, *5 * [True]]
+    assert {one["status"] for one in ours} == {"unknown", "sure"}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["inspect"], "the following arguments are required: FILE"),
+        (["inspect"], "the following arguments are required: MODEL"),
         (["inspect", "nothing.pb"], "the model cannot be read: No such file"),
         (
             ["inspect", "inception5h"],
-            "inception5h is in the catalogue but not here: get it with pictell models pull",
+            "inception5h is not downloaded: run pictell models pull inception5h",
         ),
         (["inspect", "labels.txt"], "a text, labels perhaps, not a model"),
         (["inspect", "model.pth"], "pickle"),
         (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
         (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),
-        (["inspect", "--crop", "2", "x.pb"], "must be in 0..1"),
+        (["inspect", "--crop-fraction", "2", "x.pb"], "must be a number from 0.01 to 1"),
     ],
 )
 def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
     hostile_graph.write_bytes(frozen(nodes).graph)
     run = pictell("inspect", hostile_graph)
     assert run.returncode == 0
-    assert "accepted       no: " in run.stdout
+    assert "safe           no: " in run.stdout
     assert "ReadFile" in run.stdout
     refused = pictell("inspect", hostile_graph, "--write", tmp_path / "target")
     assert refused.returncode == 2
@@ -149,7 +150,7 @@ def test_a_dangerous_graph_is_shown_but_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "target").exists()
 
 
-def test_a_tampered_folder_is_not_accepted_nor_written(tmp_path: Path) -> None:
+def test_a_tampered_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(models.BUILT_IN["default"], folder)
     weights = folder / "weights.onnx"
@@ -157,7 +158,7 @@ def test_a_tampered_folder_is_not_accepted_nor_written(tmp_path: Path) -> None:
     for words in ((), ("--write", tmp_path / "copy")):
         run = pictell("inspect", folder, *words)
         assert run.returncode == 2
-        assert "weights.onnx is not the file that model.toml names" in run.stderr
+        assert "the SHA-256 of weights.onnx is not the one in model.toml" in run.stderr
     assert not (tmp_path / "copy").exists()
 
 

@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(folder: Path, place: str) -
 def test_weights_that_are_refused_leave_no_folder(folder: Path) -> None:
     spec = replace(read_model_folder(folder), weights=folder / "labels.tsv")
     before = sorted(folder.rglob("*"))
-    with pytest.raises(InvalidModelError, match="cannot be named labels.tsv"):
+    with pytest.raises(InvalidModelError, match=r"cannot be named labels\.tsv"):
         create_model_folder(folder / "copy", spec, Weights("onnx", {"labels.tsv": WEIGHTS}))
     assert sorted(folder.rglob("*")) == before
 
@@ -295,7 +295,8 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
         ('"crop"', '"pad"', "[input] resize_mode must be one of crop, squash, not 'pad'"),
         ('"float32"', '"int8"', "[input] dtype must be one of uint8, float32, not 'int8'"),
         ('"NCHW"', '"CHWN"', "[input] layout must be one of NHWC, NCHW, not 'CHWN'"),
-        ('"bilinear"', '"box"', f"[input] interpolation must be one of {INTERPOLATIONS}, not 'box'"),
+        ('"bilinear"', '"box"',
+         f"[input] interpolation must be one of {INTERPOLATIONS}, not 'box'"),
         ('"none"', '"tanh"', "[output] activation must be one of softmax, none, not 'tanh'"),
         ('"none"', '"none"\nembedding = 3', "[output] embedding has the wrong type: 3"),
         ('"none"', '"none"\nembeding = "e"\nx = 1', "[output] has unknown keys: embeding, x"),
@@ -319,6 +320,30 @@ def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: st
     # The line named is the one that holds the key, or the table.
     line = (folder / "model.toml").read_text().splitlines()[int(found[1]) - 1]
     assert re.match(r"\[?(\w+)", line)[1] in message
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "remedy"),
+    [
+        ("[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]", "multiply both by 255"),
+        ("[123, 116, 103]", "[0.017, 0.017, 0.017]", "multiply both by 255"),
+        ("[0, 0, 0]", "[1, 1, 1]", "write std = [255, 255, 255] for pixels in 0..1, or normalise"),
+    ],
+)
+def test_values_that_may_be_for_pixels_in_0_to_1_are_refused(
+    folder: Path, mean: str, std: str, remedy: str
+) -> None:
+    text = SPEC.replace("[1, 2.5, 3]", mean).replace("[4, 5, 6]", std)
+    (folder / "model.toml").write_text(text)
+    assert remedy in refusal(folder)
+
+
+def test_raw_pixels_are_written_and_read_as_such(folder: Path) -> None:
+    text = re.sub(r"(mean|std) = .*\n", "", SPEC)
+    (folder / "model.toml").write_text(text.replace("width = 8", 'width = 8\nnormalise = "none"'))
+    spec = read_model_folder(folder)
+    assert (spec.preprocess.mean, spec.preprocess.std) == ((0, 0, 0), (1, 1, 1))
+    assert read_spec(Document(to_toml(spec), "model.toml", TABLES), folder) == spec
 
 
 @pytest.mark.parametrize("std", ["[4, 0, 6]", "[4, nan, 6]", "[4, inf, 6]", "[4, true, 6]"])

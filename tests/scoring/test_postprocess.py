@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from pictell.errors import RuntimeFailedError
-from pictell.scoring.postprocess import to_probabilities, top_k
 from pictell.results import Prediction
+from pictell.scoring.postprocess import to_probabilities, top_k
 from pictell.types import Label
 
 LABELS = [Label("ant", "n1"), Label("bee"), Label("cat", "n3"), Label("dog")]

@@ -12,6 +12,8 @@ from pictell.models.presets import PRESETS
 from pictell.options import MODEL_OPTION_CHOICES, Device, EngineOptions, ModelOptions, Precision
 from pictell.runtimes import RUNTIMES
 
+ENGINES = tuple(RUNTIMES)
+
 
 def report_crashes(model: str) -> None:
     """Report on stderr if a model that is not pictell's own crashes the process."""
@@ -66,7 +68,7 @@ def add_model_options(parser: Parser) -> None:
 def add_engine_options(parser: Parser) -> None:
     """Add the options that choose how the model runs, the fields of ``EngineOptions``."""
     group = parser.add_argument_group("how the model runs")
-    _add_choice(group, "--runtime", list(RUNTIMES), "the engine (the first that fits)")
+    _add_choice(group, "--runtime", ENGINES, "the engine (the first that fits)")
     group.add_argument(
         "--threads", type=positive_int, default=1, metavar="N", help="threads for one run (1)"
     )
