@@ -1,4 +1,4 @@
-"""Pictures made on the spot: a photo in every format, and colour profiles no library ships."""
+"""Pictures for tests: a photo in every format, and an unusual colour profile."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ pillow_heif.register_heif_opener()
 
 MAX_PIXELS = 100_000_000
 
-# How Pillow writes each format and flavour: its name and what it takes.
+# Pillow's format and options for each flavour.
 FLAVOURS: dict[str, tuple[str, dict[str, Any]]] = {
     "jpeg": ("JPEG", {"quality": 90}),
     "jpeg-progressive": ("JPEG", {"quality": 90, "progressive": True}),
@@ -58,7 +58,7 @@ def encoded(image: Image.Image, format_: str, **options: Any) -> bytes:
 
 @cache
 def photo_as(flavour: str) -> bytes:
-    """The cat as a file; besides ``FLAVOURS`` also ``gif``, which has a palette."""
+    """The cat as an encoded file: one of ``FLAVOURS``, or ``gif``, which has a palette."""
     if flavour == "gif":
         return encoded(photo().convert("P"), "GIF")
     format_, options = FLAVOURS[flavour]

@@ -1,4 +1,4 @@
-"""An independent reader of PNG files that are whole and not interlaced, after ISO/IEC 15948."""
+"""An independent reader of PNG files without interlacing, from ISO/IEC 15948."""
 
 import struct
 import zlib
@@ -9,7 +9,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def read_over_white(data: bytes) -> np.ndarray:
-    """RGB on a white ground, shape (H, W, 3), float64 in 0..255; 16-bit samples by high byte."""
+    """RGB over white, shape (H, W, 3), float64 in 0..255; of 16-bit samples the high byte."""
     chunks = read_chunks(data)
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     assert not interlace
@@ -29,7 +29,7 @@ def read_over_white(data: bytes) -> np.ndarray:
 
 
 def read_chunks(data: bytes) -> dict[bytes, bytes]:
-    """Chunk bodies by name; those of one name joined."""
+    """Chunk bodies by name; bodies of the same name are joined."""
     chunks: dict[bytes, bytes] = {}
     at = 8
     while at < len(data):

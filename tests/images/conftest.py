@@ -36,7 +36,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A loopback address that counts as public, on whatever port the test's server got."""
+    """A loopback address that counts as public, on any port."""
     monkeypatch.setattr(fetch_module, "is_public", lambda address: str(address) == "127.0.0.2")
     monkeypatch.setattr(fetch_module, "_PORTS", range(1, 65536))
     return "127.0.0.2"

@@ -83,15 +83,15 @@ def wrappings(address: IPv4Address) -> list[IPv6Address]:
     return [IPv6Address(number) for number in numbers.values()]
 
 
-# Hypothesis prefers the special-purpose registries, so few examples are filtered out.
+# Hypothesis prefers addresses of special registries, so it filters out few examples.
 @given(st.ip_addresses(v=4).filter(lambda address: not address.is_global))
-def test_what_is_not_global_stays_refused_in_every_wrapping(address: IPv4Address) -> None:
+def test_an_address_that_is_not_global_is_refused_inside_ipv6_too(address: IPv4Address) -> None:
     assert not is_public(address)
     assert not any(is_public(wrapped) for wrapped in wrappings(address))
 
 
 @given(st.ip_addresses())
-def test_nothing_public_is_called_private_by_the_standard_library(
+def test_public_addresses_are_global_in_the_standard_library(
     address: IPv4Address | IPv6Address,
 ) -> None:
     native = address.version == 4 or address in IPv6Network("2000::/3")
@@ -113,7 +113,7 @@ def test_nothing_public_is_called_private_by_the_standard_library(
         ('http://a/"<\\>', Hop("http", "a", 80, "/%22%3C%5C%3E")),
     ],
 )  # fmt: skip
-def test_urls_are_taken_apart(text: str, hop: Hop) -> None:
+def test_urls_are_parsed(text: str, hop: Hop) -> None:
     assert parse_url(text) == hop
 
 
@@ -158,7 +158,7 @@ def test_credentials_are_refused_and_never_shown(text: str) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-# Surrogates included: os.fsdecode makes them from bytes that are not UTF-8.
+# With surrogates: os.fsdecode makes them from bytes that are not UTF-8.
 any_text = st.text(st.characters(codec=None)) | st.text(
     alphabet="htps:/@[]%.:-_0123456789abcdefx?#\\ \u3002\uff11\udcff\ud800"
 )

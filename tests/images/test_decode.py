@@ -87,12 +87,12 @@ def test_a_tiff_of_floats_is_refused_because_their_range_is_unknown() -> None:
         ("HEIF", {"quality": 100}),
     ],
 )
-def test_of_many_frames_the_first_is_decoded(format_: str, options: dict[str, object]) -> None:
+def test_the_first_frame_is_decoded(format_: str, options: dict[str, object]) -> None:
     data = animation(format_, ["red", "lime", "blue"], **options)
     assert colour_of(data) == pytest.approx([255, 0, 0], abs=4)
 
 
-def test_later_gif_frames_are_not_even_looked_at() -> None:
+def test_later_gif_frames_are_not_read() -> None:
     one = encoded(Image.new("P", (40, 30), 0), "GIF")
     frame, end = one[one.index(b",") :][:-1], one[-1:]
     thousands = one[:-1] + 5000 * frame + b"\x2c not a frame" + end
@@ -120,14 +120,14 @@ def test_a_shrunk_picture_keeps_enough_pixels_and_its_colour(
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
 def test_a_large_picture_is_shrunk_to_twice_the_useful_side(format_: str) -> None:
-    """Less would blur what the model sees, more would cost time."""
+    """Less would lose detail that the model uses; more would cost time."""
     data = encoded(photo().resize((2000, 1600)), format_)
     image = decode(data, MAX_PIXELS, useful_side=100)
     assert image.pixels.shape == (200, 250, 3)
     assert (image.width, image.height) == (2000, 1600)
 
 
-def test_an_open_image_is_left_as_it_is() -> None:
+def test_an_open_image_is_not_changed() -> None:
     with Image.open(io.BytesIO(photo_as("jpeg"))) as image:
         picture = from_image(image, MAX_PIXELS, useful_side=10)
         assert (image.size, image.mode) == (photo().size, "RGB")
@@ -147,13 +147,13 @@ def test_an_image_of_any_mode_is_taken(mode: str) -> None:
     assert (image.mode, image.tobytes()) == (mode, before)
 
 
-def test_an_image_is_capped_like_a_file() -> None:
+def test_max_pixels_applies_to_images() -> None:
     with pytest.raises(PictureTooLargeError, match="256 x 200 pixels, more than the 51199 allowed"):
         from_image(photo(), 256 * 200 - 1)
     assert from_image(photo(), 256 * 200).width == 256
 
 
-def test_a_closed_image_is_an_error_of_ours() -> None:
+def test_a_closed_image_is_broken() -> None:
     image = Image.open(io.BytesIO(photo_as("jpeg")))
     image.close()
     with pytest.raises(BrokenPictureError, match="JPEG"):
@@ -199,6 +199,6 @@ def test_an_array_of_another_shape_or_type_is_refused(
         from_array(np.zeros(shape, dtype), MAX_PIXELS)
 
 
-def test_an_array_is_capped_like_a_file() -> None:
+def test_max_pixels_applies_to_arrays() -> None:
     with pytest.raises(PictureTooLargeError, match="5 x 4 pixels, more than the 19 allowed"):
         from_array(np.zeros((4, 5, 3), np.uint8), 19)

@@ -13,18 +13,18 @@ from pictell.images.decode import decode
 from pictures import MAX_PIXELS, encoded, photo, photo_as
 
 SIDE = 17_000
-# The widest that WebP's 14 bits can say.
+# The largest side in a WebP header of 14 bits.
 WEBP_SIDE = 16_383
-# More than we allow, less than Pillow does.
+# More than MAX_PIXELS, less than Pillow's own limit.
 CANVAS_SIDE = 13_000
-# libavif has a cap of its own, 16384 x 16384, and calls what is larger broken.
+# libavif itself refuses more than 16384 x 16384 pixels, as broken.
 AVIF_SIDE = 12_000
 
 
 def peak_growth_kib(data: bytes) -> int:
-    """By how much decoding, which must fail, lifted this process's peak of memory."""
+    """How much the peak memory of this process grows while decoding fails."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # start the peak anew: proc(5)
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak: proc(5)
     except OSError:
         pytest.skip("the peak of memory cannot be measured on this system")
     before_kib = memory_kib("VmRSS")
@@ -125,18 +125,18 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes]) -> None:
-    # The second wording: Pillow's own cap, which its WebP and GIF decoders apply first.
+    # The second wording is of Pillow's own limit, which its WebP and GIF decoders apply first.
     message = r"1\d{4} x 1\d{4} pixels, more than the 1|too many pixels: Image size"
     with pytest.raises(PictureTooLargeError, match=message):
         decode(bomb(), MAX_PIXELS)
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_takes_next_to_no_memory(bomb: Callable[[], bytes]) -> None:
+def test_a_bomb_takes_little_memory(bomb: Callable[[], bytes]) -> None:
     assert peak_growth_kib(bomb()) < 50_000
 
 
-def test_the_cap_itself_is_allowed() -> None:
+def test_exactly_max_pixels_are_allowed() -> None:
     data = photo_as("png")
     assert decode(data, 256 * 200).width == 256
     with pytest.raises(PictureTooLargeError, match="256 x 200 pixels") as caught:
@@ -145,13 +145,13 @@ def test_the_cap_itself_is_allowed() -> None:
     assert (error.width, error.height, error.max_pixels) == (256, 200, 51199)
 
 
-def test_a_useful_side_does_not_lift_the_cap() -> None:
+def test_max_pixels_applies_before_shrinking() -> None:
     with pytest.raises(PictureTooLargeError):
         decode(jpeg_bomb(), MAX_PIXELS, useful_side=10)
 
 
 @pytest.mark.parametrize("chunk", [b"iCCP", b"zTXt"])
-def test_a_compressed_note_that_explodes_takes_no_memory(chunk: bytes) -> None:
+def test_a_compressed_chunk_that_expands_takes_little_memory(chunk: bytes) -> None:
     body = b"note\0\0" + zlib.compress(bytes(100_000_000), 1)
     note = struct.pack(">I", len(body)) + chunk + body + struct.pack(">I", zlib.crc32(chunk + body))
     data = photo_as("png")

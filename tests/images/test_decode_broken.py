@@ -1,4 +1,4 @@
-"""What is truncated, damaged or no picture at all is an error, and always one of ours."""
+"""Truncated and damaged pictures and other files raise a ``DecodeError``."""
 
 import random
 import subprocess
@@ -23,8 +23,7 @@ from pictures import FLAVOURS, MAX_PIXELS, animation, encoded, photo, photo_as
 
 EVERY_FLAVOUR = [*FLAVOURS, "gif"]
 changes = st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8))
-# Damaged JPEGs that decode all the same. libjpeg passes over what is wrong with them; Pillow
-# shows nobody its warnings.
+# Damaged JPEGs that decode nevertheless: libjpeg only warns, and Pillow hides its warnings.
 DECODED_JPEGS = {
     # whole, only strange
     "316be81dfdeeb942e904feb3a77f4f83",
@@ -32,7 +31,7 @@ DECODED_JPEGS = {
     "865db3dd2d380626f16b6f9dc6d62dba",
     "d22db5be7594c17a18a047ca9264ea0a",
     "multiple-0xff-before-eoi",
-    # bytes too many somewhere, the picture unharmed
+    # extra bytes, but the picture is whole
     "1cbb1bb37d62c44f67374cd451643dc4",
     "28c74d9284d9836017fd519f6932efd8",
     "4838ece0d3900220d33528ee027289bc",
@@ -72,10 +71,10 @@ def test_a_truncated_animation_is_broken(format_: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.9, 0.5])
-def test_a_jpeg_with_its_end_marker_too_early_is_shown_as_viewers_show_it(kept: float) -> None:
-    """The one damage that passes: libjpeg fills in grey and warns, and Pillow hides the warning.
+def test_a_jpeg_with_an_early_end_marker_is_decoded(kept: float) -> None:
+    """libjpeg fills in grey and warns; Pillow hides the warning.
 
-    Refusing whatever libjpeg warns of would refuse whole photographs with stray bytes in them.
+    Refusing every file with a warning would refuse whole photos that have stray bytes.
     """
     data = photo_as("jpeg")
     closed = decode(data[: int(kept * len(data))] + b"\xff\xd9", MAX_PIXELS)
@@ -88,7 +87,7 @@ def test_a_jpeg_with_its_end_marker_too_early_is_shown_as_viewers_show_it(kept: 
     places=st.lists(changes, max_size=6),
     kept=st.floats(0.05, 1),
 )
-def test_whatever_is_changed_only_our_errors_come_out(
+def test_a_damaged_picture_decodes_or_raises_a_decode_error(
     flavour: str, places: list[tuple[float, bytes]], kept: float
 ) -> None:
     data = bytearray(photo_as(flavour))
@@ -120,7 +119,7 @@ def test_garbage_behind_a_signature_is_refused(flavour: str, garbage: bytes) -> 
         (b"%PDF-1.7\n", "a PDF document, not a picture"),
     ],
 )
-def test_what_is_no_picture_is_said_to_be_none(data: bytes, words: str) -> None:
+def test_a_file_of_another_kind_is_named(data: bytes, words: str) -> None:
     with pytest.raises(NotAPictureError) as caught:
         decode(data, MAX_PIXELS)
     assert str(caught.value).startswith(words)
@@ -132,7 +131,7 @@ def test_formats_outside_the_table_are_never_opened(format_: str) -> None:
         decode(encoded(photo(), format_), MAX_PIXELS)
 
 
-def test_a_format_whose_decoder_is_an_extra_says_what_to_install(
+def test_a_missing_decoder_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)  # as if not installed
@@ -142,7 +141,7 @@ def test_a_format_whose_decoder_is_an_extra_says_what_to_install(
 
 
 def with_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan is there again and again."""
+    """A progressive JPEG whose last scan is repeated."""
     data = photo_as("jpeg-progressive")
     last = data.rindex(b"\xff\xda")
     missing = count - data.count(b"\xff\xda")
@@ -155,14 +154,14 @@ def test_a_jpeg_of_too_many_scans_is_refused() -> None:
         decode(with_scans(MAX_JPEG_SCANS + 1), MAX_PIXELS)
 
 
-def test_what_follows_a_jpeg_is_not_taken_for_scans() -> None:
-    """Phones append a film to a photo; its bytes are as good as random."""
+def test_data_after_a_jpeg_is_not_counted_as_scans() -> None:
+    """Phones append a video to a photo; its bytes look random."""
     film = random.Random(1).randbytes(12_000_000)
     assert film.count(b"\xff\xda") > MAX_JPEG_SCANS
     assert decode(photo_as("jpeg") + film, MAX_PIXELS).width == 256
 
 
-def test_of_the_damaged_jpegs_the_known_ones_decode(odd: Path) -> None:
+def test_only_the_known_damaged_jpegs_decode(odd: Path) -> None:
     decoded = set()
     for path in odd.joinpath("jpeg_crash").rglob("*.jpg"):
         with suppress(DecodeError):
@@ -207,7 +206,7 @@ def test_too_little_memory_is_not_a_broken_picture(format_: str) -> None:
     assert (run.stdout, run.stderr) == ("out_of_memory\n", "")
 
 
-def test_a_decoder_that_says_in_words_that_memory_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_may_report_too_little_memory_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(image: ImageFile) -> None:
         raise OSError("out of memory error when reading image file")  # ImageFile.ERRORS[-9]
 

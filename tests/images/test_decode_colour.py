@@ -1,4 +1,4 @@
-"""Orientation, transparency and colour spaces: the same answer as the upright sRGB twin."""
+"""Orientation, transparency and colour spaces give the same pixels as an upright sRGB copy."""
 
 import io
 from pathlib import Path
@@ -19,8 +19,7 @@ from pictures import (
 )
 
 PHOTO = np.asarray(photo())
-# What each orientation says of how the picture lies in the file (EXIF 2.32, 4.6.4), as the
-# numpy steps that bring it upright; written without Pillow's names for them.
+# The numpy steps that turn each orientation upright (EXIF 2.32, 4.6.4), independent of Pillow.
 UPRIGHT = {
     1: lambda stored: stored,
     2: lambda stored: stored[:, ::-1],
@@ -45,7 +44,7 @@ def pixels_of(data: bytes) -> np.ndarray:
     return decode(data, MAX_PIXELS).pixels
 
 
-def test_all_eight_orientations_of_a_photo_stand_upright_and_equal(odd: Path) -> None:
+def test_all_eight_orientations_become_the_same_image(odd: Path) -> None:
     pictures = [
         decode((odd / "exif_orientation" / f"Landscape_{n}.jpg").read_bytes(), MAX_PIXELS)
         for n in range(9)
@@ -62,7 +61,7 @@ def test_all_eight_orientations_of_a_photo_stand_upright_and_equal(odd: Path) ->
 @pytest.mark.parametrize(
     ("format_", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})]
 )
-def test_the_orientation_note_is_obeyed_in_any_format(
+def test_orientation_applies_in_every_format(
     format_: str, options: dict[str, Any], orientation: int
 ) -> None:
     data = encoded(photo(), format_, exif=exif_with_orientation(orientation), **options)
@@ -71,7 +70,7 @@ def test_the_orientation_note_is_obeyed_in_any_format(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format_", ["AVIF", "HEIF"])
-def test_formats_that_turn_pictures_themselves_do_so_once(format_: str, orientation: int) -> None:
+def test_decoders_that_rotate_do_so_once(format_: str, orientation: int) -> None:
     note = exif_with_orientation(orientation).tobytes()
     picture = decode(encoded(photo(), format_, exif=note, quality=95), MAX_PIXELS)
     upright = UPRIGHT[orientation](PHOTO)
@@ -80,7 +79,7 @@ def test_formats_that_turn_pictures_themselves_do_so_once(format_: str, orientat
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_size_is_the_upright_one_even_when_shrunk(orientation: int) -> None:
+def test_the_size_is_that_of_the_upright_picture(orientation: int) -> None:
     data = encoded(photo(), "JPEG", exif=exif_with_orientation(orientation))
     picture = decode(data, MAX_PIXELS, useful_side=20)
     height, width = UPRIGHT[orientation](PHOTO).shape[:2]
@@ -88,7 +87,7 @@ def test_size_is_the_upright_one_even_when_shrunk(orientation: int) -> None:
     assert (picture.pixels.shape[0] > picture.pixels.shape[1]) == (height > width)
 
 
-def test_an_open_image_is_turned_too() -> None:
+def test_an_open_image_is_rotated_too() -> None:
     data = encoded(photo(), "PNG", exif=exif_with_orientation(6))
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(from_image(image, MAX_PIXELS).pixels, UPRIGHT[6](PHOTO))
@@ -114,7 +113,7 @@ def test_an_open_image_is_turned_too() -> None:
     ],
 )
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
-def test_a_damaged_exif_note_does_not_refuse_a_picture(format_: str, note: bytes) -> None:
+def test_damaged_exif_data_is_ignored(format_: str, note: bytes) -> None:
     picture = decode(encoded(photo(), format_, exif=b"Exif\0\0" + note), MAX_PIXELS)
     assert (picture.width, picture.height) == photo().size
     assert colour_distance(picture.pixels, PHOTO) < 8
@@ -155,7 +154,7 @@ def test_a_palette_with_alphas_is_laid_over_white() -> None:
 
 
 @pytest.mark.parametrize(("format_", "options"), EVERY_COLOUR_FORMAT)
-def test_colours_of_another_profile_are_converted(format_: str, options: dict[str, Any]) -> None:
+def test_other_colour_profiles_are_converted(format_: str, options: dict[str, Any]) -> None:
     data = encoded(photo(), format_, icc_profile=rotated_profile(), **options)
     assert colour_distance(pixels_of(data), PHOTO[..., [2, 0, 1]]) < 4
 
@@ -177,7 +176,7 @@ def test_a_palette_picture_has_its_profile_converted() -> None:
         pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), id="LAB"),
     ],
 )
-def test_a_profile_without_use_changes_nothing(format_: str, profile: bytes) -> None:
+def test_a_useless_profile_is_ignored(format_: str, profile: bytes) -> None:
     tagged = encoded(photo(), format_, icc_profile=profile)
     np.testing.assert_array_equal(pixels_of(tagged), pixels_of(encoded(photo(), format_)))
 

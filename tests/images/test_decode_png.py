@@ -1,4 +1,4 @@
-"""Every PNG of PngSuite, against a second reader of the format."""
+"""Every PNG of PngSuite, compared with an independent reader."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pictell.errors import BrokenPictureError, DecodeError, NotAPictureError
 from pictell.images.decode import decode
 from pictures import MAX_PIXELS, encoded
 
-# Of each broken file what is wrong with it: PngSuite's own list.
+# What is wrong with each broken file, from PngSuite's own list.
 REFUSED = {
     "xs1n0g01": NotAPictureError,  # signature byte 1 lost its top bit
     "xs2n0g01": NotAPictureError,  # signature byte 2 is a Q
@@ -29,7 +29,7 @@ REFUSED = {
     "xcsn0g01": BrokenPictureError,  # wrong checksum in IDAT
 }
 
-# Colour types and bit depths, each there both plain and interlaced.
+# Colour types and bit depths; each exists plain and interlaced.
 TWINS = [
     "0g01",
     "0g02",
@@ -72,7 +72,7 @@ def test_exactly_the_broken_files_are_refused(suite: Path) -> None:
     assert refused == REFUSED
 
 
-def test_pixels_equal_those_of_a_second_reader(suite: Path) -> None:
+def test_pixels_equal_those_of_an_independent_reader(suite: Path) -> None:
     plain = [path for path in sorted(suite.glob("[!x]*.png")) if not is_interlaced(path)]
     far = {
         path.name: distance

@@ -50,7 +50,7 @@ def proxy(serve: Callable[..., Server]) -> Server:
 
 
 def asked(proxy: Server) -> list[bytes]:
-    """What the proxy was asked to connect to."""
+    """The addresses that the proxy was asked to connect to."""
     return [request.split()[1] for request in proxy.requests]
 
 
@@ -66,7 +66,7 @@ def test_a_picture_comes_through_the_proxy_which_gets_the_address_not_the_name(
     assert f"Host: a.test:{server.port}".encode() in server.requests[0]
 
 
-def test_tls_is_spoken_with_the_host_inside_the_tunnel(
+def test_tls_is_with_the_host_not_the_proxy(
     serve: Callable[..., Server], proxy: Server, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names["tls.test"] = ["127.0.0.1"]
@@ -111,7 +111,7 @@ def test_credentials_go_to_the_proxy_only(serve: Callable[..., Server], proxy: S
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "in.test"])
-def test_a_private_host_is_refused_and_the_proxy_hears_nothing(
+def test_nothing_is_sent_to_the_proxy_for_a_private_host(
     host: str, proxy: Server, names: Names, public: str
 ) -> None:
     names["in.test"] = [public, "10.0.0.1"]

@@ -1,4 +1,4 @@
-"""The first bytes decide, never the name."""
+"""The first bytes tell the format; the name does not matter."""
 
 import pytest
 from hypothesis import given
@@ -57,7 +57,7 @@ def test_signatures(head: bytes, name: str | None) -> None:
 
 
 @given(st.binary(max_size=2 * HEAD_BYTES))
-def test_nothing_behind_the_head_is_looked_at(data: bytes) -> None:
+def test_only_the_first_bytes_matter(data: bytes) -> None:
     assert sniff(data) is sniff(data[:HEAD_BYTES])
 
 

@@ -1,4 +1,4 @@
-"""What the user names becomes sources, in order and lazily, whatever lies there."""
+"""What the user names becomes sources, in order and lazily."""
 
 import io
 import os
@@ -40,7 +40,7 @@ file_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, empty."""
+    """The working directory, which is empty."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -65,17 +65,17 @@ def errors(sources: Iterator[Source]) -> list[tuple[str, type, str]]:
 
 
 @pytest.mark.parametrize("typed", ["cat.jpg", "./cat.jpg", "f/../cat.jpg", "f//cat.jpg"])
-def test_a_file_is_one_source_under_the_name_that_was_typed(folder: Path, typed: str) -> None:
+def test_a_file_is_one_source_with_the_name_as_typed(folder: Path, typed: str) -> None:
     make(folder, "cat.jpg", "f/cat.jpg")
     assert list(expand_argument(typed)) == [Source(typed, Path(typed))]
 
 
-def test_an_empty_word_is_not_the_current_folder(folder: Path) -> None:
+def test_an_empty_argument_is_not_the_current_folder(folder: Path) -> None:
     make(folder, "cat.jpg")
     assert names(expand_argument("")) == [""]
 
 
-def test_a_folder_is_all_its_pictures_in_natural_order(folder: Path) -> None:
+def test_a_folder_gives_its_pictures_in_natural_order(folder: Path) -> None:
     make(folder, "f/img10.png", "f/img2.png", "f/IMG1.png", "f/b.jpg")
     make(folder, "f/img9/b.gif", "f/img9/a.gif")
     assert names(expand_argument("f")) == [
@@ -126,7 +126,7 @@ def test_a_link_to_a_folder_that_was_typed_is_followed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["loop.jpg", "nowhere.jpg"])
-def test_a_link_that_leads_nowhere_does_not_stop_the_others(folder: Path, target: str) -> None:
+def test_a_broken_link_does_not_stop_the_others(folder: Path, target: str) -> None:
     make(folder, "f/cat.jpg", "f/zebra.jpg")
     (folder / "f" / "loop.jpg").symlink_to(target)
     found = names(expand_argument("f"))
@@ -139,7 +139,7 @@ def test_pipes_in_a_folder_are_not_opened(folder: Path) -> None:
     assert names(expand_argument("f")) == ["f/cat.jpg"]
 
 
-def test_names_that_are_not_utf8_stay_the_bytes_they_are(folder: Path) -> None:
+def test_names_that_are_not_utf8_keep_their_bytes(folder: Path) -> None:
     make(folder, os.fsdecode(b"f/\xff\xfe.jpg"))
     (source,) = expand_argument("f")
     assert os.fsencode(source.name) == b"f/\xff\xfe.jpg"
@@ -155,12 +155,12 @@ for source in expand_argument(sys.argv[1]):
 """
 
 
-def test_what_may_not_be_read_is_named_and_the_rest_goes_on(folder: Path) -> None:
+def test_a_folder_without_permission_does_not_stop_the_others(folder: Path) -> None:
     make(folder, "f/a.jpg", "f/closed/b.jpg", "f/c.jpg")
     folder.chmod(0o755)
     (folder / "f" / "closed").chmod(0)
-    # As somebody without root's rights, for whom alone permissions count; above the folder of
-    # this test nobody else may pass, so it is the working directory.
+    # Permissions do not apply to root, so this runs as another user. That user cannot enter the
+    # folders above, so the test's folder is the working directory.
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_RIGHTS, "f"], capture_output=True, text=True, check=False
     )
@@ -169,7 +169,7 @@ def test_what_may_not_be_read_is_named_and_the_rest_goes_on(folder: Path) -> Non
     assert run.stdout.split("\n")[:-1] == ["a.jpg found", "c.jpg found", "closed source_unreadable"]
 
 
-def test_a_path_below_a_closed_folder_is_an_error_of_its_own(folder: Path) -> None:
+def test_a_path_in_a_folder_without_permission_is_one_error(folder: Path) -> None:
     make(folder, "closed/b.jpg")
     (folder / "closed").chmod(0)
     run = subprocess.run(
@@ -182,7 +182,7 @@ def test_a_path_below_a_closed_folder_is_an_error_of_its_own(folder: Path) -> No
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_a_name_that_is_too_long_is_an_error_of_its_own() -> None:
+def test_a_name_that_is_too_long_is_one_source() -> None:
     (source,) = expand_argument(300 * "a" + ".jpg")
     assert source.name == 300 * "a" + ".jpg"
 
@@ -200,7 +200,7 @@ def test_a_name_that_is_too_long_is_an_error_of_its_own() -> None:
         ("a[1].jpg", ["a[1].jpg"]),
     ],
 )
-def test_a_pattern_is_each_of_its_files_once_in_natural_order(
+def test_a_pattern_gives_each_file_once_in_natural_order(
     folder: Path, pattern: str, found: list[str]
 ) -> None:
     make(folder, "a10.jpg", "a2.jpg", "a[1].jpg", "f/b.jpg", "f/g/c.jpg", "f/.hidden/d.jpg")
@@ -251,12 +251,23 @@ def test_credentials_of_a_malformed_url_are_not_shown_either(url: str) -> None:
     assert "secret" not in from_url(url, allow_private=False).name
 
 
+@pytest.mark.parametrize("url", ["http://u:pa/ss@127.0.0.1/x", "http://u:p#ss@127.0.0.1/x"])
+def test_a_misplaced_password_is_hidden(url: str) -> None:
+    (source,) = expand_argument(url)
+    assert source.name == "http://***@127.0.0.1/x"
+
+
+def test_an_at_sign_in_a_path_stays() -> None:
+    (source,) = expand_argument("https://example.org/photos/12@N03/x.jpg")
+    assert source.name == "https://example.org/photos/12@N03/x.jpg"
+
+
 @pytest.mark.parametrize("word", [r"C:\cat.jpg", "a:b.jpg", "http:cat.jpg"])
-def test_what_only_looks_like_a_url_is_a_file(word: str) -> None:
+def test_text_that_resembles_a_url_is_a_file(word: str) -> None:
     assert list(expand_argument(word)) == [Source(word, Path(word))]
 
 
-def test_a_folder_is_walked_only_as_far_as_it_is_used(folder: Path) -> None:
+def test_a_folder_is_walked_lazily(folder: Path) -> None:
     make(folder, "f/a/1.jpg", "f/b/2.jpg")
     sources = expand_path(Path("f"))
     assert next(sources).name == "f/a/1.jpg"
@@ -281,7 +292,7 @@ def test_natural_order(in_order: list[str]) -> None:
 
 
 @given(st.lists(file_names, max_size=6))
-def test_any_names_can_be_ordered_and_the_order_is_always_the_same(listed: list[str]) -> None:
+def test_the_order_does_not_depend_on_the_order_of_listing(listed: list[str]) -> None:
     keys = sorted(map(natural_key, listed))
     assert keys == sorted(map(natural_key, reversed(listed)))
     assert all(one <= other for index, one in enumerate(keys) for other in keys[index:])
@@ -289,15 +300,15 @@ def test_any_names_can_be_ordered_and_the_order_is_always_the_same(listed: list[
 
 @pytest.mark.parametrize(("one", "other"), [("a.jpg", "A.jpg"), ("1.jpg", "01.jpg")])
 def test_different_names_are_never_equal_in_order(one: str, other: str) -> None:
-    """Or the file system would decide which comes first."""
+    """Otherwise the order would depend on the file system."""
     assert natural_key(one) != natural_key(other)
 
 
-def test_what_is_missing_is_a_source_all_the_same(folder: Path) -> None:
+def test_a_missing_file_is_a_source_too(folder: Path) -> None:
     assert list(expand_argument("nowhere.jpg")) == [Source("nowhere.jpg", Path("nowhere.jpg"))]
 
 
-def test_standard_input_that_is_closed_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_standard_input_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     assert errors(expand_argument("-"))[0][1] is SourceUnreadableError
 

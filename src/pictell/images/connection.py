@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 1024 * 1024
-_MAX_WAIT_S = 86_400.0  # a socket refuses timeouts of more than INT_MAX milliseconds
 _MAX_REASON_CHARS = 80
 
 
@@ -41,7 +40,7 @@ class Deadline:
         left_s = self._end_s - time.monotonic()
         if left_s <= 0:
             raise self.error()
-        return min(left_s, _MAX_WAIT_S)
+        return left_s
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -1,7 +1,6 @@
-"""Lists, standard input, and from a source to its bytes."""
+"""Lists of sources, and standard input."""
 
 import gzip
-import io
 import os
 import re
 import subprocess
@@ -14,10 +13,8 @@ from typing import IO
 
 import pytest
 
-from pictell.errors import SourceNotFoundError, SourceTooLargeError, SourceUnreadableError
+from pictell.errors import SourceNotFoundError, SourceUnreadableError
 from pictell.images.lists import expand_list
-from pictell.images.read import read_file, read_stream
-from pictell.images.sources import expand_argument
 from pictell.types import Source, Url
 from pictures import FLAVOURS, photo_as
 
@@ -58,7 +55,7 @@ def test_a_list_may_be_separated_by_nul(tmp_path: Path) -> None:
     assert listed(tmp_path / "list", content, b"\0") == paths("a\nb.jpg", "c.jpg\r")
 
 
-def test_an_entry_no_file_can_have_does_not_stop_the_list(tmp_path: Path) -> None:
+def test_an_impossible_name_does_not_stop_the_list(tmp_path: Path) -> None:
     long = "b" * 300 + ".jpg"
     assert listed(tmp_path / "list", f"a.jpg\n{long}\nc.jpg".encode()) == paths(
         "a.jpg", long, "c.jpg"
@@ -103,15 +100,9 @@ def test_binary_data_ends_a_list_where_it_begins(tmp_path: Path) -> None:
     assert isinstance(last.content, SourceUnreadableError)
 
 
-def test_the_utf16_list_of_the_review_is_named(shared: Path) -> None:
+def test_a_utf16_list_with_crlf_is_named(shared: Path) -> None:
     path = shared / "cases" / "l16.txt"
     assert "UTF-16" in refusal(expand_list(str(path), separator=b"\n", allow_private=False))
-
-
-def test_a_name_that_no_file_can_have_is_unreadable() -> None:
-    for name in ("a\0b.jpg", "\ud800.jpg"):
-        with pytest.raises(SourceUnreadableError):
-            read_file(Path(name), 100)
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -186,7 +177,7 @@ def test_a_list_may_come_from_standard_input_and_never_end() -> None:
         endless.kill()
 
 
-def test_an_endless_list_is_not_read_ahead_of_its_use() -> None:
+def test_an_endless_list_is_read_lazily() -> None:
     with subprocess.Popen(["yes", "a.jpg"], stdout=subprocess.PIPE) as endless:
         assert endless.stdout is not None
         name = f"/dev/fd/{endless.stdout.fileno()}"
@@ -194,73 +185,6 @@ def test_an_endless_list_is_not_read_ahead_of_its_use() -> None:
         assert [source.name for source in islice(sources, 1000)] == ["a.jpg"] * 1000
         sources.close()
         endless.kill()
-
-
-def test_a_file_becomes_its_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(bytes(range(256)) * 10_000)
-    assert read_file(path, 2_560_000) == bytes(range(256)) * 10_000
-    with pytest.raises(SourceTooLargeError, match=r"longer than the 2559999 bytes allowed"):
-        read_file(path, 2_559_999)
-
-
-def test_a_file_without_end_is_capped() -> None:
-    with pytest.raises(SourceTooLargeError, match=r"longer than the 3000000 bytes .*--max-bytes"):
-        read_file(Path("/dev/zero"), 3_000_000)
-
-
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    (source,) = expand_argument(str(tmp_path / "none.jpg"))
-    assert isinstance(source.content, Path)
-    with pytest.raises(SourceNotFoundError, match="no such file or folder"):
-        read_file(source.content, 100)
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("", "a folder: .*stream.*"),
-        ("a.jpg/b.jpg", "cannot be read: Not a directory"),
-    ],
-)
-def test_what_cannot_be_read_gives_the_reason(tmp_path: Path, name: str, reason: str) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"")
-    with pytest.raises(SourceUnreadableError, match=f"^{reason}$"):
-        read_file(tmp_path / name, 100)
-
-
-class Trickle(io.RawIOBase):
-    """A stream that gives one byte at a time, and remembers how many were asked for."""
-
-    def __init__(self, data: bytes) -> None:
-        self.rest = data
-
-    def read(self, size: int = -1) -> bytes:
-        piece, self.rest = self.rest[:1], self.rest[1:]
-        return piece
-
-
-def test_a_stream_is_read_to_its_end_in_whatever_pieces_it_comes() -> None:
-    assert read_stream(Trickle(b"a picture"), 9) == b"a picture"
-
-
-def test_a_stream_is_read_no_further_than_one_byte_beyond_the_cap() -> None:
-    stream = Trickle(b"a picture")
-    with pytest.raises(SourceTooLargeError):
-        read_stream(stream, 4)
-    assert stream.rest == b"ture"
-
-
-def test_a_closed_stream_is_unreadable() -> None:
-    stream = io.BytesIO(b"a picture")
-    stream.close()
-    with pytest.raises(SourceUnreadableError, match="cannot be read: I/O operation on closed file"):
-        read_stream(stream, 100)
-
-
-def test_a_stream_of_text_is_unreadable() -> None:
-    with pytest.raises(SourceUnreadableError):
-        read_stream(io.StringIO("text"), 100)
 
 
 @pytest.mark.parametrize("separator", [b"\n", b"\0"])
@@ -281,14 +205,3 @@ def test_the_byte_order_mark_is_not_part_of_a_name(tmp_path: Path) -> None:
     listed_names.write_bytes(b"\xef\xbb\xbfa.jpg\r\nb.jpg\r\n")
     found = expand_list(str(listed_names), separator=b"\n", allow_private=False)
     assert [source.name for source in found] == ["a.jpg", "b.jpg"]
-
-
-@pytest.mark.parametrize("url", ["http://u:pa/ss@127.0.0.1/x", "http://u:p#ss@127.0.0.1/x"])
-def test_a_misplaced_password_is_hidden(url: str) -> None:
-    (source,) = expand_argument(url)
-    assert source.name == "http://***@127.0.0.1/x"
-
-
-def test_an_at_sign_in_a_path_stays() -> None:
-    (source,) = expand_argument("https://example.org/photos/12@N03/x.jpg")
-    assert source.name == "https://example.org/photos/12@N03/x.jpg"
