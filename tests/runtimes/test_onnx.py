@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import efficientnet_lite0
 from pictell import models, runtimes
-from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.types import Label, ModelSpec, PreprocessSpec, Weights
@@ -160,3 +160,17 @@ def test_an_engine_that_fails_says_so_once(engine: str, capfd: pytest.CaptureFix
     assert "\n" not in str(caught.value)
     assert "Exception from" not in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+# onnxruntime-gpu says this without CUDA's libraries, and its sessions then run on the CPU. A build
+# for the CPU does the same with a warning if it is asked for CUDA.
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider'")
+def test_a_session_that_falls_back_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers",
+        lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    )
+    with pytest.raises(UsageError, match="cannot use CUDA here: .* or give --device cpu$"):
+        runtimes.open_session(
+            linear_spec(), in_memory(linear()), EngineOptions(runtime="onnx", device="gpu")
+        )

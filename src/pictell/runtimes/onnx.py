@@ -31,6 +31,7 @@ EXACT_PRODUCTS = "session.x64quantprecision"
 FATAL_ONLY = 4
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+REQUIREMENTS = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
 
 # ONNX Runtime's names of element types, where they are not numpy's.
 DTYPES = {"float": "float32", "double": "float64"}
@@ -63,9 +64,18 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> On
         session_options.add_session_config_entry(EXACT_PRODUCTS, "1")
     _add_external_data(session_options, weights)
     try:
-        session = onnxruntime.InferenceSession(weights.graph, session_options, providers=providers)
+        # Its fallback would repeat a failed run on the CPU and print to stdout.
+        session = onnxruntime.InferenceSession(
+            weights.graph, session_options, providers=providers, enable_fallback=0
+        )
     except Exception as error:
         raise InvalidModelError(f"ONNX Runtime refuses the weights: {first_line(error)}") from error
+    if options.device == "gpu" and CUDA not in session.get_providers():
+        # Without CUDA's libraries or a GPU it opens the model on the CPU and only logs that.
+        raise UsageError(
+            f"ONNX Runtime cannot use CUDA here: install what {REQUIREMENTS} lists, "
+            "or give --device cpu"
+        )
     return OnnxEngine(session)
 
 
