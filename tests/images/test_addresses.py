@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.errors import AddressRefusedError
-from pictell.images.addresses import Hop, follow, is_public, parse_url
+from pictell.errors import AddressRefusedError, UsageError
+from pictell.images.addresses import Hop, follow, is_public, parse_proxy, parse_url
 
 PUBLIC = [
     *("1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "93.184.216.34", "100.63.255.255"),
@@ -180,6 +180,14 @@ def test_any_text_becomes_a_hop_or_a_refusal(text: str) -> None:
 def test_any_redirect_becomes_a_hop_or_a_refusal(location: str) -> None:
     with suppress(AddressRefusedError):
         assert follow(parse_url("http://a.example/x"), location).target.isascii()
+
+
+@given(any_text)
+def test_any_proxy_is_parsed_or_wrong_use(text: str) -> None:
+    for url in (text, f"http://{text}", f"http://{text}@host:3128", f"http://user:{text}@host"):
+        with suppress(UsageError):
+            proxy = parse_proxy(url)
+            assert (proxy.host + (proxy.authorization or "")).isascii()
 
 
 def test_a_byte_that_is_not_utf8_is_sent_as_it_is() -> None:
