@@ -159,17 +159,17 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Everything pictell knows of a model; ``model.toml`` as a record.
+    """Everything pictell knows about a model: the content of ``model.toml``.
 
-    ``weights`` is a file, or the folder of a SavedModel; ``external_data`` names the files beside
-    it that hold the rest of an ONNX model; ``sha256`` is the checksum of them all (see
-    ``pictell.inspection.checksum``). ``input_name`` and the outputs are names in the graph. ``logits``
-    has shape (N, classes), one label each; with activation ``softmax`` it holds raw logits still
-    to be turned into probabilities, with ``none`` it holds probabilities already. ``embedding``
-    (N, D) and ``feature_map`` (N, D, h, w) are outputs some models offer besides.
-    ``top1_accuracy`` is the published one on ImageNet, 0..1. ``taxonomy`` tells the names above
-    the classes (see ``pictell.models.taxonomy_file``), ``trust`` what was fitted for the model (see
-    ``pictell.models.calibration_file``); neither is parsed before it is used.
+    ``weights`` is a file, or the folder of a SavedModel. ``external_data`` names the files beside
+    it with the rest of an ONNX model. ``sha256`` is the checksum of all of them (see
+    ``pictell.inspection.checksum``). ``input_name``, ``output_name``, ``embedding`` and
+    ``feature_map`` are names in the graph. The output has shape (N, classes), with one label for
+    each class. It holds logits if ``activation`` is ``softmax``, and probabilities if it is
+    ``none``. The optional outputs are the embedding (N, D) and the feature map (N, D, h, w).
+    ``top1_accuracy``, 0..1, is the published accuracy on ImageNet. ``taxonomy`` (see
+    ``pictell.models.taxonomy_file``) and ``calibration`` (see ``pictell.models.calibration_file``)
+    are parsed when they are used.
     """
 
     name: str
