@@ -1,1 +1,1 @@
-"""From what the user typed to a tensor: sources, fetch, formats, decode, preprocess."""
+"""From what the user names to a tensor: sources, read, fetch, decode, preprocess."""

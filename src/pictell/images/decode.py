@@ -91,7 +91,7 @@ def decode(
             if fast_dct and file.format in JPEG_BASED:
                 scale, draft = 1, 1
                 file.decoderconfig = (scale, draft)
-            return _to_picture(file, max_pixels, useful_side)
+            return _to_image(file, max_pixels, useful_side)
 
 
 def from_image(image: Image.Image, max_pixels: int, useful_side: int | None = None) -> DecodedImage:
@@ -103,7 +103,7 @@ def from_image(image: Image.Image, max_pixels: int, useful_side: int | None = No
         _check_pixels(*image.size, max_pixels)
         # Without this, draft() would change the scale of the caller's image.
         image.load()
-        return _to_picture(image, max_pixels, useful_side)
+        return _to_image(image, max_pixels, useful_side)
 
 
 def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
@@ -123,7 +123,7 @@ def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
         return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
 
 
-def _to_picture(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
+def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
     width, height = image.size
     _check_pixels(width, height, max_pixels)
     if useful_side is not None:
