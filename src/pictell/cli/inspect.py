@@ -21,8 +21,9 @@ from pictell.errors import ModelError, ModelUnavailableError
 from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
+    from pictell.models.bare import BareModel
     from pictell.models.examine import Examination
-    from pictell.types import TensorSpec
+    from pictell.types import Inspection, TensorSpec
 
 EXAMPLE = """\
 Show what is in a model's file, what is known of it and what is missing to run it:
@@ -77,7 +78,7 @@ def _try(examination: Examination, options: argparse.Namespace) -> ModelError | 
     from pictell.runtimes.trial import try_in_child
 
     try:
-        try_in_child(examination.ready_spec(), examination.content, engine_options(options))
+        try_in_child(examination.ready_spec(), examination.model.content, engine_options(options))
     except ModelError as error:
         return error
     return None
@@ -89,22 +90,23 @@ def _write(examination: Examination, target: Path) -> None:
 
     spec = examination.ready_spec()
     write = write_single_file if target.suffix == ".onnx" else create_model_folder
-    write(target, spec, examination.content)
+    write(target, spec, examination.model.content)
     name = visible(str(target))
     print(f"{name} is written. To use it: pictell --model {name} PICTURE")
 
 
 def _lines(examination: Examination, tried: str | None) -> list[str]:
-    inspection, findings = examination.inspection, examination.findings
+    model, findings = examination.model, examination.findings
+    inspection = model.inspection
     rows = [
         ("format", inspection.format),
-        ("size", f"{examination.size_bytes / 1e6:.1f} MB"),
-        ("SHA-256", examination.sha256),
-        ("known as", examination.known_as or "not in the catalogue"),
+        ("size", f"{_size_bytes(model) / 1e6:.1f} MB"),
+        ("SHA-256", model.sha256),
+        ("known as", model.row.name if model.row else "not in the catalogue"),
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
-        ("operations", _ops_text(examination)),
-        ("runtimes", ", ".join(_runtimes(examination))),
+        ("operations", _ops_text(inspection)),
+        ("runtimes", ", ".join(_runtimes(inspection))),
         ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
         ("preprocessing", findings.preprocessing),
         ("ready", "yes" if findings.missing is None else f"no: {findings.missing}"),
@@ -112,7 +114,7 @@ def _lines(examination: Examination, tried: str | None) -> list[str]:
     ]
     table = [f"  {name:14} {visible(value)}" for name, value in rows]
     toml = ["", *findings.toml.split("\n")[:-1]] if findings.toml else []
-    return [visible(str(examination.path)), *table, *map(visible, toml)]
+    return [visible(str(model.path)), *table, *map(visible, toml)]
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
@@ -130,40 +132,47 @@ def _output_text(examination: Examination, tensor: TensorSpec) -> str:
     spec = examination.findings.spec
     if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
-    activation = spec.activation if spec else examination.inspection.activations.get(tensor.name)
+    activation = (
+        spec.activation if spec else examination.model.inspection.activations.get(tensor.name)
+    )
     return f"{_tensor_text(tensor)}, {MEANINGS[activation]}"
 
 
-def _ops_text(examination: Examination) -> str:
-    ops = sorted(examination.inspection.ops.items(), key=lambda item: (-item[1], item[0]))
+def _size_bytes(model: BareModel) -> int:
+    return sum(map(len, model.content.files.values()))
+
+
+def _ops_text(inspection: Inspection) -> str:
+    ops = sorted(inspection.ops.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{count} {name}" for name, count in ops[:MAX_OPS_SHOWN])
     more = len(ops) - MAX_OPS_SHOWN
     return f"{shown}, and {more} more kinds" if more > 0 else shown
 
 
-def _runtimes(examination: Examination) -> list[str]:
+def _runtimes(inspection: Inspection) -> list[str]:
     from pictell.runtimes import RUNTIMES
 
     return [
         name if runtime.installed else f"{name} (pip install 'pictell[{name}]')"
         for name, runtime in RUNTIMES.items()
-        if examination.inspection.format in runtime.formats
+        if inspection.format in runtime.formats
     ]
 
 
 def _record(examination: Examination) -> dict[str, Any]:
-    inspection, findings = examination.inspection, examination.findings
+    model, findings = examination.model, examination.findings
+    inspection = model.inspection
     return {
-        "file": str(examination.path),
+        "file": str(model.path),
         "format": inspection.format,
-        "bytes": examination.size_bytes,
-        "sha256": examination.sha256,
-        "known_as": examination.known_as,
+        "bytes": _size_bytes(model),
+        "sha256": model.sha256,
+        "known_as": model.row.name if model.row else None,
         "inputs": [_tensor_record(tensor) for tensor in inspection.inputs],
         "outputs": [_tensor_record(tensor) for tensor in inspection.outputs],
         "activations": dict(inspection.activations),
         "ops": dict(inspection.ops),
-        "runtimes": _runtimes(examination),
+        "runtimes": _runtimes(inspection),
         "refusal": examination.refusal,
         "preprocessing": findings.preprocessing,
         "missing": findings.missing,

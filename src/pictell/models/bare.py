@@ -47,12 +47,6 @@ DEFAULTS = ModelOptions(
     background=False,
     unlabelled=0,
 )
-# The layout of each format unless the graph's shapes say otherwise.
-USUAL_LAYOUTS: dict[WeightsFormat, Layout] = {
-    "frozen-graph": "NHWC",
-    "saved-model": "NHWC",
-    "tflite": "NHWC",
-}
 UNKNOWN = "unknown"
 
 
@@ -220,14 +214,11 @@ def _find_input(model: BareModel, name: str | None) -> TensorSpec:
     In a frozen graph it may be any node: the graphs of ``retrain.py`` take a JPEG file, and pixels
     only behind its decoder.
     """
-    known = {tensor.name for tensor in model.inspection.inputs}
-    if name is None or known & {name, name.removesuffix(":0")}:
-        return _only("input", model.inspection.inputs, name)
-    if model.content.format == "frozen-graph":
+    inputs = model.inspection.inputs
+    if name is not None and model.content.format == "frozen-graph":
         with suppress(InvalidModelError):
-            (node,) = inspect_weights(model.content, [name]).outputs
-            return node
-    return _only("input", model.inspection.inputs, name)
+            return inspect_weights(model.content, [name]).outputs[0]
+    return _only("input", inputs, name)
 
 
 def _output(inspection: Inspection, options: ModelOptions) -> tuple[TensorSpec, Activation]:
@@ -281,12 +272,11 @@ def _layout(image: TensorSpec, weights_format: WeightsFormat) -> Layout:
     shape = image.shape
     if shape is not None and len(shape) == 4 and 3 in (shape[1], shape[3]):
         return "NHWC" if shape[3] == 3 else "NCHW"
-    usual = USUAL_LAYOUTS.get(weights_format)
-    if usual is None:
+    if weights_format == "onnx":
         raise InvalidModelError(
             f"the channel axis of the input {image.name!r} is unknown: give --layout"
         )
-    return usual
+    return "NHWC"
 
 
 def _size(image: TensorSpec, layout: Layout) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,8 @@ from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
 from pictell.models.folder import SPEC_FILE, check_checksum, read_model_folder, to_toml
 from pictell.models.guess import guess
-from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Inspection, ModelSpec, PreprocessSpec, Weights
+from pictell.types import ModelSpec, PreprocessSpec, Weights
 
 
 class Findings(NamedTuple):
@@ -32,25 +31,12 @@ class Findings(NamedTuple):
     toml: str
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What is in a model's files and what is known of them.
+class Examination(NamedTuple):
+    """What is in a model's files and known of them; ``refusal``: why pictell does not run it."""
 
-    ``known_as``: its name in the catalogue. ``refusal``: why pictell does not run it, if so.
-    """
-
-    path: Path
-    content: Weights
-    sha256: str
-    inspection: Inspection
-    known_as: str | None
-    refusal: str | None
+    model: BareModel
     findings: Findings
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of all files."""
-        return sum(map(len, self.content.files.values()))
+    refusal: str | None
 
     def ready_spec(self) -> ModelSpec:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
@@ -70,21 +56,9 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     # The path '.' has no name, its absolute path has.
     path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.prefix_file_name(path):
-        model, findings = (
-            _examine_folder(path, options)
-            if (path / SPEC_FILE).is_file()
-            else _examine_bare(path, options)
-        )
-        row = catalog.by_checksum(model.sha256)
-        return Examination(
-            path=path,
-            content=model.content,
-            sha256=model.sha256,
-            inspection=model.inspection,
-            known_as=row.name if row else None,
-            refusal=_refusal(model.content),
-            findings=findings,
-        )
+        look = _examine_folder if (path / SPEC_FILE).is_file() else _examine_bare
+        model, findings = look(path, options)
+        return Examination(model, findings, _refusal(model.content))
 
 
 def preprocess_text(spec: PreprocessSpec) -> str:

@@ -6,73 +6,48 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from pictell.options import ModelOptions
+from pictell.types import Channels, Interpolation, ResizeMode
+
+Colour = tuple[float, float, float]
+
+
+def _preset(
+    mean: Colour | float,
+    std: Colour | float,
+    resize_mode: ResizeMode,
+    crop_fraction: float,
+    interpolation: Interpolation,
+    channels: Channels = "RGB",
+) -> ModelOptions:
+    return ModelOptions(
+        mean=mean if isinstance(mean, tuple) else (mean, mean, mean),
+        std=std if isinstance(std, tuple) else (std, std, std),
+        resize_mode=resize_mode,
+        crop_fraction=crop_fraction,
+        interpolation=interpolation,
+        channels=channels,
+    )
+
 
 PRESETS = {
     # The program of 2018 and TensorFlow's first image tutorials: Inception v1 (Szegedy et al.
     # 2015) and its graph inception5h, with TensorFlow 1's ResizeBilinear.
-    "inception": ModelOptions(
-        mean=(117.0, 117.0, 117.0),
-        std=(1.0, 1.0, 1.0),
-        resize_mode="squash",
-        crop_fraction=1.0,
-        interpolation="bilinear-tf1",
-        channels="RGB",
-    ),
+    "inception": _preset(117.0, 1.0, "squash", 1.0, "bilinear-tf1"),
     # TF-Slim's inception_preprocessing at evaluation, which its MobileNets share: central_crop,
     # then ResizeBilinear.
-    "tf-slim": ModelOptions(
-        mean=(127.5, 127.5, 127.5),
-        std=(127.5, 127.5, 127.5),
-        resize_mode="squash",
-        crop_fraction=0.875,
-        interpolation="bilinear-tf1",
-        channels="RGB",
-    ),
+    "tf-slim": _preset(127.5, 127.5, "squash", 0.875, "bilinear-tf1"),
     # TensorFlow's retrain.py and label_image.py: the whole image, by ResizeBilinear.
-    "retrain": ModelOptions(
-        mean=(127.5, 127.5, 127.5),
-        std=(127.5, 127.5, 127.5),
-        resize_mode="squash",
-        crop_fraction=1.0,
-        interpolation="bilinear-tf1",
-        channels="RGB",
-    ),
+    "retrain": _preset(127.5, 127.5, "squash", 1.0, "bilinear-tf1"),
     # torchvision's reference training: resize to 256, crop 224, mean and std of ImageNet.
-    "torchvision": ModelOptions(
-        mean=(123.675, 116.28, 103.53),
-        std=(58.395, 57.12, 57.375),
-        resize_mode="crop",
-        crop_fraction=0.875,
-        interpolation="bilinear",
-        channels="RGB",
+    "torchvision": _preset(
+        (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "crop", 0.875, "bilinear"
     ),
     # Caffe's VGG and ResNet, and Keras' mode "caffe": BGR, only the mean is subtracted.
-    "caffe": ModelOptions(
-        mean=(123.68, 116.779, 103.939),
-        std=(1.0, 1.0, 1.0),
-        resize_mode="crop",
-        crop_fraction=0.875,
-        interpolation="bilinear",
-        channels="BGR",
-    ),
+    "caffe": _preset((123.68, 116.779, 103.939), 1.0, "crop", 0.875, "bilinear", "BGR"),
     # Pixels in 0..1: many models for phones, Keras' Rescaling(1/255).
-    "unit": ModelOptions(
-        mean=(0.0, 0.0, 0.0),
-        std=(255.0, 255.0, 255.0),
-        resize_mode="squash",
-        crop_fraction=1.0,
-        interpolation="bilinear",
-        channels="RGB",
-    ),
+    "unit": _preset(0.0, 255.0, "squash", 1.0, "bilinear"),
     # Pixels in 0..255 as floats, for graphs that normalise inside: Keras' EfficientNet.
-    "raw": ModelOptions(
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        resize_mode="squash",
-        crop_fraction=1.0,
-        interpolation="bilinear",
-        channels="RGB",
-    ),
+    "raw": _preset(0.0, 1.0, "squash", 1.0, "bilinear"),
 }
 
 
