@@ -1,10 +1,11 @@
-"""What every engine must keep: threads, silence, no traces, and how one is added."""
+"""What holds for every engine: threads, batches, silence, no traces; and how to add one."""
 
 import pickle
 import subprocess
 import sys
 import tempfile
 import tomllib
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
 from pictell.runtimes import openvino
-from pictell.runtimes.files import written
+from pictell.runtimes.files import temporary_files
+from pictell.runtimes.session import EngineSession
 from pictell.types import ModelSpec, Weights, WeightsFormat
 from real_models import coral, frozen_graphs, pictures, run, spec
 
@@ -40,7 +42,7 @@ def a_model(shared: Path, engine: str) -> tuple[ModelSpec, Weights]:
 
 
 @pytest.mark.parametrize("engine", READS)
-def test_eight_threads_get_the_answers_of_one(shared: Path, engine: str) -> None:
+def test_eight_threads_get_the_same_outputs_as_one(shared: Path, engine: str) -> None:
     model, files = a_model(shared, engine)
     session = runtimes.open_session(model, files, EngineOptions(runtime=engine))
     images = pictures(shared, model, 8)
@@ -49,6 +51,18 @@ def test_eight_threads_get_the_answers_of_one(shared: Path, engine: str) -> None
         together = threads.map(lambda n: run(session, model, images[n % 8, None]), range(160))
         for number, found in enumerate(together):
             np.testing.assert_array_equal(found, alone[number % 8])
+
+
+@pytest.mark.parametrize("engine", READS)
+def test_a_closed_session_frees_its_engine(shared: Path, engine: str) -> None:
+    model, files = a_model(shared, engine)
+    session = runtimes.open_session(model, files, EngineOptions(runtime=engine))
+    assert isinstance(session, EngineSession)
+    freed = weakref.ref(session._engine)
+    session.close()
+    assert freed() is None
+    with pytest.raises(UsageError, match="the model is closed"):
+        run(session, model, pictures(shared, model, 1))
 
 
 @pytest.mark.parametrize("engine", READS)
@@ -78,20 +92,20 @@ def test_batches_of_any_size(shared: Path, engine: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
-        ("onnx", "has no CUDAExecutionProvider, only .*CPUExecutionProvider: pip install onnx"),
-        ("litert", "litert runs on the cpu only: give --device cpu"),
-        ("tensorflow", "TensorFlow finds no GPU here: install its build for yours"),
-        ("openvino", "OpenVINO finds no gpu here, only CPU: install its driver"),
+        ("onnx", "has no CUDAExecutionProvider, only .*: replace onnxruntime by onnxruntime-gpu"),
+        ("litert", "litert runs only on the CPU: give --device cpu"),
+        ("tensorflow", "TensorFlow finds no GPU: install"),
+        ("openvino", "OpenVINO finds no GPU, only CPU: install the driver"),
     ],
 )
-def test_a_gpu_that_is_not_there(shared: Path, engine: str, message: str) -> None:
+def test_a_missing_gpu(shared: Path, engine: str, message: str) -> None:
     model, files = a_model(shared, engine)
     with pytest.raises(UsageError, match=message):
         runtimes.open_session(model, files, EngineOptions(runtime=engine, device="gpu"))
 
 
 @pytest.mark.parametrize("engine", READS)
-def test_the_engine_s_own_precision_may_be_asked_for(shared: Path, engine: str) -> None:
+def test_the_precision_of_the_engine_can_be_chosen(shared: Path, engine: str) -> None:
     model, files = a_model(shared, engine)
     options = EngineOptions(runtime=engine, precision="engine")
     images = pictures(shared, model, 1)
@@ -111,7 +125,7 @@ session.run({spec.input_name: images}, [spec.output_name])
 
 
 @pytest.mark.parametrize("engine", READS)
-def test_an_engine_says_nothing_and_leaves_nothing(
+def test_an_engine_prints_nothing_and_leaves_no_files(
     shared: Path, engine: str, tmp_path: Path
 ) -> None:
     """OpenVINO's Python package reports each import; ONNX Runtime each session."""
@@ -121,7 +135,7 @@ def test_an_engine_says_nothing_and_leaves_nothing(
     home = tmp_path / "home"
     home.mkdir()
     env = environment(HOME=str(home), XDG_CACHE_HOME=str(home), TMPDIR=str(home))
-    # Where they believe to be tested, these packages report nothing anyway.
+    # In CI these packages report nothing.
     for name in ("CI", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY"):
         env.pop(name, None)
     run = subprocess.run(
@@ -135,7 +149,7 @@ def test_an_engine_says_nothing_and_leaves_nothing(
     assert list(home.iterdir()) == []
 
 
-def test_openvino_s_reporter_is_never_loaded() -> None:
+def test_the_telemetry_of_openvino_is_not_imported() -> None:
     program = (
         "import sys, pictell.runtimes.openvino\n"
         "print([name for name in sys.modules if name.startswith('openvino_telemetry')])"
@@ -146,7 +160,7 @@ def test_openvino_s_reporter_is_never_loaded() -> None:
     assert run.stdout == "[]\n"
 
 
-def test_keras_comes_when_it_is_called() -> None:
+def test_keras_is_imported_only_on_use() -> None:
     program = (
         "import sys, pictell.runtimes.tensorflow as engine\n"
         "print('keras' in sys.modules, engine.tf.keras.layers.Dense.__name__)"
@@ -178,7 +192,7 @@ from importlib.abc import MetaPathFinder
 class Blocker(MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name.partition(".")[0] in {blocked}:
-            raise ImportError(f"{{name}} is not to be had")
+            raise ImportError(f"{{name}} is blocked")
 
 
 if {by_finder}:
@@ -241,23 +255,21 @@ def test_an_engine_is_one_module_and_one_line(
     assert run(session, model, batch).argmax(axis=1).tolist() == [0, 1, 1]
 
 
-def test_an_engine_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torn_engine.py").write_text("raise ImportError('libGL.so.1: no such file')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(
         runtimes.RUNTIMES, "torn", runtimes.Runtime("torn_engine", "torn_engine", ("onnx",))
     )
-    with pytest.raises(
-        RuntimeMissingError, match=r"torn is installed, but .*: libGL.so.1: no such"
-    ):
+    with pytest.raises(RuntimeMissingError, match=r"torn is installed but .*: libGL.so.1: no such"):
         runtimes.open_session(
             spec("onnx", 8, 2, "scores"), Weights("onnx", {}), EngineOptions(runtime="torn")
         )
 
 
-def test_written_files_are_private_and_go() -> None:
+def test_temporary_files_are_private_and_removed() -> None:
     files = Weights("saved-model", {"saved_model.pb": b"graph", "variables/variables.index": b"x"})
-    with written(files) as folder:
+    with temporary_files(files) as folder:
         assert (folder / "variables" / "variables.index").read_bytes() == b"x"
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
@@ -267,14 +279,14 @@ def test_written_files_are_private_and_go() -> None:
 def test_nothing_is_written_outside(name: str) -> None:
     with (
         pytest.raises(InvalidModelError, match="outside its folder"),
-        written(Weights("onnx", {"graph": b"", name: b""})),
+        temporary_files(Weights("onnx", {"graph": b"", name: b""})),
     ):
         pass
     assert not Path(tempfile.gettempdir(), "up").exists()
 
 
 def test_openvino_computes_in_float32_unless_asked(shared: Path) -> None:
-    """By itself it takes bfloat16 where the processor has it."""
+    """Its default is bfloat16 if the processor has it."""
     model, files = a_model(shared, "openvino")
     engine = openvino.open_engine(model, files, EngineOptions())
     hint = engine._compiled.get_property("INFERENCE_PRECISION_HINT")
@@ -283,13 +295,13 @@ def test_openvino_computes_in_float32_unless_asked(shared: Path) -> None:
     assert "INFERENCE_PRECISION_HINT" not in asked
 
 
-def test_openvino_has_a_stream_for_every_thread_that_calls(shared: Path) -> None:
+def test_openvino_has_a_stream_for_every_processor(shared: Path) -> None:
     model, files = a_model(shared, "openvino")
     engine = openvino.open_engine(model, files, EngineOptions(threads=1))
     assert engine._compiled.get_property("NUM_STREAMS") == available_cores()
 
 
-def test_what_to_install_is_there_to_be_installed() -> None:
+def test_every_runtime_has_an_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name, runtime in runtimes.RUNTIMES.items():
         assert runtime.core or name in project["optional-dependencies"]

@@ -170,7 +170,7 @@ def test_a_session_that_falls_back_to_the_cpu_is_refused(monkeypatch: pytest.Mon
         "onnxruntime.get_available_providers",
         lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     )
-    with pytest.raises(UsageError, match="cannot use CUDA here: .* or give --device cpu$"):
+    with pytest.raises(UsageError, match=r"cannot use CUDA here: .* or give --device cpu$"):
         runtimes.open_session(
             linear_spec(), in_memory(linear()), EngineOptions(runtime="onnx", device="gpu")
         )

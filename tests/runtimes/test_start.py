@@ -15,7 +15,7 @@ import pytest
 from command import environment
 from pictell.processors import available_cores
 from pictell.runtimes.pool import Pool
-from pictell.runtimes.quiet import absent, settings_elsewhere, without_notices
+from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
 from real_models import coral, frozen_graphs
 
 ONEDNN = b"I0000 00:00:1795404957.557080   31370 port.cc:153] oneDNN custom operations are on.\n"
@@ -160,25 +160,25 @@ def test_a_program_without_stderr() -> None:
     assert (run.returncode, run.stdout) == (0, "started\n")
 
 
-def test_a_package_is_absent_for_a_while() -> None:
-    with absent("colorsys"), pytest.raises(ImportError):
+def test_a_package_is_hidden_for_a_while() -> None:
+    with without_package("colorsys"), pytest.raises(ImportError):
         import colorsys
     import colorsys
 
-    with absent("colorsys"), pytest.raises(ImportError):
+    with without_package("colorsys"), pytest.raises(ImportError):
         import colorsys
     assert sys.modules["colorsys"] is colorsys
 
 
-def test_settings_go_where_they_vanish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_temporary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_HOME", raising=False)
-    with settings_elsewhere("SOME_HOME"):
+    with temporary_settings("SOME_HOME"):
         folder = Path(os.environ["SOME_HOME"])
         (folder / "settings").write_text("mine")
     assert not folder.exists()
     assert "SOME_HOME" not in os.environ
     monkeypatch.setenv("SOME_HOME", "/users/own")
-    with settings_elsewhere("SOME_HOME"):
+    with temporary_settings("SOME_HOME"):
         assert os.environ["SOME_HOME"] == "/users/own"
     assert os.environ["SOME_HOME"] == "/users/own"
 
@@ -195,7 +195,7 @@ def test_a_pool_makes_no_more_than_there_are_processors() -> None:
     pool = Pool(make)
 
     def use(_: int) -> None:
-        with pool.one() as item:
+        with pool.borrow() as item:
             with lock:
                 assert id(item) not in busy
                 busy.add(id(item))
@@ -207,16 +207,16 @@ def test_a_pool_makes_no_more_than_there_are_processors() -> None:
     assert 1 <= len(made) <= available_cores()
 
 
-def test_a_pool_makes_what_is_needed_and_no_more() -> None:
+def test_a_pool_lends_what_is_free_before_it_makes_more() -> None:
     pool = Pool(object)
-    with pool.one() as first:
+    with pool.borrow() as first:
         pass
     for _ in range(5):
-        with pool.one() as again:
+        with pool.borrow() as again:
             assert again is first
 
 
-def test_a_failure_gives_the_place_back() -> None:
+def test_a_pool_survives_failures() -> None:
     failures = iter([True] * 50)
 
     def make() -> str:
@@ -226,9 +226,9 @@ def test_a_failure_gives_the_place_back() -> None:
 
     pool = Pool(make)
     for _ in range(50):
-        with pytest.raises(MemoryError), pool.one():
+        with pytest.raises(MemoryError), pool.borrow():
             pass
-    with pytest.raises(KeyError), pool.one():
+    with pytest.raises(KeyError), pool.borrow():
         raise KeyError
-    with pool.one() as item:
+    with pool.borrow() as item:
         assert item == "made"

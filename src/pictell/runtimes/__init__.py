@@ -1,4 +1,4 @@
-"""Engines that run a model, one module each behind one small protocol, imported only when used."""
+"""Engines that run models: one module for each, imported only when used, behind ``Session``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An engine: its module here, the package it needs, and the formats it reads.
+    """An engine: its module, the package that the module needs, and the formats that it reads.
 
-    The extra of pictell that installs the package has the runtime's name, unless the ``core``
-    install brings it.
+    If ``core`` is true pictell requires the package. Otherwise the extra of pictell with the
+    runtime's name installs it.
     """
 
     module: str
@@ -32,16 +32,16 @@ class Runtime:
 
     @property
     def installed(self) -> bool:
-        """Whether its package is there; it is not imported."""
+        """Whether the package can be found. It is not imported."""
         try:
             return find_spec(self.package) is not None
         except (ImportError, ValueError):
-            # Something in this program keeps it from being imported.
+            # The program blocks its import.
             return False
 
 
-# The only list of engines. Of those that read a format the first one installed is taken: the
-# format's own before those that translate it.
+# The only list of engines, in order of preference: for each format its own engine first, then
+# those that convert it.
 RUNTIMES = {
     "onnx": Runtime("pictell.runtimes.onnx", "onnxruntime", ("onnx",), core=True),
     "litert": Runtime("pictell.runtimes.litert", "ai_edge_litert", ("tflite",)),
@@ -57,7 +57,7 @@ RUNTIMES = {
 
 
 class Engine(Protocol):
-    """A graph in an engine: what a runtime's ``open_engine(spec, weights, options)`` returns."""
+    """A model in an engine: what ``open_engine(spec, weights, options)`` of a runtime returns."""
 
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
@@ -89,9 +89,9 @@ class Session(Protocol):
 
 
 def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
-    """The runtime for a format: the one named, or the first that is installed.
+    """The name of the runtime for a format: ``name``, or the first that is installed.
 
-    Raises ``UsageError`` for a name that is none or cannot read the format, and
+    Raises ``UsageError`` for an unknown name or one that does not read the format, and
     ``RuntimeMissingError``, which says what to install.
     """
     fitting = [key for key, runtime in RUNTIMES.items() if weights_format in runtime.formats]
@@ -118,10 +118,10 @@ def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
 def open_session(
     spec: ModelSpec, weights: Weights, options: EngineOptions = EngineOptions()
 ) -> Session:
-    """Load the weights into an engine that reads them.
+    """Load the weights into an engine that reads their format.
 
-    Raises ``InvalidModelError`` when the spec does not fit the graph, ``UsageError`` for options
-    that the engine cannot meet, ``RuntimeMissingError`` for an engine that cannot be loaded, and
+    Raises ``InvalidModelError`` if the graph does not fit the spec, ``UsageError`` for options
+    that the engine does not support, ``RuntimeMissingError`` if the engine fails to import, and
     what ``choose`` raises.
     """
     from pictell.runtimes.fit import check_fits
@@ -132,7 +132,7 @@ def open_session(
         module = import_module(RUNTIMES[name].module)
     except ImportError as error:
         raise RuntimeMissingError(
-            f"{name} is installed, but cannot be loaded: {first_line(error)}"
+            f"{name} is installed but fails to import: {first_line(error)}"
         ) from error
     engine: Engine = module.open_engine(spec, weights, options)
     check_fits(engine.inputs, engine.outputs, spec)

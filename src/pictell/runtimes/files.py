@@ -1,4 +1,4 @@
-"""A model's verified bytes as files, for engines that read nothing else."""
+"""Weights as temporary files, for engines that read only files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PREFIX = "pictell-"
 
 
 @contextmanager
-def written(weights: Weights) -> Iterator[Path]:
-    """A folder with the model's files, which nobody else may enter; gone at the end.
+def temporary_files(weights: Weights) -> Iterator[Path]:
+    """A private folder with the model's files; it is removed at the end.
 
     Raises ``InvalidModelError`` for a name that leads out of the folder, and ``OSError``.
     """

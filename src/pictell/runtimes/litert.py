@@ -1,4 +1,4 @@
-"""LiteRT: the engine of TFLite files."""
+"""LiteRT, the engine for TFLite files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pictell.types import ModelSpec, TensorSpec, Weights
 
 
 class LitertEngine:
-    """A model in LiteRT, whose interpreters serve one thread at a time."""
+    """A model in LiteRT. Its interpreters serve one thread at a time."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        # From bytes: only then does LiteRT verify the file before it follows its offsets.
+        # LiteRT verifies the offsets of a file only if it gets the file as bytes.
         self._pool = Pool(lambda: Interpreter(model_content=content, num_threads=threads))
-        with self._pool.one() as interpreter:
+        with self._pool.borrow() as interpreter:
             interpreter.allocate_tensors()
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self.inputs = [_tensor(details) for details in inputs]
@@ -37,7 +37,7 @@ class LitertEngine:
         self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
     ) -> dict[str, NDArray[np.generic]]:
         """Inputs by name -> the named outputs."""
-        with self._pool.one() as interpreter:
+        with self._pool.borrow() as interpreter:
             # These two do nothing if the shapes are those of the last run.
             for name, values in inputs.items():
                 interpreter.resize_tensor_input(self._inputs[name], values.shape)
@@ -49,9 +49,9 @@ class LitertEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> LitertEngine:
-    """Load a TFLite file. Raises ``InvalidModelError`` when the engine refuses it."""
+    """Load a TFLite file. Raises ``InvalidModelError`` if the engine refuses it."""
     if options.device != "cpu":
-        raise UsageError("litert runs on the cpu only: give --device cpu")
+        raise UsageError("litert runs only on the CPU: give --device cpu")
     try:
         with without_notices():
             return LitertEngine(weights.graph, options.threads)

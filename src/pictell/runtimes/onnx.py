@@ -1,4 +1,4 @@
-"""ONNX Runtime: the engine of the core install."""
+"""ONNX Runtime, the engine of the core install."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from pictell.options import EngineOptions
 from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
-# The published builds report every session to their makers and keep an identifier of
-# the machine, unless this is set before they are loaded (onnxruntime/Privacy.md). A picture is
-# its owner's business.
+# Unless this is set before the import, the published builds report every session to Microsoft and
+# store an identifier of the machine (onnxruntime/Privacy.md).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
-# Written by tools/build_saturation_probe.py: one uint8 x int8 matrix product.
+# tools/build_saturation_probe.py writes it: one uint8 x int8 matrix product.
 PROBE = Path(__file__).with_name("saturation_probe.onnx")
 PROBE_SIZE = 64
-# ONNX Runtime's session option that multiplies in uint8 x uint8, which does not saturate.
+# This session option multiplies in uint8 x uint8, which does not saturate.
 EXACT_PRODUCTS = "session.x64quantprecision"
 FATAL_ONLY = 4
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 REQUIREMENTS = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
 
-# ONNX Runtime's names of element types, where they are not numpy's.
+# ONNX Runtime's names of element types that differ from those of numpy.
 DTYPES = {"float": "float32", "double": "float64"}
 
 
@@ -56,7 +55,7 @@ class OnnxEngine:
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:
     """Load ONNX weights.
 
-    Raises ``InvalidModelError`` when the engine refuses them, ``UsageError`` where it has no GPU.
+    Raises ``InvalidModelError`` if the engine refuses them, ``UsageError`` if it cannot use a GPU.
     """
     providers = _providers(options)
     session_options = _options(options.threads)
@@ -85,10 +84,10 @@ def _providers(options: EngineOptions) -> list[str | tuple[str, dict[str, str]]]
     available = onnxruntime.get_available_providers()
     if CUDA not in available:
         raise UsageError(
-            f"this ONNX Runtime has no {CUDA}, only {', '.join(available)}: "
-            "pip install onnxruntime-gpu in its place, or give --device cpu"
+            f"this build of ONNX Runtime has no {CUDA}, only {', '.join(available)}: "
+            "replace onnxruntime by onnxruntime-gpu, or give --device cpu"
         )
-    # TF32 keeps 10 bits of a float32's 23.
+    # TF32 keeps 10 of the 23 bits of a float32's fraction.
     return [(CUDA, {"use_tf32": "0" if options.precision == "float32" else "1"}), CPU]
 
 
@@ -98,7 +97,7 @@ def _add_external_data(options: onnxruntime.SessionOptions, weights: Weights) ->
         return
     if not hasattr(options, "add_external_initializers_from_files_in_memory"):
         raise RuntimeMissingError(
-            "models in several files need ONNX Runtime 1.24 or later: pip install -U onnxruntime"
+            "a model in several files needs ONNX Runtime 1.24 or later: pip install -U onnxruntime"
         )
     contents = [weights.files[name] for name in names]
     options.add_external_initializers_from_files_in_memory(
@@ -108,11 +107,10 @@ def _add_external_data(options: onnxruntime.SessionOptions, weights: Weights) ->
 
 @cache
 def int8_products_saturate() -> bool:
-    """Whether this processor adds pairs of uint8 x int8 products in 16 bits, cutting them off.
+    """Whether sums of two uint8 x int8 products saturate at 16 bits on this processor.
 
-    x86-64 without VNNI does (its VPMADDUBSW instruction: Intel SDM vol. 2; ONNX Runtime's page
-    'Quantize ONNX models', section on U8S8), and scores are then off by 0.1 on average. So the
-    engine is asked: 255 x 127, summed over a row, is right or it is not.
+    They do on x86-64 without VNNI, and change scores by 0.1 on average (VPMADDUBSW in Intel's SDM
+    vol. 2; ONNX Runtime's page "Quantize ONNX models", section U8S8). The test sums 255 x 127.
     """
     session = onnxruntime.InferenceSession(PROBE.read_bytes(), _options(threads=1), providers=[CPU])
     a = np.full((1, PROBE_SIZE), 255, np.uint8)
@@ -126,7 +124,7 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
-    # Keeping freed memory makes no run faster (benchmarks/README.md) but every process larger.
+    # The arena keeps freed memory and makes no run faster (benchmarks/README.md).
     options.enable_cpu_mem_arena = False
     return options
 

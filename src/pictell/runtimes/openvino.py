@@ -1,4 +1,4 @@
-"""OpenVINO: runs what the other engines read, frozen TensorFlow graphs above all."""
+"""OpenVINO, which converts the formats of the other engines."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
 from pictell.runtimes import RUNTIMES
-from pictell.runtimes.files import PREFIX, written
+from pictell.runtimes.files import PREFIX, temporary_files
 from pictell.runtimes.fit import AXES, wanted_outputs
 from pictell.runtimes.pool import Pool
-from pictell.runtimes.quiet import absent, without_notices
+from pictell.runtimes.quiet import without_notices, without_package
 from pictell.types import Inspection, ModelSpec, TensorSpec, Weights, WeightsFormat
 
-# Its import alone reports to its makers and keeps an identifier of the machine in the home folder
-# (openvino/tools/ovc/__init__.py); without that package it takes its own stub of it.
-with absent("openvino_telemetry"):
+# With this package, the import of OpenVINO reports to Intel and stores an identifier of the machine
+# in the home folder (openvino/tools/ovc/__init__.py). Without it OpenVINO uses a stub.
+with without_package("openvino_telemetry"):
     import openvino
     from openvino import opset8
     from openvino.frontend import FrontEndManager
@@ -40,13 +40,13 @@ DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 NO_RULE = re.compile(
     r"(?:No conversion rule found for operations|no translator found for operation\(s\)): (.*)"
 )
-# The lines in which it says where in its sources it failed, not why.
+# Lines that name the place in OpenVINO's sources, not the cause.
 WHERE = re.compile(r"Exception from |Check '.*' failed at |FrontEnd API failed with ")
 TEMPORARY = re.compile(rf"[^\s\"']*{re.escape(PREFIX)}[^/\\]*[/\\]")
 
 
 class OpenvinoEngine:
-    """A model compiled by OpenVINO, whose requests serve one thread at a time."""
+    """A model compiled by OpenVINO. Its requests serve one thread at a time."""
 
     def __init__(self, model: Any, spec: ModelSpec, options: EngineOptions) -> None:
         wanted = wanted_outputs(spec)
@@ -63,7 +63,7 @@ class OpenvinoEngine:
     ) -> dict[str, NDArray[np.generic]]:
         """Inputs by name -> the named outputs."""
         places = [tensor.name for tensor in self.inputs]
-        with self._pool.one() as request:
+        with self._pool.borrow() as request:
             try:
                 values = request.infer(
                     {places.index(name): tensor for name, tensor in inputs.items()},
@@ -75,19 +75,19 @@ class OpenvinoEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OpenvinoEngine:
-    """Translate and compile a model.
+    """Convert and compile a model.
 
-    Raises ``InvalidModelError`` when the engine refuses it, ``UsageError`` where there is no GPU.
+    Raises ``InvalidModelError`` if the engine refuses it, ``UsageError`` if it cannot use a GPU.
     """
     devices = openvino.Core().available_devices
     if not any(device.startswith(DEVICES[options.device]) for device in devices):
         raise UsageError(
-            f"OpenVINO finds no {options.device} here, only {', '.join(devices)}: "
-            "install its driver, or give --device cpu"
+            f"OpenVINO finds no {options.device.upper()}, only {', '.join(devices)}: "
+            "install the driver of the device, or give --device cpu"
         )
     try:
         with without_notices():
-            model = _translate(spec, weights)
+            model = _convert(spec, weights)
         engine = OpenvinoEngine(model, spec, options)
     except Exception as error:
         raise InvalidModelError(_refusal(str(error), weights.format)) from error
@@ -96,15 +96,15 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
     return engine
 
 
-def _translate(spec: ModelSpec, weights: Weights) -> Any:
-    """The part of the model between the input and the outputs that the spec names."""
+def _convert(spec: ModelSpec, weights: Weights) -> Any:
+    """The part of the model between the spec's input and outputs."""
     frontend = FrontEndManager().load_by_framework(FRONTENDS[weights.format])
     if FRONTENDS[weights.format] == "tf":
         frontend.add_extension(ConversionExtension("LRN", _lrn))
-    with written(weights) as folder:
+    with temporary_files(weights) as folder:
         whole = weights.format == "saved-model"
         path = folder if whole else folder / next(iter(weights.files))
-        # Not mapped into memory: the file will be gone.
+        # False: do not map the file into memory, because it is removed below.
         model = frontend.load(str(path), False)
         if weights.format == "frozen-graph":
             _narrow(model, spec)
@@ -116,10 +116,10 @@ def _translate(spec: ModelSpec, weights: Weights) -> Any:
 
 
 def _lrn(node: Any) -> Any:
-    """TensorFlow's LRN: over 2 r + 1 channels of (N, H, W, C), ``alpha`` for each of them.
+    """Convert TensorFlow's LRN, which sums over 2 r + 1 channels of (N, H, W, C).
 
-    OpenVINO's own rule takes too few channels where ``depth_radius`` is odd, as its default of 5
-    is. The defaults are those of TensorFlow's operation.
+    OpenVINO's own rule takes too few channels if ``depth_radius`` is odd; its default is 5. The
+    defaults here are those of TensorFlow's operation, whose ``alpha`` is for one channel.
     """
     size = 2 * node.get_attribute("depth_radius", 5) + 1
     to_nchw, to_nhwc, channels = (
@@ -137,14 +137,14 @@ def _lrn(node: Any) -> Any:
 
 
 def _narrow(model: Any, spec: ModelSpec) -> None:
-    """OpenVINO's own choice is every placeholder, and every node that no other reads."""
+    """Set the spec's input and outputs instead of every placeholder and every end of the graph."""
     outputs = [_place(model, name) for name in wanted_outputs(spec)]
     if all(outputs):
         model.override_all_outputs(outputs)
     feed = _place(model, spec.input_name)
     if feed and not any(feed.is_equal(place) for place in model.get_inputs()):
         model.override_all_inputs([feed])
-        # A tensor in the middle of a graph has no shape of its own there.
+        # OpenVINO knows no shape for a tensor in the middle of a graph.
         image = spec.preprocess
         sizes = {"batch": -1, "height": image.height, "width": image.width, "channels": 3}
         shape = [sizes[axis] for axis in AXES[image.layout]]
@@ -165,7 +165,7 @@ def _properties(options: EngineOptions) -> dict[str, Any]:
     if options.device == "gpu":
         properties = {"PERFORMANCE_HINT": "LATENCY"}
     if options.precision == "float32":
-        # By itself it takes bfloat16 where a processor has it: scores are then off by 0.2.
+        # The default is bfloat16 if the processor has it, which changes scores by up to 0.2.
         properties["INFERENCE_PRECISION_HINT"] = "f32"
     return properties
 
@@ -182,12 +182,12 @@ def _tensor(port: Any, wanted: Sequence[str]) -> TensorSpec:
 
 
 def _quantised(engine: OpenvinoEngine, found: Inspection) -> Iterator[list[TensorSpec]]:
-    """Inputs and outputs: OpenVINO keeps their stored types, and forgets what they stand for."""
+    """The inputs, then the outputs, with the scale and zero point that OpenVINO does not keep."""
     for tensors, known in ((engine.inputs, found.inputs), (engine.outputs, found.outputs)):
         by_name = {tensor.name: tensor.quantisation for tensor in known}
         unknown = [tensor.name for tensor in tensors if tensor.name not in by_name]
         if unknown:
-            raise InvalidModelError(f"OpenVINO gives the tensors other names: {listed(unknown)}")
+            raise InvalidModelError(f"OpenVINO renames the tensors {listed(unknown)}")
         yield [replace(tensor, quantisation=by_name[tensor.name]) for tensor in tensors]
 
 
@@ -200,12 +200,11 @@ def _refusal(message: str, weights_format: WeightsFormat) -> str:
             if weights_format in runtime.formats and name != "openvino"
         ]
         return (
-            f"OpenVINO cannot run this graph, having no rule for {missing[1]}: "
-            f"take another runtime ({', '.join(others)})"
+            f"OpenVINO does not support {missing[1]}: give another --runtime ({', '.join(others)})"
         )
     return f"OpenVINO refuses the weights: {TEMPORARY.sub('', _why(message))}"
 
 
 def _why(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if not WHERE.match(line)]
-    return next(filter(None, lines), "it does not say why")
+    return next(filter(None, lines), "no reason given")

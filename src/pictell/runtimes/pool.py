@@ -1,4 +1,4 @@
-"""Engines that serve one thread at a time: as many of them as there are threads, within reason."""
+"""A pool for engines that serve one thread at a time."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Hands out what ``make`` makes, each to one thread at a time.
+    """Lends objects that ``make`` returns, each to one thread at a time.
 
-    There are never more than processors: a thread beyond them waits, as it would anyway.
+    It makes an object only when all others are lent, and never more than there are processors:
+    further threads wait.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
+        # Last in, first out: the None entries come up only when every object is lent.
         self._free: LifoQueue[T | None] = LifoQueue()
-        # Last in, first out: these are reached when all that was made is in use.
         for _ in range(available_cores()):
             self._free.put(None)
 
     @contextmanager
-    def one(self) -> Iterator[T]:
-        """One of them, for this thread alone. Raises what ``make`` raises."""
+    def borrow(self) -> Iterator[T]:
+        """Lend one object to this thread. Raises what ``make`` raises."""
         item = self._free.get()
         try:
             if item is None:

@@ -71,7 +71,7 @@ def _write(out: Any, lines: list[bytes]) -> None:
 
 
 @contextmanager
-def absent(package: str) -> Iterator[None]:
+def without_package(package: str) -> Iterator[None]:
     """Hide a package from an engine that works without it."""
     nothing = object()
     kept: Any = sys.modules.get(package, nothing)
@@ -85,7 +85,7 @@ def absent(package: str) -> Iterator[None]:
 
 
 @contextmanager
-def settings_elsewhere(variable: str) -> Iterator[None]:
+def temporary_settings(variable: str) -> Iterator[None]:
     """Let an engine write its settings into a temporary folder instead of the home folder.
 
     ``variable`` is the environment variable that names the folder. If it is set already, nothing

@@ -1,4 +1,4 @@
-"""TensorFlow: frozen graphs in a session, as in 2018; SavedModels by their signature."""
+"""TensorFlow: frozen graphs in a TensorFlow 1 session; SavedModels by their signature."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from numpy.typing import NDArray
 from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import saved_model
 from pictell.options import EngineOptions
-from pictell.runtimes.files import written
+from pictell.runtimes.files import temporary_files
 from pictell.runtimes.fit import wanted_outputs
-from pictell.runtimes.quiet import absent, settings_elsewhere, without_notices
+from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
 from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
-# Errors come as exceptions; what else it logs is about its own build.
+# TensorFlow reports errors as exceptions; the rest of its log is about its build.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Keras, which nothing here uses, takes longer to load than all the rest (tf.keras still finds it),
-# and an old copy of it within TensorFlow writes its defaults into the home folder.
-with without_notices(), absent("keras"), settings_elsewhere("KERAS_HOME"):
+# pictell does not use Keras, which takes longer to import than the rest (tf.keras still finds it).
+# An old copy of Keras in TensorFlow writes its defaults into the home folder.
+with without_notices(), without_package("keras"), temporary_settings("KERAS_HOME"):
     import tensorflow as tf
 
 v1 = tf.compat.v1
 
 
 class GraphEngine:
-    """A graph in a TensorFlow session, which computes only what the outputs asked for need."""
+    """A graph in a TensorFlow session, which computes only what the requested outputs need."""
 
     def __init__(
         self, graph: Any, feed: tuple[str, Any], fetches: Mapping[str, Any], options: EngineOptions
     ) -> None:
-        """``feed``: name and tensor of the input; ``fetches``: the outputs' tensors by name."""
+        """``feed``: name and tensor of the input. ``fetches``: tensors of the outputs by name."""
         given, picture = feed
         self._fetches = fetches
         self._feeds = {
@@ -56,7 +56,7 @@ class GraphEngine:
         return found
 
     def assign(self, values: Mapping[str, NDArray[np.generic]]) -> None:
-        """Give the graph's variables, named by their nodes, their values."""
+        """Set the graph's variables: names of their nodes -> values."""
         feeds, assignments = {}, []
         graph = self._session.graph
         with graph.as_default():
@@ -71,10 +71,10 @@ class GraphEngine:
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
     """Load a frozen graph or a SavedModel.
 
-    Raises ``InvalidModelError`` when the engine refuses it, ``UsageError`` where there is no GPU.
+    Raises ``InvalidModelError`` if the engine refuses it, ``UsageError`` if it cannot use a GPU.
     """
     if options.device == "gpu":
-        _see_to_gpu(options)
+        _set_up_gpu(options)
     opened = _saved_model if weights.format == "saved-model" else _frozen_graph
     try:
         return opened(spec, weights, options)
@@ -92,9 +92,9 @@ def _frozen_graph(spec: ModelSpec, weights: Weights, options: EngineOptions) -> 
 
 
 def _saved_model(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
-    """The part that the signature runs, its variables read out of the checkpoint.
+    """The part of the graph that the signature runs, with variables read from the checkpoint.
 
-    TensorFlow's own loader would run operations that the folder names, to restore and initialise.
+    TensorFlow's own loader would also run the operations that restore and initialise the model.
     """
     called, part = saved_model.signature(weights), saved_model.freezable(weights)
     graph = _graph(part.graph)
@@ -102,7 +102,7 @@ def _saved_model(spec: ModelSpec, weights: Weights, options: EngineOptions) -> G
     feed = (called.input_key, _find(graph, called.input_tensor))
     engine = GraphEngine(graph, feed, fetches, options)
     if part.variables:
-        with written(weights) as folder:
+        with temporary_files(weights) as folder:
             checkpoint = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
             engine.assign({name: checkpoint.get_tensor(k) for name, k in part.variables.items()})
     return engine
@@ -118,18 +118,18 @@ def _graph(content: bytes) -> Any:
 def _assignment(variable: Any, value: Any) -> Any:
     if variable.dtype == tf.resource:
         return tf.raw_ops.AssignVariableOp(resource=variable, value=value)
-    # Variables as they were before TensorFlow 2.
+    # A variable of TensorFlow 1.
     return tf.raw_ops.Assign(ref=variable, value=value)
 
 
-def _see_to_gpu(options: EngineOptions) -> None:
+def _set_up_gpu(options: EngineOptions) -> None:
     if not tf.config.list_physical_devices("GPU"):
         raise UsageError(
-            "TensorFlow finds no GPU here: install its build for yours "
+            "TensorFlow finds no GPU: install its build for CUDA "
             "(pip install 'tensorflow[and-cuda]'), or give --device cpu"
         )
     if options.precision == "float32":
-        # TensorFlow has this for the whole program only.
+        # TensorFlow has this setting only for the whole process.
         tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
@@ -143,7 +143,7 @@ def _config(options: EngineOptions) -> Any:
 
 
 def _find(graph: Any, name: str) -> Any:
-    """The tensor of that name, the first of its operation where no other is named, or ``None``."""
+    """The tensor of that name (``node`` stands for ``node:0``), or ``None``."""
     try:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
     except (KeyError, ValueError):
@@ -151,7 +151,7 @@ def _find(graph: Any, name: str) -> Any:
 
 
 def _sinks(graph: Any) -> dict[str, Any]:
-    """What nothing else consumes."""
+    """Tensors that no operation consumes."""
     return {
         _plain(tensor.name): tensor
         for operation in graph.get_operations()
@@ -161,9 +161,9 @@ def _sinks(graph: Any) -> dict[str, Any]:
 
 
 def _needed_inputs(outputs: Iterable[Any], feed: Any) -> list[Any]:
-    """What must be fed to have the outputs: ``feed`` where they depend on it, and placeholders.
+    """The tensors that the outputs need: ``feed``, if they depend on it, and placeholders.
 
-    Those with a default (a ``keep_prob``) need not be.
+    Placeholders with a default, such as ``keep_prob``, are not needed.
     """
     needed, seen = [], set()
     waiting = list(outputs)

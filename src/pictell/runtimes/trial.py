@@ -1,7 +1,7 @@
-"""A model's first run in a process of its own: an engine that crashes takes nothing with it.
+"""A trial run of a model in a child process, which alone is lost if the engine crashes.
 
-An engine is a large program in C++, and a file made by a stranger can bring it down or keep it
-busy for ever. ``try_in_child`` finds out before this process opens the file.
+Engines are large C++ programs: a malicious file can crash one or make it loop. ``try_in_child``
+shows that before this process opens the file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from pictell.errors import InvalidModelError, PictellError
+from pictell.errors import InvalidModelError, PictellError, error_classes
 from pictell.images.preprocess import preprocess
 from pictell.options import EngineOptions
 from pictell.runtimes import RUNTIMES, open_session
 from pictell.runtimes.files import PREFIX
 from pictell.types import ModelSpec, Weights
 
-# Loading the largest engine takes ten seconds on a slow machine, translating a large model more.
+# On a slow machine the largest engine takes ten seconds to load, and a large model more.
 DEADLINE_S = 120.0
 MID_GREY = 128
 
@@ -37,17 +37,17 @@ def try_in_child(
     *,
     deadline_s: float = DEADLINE_S,
 ) -> None:
-    """Open the model and run it on one mid-grey picture, in another process.
+    """Open the model and run it on one mid-grey image, in a child process.
 
-    Raises what opening and running raise, and ``InvalidModelError`` when the engine crashes or
-    has not answered within ``deadline_s`` seconds.
+    Raises what opening and running raise, and ``InvalidModelError`` if the engine crashes or does
+    not finish within ``deadline_s`` seconds.
     """
-    # The engines too: this program may have added its own to the table.
+    # With the table of engines, to which this program may have added one.
     request = pickle.dumps((spec, weights.format, dict(weights.files), options, RUNTIMES))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         try:
             child = subprocess.run(
-                # -P: the current folder, where strangers' files may lie, is no place for modules.
+                # -P: import no modules from the current folder, which may hold untrusted files.
                 [sys.executable, "-P", "-m", "pictell.runtimes.trial"],
                 input=request,
                 stdout=subprocess.PIPE,
@@ -57,7 +57,7 @@ def try_in_child(
             )
         except subprocess.TimeoutExpired:
             raise InvalidModelError(
-                f"the model has not answered its engine within {deadline_s:g} s"
+                f"the model's trial run did not finish within {deadline_s:g} s"
             ) from None
     if child.returncode != 0:
         raise InvalidModelError(f"the model crashed its engine ({_cause(child.returncode)})")
@@ -65,13 +65,13 @@ def try_in_child(
 
 
 def main() -> None:
-    """The child: reads the request, writes ``{}`` or the error as JSON."""
+    """Run the child process: read the request, write ``{}`` or the error as JSON."""
     with contextlib.suppress(ImportError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     request = sys.stdin.buffer.read()
-    # What an engine prints must not come between.
+    # What an engine prints goes to stderr, not between the answer.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     json.dump(_attempt(request), answer)
@@ -87,12 +87,12 @@ def _attempt(request: bytes) -> dict[str, str]:
         batch = preprocess(pixels, spec.preprocess)
         session.run({spec.input_name: batch}, [spec.output_name])
     except PictellError as error:
-        return {"code": error.code, "message": str(error)}
+        return {"code": error.code, "message": error.message}
     return {}
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """This process's, with its search path for modules, and temporary files in ``folder``."""
+    """This process's environment, with its module path, and temporary files in ``folder``."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return {**os.environ, "PYTHONPATH": path, "TMPDIR": folder, "TEMP": folder, "TMP": folder}
 
@@ -105,23 +105,14 @@ def _cause(returncode: int) -> str:
 
 
 def _raise_again(answer: bytes) -> None:
-    # JSON, where a pickle could do harm: whoever took over the child must not get further.
+    # JSON, because a pickle from a compromised child could run code here.
     try:
         found: dict[str, Any] = json.loads(answer)
-        failed = (_errors()[found["code"]], str(found["message"])) if found else None
+        failed = (error_classes()[found["code"]], str(found["message"])) if found else None
     except (ValueError, KeyError, TypeError):
-        raise InvalidModelError("the model kept its engine from answering") from None
+        raise InvalidModelError("the model's trial run ended without an answer") from None
     if failed:
         raise failed[0](failed[1])
-
-
-def _errors() -> dict[str, type[PictellError]]:
-    found, waiting = {}, [PictellError]
-    while waiting:
-        error = waiting.pop()
-        found[error.code] = error
-        waiting.extend(error.__subclasses__())
-    return found
 
 
 if __name__ == "__main__":
