@@ -245,7 +245,9 @@ class FailingSession:
 
     def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
         if self.classes is None:
-            raise errors.RuntimeFailedError("out of memory")
+            raise errors.RuntimeFailedError("no device")
+        if self.classes == 0:
+            raise MemoryError
         (batch,) = inputs.values()
         return {name: np.zeros((len(batch), self.classes)) for name in outputs}
 
@@ -254,14 +256,19 @@ class FailingSession:
 
 
 @pytest.mark.parametrize(
-    ("classes", "message"), [(None, "out of memory"), (2, "2 outputs for 3 labels")]
+    ("classes", "kind", "message"),
+    [
+        (None, errors.RuntimeFailedError, "no device"),
+        (2, errors.RuntimeFailedError, "2 outputs for 3 labels"),
+        (0, errors.OutOfMemoryError, "not enough memory for this picture"),
+    ],
 )
-def test_an_engine_that_fails_gives_results_with_errors(classes: int | None, message: str) -> None:
+def test_an_engine_that_fails_gives_results_with_errors(
+    classes: int | None, kind: type[errors.PictellError], message: str
+) -> None:
     model = ImageModel(fake.spec(list(LEVELS)), FailingSession(classes))
     results = list(pictell.Classifier(model).stream([encoded("dark")] * 9))
-    assert [(type(r.error), str(r.error)) for r in results] == [
-        (errors.RuntimeFailedError, f"bytes: {message}")
-    ] * 9
+    assert [(type(r.error), str(r.error)) for r in results] == [(kind, f"bytes: {message}")] * 9
 
 
 def test_an_output_that_is_no_number_fails_alone() -> None:

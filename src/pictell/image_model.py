@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import PictellError
+from pictell.errors import OutOfMemoryError, PictellError
 from pictell.images.decode import load_image
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
@@ -130,16 +130,16 @@ class ImageModel:
         read = self.read(item) if isinstance(item, Source) else item
         try:
             return self.prepare(read)
-        except PictellError as error:
+        except (PictellError, MemoryError) as error:
             return named(error, read.source.name)
         finally:
             read.release()
 
     def _run_prepared(self, ready: Sequence[Prepared], output: str) -> list[Output | PictellError]:
-        batch = np.concatenate([picture.tensor for picture in ready])
         try:
+            batch = np.concatenate([picture.tensor for picture in ready])
             outputs, run_ms = _timed(lambda: self.run(batch, [output]))
-        except PictellError as error:
+        except (PictellError, MemoryError) as error:
             return [named(error, picture.name) for picture in ready]
         share_ms = run_ms / len(ready)
         return [
@@ -148,11 +148,13 @@ class ImageModel:
         ]
 
 
-def named(error: PictellError, source: str) -> PictellError:
+def named(error: PictellError | MemoryError, source: str) -> PictellError:
     """A copy of the error that names its source.
 
     Its history is dropped: the frames would keep a whole file in memory.
     """
+    if isinstance(error, MemoryError):
+        error = OutOfMemoryError("not enough memory for this picture")
     found = copy(error)
     found.source = source
     found.__cause__ = found.__context__ = None
