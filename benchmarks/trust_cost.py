@@ -67,7 +67,7 @@ def naming_pairs(pictures: int) -> list[Pair]:
     outputs = read_logits(spec, tensors)
     plain, full = Scorer(spec.labels, spec.activation), build_scorer(spec, MIN_CONFIDENCE)
     return [
-        (seconds(partial(plain.name, one, TOP)), seconds(partial(full.name, one, TOP)))
+        (seconds(partial(plain.score, one, TOP)), seconds(partial(full.score, one, TOP)))
         for _ in range(REPEATS)
         for one in outputs
     ]

@@ -30,8 +30,8 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def pictures(folder: Path, count: int, rightly: float = 0.8) -> Path:
-    """A list of grey pictures; the label of a share ``rightly`` is what the model says."""
+def pictures(folder: Path, count: int, accuracy: float = 0.8) -> Path:
+    """A list of grey pictures; ``accuracy`` is the share that the model has right."""
     folder.mkdir()
     random = np.random.default_rng(0)
     lines = ["file,label,weight"]
@@ -39,7 +39,7 @@ def pictures(folder: Path, count: int, rightly: float = 0.8) -> Path:
         brightness = int(random.integers(0, 256))
         path = folder / f"{number}.png"
         Image.fromarray(np.full((8, 8, 3), brightness, np.uint8)).save(path)
-        label = LABELS[(brightness * 3 // 256 + (random.random() >= rightly)) % 3]
+        label = LABELS[(brightness * 3 // 256 + (random.random() >= accuracy)) % 3]
         lines.append(f"{path.name},{label},{random.uniform(0.5, 1.5):.3f}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -103,16 +103,16 @@ def test_unreadable_pictures_are_named_and_counted(model: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("count", "rightly", "message"),
+    ("count", "accuracy", "message"),
     [
         (60, 0.8, "are needed"),
         (400, 1.0, "only 0 of 400 answers are wrong: at least 10 are needed"),
     ],
 )
 def test_too_little_data_is_refused(
-    model: Path, tmp_path: Path, count: int, rightly: float, message: str
+    model: Path, tmp_path: Path, count: int, accuracy: float, message: str
 ) -> None:
-    run = pictell("calibrate", "-m", model, "-d", pictures(tmp_path / "val", count, rightly))
+    run = pictell("calibrate", "-m", model, "-d", pictures(tmp_path / "val", count, accuracy))
     assert (run.returncode, run.stdout) == (2, "")
     assert message in run.stderr
     assert len(run.stderr.splitlines()) == 1

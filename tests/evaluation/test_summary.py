@@ -167,5 +167,5 @@ def test_answers_at_each_threshold_are_weighted(found: tuple[Summary, Truth]) ->
 
 def bits(named: NDArray[np.int64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
     """Mean of log2(classes / classes of the answer) over all, 0 unless right."""
-    told = np.log2(len(LABELS)) - np.log2(named[right])
-    return float(weights[right] @ told / weights.sum())
+    information = np.log2(len(LABELS)) - np.log2(named[right])
+    return float(weights[right] @ information / weights.sum())

@@ -180,9 +180,9 @@ def test_the_page_shows_answers_beside_best_classes(answered: Evaluation) -> Non
 def test_a_model_without_answers_has_no_figures_about_answers(
     evaluation: Evaluation,
 ) -> None:
-    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
-        assert "--min-confidence" not in told
-        assert "answer" not in told
+    for report in (text_of(evaluation), Page(page_of(evaluation)).text):
+        assert "--min-confidence" not in report
+        assert "answer" not in report
 
 
 def test_an_accuracy_that_no_score_reaches_is_marked(evaluation: Evaluation) -> None:
@@ -214,9 +214,9 @@ def test_weights_are_explained(tmp_path: Path) -> None:
     rows = [f"{label}/{name}.png,{label},{w}" for label in LABELS for name, w in WEIGHTED]
     (tmp_path / "labels.csv").write_text("\n".join(["file,label,weight", *rows]))
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
-    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
-        assert "shares are weighted" in told
-        assert "share by weight" in told
+    for report in (text_of(evaluation), Page(page_of(evaluation)).text):
+        assert "shares are weighted" in report
+        assert "share by weight" in report
     assert re.search(r"dark +dim +1 of 2 +25\.0 %", text_of(evaluation))
 
 
@@ -398,10 +398,10 @@ def test_missing_and_skipped_pictures_are_reported(tmp_path: Path) -> None:
     (tmp_path / "dark" / "broken.png").write_bytes(b"")
     (tmp_path / "notes.txt").touch()
     evaluation = Evaluation((evaluated(read_dataset(tmp_path), classifier()),))
-    for told in (text_of(evaluation), Page(page_of(evaluation)).text):
-        assert "classes without pictures: void" in told
-        assert "1 file skipped: not a picture, or not in a class folder" in told
-        assert "1 picture could not be read" in told
-        assert "2 pictures left out: 1 label without a class in this model: 'brigt'" in told
-        assert "(nearest: bright" in told
-        assert "labels matched by another name: greys is grey" in told
+    for report in (text_of(evaluation), Page(page_of(evaluation)).text):
+        assert "classes without pictures: void" in report
+        assert "1 file skipped: not a picture, or not in a class folder" in report
+        assert "1 picture could not be read" in report
+        assert "2 pictures left out: 1 label without a class in this model: 'brigt'" in report
+        assert "(nearest: bright" in report
+        assert "labels matched by another name: greys is grey" in report

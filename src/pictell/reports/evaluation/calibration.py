@@ -47,15 +47,14 @@ def _change(result: CalibrationResult) -> str:
 def _errors(result: CalibrationResult) -> list[str]:
     names = ("calibration error", "log loss", "Brier score")
     before, after, chance = result.fitted.before, result.fitted.after, result.error_by_chance
-    by_chance = f"{chance.low:.3f} to {chance.high:.3f} by chance"
+    legend = "0 is best; by chance: the error of exact scores on as many pictures"
     if result.unchanged:
+        heading = []
         lines = [f"{name:20}{value:8.3f}" for name, value in zip(names, before, strict=True)]
     else:
+        heading = [f"{'':20}{'before':>8}{'after':>8}"]
         rows = zip(names, before, after, strict=True)
         lines = [f"{name:20}{one:8.3f}{other:8.3f}" for name, one, other in rows]
-    return [
-        *([] if result.unchanged else [f"{'':20}{'before':>8}{'after':>8}"]),
-        f"{lines[0]}  {by_chance}",
-        *lines[1:],
-        "0 is best; after: on pictures held out of the fit; by chance: for exact scores",
-    ]
+        legend += "; after: measured on pictures held out of the fit"
+    lines[0] += f"  {chance.low:.3f} to {chance.high:.3f} by chance"
+    return [*heading, *lines, legend]
