@@ -1,4 +1,4 @@
-"""Write the tiny model that tells whether int8 products saturate on a processor."""
+"""Write the small model that shows whether int8 products saturate on a processor."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Hang the default model's classes below everyday names.
+"""Build the taxonomy of the default model: everyday names above its classes.
 
     apt-get install wordnet-base
     python tools/build_taxonomy.py
 
-``everyday_names.txt`` is the tree of names, kept by hand, and says by what rule; WordNet 3.0 says
-which class is a kind of which name. The result is ``taxonomy.tsv`` of the default model, in the
-format of ``pictell.models.taxonomy_file``: the same bytes whenever the same files are read.
+``everyday_names.txt`` has the names, edited by hand, and the rules for them. WordNet 3.0 says which
+name each class belongs to. The result is the ``taxonomy.tsv`` of the default model (for its format
+see ``pictell.models.taxonomy_file``). The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Hypernyms = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Name:
-    """A name of the outline. ``parent`` is its index there, ``None`` at the top."""
+    """A name in the outline. ``parent`` is the index of the name above, ``None`` at the top."""
 
     text: str
     parent: int | None
@@ -42,12 +42,12 @@ class Name:
 
     @property
     def identifier(self) -> str:
-        """Its first WordNet id; where it has none, the name itself."""
+        """The first WordNet id, or the name if it has none."""
         return self.synsets[0] if self.synsets else self.text
 
 
 def read_hypernyms(path: Path) -> dict[str, tuple[str, ...]]:
-    """The hypernyms of every noun synset: ``n`` and offset to ids, in the file's order.
+    """The hypernyms of every noun synset, by id (``n`` and the offset), in the order of the file.
 
     The format is that of wndb(5WN): offset, file number, part of speech, the number of words in
     hexadecimal, word and id of each, the number of pointers, then symbol, offset, part of speech
@@ -67,7 +67,7 @@ def read_hypernyms(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def read_outline(text: str) -> list[Name]:
-    """The names of an outline, each after the one above it."""
+    """The names of an outline, each one after the name above it."""
     names: list[Name] = []
     above: list[int] = []
     for line in text.splitlines():
@@ -84,8 +84,8 @@ def read_outline(text: str) -> list[Name]:
     return names
 
 
-def hang(labels: Sequence[Label], names: Sequence[Name], hypernyms: Hypernyms) -> list[int]:
-    """For each class the index of the name right above it: where it is named, or the nearest."""
+def find_parents(labels: Sequence[Label], names: Sequence[Name], hypernyms: Hypernyms) -> list[int]:
+    """For each class the index of the name above it: the one that lists it, else the nearest."""
     by_class = _index(name.classes for name in names)
     by_synset = _index(name.synsets for name in names)
     if unknown := by_class.keys() - {label.name for label in labels}:
@@ -97,7 +97,7 @@ def hang(labels: Sequence[Label], names: Sequence[Name], hypernyms: Hypernyms) -
 
 
 def _index(members: Iterable[Sequence[str]]) -> dict[str, int]:
-    """The place of each member among ``members``, which share none."""
+    """The index of the group of each member. Exits if a member is in two groups."""
     places: dict[str, int] = {}
     for place, group in enumerate(members):
         for member in group:
@@ -108,7 +108,7 @@ def _index(members: Iterable[Sequence[str]]) -> dict[str, int]:
 
 
 def _nearest(label: Label, by_synset: Mapping[str, int], hypernyms: Hypernyms) -> int:
-    """The name the fewest steps up; of several, the one with the lowest WordNet id."""
+    """The name with the fewest hypernyms between; among several, the lowest WordNet id."""
     level = {str(label.synset)}
     while level:
         level = {above for synset in level for above in hypernyms[synset]}
@@ -118,7 +118,7 @@ def _nearest(label: Label, by_synset: Mapping[str, int], hypernyms: Hypernyms) -
 
 
 def check(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]) -> None:
-    """Refuse names that are told apart by nothing: by their classes, or from a class's name."""
+    """Exit if two names are equal or a name has the same classes as the name above it."""
     texts = [*(name.text for name in names), *(label.name for label in labels)]
     if repeated := {text for text in texts if texts.count(text) > 1}:
         raise SystemExit(f"names that are used twice: {', '.join(sorted(repeated))}")
@@ -132,11 +132,11 @@ def check(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]
         if len(classes) < 2:
             raise SystemExit(f"{name.text} has fewer than two classes below it")
         if name.parent is not None and classes == below[name.parent]:
-            raise SystemExit(f"{name.text} says no more than {names[name.parent].text}")
+            raise SystemExit(f"{name.text} has the same classes as {names[name.parent].text}")
 
 
 def to_text(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]) -> str:
-    """The lines of a taxonomy file."""
+    """The content of a taxonomy file."""
     rows = [
         (name.identifier, name.text, TOP if name.parent is None else names[name.parent].identifier)
         for name in names
@@ -152,7 +152,7 @@ def build() -> str:
     """The default model's taxonomy file."""
     labels = read_labels(IMAGENET)
     names = read_outline(OUTLINE.read_text(encoding="utf-8"))
-    parents = hang(labels, names, read_hypernyms(NOUNS))
+    parents = find_parents(labels, names, read_hypernyms(NOUNS))
     check(names, labels, parents)
     return to_text(names, labels, parents)
 
@@ -160,7 +160,7 @@ def build() -> str:
 def main() -> None:
     """Write the taxonomy file."""
     if not NOUNS.exists():
-        sys.exit("WordNet 3.0 is not here: apt-get install wordnet-base")
+        sys.exit("WordNet 3.0 is missing: apt-get install wordnet-base")
     TAXONOMY.write_text(build(), encoding="utf-8", newline="\n")
 
 

@@ -1,7 +1,7 @@
 """Draw the sample pictures: ``python tools/draw_samples.py`` writes ``samples/*.png``.
 
-They are drawn, not photographed, so that nobody else holds rights in them. With the same
-Pillow, drawing them again gives the same bytes.
+The pictures are drawn, so nobody else has rights in them. The same version of Pillow gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCENES: dict[str, Callable[[], Image.Image]] = {
 
 
 def main() -> None:
-    """Write every scene to the folder of samples."""
+    """Draw every scene and write it to the folder of samples."""
     SAMPLES.mkdir(exist_ok=True)
     for name, draw in SCENES.items():
         draw().save(SAMPLES / f"{name}.png", optimize=True)

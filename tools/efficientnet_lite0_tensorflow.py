@@ -3,9 +3,9 @@
     python tools/efficientnet_lite0_tensorflow.py FOLDER
 
 Writes ``efficientnet-lite0`` as ``.onnx`` (``pixels`` (N, 3, 224, 224)), as a frozen TensorFlow
-graph, ``.pb``, and as ``.tflite`` (``pixels`` (N, 224, 224, 3)); each takes pixels normalised by
-(x - 127) / 128 and gives ``logits`` (N, 1000). All are seen to say the same before they are
-written.
+graph, ``.pb``, and as ``.tflite`` (``pixels`` (N, 224, 224, 3)). Each takes pixels normalised by
+(x - 127) / 128 and gives ``logits`` (N, 1000). The tool checks that all three agree, then writes
+them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from build_default_model import check_images
 from efficientnet_lite0 import Array
 
 NAME = "efficientnet-lite0"
-# Engines add the same products in other orders: 0.00001 was seen, of logits that reach 10.
+# Engines add products in different orders: logits up to 10 differed by 0.00001.
 MAX_DIFFERENCE = 1e-3
 
 v1 = tf.compat.v1
 
 
 class Layers:
-    """The network's layers as TensorFlow's operations on tensors (N, H, W, C)."""
+    """The layers of the network as TensorFlow operations on tensors (N, H, W, C)."""
 
     def __init__(self, weights: dict[str, Array]) -> None:
         self._weights = weights
@@ -49,7 +49,7 @@ class Layers:
         return tf.nn.bias_add(y, bias)
 
     def block(self, x: Any, name: str, stride: int, *, expands: bool, residual: bool) -> Any:
-        """Expand 1x1, depthwise, project 1x1; added to its input where shapes allow."""
+        """Expand 1x1, depthwise, project 1x1; with ``residual`` the input is added."""
         y = x
         if expands:
             y = tf.nn.relu6(self.conv(y, f"{name}._expand_conv", f"{name}._bn0", 1))
@@ -84,7 +84,7 @@ def build_frozen_graph(weights: dict[str, Array]) -> bytes:
 
 
 def build_tflite(weights: dict[str, Array]) -> bytes:
-    """The same as a TFLite file."""
+    """The network as a TFLite file."""
     with tf.Graph().as_default(), v1.Session() as session:
         shape = [None, network.SIZE, network.SIZE, 3]
         pixels = v1.placeholder(tf.float32, shape, name=network.PIXELS)
@@ -101,14 +101,14 @@ def onnx_logits(content: bytes, pixels: Array) -> Array:
 
 
 def graph_logits(content: bytes, pixels: Array) -> Array:
-    """The same by TensorFlow."""
+    """Logits by TensorFlow for pixels (N, 224, 224, 3)."""
     with tf.Graph().as_default(), v1.Session() as session:
         tf.import_graph_def(v1.GraphDef.FromString(content), name="")
         return np.asarray(session.run("logits:0", {f"{network.PIXELS}:0": pixels}))
 
 
 def tflite_logits(content: bytes, pixels: Array) -> Array:
-    """The same by LiteRT."""
+    """Logits by LiteRT for pixels (N, 224, 224, 3)."""
     interpreter = Interpreter(model_content=content)
     place = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(place, pixels.shape)
@@ -119,13 +119,13 @@ def tflite_logits(content: bytes, pixels: Array) -> Array:
 
 
 def build(folder: Path) -> float:
-    """Write all three files; the largest |difference| of their logits on six photographs.
+    """Write all three files; return the largest |difference| of their logits on six photographs.
 
-    Raises ``RuntimeError`` where that is more than engines differ by.
+    Raises ``RuntimeError`` if it is too large.
     """
     weights = network.read_weights()
     model = network.build_body(weights)
-    # Its other outputs are not asked for here.
+    # The other files have no embedding and no feature map.
     del model.graph.output[1:]
     contents = {
         "onnx": model.SerializeToString(),
@@ -145,7 +145,7 @@ def build(folder: Path) -> float:
 
 
 def main() -> None:
-    """Build and say how far the logits are apart."""
+    """Build the files and print the difference of their logits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder

@@ -18,7 +18,7 @@ from PIL import Image
 import efficientnet_lite0 as network
 from efficientnet_lite0 import Array
 
-# Photographs in the public domain or under CC0 that are part of every scikit-image install.
+# Photographs in scikit-image that are in the public domain or under CC0.
 CALIBRATION_PHOTOS = (
     "astronaut.png",
     "brick.png",
@@ -37,7 +37,7 @@ SEED = 0
 
 
 def calibration_images() -> list[NDArray[np.uint8]]:
-    """Three hundred random square crops, each (224, 224, 3) uint8; the same ones every time."""
+    """Three hundred random square crops, (224, 224, 3) uint8; always the same ones."""
     random = np.random.default_rng(SEED)
     folder = Path(skimage.__file__).parent / "data"
     images = []
@@ -58,13 +58,13 @@ def calibration_images() -> list[NDArray[np.uint8]]:
 
 
 def normalise(image: NDArray[np.uint8]) -> Array:
-    """(224, 224, 3) uint8 to the network's ``pixels``, (1, 3, 224, 224) float32 in about -1..1."""
+    """An image (224, 224, 3) uint8 as ``pixels``, (1, 3, 224, 224) float32 in about -1..1."""
     pixels = (image.astype(np.float32) - network.MEAN) / network.STD
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis])
 
 
 class ImageReader(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the calibration images to ONNX Runtime's calibrator, one batch of one at a time."""
+    """Gives the calibration images to ONNX Runtime's calibrator, in batches of one."""
 
     def __init__(self, images: Iterable[NDArray[np.uint8]]) -> None:
         self.images: Iterator[NDArray[np.uint8]] = iter(images)
@@ -98,7 +98,7 @@ def input_means(
 
 
 def rounding_error(weight: Array) -> Array:
-    """What symmetric int8 rounding adds to each weight, summed over the kernel: (O, I)."""
+    """The error of symmetric int8 rounding of the weights, summed over the kernel: (O, I)."""
     axes = tuple(range(1, weight.ndim))
     largest = np.abs(weight).max(axis=axes, keepdims=True)
     scale = np.where(largest > 0, largest, 1) / 127
@@ -107,9 +107,9 @@ def rounding_error(weight: Array) -> Array:
 
 
 def correct_biases(body: onnx.ModelProto, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
-    """Take out of each bias the mean shift that rounding the weights will cause.
+    """Subtract from each bias the mean shift that rounding the weights causes.
 
-    Rounding moves a channel's mean output by (rounded - exact) @ E[x]: Nagel et al. 2019,
+    Rounding shifts the mean output of a channel by (rounded - exact) @ E[x]: Nagel et al. 2019,
     'Data-Free Quantization Through Weight Equalization and Bias Correction', arXiv:1906.04721,
     section 4.2; E[x] is measured on the calibration images.
     """
@@ -130,10 +130,10 @@ def correct_biases(body: onnx.ModelProto, images: Sequence[NDArray[np.uint8]]) -
 
 
 def replace_input(model: onnx.ModelProto) -> None:
-    """Let the graph begin at its quantised input: the image's own bytes.
+    """Make the graph take uint8 pixels.
 
     ``QuantizeLinear`` of normalised pixels, with the scale 1/128 and the zero point 127, gives
-    back exactly the uint8 picture, so both it and the normalisation can go.
+    exactly the uint8 pixels, so the graph needs neither it nor the normalisation.
     """
     graph = model.graph
     parameters = {tensor.name: tensor for tensor in graph.initializer}
@@ -155,8 +155,8 @@ def replace_input(model: onnx.ModelProto) -> None:
 def build_int8(body: onnx.ModelProto, images: Sequence[NDArray[np.uint8]]) -> onnx.ModelProto:
     """``build_body``'s graph in int8, from a uint8 ``image`` (N, 224, 224, 3).
 
-    Activations uint8 by their minimum and maximum on the calibration images, weights int8 per
-    channel. The logits stay float32: in steps of 1/256 a softmax would be worthless.
+    Activations are uint8, by their minimum and maximum on the calibration images; weights are int8
+    per channel. The logits stay float32, as rounding them would spoil the softmax.
     """
     with tempfile.TemporaryDirectory() as folder:
         exact, rounded = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")

@@ -65,7 +65,7 @@ def test_int8_stays_close_to_float32(weights: dict[str, network.Array], images: 
 def test_the_check_refuses_a_model_that_is_off(weights: dict[str, network.Array]) -> None:
     float32 = network.build_float32(weights)
     broken = network.build_float32(weights | {"_fc.weight": -weights["_fc.weight"]})
-    with pytest.raises(ValueError, match="int8 is off by"):
+    with pytest.raises(ValueError, match="int8 differs by"):
         build_default_model.check(float32, broken)
 
 

@@ -1,4 +1,4 @@
-"""The tool that hangs the default model's classes below everyday names."""
+"""The tool that builds the taxonomy of the default model."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ HYPERNYMS = {
 TABBY, FELIX = Label("tabby", "n00000003"), Label("Felix", "n00000005")
 
 
-def hang(outline: str, *labels: Label) -> list[str]:
+def parents_of(outline: str, *labels: Label) -> list[str]:
     names = tool.read_outline(outline)
-    return [names[place].text for place in tool.hang(labels, names, HYPERNYMS)]
+    return [names[place].text for place in tool.find_parents(labels, names, HYPERNYMS)]
 
 
 def test_wordnets_nouns_and_their_hypernyms(tmp_path: Path) -> None:
@@ -49,16 +49,16 @@ def test_an_outline() -> None:
 
 
 def test_a_class_hangs_below_the_nearest_name() -> None:
-    assert hang("animal: n00000001\n  cat: n00000002\n", TABBY, FELIX) == ["cat", "cat"]
-    assert hang("animal: n00000001\n", TABBY, FELIX) == ["animal", "animal"]
+    assert parents_of("animal: n00000001\n  cat: n00000002\n", TABBY, FELIX) == ["cat", "cat"]
+    assert parents_of("animal: n00000001\n", TABBY, FELIX) == ["animal", "animal"]
 
 
 def test_of_two_names_as_near_the_lower_id() -> None:
-    assert hang("pet: n00000004\ncat: n00000002\n", TABBY) == ["cat"]
+    assert parents_of("pet: n00000004\ncat: n00000002\n", TABBY) == ["cat"]
 
 
 def test_a_class_hangs_where_it_is_named() -> None:
-    assert hang("pet: ; tabby\ncat: n00000002\n", TABBY, FELIX) == ["pet", "cat"]
+    assert parents_of("pet: ; tabby\ncat: n00000002\n", TABBY, FELIX) == ["pet", "cat"]
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_a_class_hangs_where_it_is_named() -> None:
 )
 def test_an_outline_that_cannot_be(outline: str, message: str) -> None:
     with pytest.raises(SystemExit, match=message):
-        hang(outline, TABBY, FELIX)
+        parents_of(outline, TABBY, FELIX)
 
 
 @pytest.mark.parametrize(
     ("outline", "message"),
     [
         ("animal: n00000001\n  pet: ; tabby\n", "pet has fewer than two classes below it"),
-        ("animal: n00000001\n  cat: n00000002\n", "cat says no more than animal"),
+        ("animal: n00000001\n  cat: n00000002\n", "cat has the same classes as animal"),
         ("Felix: n00000001\n", "names that are used twice: Felix"),
     ],
 )
@@ -87,7 +87,7 @@ def test_names_that_say_nothing_of_their_own(outline: str, message: str) -> None
     names = tool.read_outline(outline)
     labels = [TABBY, FELIX]
     with pytest.raises(SystemExit, match=message):
-        tool.check(names, labels, tool.hang(labels, names, HYPERNYMS))
+        tool.check(names, labels, tool.find_parents(labels, names, HYPERNYMS))
 
 
 @pytest.mark.skipif(not tool.NOUNS.exists(), reason="wordnet-base is not installed")

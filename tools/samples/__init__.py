@@ -1,1 +1,1 @@
-"""The scenes of the sample pictures, one function each, and the means to paint them."""
+"""The scenes of the sample pictures, one function each, and the tools to paint them."""

@@ -24,11 +24,11 @@ from samples.painting import (
 SEED = 3
 TABLE_END = 190
 LAWN = 296
-# In each of the rows of grass.
+# In each row of grass.
 BLADES = 105
 DIMPLES = 340
 DIMPLE = 0.088
-# The tilt of the dimples' spiral, which would else show its pole's regularity upright.
+# The tilt of the spiral of dimples, so that its regular pole is not at the top.
 SPIRAL_TILT = 0.5
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
@@ -69,7 +69,7 @@ def _paint_plastic_ball(scene: Scene, centre: Point, radius: float) -> None:
     scene.paint(Stencil().disc((x + 8, floor + 5), 66, tall=0.16), (2, 8, 24), blur=7, opacity=0.8)
     greys: tuple[Colour, ...] = ((255, 255, 254), (250, 249, 245), (226, 226, 226), (150, 160, 180))
     _paint_sphere(scene, centre, radius, greys)
-    # The table shines back onto the ball's underside.
+    # The table reflects light onto the underside of the ball.
     ball = Stencil().disc(centre, radius)
     bounce = ball.without(ball.moved(-6, -34))
     scene.paint(bounce, (84, 146, 222), blur=15, opacity=0.75, within=ball)
@@ -91,7 +91,7 @@ def _paint_sphere(scene: Scene, centre: Point, radius: float, greys: tuple[Colou
 def _paint_sphere_shade(
     scene: Scene, centre: Point, radius: float, colour: Colour, opacity: float
 ) -> None:
-    """The dark of a ball's far side, over whatever is on the ball."""
+    """The shadow on the far side of a ball, over everything on the ball."""
     ball = Stencil().disc(centre, radius)
     far_side = Stencil().disc(centre, radius + 20)
     far_side = far_side.without(ball.moved(-radius * 0.17, -radius * 0.19))
@@ -158,7 +158,7 @@ def _paint_dimples(scene: Scene, centre: Point, radius: float) -> None:
     """Hollows: dark on the side toward the light, bright on the other."""
     dimples = Stencil()
     for number in range(DIMPLES):
-        # A spiral like a sunflower's, wound from pole to pole, spaces the dimples evenly.
+        # A spiral from pole to pole, as in a sunflower, spaces the dimples evenly.
         height = 1 - (2 * number + 1) / DIMPLES
         ring, turn = math.sqrt(1 - height * height), number * GOLDEN_ANGLE + 0.4
         across, depth = ring * math.cos(turn), ring * math.sin(turn)
@@ -175,7 +175,7 @@ def _paint_dimples(scene: Scene, centre: Point, radius: float) -> None:
 
 
 def _seen_on_sphere(centre: Point, radius: float, place: tuple[float, float, float]) -> list[Point]:
-    """The outline of a dimple at ``place``: the nearer the ball's edge, the narrower."""
+    """The outline of a dimple at ``place``, narrower near the edge of the ball."""
     across, up, depth = place
     tilt = math.atan2(up, across)
     outline = []

@@ -67,7 +67,7 @@ SEED = 5
 CELL = 40
 LEFT, TOP = 78, 62
 CLUES_LEFT = LEFT + CELL * len(GRID) + 22
-# The mean width of a clue's letters.
+# The mean width of the letters of a clue.
 LETTER = 5.4
 TILT = 3
 CENTRE: Point = (WIDTH / 2, HEIGHT / 2)
@@ -154,7 +154,7 @@ def _pencil_answers(page: Scene) -> None:
                 squares[(row + step * down, column + step * (not down))] = letter
     letters = Stencil()
     for (row, column), letter in squares.items():
-        # A hand is never as even as print.
+        # Handwriting is uneven.
         x = LEFT + (column + 0.54) * CELL + rng.uniform(-2, 2)
         y = TOP + (row + 0.56) * CELL + rng.uniform(-2, 2)
         letters.text((x, y), letter, rng.uniform(25, 28))
@@ -162,7 +162,7 @@ def _pencil_answers(page: Scene) -> None:
 
 
 def _paint_pencil(scene: Scene) -> None:
-    """A yellow pencil, drawn lying level and then turned."""
+    """A yellow pencil, drawn horizontally and then rotated."""
     tip, y, half, degrees = 352.0, 440.0, 11.0, -22
 
     def paint(shape: Stencil, colour: Paint) -> None:

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 720, 540
 SCALE = 4
 PICTURE = (640, 480)
 _CANVAS = (WIDTH * SCALE, HEIGHT * SCALE)
-# Half as many levels of colour look no different, and the file is a fifth smaller.
+# With half as many levels the colours look the same and the file is a fifth smaller.
 EVEN_LEVELS = [min(255, (level + 1) // 2 * 2) for level in range(256)]
 # How far shapes that fill the picture reach past its edges, so that blurring does not fade them.
 BLEED = 80
@@ -70,7 +70,7 @@ class Stencil:
         return self
 
     def text(self, place: Point, words: str, size: float, anchor: str = "mm") -> Stencil:
-        """Add words in the font that Pillow carries: no machine lacks it."""
+        """Add words in the font that is part of Pillow."""
         font = ImageFont.load_default(size * SCALE)
         self._draw.text(_scaled(place)[0], words, fill=255, font=font, anchor=anchor)
         return self
@@ -86,12 +86,12 @@ class Stencil:
         return Stencil(mask)
 
     def without(self, other: Stencil) -> Stencil:
-        """The shape less what ``other`` covers."""
+        """The shape without the part that ``other`` covers."""
         return Stencil(ImageChops.subtract(self.mask, other.mask))
 
 
 class Scene:
-    """A picture in the making."""
+    """A picture to paint on."""
 
     def __init__(self, background: Image.Image) -> None:
         self.canvas = background
@@ -105,7 +105,7 @@ class Scene:
         opacity: float = 1,
         within: Stencil | None = None,
     ) -> None:
-        """Paint through ``stencil``, blurred, but nowhere outside ``within``."""
+        """Paint through ``stencil``, blurred, only inside ``within``."""
         mask = stencil.mask
         if blur:
             mask = mask.filter(ImageFilter.GaussianBlur(blur * SCALE))
@@ -117,7 +117,7 @@ class Scene:
         self.canvas.paste(layer, (0, 0), mask)
 
     def finished(self) -> Image.Image:
-        """The picture at its proper size."""
+        """The picture at its final size."""
         picture = self.canvas.resize(PICTURE, Image.Resampling.HAMMING)
         return picture.point(EVEN_LEVELS * 3)
 

@@ -86,7 +86,7 @@ def _paint_road(scene: Scene) -> None:
 
 
 def _paint_glints(scene: Scene, rng: random.Random) -> None:
-    """Street lamps and cars, far out of focus: discs that grow toward the picture's sides."""
+    """Street lamps and cars, out of focus: discs that grow toward the picture's sides."""
     for _ in range(46):
         side = rng.choice((-1, 1))
         nearness = rng.random() ** 0.7

@@ -1,4 +1,4 @@
-"""Pure: an RGB image and a ``PreprocessSpec`` become a model's input tensor."""
+"""From an RGB image to the input tensor of a model, as its ``PreprocessSpec`` says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from pictell.types import PreprocessSpec
 
-# Pillow's kernels; all but the first average what they shrink.
+# Pillow's kernels. When they shrink an image, all but nearest average pixels.
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -21,11 +21,11 @@ RESAMPLING = {
 
 
 def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.generic]:
-    """Crop, resize, normalise and lay out one image for a batch of one.
+    """Crop, resize and normalise one image to a batch of one.
 
-    ``pixels``: RGB, shape (H, W, 3), dtype uint8, range 0..255. Returns shape
-    (1, height, width, 3) or (1, 3, height, width) as ``spec.layout`` says; uint8 in 0..255 when
-    ``spec.mean`` is ``None``, else float32 ``(x - mean) / std``.
+    ``pixels``: RGB, shape (H, W, 3), dtype uint8. Returns shape (1, height, width, 3) for the
+    layout NHWC or (1, 3, height, width) for NCHW; uint8 if ``spec.mean`` is ``None``, else float32
+    ``(x - mean) / std``.
     """
     tensor = _crop_and_resize(pixels, spec)
     if spec.mean is not None and spec.std is not None:
@@ -39,9 +39,9 @@ def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.ge
 
 
 def _crop_and_resize(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[Any]:
-    """Shape (height, width, 3), range 0..255: uint8, or float32 where it goes on to be normalised.
+    """Shape (height, width, 3), range 0..255, dtype uint8, or float32 from TensorFlow's kernel.
 
-    Pillow rounds to whole levels, TensorFlow does not.
+    Pillow rounds to integers. TensorFlow does not; this rounds only if the model takes uint8.
     """
     height, width = pixels.shape[:2]
     box = crop_box(width, height, spec)
@@ -53,22 +53,22 @@ def _crop_and_resize(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray
 
 
 def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, float, float, float]:
-    """The part of an image that is kept: left, top, right, bottom in pixels."""
+    """The part of an image that is resized: left, top, right, bottom in pixels."""
     if spec.resize_mode == "squash":
         crop_width, crop_height = width * spec.crop_fraction, height * spec.crop_fraction
     else:
         scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
         crop_width, crop_height = spec.width * scale, spec.height * scale
-    # Rounding may carry a box of full width a hair beyond the edge.
+    # With rounding, a box of full width can be slightly too wide.
     left, top = max(0.0, (width - crop_width) / 2), max(0.0, (height - crop_height) / 2)
     return (left, top, min(width, left + crop_width), min(height, top + crop_height))
 
 
 def shortest_useful_side(spec: PreprocessSpec) -> int | None:
-    """The shorter side, in pixels, below which a picture would have to be enlarged.
+    """The shorter side, in pixels, that an image needs to be resized without enlarging it.
 
-    ``None`` where every pixel is of use: for a kernel that picks single pixels instead of
-    averaging, a picture decoded at a smaller scale would be another picture.
+    A decoder may shrink a picture down to it. ``None`` for a kernel that does not average: it picks
+    other pixels in a picture that was shrunk.
     """
     if spec.interpolation in {"nearest", "bilinear-tf1"}:
         return None
@@ -76,21 +76,21 @@ def shortest_useful_side(spec: PreprocessSpec) -> int | None:
 
 
 def wants_fast_dct(spec: PreprocessSpec) -> bool:
-    """Whether JPEGs are to be decoded as TensorFlow 1 decoded them.
+    """Whether to decode JPEGs with libjpeg's fast DCT, as TensorFlow 1 does by default.
 
-    Its ``DecodeJpeg`` took libjpeg's fast DCT where nothing was said. That alone changes the best
-    label of four pictures in a hundred (benchmarks/runtimes.md), where the kernel takes no average.
+    Without averaging, the DCT alone changes the best class of four pictures in a hundred
+    (benchmarks/runtimes.md).
     """
     return spec.interpolation == "bilinear-tf1"
 
 
 def resize_bilinear_tf1(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
-    """Resize as TensorFlow 1 does by default, to the last bit.
+    """Resize exactly as TensorFlow 1 does by default.
 
     ``pixels``: shape (H, W, 3), dtype uint8. Returns shape (height, width, 3), dtype float32,
-    range 0..255. Pixel i of ``out`` is read at i * (in / out), between its two neighbours in each
-    direction, however much the picture shrinks. Source: the operation ResizeBilinear with
-    ``align_corners`` and ``half_pixel_centers`` false, its order of operations in float32
+    range 0..255. Pixel i of the result is interpolated at i * (in / out) between two pixels in each
+    direction, however much the image shrinks. Source: the operation ResizeBilinear with
+    ``align_corners`` and ``half_pixel_centers`` false, with its order of operations in float32
     (tensorflow/core/kernels/image/resize_bilinear_op.cc).
     """
     top, bottom, down = _neighbours(pixels.shape[0], height)
@@ -107,7 +107,7 @@ def resize_bilinear_tf1(pixels: NDArray[np.uint8], width: int, height: int) -> N
 def _neighbours(
     size: int, out: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """For each of ``out`` pixels (out,): the one before it, the one after, and how far between."""
+    """For each of ``out`` pixels (out,): the pixel before, the one after, and its weight."""
     at = np.arange(out, dtype=np.float32) * (np.float32(size) / np.float32(out))
     before = at.astype(np.intp)
     return before, np.minimum(before + 1, size - 1), at - np.floor(at)
@@ -122,7 +122,7 @@ def _between(
 def _crop_to_whole_pixels(
     pixels: NDArray[np.uint8], box: tuple[float, float, float, float]
 ) -> NDArray[np.uint8]:
-    """The box grown to whole pixels, as far on both sides: TensorFlow's ``central_crop``."""
+    """The box, enlarged symmetrically to whole pixels as in TensorFlow's ``central_crop``."""
     height, width = pixels.shape[:2]
     left, top = int(box[0]), int(box[1])
     return pixels[top : height - top, left : width - left]
