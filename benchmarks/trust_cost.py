@@ -1,11 +1,11 @@
-"""What answers, calibrated scores and 'not sure' cost: a naming, a call, a whole run.
+"""The cost of answers, calibrated scores and the status: for scoring, a call and a whole run.
 
     python benchmarks/trust_cost.py [--pictures 200] [--runs 30]
 
-Against the same model without its taxonomy and ``calibration.toml``, measured in turn, so that a slow
-moment of the machine meets both. Pictures differ from one call to the next, as they do in use: a
-processor that meets the same numbers again guesses better than it would. Medians; differences and
-ratios are taken pair by pair.
+Compared with the same model without its taxonomy and ``calibration.toml``. The two are measured in
+turn, so that a slow moment of the machine affects both. Every call gets another picture: a
+processor predicts branches better for repeated numbers. Medians; differences and ratios are those
+of pairs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     options = parser.parse_args()
     print("| | without, ms | with, ms | difference, ms | ratio |\n|---|---|---|---|---|")
-    print(row("naming a picture by its logits", naming_pairs(options.pictures)))
+    print(row("scoring a picture by its logits", scoring_pairs(options.pictures)))
     with tempfile.TemporaryDirectory() as folder:
         whole, bare = copies(Path(folder))
         print(row("a call: `classify`", call_pairs(whole, bare, options.pictures)))
@@ -60,8 +60,8 @@ def row(name: str, pairs: Iterable[Pair]) -> str:
     return f"| {name} | {without:.3f} | {with_trust:.3f} | {difference:.3f} | {ratio:.3f} |"
 
 
-def naming_pairs(pictures: int) -> list[Pair]:
-    """Seconds that one picture's outputs take to be named."""
+def scoring_pairs(pictures: int) -> list[Pair]:
+    """Seconds to score the output for one picture."""
     spec = models.find("default")
     tensors = read_set(SET)[0][:pictures]
     outputs = read_logits(spec, tensors)

@@ -2,5 +2,6 @@
 
     dataset ─► matching ─► outcomes ─► summary ─► comparison
 
-``metrics`` and ``intervals`` are the formulas, pure functions of arrays.
+``evaluate`` goes from a dataset to a summary. ``metrics`` and ``intervals`` are the formulas, pure
+functions of arrays.
 """
