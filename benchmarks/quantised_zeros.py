@@ -23,7 +23,7 @@ MODELS = (
     "mobilenet_v2_1.0_224_quant",
     "tf2_mobilenet_v2_1.0_224_ptq",
 )
-STATED = ModelOptions(labels=CORAL / "imagenet_labels.txt")
+OPTIONS = ModelOptions(labels=CORAL / "imagenet_labels.txt")
 FLOORS = (1e-6, 1e-5, 1e-4, 1e-3)
 
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 def read_sample(name: str) -> Sample:
     """The model's own probabilities in place of the evidence."""
-    spec = models.find(CORAL / f"{name}.tflite", STATED)
+    spec = models.find(CORAL / f"{name}.tflite", OPTIONS)
     tensors, targets = read_set(IMAGES / "imagenet_val650", spec.preprocess)
     background = len(spec.labels) - 1000
     probabilities: Floats = read_logits(spec, tensors).astype(np.float64)

@@ -140,7 +140,7 @@ def latency_rows(path: Path, runtime: str, runs: int) -> list[str]:
         ours = partial(session.run, {spec.input_name: batch}, [spec.output_name])
         theirs = partial(bare, batch)
         # Both once before it counts: engines prepare themselves for a shape.
-        difference = np.abs(np.asarray(ours()[0], np.float32) - theirs()).max()
+        difference = np.abs(np.asarray(ours()[spec.output_name], np.float32) - theirs()).max()
         if difference > MAX_DIFFERENCE:
             raise RuntimeError(f"{runtime} on {path.name}: the logits differ by {difference:.4f}")
         pairs = [(latency_ms(ours), latency_ms(theirs)) for _ in range(runs)]
