@@ -34,7 +34,7 @@ def index_of(name: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("label", "name", "way"),
+    ("label", "name", "rule"),
     [
         ("n02219486", "ant", "synset"),
         ("n02085620-Chihuahua", "Chihuahua", "synset"),
@@ -52,8 +52,8 @@ def index_of(name: str) -> int:
         ("999", DEFAULT[999].name, "index"),
     ],
 )
-def test_the_rules(label: str, name: str, way: str) -> None:
-    assert match([label], DEFAULT) == (Match(label, index_of(name), way),)  # type: ignore[arg-type]
+def test_the_rules(label: str, name: str, rule: str) -> None:
+    assert match([label], DEFAULT) == (Match(label, index_of(name), rule),)  # type: ignore[arg-type]
 
 
 def test_every_class_is_found_by_each_of_its_marks() -> None:

@@ -28,7 +28,7 @@ from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label, ModelSpec
 
-Way = Literal["synset", "name", "synonym", "number", "index"]
+Rule = Literal["synset", "name", "synonym", "number", "index"]
 
 SYNSET = re.compile(r"(n\d{8})(?:[ _-](.*))?", re.DOTALL)
 BACKGROUND = "background"
@@ -45,7 +45,7 @@ class Match:
 
     label: str
     class_index: int
-    way: Way
+    matched_by: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,15 @@ class _Names:
         return Unmatched(unmatched.label, tuple(close))
 
     def _find_name(self, label: str) -> Match | Unmatched:
-        for way, classes in self._candidates(label):
+        for rule, classes in self._candidates(label):
             if len(classes) == 1:
-                return Match(label, classes[0], way)
+                return Match(label, classes[0], rule)
             if classes:
                 could_be = tuple(self._classes[index].name for index in classes[:MAX_NEAREST])
                 return Unmatched(label, could_be, ambiguous=True)
         return self.find_index(label)
 
-    def _candidates(self, label: str) -> Iterator[tuple[Way, list[int]]]:
+    def _candidates(self, label: str) -> Iterator[tuple[Rule, list[int]]]:
         synset = SYNSET.fullmatch(label.strip().lower())
         yield "synset", self._synsets.get(synset[1], []) if synset else []
         name = folded(synset[2] if synset and synset[2] else label)

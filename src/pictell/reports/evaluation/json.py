@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from pictell.evaluation.comparison import Comparison, Evaluation
-from pictell.evaluation.matching import Match, Unmatched
 from pictell.evaluation.metrics import ClassFigures
 from pictell.evaluation.summary import PictureOutcome, Share, Summary
 from pictell.reports.escape import json_escaped
@@ -58,7 +57,7 @@ def _model(summary: Summary) -> dict[str, Any]:
         "risk_coverage": _curve(summary),
         "thresholds": [asdict(one) for one in summary.thresholds],
         "latency_ms": dict(zip(("p50", "p99"), summary.latency_ms, strict=True)),
-        "labels": [_matched(found) for found in summary.matches],
+        "labels": [{"class_index": None} | asdict(found) for found in summary.matches],
         "classes": [_class(summary, one) for one in summary.per_class],
         "confusions": [
             {
@@ -83,43 +82,16 @@ def _share(share: Share | None) -> dict[str, Any] | None:
 
 def _class(summary: Summary, one: ClassFigures) -> dict[str, Any]:
     label = summary.classes[one.class_index]
-    return {
-        "label": label.name,
-        "synset": label.synset,
-        "class_index": one.class_index,
-        "pictures": one.pictures,
-        "predicted": one.predicted,
-        "recall": one.recall,
-        "precision": one.precision,
-        "errors": one.errors,
-    }
-
-
-def _matched(found: Match | Unmatched) -> dict[str, Any]:
-    if isinstance(found, Match):
-        return {"label": found.label, "class_index": found.class_index, "matched_by": found.way}
-    return {
-        "label": found.label,
-        "class_index": None,
-        "nearest": found.nearest,
-        "ambiguous": found.ambiguous,
-        "kinds": found.kinds,
-    }
+    return {"label": label.name, "synset": label.synset, **asdict(one)}
 
 
 def _curve(summary: Summary) -> list[dict[str, float]]:
     curve = summary.risk_coverage
     step = -(-len(curve.risk) // MAX_CURVE_POINTS)
     # Backwards, to include the last point, with coverage 1.
-    points = range(len(curve.risk) - 1, -1, -step)
-    return [
-        {
-            "threshold": float(curve.threshold[index]),
-            "coverage": float(curve.coverage[index]),
-            "risk": float(curve.risk[index]),
-        }
-        for index in reversed(points)
-    ]
+    points = range(len(curve.risk) - 1, -1, -step)[::-1]
+    names = ("threshold", "coverage", "risk")
+    return [{name: float(getattr(curve, name)[point]) for name in names} for point in points]
 
 
 def _picture(one: PictureOutcome) -> dict[str, Any]:

@@ -54,11 +54,11 @@ def model_notes(summary: Summary) -> Iterator[str]:
     by_name = [
         f"{one.label} is {name}"
         for one, name in names
-        if one.way in {"number", "synonym"} and folded(one.label) != folded(name)
+        if one.matched_by in {"number", "synonym"} and folded(one.label) != folded(name)
     ]
     if by_name:
         yield f"labels matched by another name: {_listed(by_name)}"
-    by_index = [f"{one.label} is {name}" for one, name in names if one.way == "index"]
+    by_index = [f"{one.label} is {name}" for one, name in names if one.matched_by == "index"]
     if by_index and not summary.dataset.by_index:
         yield f"labels matched by class index: {_listed(by_index)}"
 

@@ -8,21 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.summary import PictureOutcome, Summary
 from pictell.reports.escape import visible
+from pictell.reports.evaluation import notes
 from pictell.reports.evaluation.figures import (
     count,
     interval,
     percent,
     score_threshold,
     side_by_side,
-)
-from pictell.reports.evaluation.notes import (
-    comparison_notes,
-    data_notes,
-    model_names,
-    model_notes,
-    verdict,
-    wrong_notes,
-    wrong_only_classes,
 )
 from pictell.reports.text import display_width
 from pictell.scoring.taxonomy import MIN_CONFIDENCE
@@ -37,10 +29,10 @@ Cells = Sequence[str]
 def render(evaluation: Evaluation) -> Iterator[str]:
     """The data, the verdict, all figures side by side, then each model and comparison."""
     yield f"{visible(evaluation.summaries[0].dataset.name)}\n"
-    yield from _lines(data_notes(evaluation))
+    yield from _lines(notes.data_notes(evaluation))
     for summary in evaluation.summaries:
-        yield from _lines(f"{summary.model}: {note}" for note in model_notes(summary))
-    yield from _lines(map(verdict, evaluation.comparisons))
+        yield from _lines(f"{summary.model}: {note}" for note in notes.model_notes(summary))
+    yield from _lines(map(notes.verdict, evaluation.comparisons))
     yield "\n"
     yield from _figures(evaluation.summaries)
     for summary in evaluation.summaries:
@@ -73,7 +65,7 @@ def _figures(summaries: Sequence[Summary]) -> Iterator[str]:
              for row in table]  # fmt: skip
     yield from aligned([head, *cells])
     yield "\nwhat the figures mean\n"
-    yield from aligned([(row[0].name, row[0].meaning) for row in table])
+    yield from aligned([(row[0].name, row[0].meaning.text) for row in table])
     yield "  ranges are 95 % intervals\n"
 
 
@@ -122,7 +114,7 @@ def _classes(summary: Summary) -> Iterator[str]:
         head = ("class", "pictures", "recall", "predicted", "precision")
         yield from aligned([head, *rows], " >>>>")
         yield from _more(len(worst))
-    wrong = wrong_only_classes(summary)
+    wrong = notes.wrong_only_classes(summary)
     if wrong:
         yield _heading(summary, "best classes that no picture shows")
         words = visible(", ".join(wrong[:MAX_ROWS]))
@@ -156,7 +148,7 @@ def _wrong(summary: Summary) -> Iterator[str]:
         return
     pictures = count(number, "picture")
     yield _heading(summary, f"{pictures} with a wrong best class, highest score first")
-    yield from _lines(filter(None, [wrong_notes(summary)]))
+    yield from _lines(filter(None, [notes.wrong_notes(summary)]))
     rows = [_wrong_row(summary.outcome(int(row))) for row in summary.wrong[:MAX_ROWS]]
     head = ("picture", "class", "best class", "score", "answer")
     yield from aligned([head[: len(rows[0])], *rows], "   >")
@@ -174,9 +166,9 @@ def _wrong_row(one: PictureOutcome) -> Cells:
 
 
 def _comparison(comparison: Comparison) -> Iterator[str]:
-    first, second = model_names(comparison)
+    first, second = notes.model_names(comparison)
     yield f"\n{visible(first)} and {visible(second)}\n"
-    yield from _lines(comparison_notes(comparison))
+    yield from _lines(notes.comparison_notes(comparison))
     changed = len(comparison.changed)
     if not changed:
         return
