@@ -1,4 +1,4 @@
-"""Against the original program: a frozen graph, and the same steps in TensorFlow 1 sessions."""
+"""The program of 2018 as the oracle: a frozen graph, its steps in TensorFlow 1 sessions."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 @pytest.fixture(scope="module")
 def normalise() -> Iterator[Normalise]:
-    """The original's session for one picture: (1, 224, 224, 3) float32."""
+    """The original's preprocessing of one picture: (1, 224, 224, 3) float32."""
     with tf.Graph().as_default(), v1.Session() as session:
         contents = v1.placeholder(tf.string)
         decoded = tf.cast(tf.io.decode_jpeg(contents, channels=3), tf.float32)
@@ -45,7 +45,7 @@ def normalise() -> Iterator[Normalise]:
 
 @pytest.fixture(scope="module")
 def decode_as_original() -> Iterator[Normalise]:
-    """Its decoder alone: (H, W, 3) uint8."""
+    """Only its decoder: (H, W, 3) uint8."""
     with tf.Graph().as_default(), v1.Session() as session:
         contents = v1.placeholder(tf.string)
         decoded = tf.io.decode_jpeg(contents, channels=3)
@@ -53,7 +53,7 @@ def decode_as_original() -> Iterator[Normalise]:
 
 
 def open_graph(content: bytes, output: str) -> Run:
-    """The original's session for the model: the output of one picture."""
+    """The original's session of the model: the output for one picture."""
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(v1.GraphDef.FromString(content), name="")
@@ -66,7 +66,7 @@ def photos() -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (13, 17), (224, 224), (299, 299), (400, 301)])
-def test_the_resizer_is_tensorflow_1s_to_the_last_bit(size: tuple[int, int]) -> None:
+def test_the_resize_equals_tensorflow_1s_exactly(size: tuple[int, int]) -> None:
     for whole in photos():
         for pixels in (whole, whole[:100, 7:84], whole[:1, :5], whole[:224, :224]):
             with tf.Graph().as_default(), v1.Session() as session:
@@ -76,9 +76,9 @@ def test_the_resizer_is_tensorflow_1s_to_the_last_bit(size: tuple[int, int]) -> 
             np.testing.assert_array_equal(resize_bilinear_tf1(pixels, width, height), expected)
 
 
-def test_a_picture_without_loss_becomes_the_originals_very_tensor(normalise: Normalise) -> None:
+def test_a_lossless_picture_gives_the_tensor_of_the_original(normalise: Normalise) -> None:
     for pixels in photos():
-        # The operation for JPEG takes PNG too.
+        # The JPEG operation also reads PNG.
         data = encoded(Image.fromarray(pixels), "PNG")
         picture = decode(data, MAX_PIXELS, shortest_useful_side(SPEC))
         np.testing.assert_array_equal(preprocess(picture.pixels, SPEC), normalise(data))
@@ -86,7 +86,7 @@ def test_a_picture_without_loss_becomes_the_originals_very_tensor(normalise: Nor
 
 @pytest.fixture(scope="module")
 def two_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A graph and labels as the original is given them."""
+    """A graph and a labels file in the format of the original."""
     folder = tmp_path_factory.mktemp("inception")
     graph, labels = folder / "graph.pb", folder / "labels.txt"
     graph.write_bytes(inception_v1.frozen_graph())
@@ -98,7 +98,7 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def original_lines(
     two_files: tuple[Path, Path], normalise: Normalise
 ) -> list[tuple[bytes, list[tuple[str, float]]]]:
-    """Pictures, and what the original says of each: five labels and their probabilities."""
+    """Pictures, each with the five labels and probabilities of the original."""
     graph, labels = two_files
     names = labels.read_text(encoding="utf-8").splitlines()
     run = open_graph(graph.read_bytes(), "output:0")
@@ -160,7 +160,7 @@ def jpegs(shared: Path) -> list[bytes]:
 
 
 @pytest.mark.slow
-def test_from_tensorflows_own_pixels_every_tensor_is_the_originals(
+def test_pixels_decoded_by_tensorflow_give_the_tensor_of_the_original(
     jpegs: list[bytes], normalise: Normalise, decode_as_original: Normalise
 ) -> None:
     for data in jpegs:
@@ -170,10 +170,10 @@ def test_from_tensorflows_own_pixels_every_tensor_is_the_originals(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [128, 224])
-def test_most_jpegs_get_the_originals_best_label(
+def test_most_jpegs_get_the_best_label_of_the_original(
     size: int, shared: Path, jpegs: list[bytes], decode_as_original: Normalise
 ) -> None:
-    """TensorFlow smooths subsampled colours, Pillow's fast way does not: that is the rest."""
+    """Others differ because TensorFlow smooths subsampled colours and Pillow does not."""
     folder = shared / "models" / f"mobilenet_v1_0.25_{size}_frozen"
     output = "MobilenetV1/Predictions/Reshape_1:0"
     run = open_graph((folder / "frozen_graph.pb").read_bytes(), output)

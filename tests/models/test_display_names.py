@@ -1,4 +1,4 @@
-"""Names of one's own: every form of the file, each mistake with its line."""
+"""Files of other names: every format, and errors that name the line."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def renamed(folder: Path, text: str, scorer: Scorer = NAMING) -> Scorer:
         "tabby,Tigerkatze\ncat,Katze\nlorry,Lastwagen\n",
         'name;German\n"tabby";Tigerkatze\n1;"Lastwagen"\ncat;Katze\n',
         "\n \n1\tLastwagen\ntabby\tTigerkatze\ncat\tKatze\n",
-        # As a table's program saves them, with what it takes for empty cells.
+        # As a spreadsheet saves it, with empty cells.
         "1;Lastwagen\n;\ntabby;Tigerkatze\ncat;Katze\n",
     ],
 )
@@ -54,7 +54,7 @@ def test_classes_and_the_names_above_them_are_renamed(tmp_path: Path, text: str)
     assert scorer.taxonomy.path(1) == ("Lastwagen",)
 
 
-def test_an_index_goes_before_a_wordnet_id_and_a_name_may_hold_commas(tmp_path: Path) -> None:
+def test_an_index_wins_over_a_wordnet_id_and_a_name_may_have_commas(tmp_path: Path) -> None:
     scorer = renamed(tmp_path, 'n03126707,Kran\n2,"Kran, Vogel"\n')
     assert scorer.labels[2].name == "Kran, Vogel"
 
@@ -71,19 +71,19 @@ def test_an_index_is_never_a_name_too(tmp_path: Path) -> None:
     assert [label.name for label in scorer.labels] == ["1", "zwei", "drei"]
 
 
-def test_an_index_goes_before_a_wordnet_id_and_that_before_a_name(tmp_path: Path) -> None:
+def test_an_index_wins_over_a_wordnet_id_which_wins_over_a_name(tmp_path: Path) -> None:
     text = "crane,Name\nn03126707,Id\n2,Index\ntabby,Name\nn02123045,Id\n"
     scorer = renamed(tmp_path, text)
     assert [label.name for label in scorer.labels] == ["Id", "lorry", "Index"]
 
 
-def test_names_above_without_a_wordnet_id_have_their_name_for_a_key(tmp_path: Path) -> None:
+def test_the_key_of_a_name_without_a_wordnet_id_is_the_name(tmp_path: Path) -> None:
     scorer = renamed(tmp_path, "animal,Tier\n")
     assert scorer.taxonomy is not None
     assert scorer.taxonomy.path(0) == ("Tier", "cat", "tabby")
 
 
-def test_a_name_that_several_have_is_given_to_all_of_them(tmp_path: Path) -> None:
+def test_a_current_name_renames_everything_of_that_name(tmp_path: Path) -> None:
     classes = (Label("crane", "n02012849"), Label("crane", "n03126707"), Label("cat"))
     tree = build(classes, [Label("cat")], [3, 3, 4, 3])
     scorer = renamed(tmp_path, "crane,Kran\ncat,Katze\n", Scorer(classes, "softmax", tree))
@@ -92,7 +92,7 @@ def test_a_name_that_several_have_is_given_to_all_of_them(tmp_path: Path) -> Non
     assert scorer.taxonomy.path(2) == ("Katze", "Katze")
 
 
-def test_the_root_has_no_name_to_give(tmp_path: Path) -> None:
+def test_the_root_cannot_be_renamed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the model has no name 'something'"):
         renamed(tmp_path, "something,etwas\n")
 
@@ -129,7 +129,7 @@ def test_one_file_serves_several_models(tmp_path: Path) -> None:
         ('{"1": ' + "9" * 5000 + "}", " has a number in place of a name"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+def test_an_error_names_the_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         renamed(tmp_path, text)
     assert message in str(caught.value)
@@ -161,7 +161,7 @@ def test_a_loaded_model_has_these_names(tmp_path: Path) -> None:
     assert result.answer.path[-2:] == ("ball", "Golfball")
 
 
-def test_classes_alone_take_the_same_file(tmp_path: Path) -> None:
+def test_flat_takes_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text("animal,Tier\nn02121808,Katze\n574,Golfball\n", encoding="utf-8")
     spec = models.find("default")
@@ -200,7 +200,7 @@ def test_the_taxonomy_of_the_docs() -> None:
 
 
 @pytest.mark.parametrize("place", ["docs/trust.md", "docs/models.md"])
-def test_the_docs_say_where_the_ids_are(place: str) -> None:
+def test_the_ids_are_where_the_docs_say(place: str) -> None:
     assert "`pictell models path default`" in (ROOT / place).read_text("utf-8")
     folder = Path(command("models", "path", "default").stdout.strip())
     assert "\tn02123159\t" in (folder / "labels.tsv").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A labels file in all the shapes people have; each by its stated rule, nothing shifted."""
+"""Labels files in the formats that people have."""
 
 import os
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_numbers_in_another_order_are_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["10 euro\n20 euro\n", "61326 ok\n61326 bad\n", "7\n8\n"])
-def test_numbers_that_do_not_count_are_part_of_the_name(tmp_path: Path, content: str) -> None:
+def test_other_numbers_are_part_of_the_name(tmp_path: Path, content: str) -> None:
     assert names(read(tmp_path, content.encode())) == content.split("\n")[:-1]
 
 
@@ -74,14 +74,14 @@ def test_numbers_and_wordnet_ids_in_columns(tmp_path: Path) -> None:
     )
 
 
-def test_commas_in_names_of_ones_own_stay(tmp_path: Path) -> None:
+def test_commas_are_part_of_other_names(tmp_path: Path) -> None:
     assert names(read(tmp_path, b"scratch, deep\nscratch, light\n")) == [
         "scratch, deep",
         "scratch, light",
     ]
 
 
-def test_a_blank_line_in_the_middle_would_shift_the_rest(tmp_path: Path) -> None:
+def test_a_blank_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidModelError, match=r"labels.txt: line 2 is blank"):
         read(tmp_path, b"cat\n\ndog\n")
 
@@ -110,14 +110,14 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["coral/imagenet_labels.txt", "mobilenet_v1_0.25_128_frozen/labels.txt"]
 )
-def test_imagenets_own_lines_become_our_labels(shared: Path, path: str) -> None:
+def test_lines_of_imagenet_become_pictells_labels(shared: Path, path: str) -> None:
     found = read_labels(shared / "models" / path)
     assert found[0] == Label("background")
     assert [label.synset for label in found[1:]] == [label.synset for label in IMAGENET]
     assert found[1:] == IMAGENET
 
 
-def test_other_spellings_of_imagenets_names_stay_but_have_their_synsets(tmp_path: Path) -> None:
+def test_other_spellings_of_imagenet_names_stay_and_get_their_synsets(tmp_path: Path) -> None:
     lines = names(IMAGENET)
     lines[7] = "a rooster"
     found = read(tmp_path, "\n".join(lines).encode())
@@ -125,12 +125,12 @@ def test_other_spellings_of_imagenets_names_stay_but_have_their_synsets(tmp_path
     assert found[8:] == IMAGENET[8:]
 
 
-def test_a_thousand_labels_in_another_order_are_not_taken_for_imagenets(tmp_path: Path) -> None:
+def test_a_thousand_labels_in_another_order_are_not_imagenet(tmp_path: Path) -> None:
     lines = sorted(names(IMAGENET))
     assert read(tmp_path, "\n".join(lines).encode()) == tuple(map(Label, lines))
 
 
-def test_a_labels_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
+def test_a_device_is_not_read(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path / "fifo"):
         if path.name == "fifo":
             os.mkfifo(path)

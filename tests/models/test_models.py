@@ -1,4 +1,4 @@
-"""A model's folder: what is right is read, what is wrong is said."""
+"""The folder of a model: what is right is read, what is wrong is an error."""
 
 import csv
 import hashlib
@@ -60,7 +60,7 @@ INTERPOLATIONS = ", ".join(get_args(Interpolation))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model without fault."""
+    """A valid model."""
     (tmp_path / "model.toml").write_text(SPEC)
     (tmp_path / "labels.tsv").write_text("cat\tn02121808\tpuss, tabby\ndog\n")
     (tmp_path / "weights.onnx").write_bytes(WEIGHTS)
@@ -80,7 +80,7 @@ def refusal(folder: Path) -> str:
     return message
 
 
-def test_everything_a_folder_states_is_in_the_spec(folder: Path) -> None:
+def test_everything_in_a_folder_is_in_the_spec(folder: Path) -> None:
     assert read_model_folder(folder) == ModelSpec(
         name="two",
         weights=folder / "weights.onnx",
@@ -124,7 +124,7 @@ def test_a_changed_key_changes_the_spec(
     assert getattr(read_model_folder(folder).preprocess, field) == value
 
 
-def test_outputs_besides_the_logits_may_be_named(folder: Path) -> None:
+def test_further_outputs_may_be_named(folder: Path) -> None:
     write_spec(folder, '"logits"', '"logits"\nembedding = "e"\nfeature_map = "f"')
     spec = read_model_folder(folder)
     assert (spec.embedding, spec.feature_map) == ("e", "f")
@@ -154,7 +154,7 @@ def test_a_taxonomy_is_read_and_written_again(
     assert build_scorer(again, 0.9, flat=True).taxonomy is None
 
 
-def test_levels_limit_the_answers_of_a_model_that_has_some(folder: Path) -> None:
+def test_max_depth_limits_the_answers_of_a_model_with_a_taxonomy(folder: Path) -> None:
     spec = read_model_folder(folder)
     with pytest.raises(UsageError, match="has no taxonomy"):
         build_scorer(spec, 0.9, max_depth=1)
@@ -167,7 +167,7 @@ def test_levels_limit_the_answers_of_a_model_that_has_some(folder: Path) -> None
     assert tree.information[0] == 0
 
 
-def test_a_taxonomy_is_not_parsed_for_classes_alone(folder: Path) -> None:
+def test_flat_does_not_parse_the_taxonomy(folder: Path) -> None:
     name_taxonomy(folder)
     (folder / "kinds.tsv").write_text("nonsense")
     spec = read_model_folder(folder)
@@ -194,7 +194,7 @@ def test_texts_that_cannot_be_read_are_refused(folder: Path, name: str) -> None:
         assert refusal(folder) == f"{name} cannot be read: No such file or directory"
 
 
-def test_texts_may_begin_with_a_mark(folder: Path) -> None:
+def test_texts_may_begin_with_a_byte_order_mark(folder: Path) -> None:
     spec = read_model_folder(folder)
     (folder / "model.toml").write_text("\ufeff" + SPEC, encoding="utf-8")
     assert read_model_folder(folder) == spec
@@ -229,7 +229,7 @@ def test_weights_that_are_refused_leave_no_folder(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
-def test_golden_answers_that_cannot_be_read_are_the_models_fault(folder: Path) -> None:
+def test_golden_answers_that_cannot_be_read_are_an_error_of_the_model(folder: Path) -> None:
     (folder / "golden.toml").write_bytes(b"\xff")
     spec, content = read_model_folder(folder), Weights("onnx", {"weights.onnx": WEIGHTS})
     with pytest.raises(InvalidModelError, match=r"^golden\.toml is not UTF-8 text$"):
@@ -237,12 +237,12 @@ def test_golden_answers_that_cannot_be_read_are_the_models_fault(folder: Path) -
     assert not (folder / "copy").exists()
 
 
-def test_a_taxonomy_lies_in_the_folder(folder: Path) -> None:
+def test_a_taxonomy_must_be_in_the_folder(folder: Path) -> None:
     name_taxonomy(folder, "../kinds.tsv")
     assert "must be the name of a file in the folder" in refusal(folder)
 
 
-def test_what_was_fitted_is_read_with_the_folder_and_parsed_when_used(folder: Path) -> None:
+def test_a_calibration_is_read_with_the_folder_and_parsed_when_used(folder: Path) -> None:
     (folder / "calibration.toml").write_text("nonsense")
     spec = read_model_folder(folder)
     assert spec.calibration == Attachment("calibration.toml", "nonsense")
@@ -317,7 +317,7 @@ def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: st
     found = re.fullmatch(r"model\.toml, line (\d+): (.*)", refusal(folder))
     assert found is not None
     assert found[2] == message
-    # The line named is the one that holds the key, or the table.
+    # The line in the message has the key, or the table.
     line = (folder / "model.toml").read_text().splitlines()[int(found[1]) - 1]
     assert re.match(r"\[?(\w+)", line)[1] in message
 
@@ -353,7 +353,7 @@ def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"[model", b"x = " + 5000 * b"["])
-def test_what_is_no_toml_is_refused(folder: Path, content: bytes) -> None:
+def test_invalid_toml_is_refused(folder: Path, content: bytes) -> None:
     (folder / "model.toml").write_bytes(content)
     assert refusal(folder).startswith("model.toml cannot be read: ")
 
@@ -367,7 +367,7 @@ def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
     assert refusal(folder) == "the labels file labels.tsv cannot be read: No such file or directory"
 
 
-def test_weights_are_given_only_when_their_checksum_fits(folder: Path) -> None:
+def test_weights_with_another_checksum_are_refused(folder: Path) -> None:
     spec = read_model_folder(folder)
     assert read_weights(spec).graph == WEIGHTS
     spec.weights.write_bytes(WEIGHTS + b".")
@@ -415,7 +415,7 @@ def test_an_unknown_model_lists_the_known_ones(
     )
 
 
-def test_the_models_of_the_package_are_whole() -> None:
+def test_the_models_of_the_package_are_complete() -> None:
     for name in models.BUILT_IN:
         spec = models.find(name)
         assert read_weights(spec).graph

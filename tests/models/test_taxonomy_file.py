@@ -1,4 +1,4 @@
-"""A taxonomy file: its forms, each mistake named with its line, and the default model's."""
+"""Taxonomy files: the format, errors that name the line, and the default model's file."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ def read(text: str) -> Taxonomy:
     return read_taxonomy(Attachment("taxonomy.tsv", text), CLASSES)
 
 
-def test_classes_are_known_by_wordnet_id_name_and_index() -> None:
+def test_a_class_is_given_by_wordnet_id_name_or_index() -> None:
     tree = read(f"{NAMES}n02123045\tn02121620\nlorry\ta\n4\ta\n")
     assert [tree.path(node) for node in (0, 1, 4)] == [
         ("animal", "cat", "tabby"),
@@ -34,7 +34,7 @@ def test_classes_that_are_not_mentioned_have_no_name_above_them() -> None:
     assert read(f"{NAMES}tabby\tn02121620\nlorry\t-\n").path(1) == ("lorry",)
 
 
-def test_a_name_goes_before_an_index() -> None:
+def test_a_name_wins_over_an_index() -> None:
     tree = read(f"{NAMES}tabby\tn02121620\n1\ta\n")
     assert tree.path(2) == ("animal", "1")
 
@@ -52,7 +52,7 @@ def test_order_comments_line_ends_and_spaces_do_not_matter(text: str) -> None:
     assert read(text).path(0) == ("animal", "cat", "tabby")
 
 
-def test_a_class_may_begin_with_the_sign_of_a_comment() -> None:
+def test_a_class_may_begin_with_a_number_sign() -> None:
     tree = read_taxonomy(Attachment("a", "a\tsport\t-\n#1 fan\ta\n"), [Label("#1 fan")])
     assert tree.path(0) == ("sport", "#1 fan")
 
@@ -79,21 +79,21 @@ def test_a_class_may_begin_with_the_sign_of_a_comment() -> None:
         (f"{NAMES}tabby\tn02121620\n0\ta\n", "line 4: this is the same class as in line 3"),
     ],
 )
-def test_a_mistake_is_named_with_its_line(text: str, message: str) -> None:
+def test_an_error_names_the_line(text: str, message: str) -> None:
     with pytest.raises(InvalidModelError) as caught:
         read(text)
     assert str(caught.value).startswith(f"taxonomy.tsv: {message}")
     assert "\n" not in str(caught.value)
 
 
-def test_a_long_chain_of_names_that_bites_its_tail() -> None:
+def test_a_long_cycle_of_names() -> None:
     text = "".join(f"{node}\tname\t{node + 1}\n" for node in range(20_000))
     with pytest.raises(InvalidModelError, match="line 9001: 'name' is above itself"):
         read(text + "20000\tlast\t9000\ntabby\t0\n")
 
 
 @given(st.text(alphabet="ab01-#\t\n \r\0é", max_size=60))
-def test_any_text_is_a_tree_or_one_line(text: str) -> None:
+def test_any_text_is_a_taxonomy_or_an_error_of_one_line(text: str) -> None:
     message = ""
     try:
         assert read(text).root == len(CLASSES)
@@ -125,7 +125,7 @@ def default() -> Taxonomy:
         ("man-made thing", "household item", "kitchenware", "cup or glass", "cup"),
     ],
 )
-def test_what_people_would_say(default: Taxonomy, path: tuple[str, ...]) -> None:
+def test_everyday_names_of_the_default_model(default: Taxonomy, path: tuple[str, ...]) -> None:
     names = [label.name for label in default.labels]
     assert default.path(names.index(path[-1])) == path
 

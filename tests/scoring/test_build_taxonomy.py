@@ -48,16 +48,16 @@ def test_an_outline() -> None:
     assert (animal.identifier, pet.identifier) == ("n00000001", "pet")
 
 
-def test_a_class_hangs_below_the_nearest_name() -> None:
+def test_a_class_belongs_to_the_nearest_name() -> None:
     assert parents_of("animal: n00000001\n  cat: n00000002\n", TABBY, FELIX) == ["cat", "cat"]
     assert parents_of("animal: n00000001\n", TABBY, FELIX) == ["animal", "animal"]
 
 
-def test_of_two_names_as_near_the_lower_id() -> None:
+def test_of_two_equally_near_names_the_lower_id_wins() -> None:
     assert parents_of("pet: n00000004\ncat: n00000002\n", TABBY) == ["cat"]
 
 
-def test_a_class_hangs_where_it_is_named() -> None:
+def test_a_class_belongs_to_the_name_that_lists_it() -> None:
     assert parents_of("pet: ; tabby\ncat: n00000002\n", TABBY, FELIX) == ["pet", "cat"]
 
 
@@ -70,7 +70,7 @@ def test_a_class_hangs_where_it_is_named() -> None:
         ("pet: n00000004\n", "nothing is above Felix"),
     ],
 )
-def test_an_outline_that_cannot_be(outline: str, message: str) -> None:
+def test_a_wrong_outline_is_refused(outline: str, message: str) -> None:
     with pytest.raises(SystemExit, match=message):
         parents_of(outline, TABBY, FELIX)
 
@@ -83,7 +83,7 @@ def test_an_outline_that_cannot_be(outline: str, message: str) -> None:
         ("Felix: n00000001\n", "names that are used twice: Felix"),
     ],
 )
-def test_names_that_say_nothing_of_their_own(outline: str, message: str) -> None:
+def test_redundant_names_are_refused(outline: str, message: str) -> None:
     names = tool.read_outline(outline)
     labels = [TABBY, FELIX]
     with pytest.raises(SystemExit, match=message):

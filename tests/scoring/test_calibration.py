@@ -1,4 +1,4 @@
-"""Calibration and the scores of 'not sure', against what made the data and what they promise."""
+"""Calibration and abstention, on data with known parameters."""
 
 import math
 
@@ -19,7 +19,7 @@ ROWS = arrays(np.float64, (3, 12), elements=st.floats(-30, 30))
 def sample(
     truth: Calibration, pictures: int = 4000, classes: int = 20
 ) -> tuple[calibration.Floats, calibration.Indices]:
-    """Evidence, and right classes drawn from the probabilities that ``truth`` makes of it."""
+    """Evidence, and right classes drawn from the probabilities that ``truth`` gives."""
     random = np.random.default_rng(1)
     evidence = calibration.evidence(random.normal(0, 3, (pictures, classes)), "softmax")
     probabilities = to_probabilities(calibration.to_logits(evidence, truth), "softmax")
@@ -35,7 +35,7 @@ def test_the_temperature_that_made_the_data_is_found(temperature: float) -> None
     assert found.temperature == pytest.approx(temperature, rel=0.05)
 
 
-def test_a_knee_is_found_where_there_is_one() -> None:
+def test_a_knee_is_found_if_there_is_one() -> None:
     truth = Calibration(0.7, 2.0)
     evidence, targets = sample(truth)
     found = calibration.fit(evidence, targets, np.ones(len(targets)))
@@ -56,8 +56,8 @@ def test_pictures_count_by_their_weight() -> None:
     assert found == calibration.fit(evidence, targets, weights * 7)
 
 
-def test_weights_are_no_evidence_of_their_own() -> None:
-    """For a knee it takes more pictures, not heavier ones, nor such as weigh nothing."""
+def test_larger_weights_do_not_count_as_more_pictures() -> None:
+    """A knee needs more pictures. Larger weights do not help, nor pictures of weight 0."""
     evidence, targets = sample(Calibration(1.0, 8.0), pictures=400)
     alone = calibration.fit(evidence, targets, np.ones(400))
     assert alone.knee == math.inf
@@ -102,13 +102,13 @@ def test_an_offset_changes_nothing(outputs: calibration.Floats, offset: float) -
     assert calibration.peak(moved) == pytest.approx(calibration.peak(evidence), abs=1e-4)
 
 
-def test_no_calibration_is_the_softmax_itself() -> None:
+def test_the_default_calibration_is_softmax() -> None:
     logits = np.random.default_rng(0).normal(0, 4, (5, 30))
     same = calibration.to_logits(calibration.evidence(logits, "softmax"), Calibration())
     assert to_probabilities(same, "softmax") == pytest.approx(to_probabilities(logits, "softmax"))
 
 
-def test_probabilities_are_evidence_too() -> None:
+def test_probabilities_give_the_same_evidence_as_logits() -> None:
     logits = np.random.default_rng(0).normal(0, 2, (5, 30))
     of_probabilities = calibration.evidence(to_probabilities(logits, "softmax"), "none")
     assert of_probabilities == pytest.approx(calibration.evidence(logits, "softmax"))
@@ -118,7 +118,7 @@ def test_probabilities_are_evidence_too() -> None:
 @pytest.mark.parametrize(
     ("least", "counts_as"), [(1 / 256, 1e-4), (1e-4, 5e-5), (6e-8, 1e-6), (1e-30, 1e-6)]
 )
-def test_a_probability_of_0_is_one_that_was_rounded(least: float, counts_as: float) -> None:
+def test_a_probability_of_0_counts_as_a_rounded_one(least: float, counts_as: float) -> None:
     found = calibration.evidence(np.array([0.0, least, 1 - least]), "none")
     assert np.exp(found[0] - found[2]) == pytest.approx(counts_as / (1 - least))
     shown = max(least, counts_as)
@@ -126,7 +126,7 @@ def test_a_probability_of_0_is_one_that_was_rounded(least: float, counts_as: flo
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_stays_none(broken: float) -> None:
+def test_values_that_are_not_finite_become_nan(broken: float) -> None:
     assert np.isnan(calibration.evidence(np.array([broken, 0.0]), "softmax")).any()
 
 
@@ -137,14 +137,14 @@ def test_the_peak_by_hand() -> None:
     assert calibration.peak(np.zeros((2, 4))) == pytest.approx([0, 0])
 
 
-def test_a_class_that_stands_out_is_surer_than_many() -> None:
+def test_one_class_that_stands_out_has_a_higher_peak_than_many() -> None:
     evidence = np.zeros((2, 100))
     evidence[0, :1], evidence[1, :20] = 8, 8
     alone, among_many = calibration.peak(evidence - evidence.mean(axis=1, keepdims=True))
     assert alone > 2 * among_many
 
 
-def test_the_abstention_score_is_what_the_abstention_names() -> None:
+def test_the_abstention_score_is_the_one_that_is_named() -> None:
     evidence = np.array([[2.0, -1, -1]])
     probabilities = np.array([[0.8, 0.1, 0.1]])
     assert calibration.abstention_score(evidence, probabilities, "probability") == [0.8]
@@ -172,12 +172,12 @@ def test_no_more_false_alarms_than_asked_for(
     assert weights[scores < below].sum() <= (false_alarms + 1e-6) * weights.sum()
 
 
-def test_false_alarms_are_counted_where_the_threshold_was_not_found() -> None:
-    """Of equal scores none is below; where every score is another, some 5 % are."""
+def test_false_alarms_are_counted_on_other_pictures_than_the_threshold() -> None:
+    """None of equal scores is below the threshold; about 5 % of different scores are."""
     assert calibration.false_alarms(np.full(100, 0.5), np.ones(100)) == 0
     scores = np.random.default_rng(0).permutation(4000.0 + np.arange(4000))
     assert calibration.false_alarms(scores, np.ones(4000)) == pytest.approx(0.05, abs=0.004)
-    # What lies lowest is below any threshold found on the rest.
+    # The lowest scores are below any threshold fitted on the rest.
     low = np.append(np.zeros(40), np.ones(960))
     assert calibration.false_alarms(low, np.append(np.full(40, 1e-9), np.ones(960))) < 1e-6
 
@@ -191,7 +191,7 @@ def test_too_few_pictures_are_refused_with_the_number_needed() -> None:
         calibration.cross_fit(evidence, targets, weights)
 
 
-def test_a_model_that_is_never_wrong_is_refused() -> None:
+def test_a_model_without_errors_cannot_be_calibrated() -> None:
     evidence, _ = sample(Calibration(), pictures=400)
     best, worst = evidence.argmax(axis=1), evidence.argmin(axis=1)
     with pytest.raises(UsageError, match="only 0 of 400 answers are wrong: at least 10 are needed"):
@@ -202,7 +202,7 @@ def test_a_model_that_is_never_wrong_is_refused() -> None:
         calibration.fit(evidence, np.where(np.arange(400) < 4, best, worst), np.ones(400))
 
 
-def test_answers_that_weigh_nothing_are_not_counted() -> None:
+def test_answers_of_weight_0_are_not_counted() -> None:
     evidence, _ = sample(Calibration(), pictures=400)
     wrong = np.arange(400) < 50
     targets = np.where(wrong, evidence.argmin(axis=1), evidence.argmax(axis=1))

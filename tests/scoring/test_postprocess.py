@@ -52,12 +52,12 @@ def test_probabilities_of_a_model_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("activation", ["softmax", "none"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_an_output_that_is_no_number_is_an_error(activation: str, bad: float) -> None:
+def test_an_output_that_is_not_finite_is_an_error(activation: str, bad: float) -> None:
     with pytest.raises(RuntimeFailedError, match="not a finite number"):
         to_probabilities(np.array([0.0, bad]), activation)
 
 
-def test_predictions_carry_all_that_is_known_of_a_label() -> None:
+def test_predictions_have_everything_known_about_a_label() -> None:
     assert top_k(np.array([0.2, 0.1, 0.5, 0.2]), LABELS, 3) == (
         Prediction("cat", 0.5, 2, "n3"),
         Prediction("ant", 0.2, 0, "n1"),
@@ -71,7 +71,7 @@ def test_there_are_no_more_predictions_than_labels(k: int) -> None:
 
 
 @given(scores=few_scores, k=st.integers(1, 40))
-def test_the_best_come_first_and_of_equals_the_lower_index(scores: list[float], k: int) -> None:
+def test_the_best_come_first_and_the_lower_index_wins_a_tie(scores: list[float], k: int) -> None:
     labels = [Label(str(index)) for index in range(len(scores))]
     best = top_k(np.array(scores), labels, k)
     by_hand = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
@@ -80,6 +80,6 @@ def test_the_best_come_first_and_of_equals_the_lower_index(scores: list[float], 
 
 
 @pytest.mark.parametrize("values", [[-0.1, 0.5], [0.2, 1.2]])
-def test_what_is_no_probability_is_not_shown_as_one(values: list[float]) -> None:
+def test_values_that_are_not_probabilities_are_refused(values: list[float]) -> None:
     with pytest.raises(RuntimeFailedError, match="not probabilities: give --activation softmax"):
         to_probabilities(np.array(values), "none")

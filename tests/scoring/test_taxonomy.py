@@ -1,4 +1,4 @@
-"""An is-a tree of names: what its nodes are worth, and the name that is sure enough."""
+"""Taxonomies: probabilities and information of nodes, and the choice of the answer."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ TREE = build(
 
 @st.composite
 def trees(draw: st.DrawFn) -> Taxonomy:
-    """Trees of 1 to 12 classes; some names have one class below them."""
+    """Taxonomies of 1 to 12 classes; some names have a single class."""
     count = draw(st.integers(1, 12))
     names = draw(st.integers(0, 6))
     above = [draw(st.integers(count, count + index)) for index in range(names)]
@@ -87,11 +87,11 @@ def test_classes_below_a_node(node: int, classes: set[int]) -> None:
     assert set(TREE.classes_below(node).tolist()) == classes
 
 
-def test_a_node_tells_the_more_the_fewer_classes_are_below_it() -> None:
+def test_a_node_with_fewer_classes_has_more_information() -> None:
     np.testing.assert_allclose(TREE.information, [2, 2, 2, 2, 0, 1, np.log2(4 / 3)])
 
 
-def test_a_node_is_as_probable_as_its_classes_together() -> None:
+def test_the_probability_of_a_node_is_the_sum_of_its_classes() -> None:
     found = node_probabilities(TREE, np.array([0.5, 0.125, 0.25, 0.125]))
     assert found.tolist() == [0.5, 0.125, 0.25, 0.125, 1, 0.625, 0.875]
 
@@ -107,24 +107,24 @@ def test_many_pictures_at_once() -> None:
     ("min_confidence", "node"),
     [(0.1, TABBY), (0.5, TABBY), (0.51, CAT), (0.7, ANIMAL), (0.9, SOMETHING), (1.0, SOMETHING)],
 )
-def test_the_surer_the_name_must_be_the_less_it_tells(min_confidence: float, node: int) -> None:
+def test_a_higher_threshold_gives_a_less_specific_node(min_confidence: float, node: int) -> None:
     scores = node_probabilities(TREE, np.array([0.5, 0.125, 0.25, 0.125]))
     assert back_off(TREE, scores, min_confidence) == node
 
 
-def test_of_names_that_tell_as_much_the_most_probable_then_the_first() -> None:
+def test_the_most_probable_of_equally_specific_nodes_wins_then_the_first() -> None:
     assert back_off(TREE, node_probabilities(TREE, np.array([0.2, 0.3, 0.4, 0.1])), 0.1) == DOG
     assert back_off(TREE, node_probabilities(TREE, np.array([0.1, 0.4, 0.4, 0.1])), 0.1) == LORRY
 
 
-def test_a_class_goes_before_a_name_that_says_the_same() -> None:
+def test_a_class_wins_over_a_name_with_only_that_class() -> None:
     tree = build([Label("sorrel"), Label("lorry")], [Label("horse")], [3, 2, 2])
     assert back_off(tree, node_probabilities(tree, np.array([0.9, 0.1])), 0.5) == 0
     rounded = np.array([0.9, 0.1, 1.0, np.nextafter(0.9, 1)])
     assert back_off(tree, rounded, 0.5) == 0
 
 
-def test_where_nothing_is_sure_enough_it_is_something() -> None:
+def test_without_a_node_above_the_threshold_the_root_is_chosen() -> None:
     for scores in (np.full(7, 0.2), np.full(7, np.nan)):
         assert back_off(TREE, scores, MIN_CONFIDENCE) == SOMETHING
 
@@ -139,19 +139,19 @@ def test_no_answer_is_deeper_than_the_limit(max_depth: int, node: int) -> None:
     assert limited.path(TABBY) == TREE.path(TABBY)
 
 
-def test_within_the_limit_there_may_be_nothing_sure() -> None:
+def test_within_the_limit_no_node_may_reach_the_threshold() -> None:
     assert back_off(limit_depth(TREE, 1), np.array([0, 0.5, 0, 0.5, 1, 0.5, 0.5]), 0.9) == SOMETHING
-    # Not even where a node below the limit is as sure as the root.
+    # Even if a node below the limit is as probable as the root.
     assert back_off(limit_depth(TREE, 1), np.array([1.0, 0, 0, 0, 1, 1, 0.89]), 0.9) == SOMETHING
 
 
-def test_a_limit_of_no_level_is_refused() -> None:
+def test_a_max_depth_below_1_is_refused() -> None:
     with pytest.raises(UsageError, match="max_depth must be a whole number, 1 or more, not 0"):
         limit_depth(TREE, 0)
 
 
 @given(st.data())
-def test_any_tree_by_its_definition(data: st.DataObject) -> None:
+def test_any_taxonomy_against_the_definitions(data: st.DataObject) -> None:
     tree = data.draw(trees())
     classes = data.draw(probabilities_of(tree))
     min_confidence = data.draw(st.sampled_from([0.2, 0.5, 0.8, 0.95]))
