@@ -119,7 +119,7 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
             ["inspect", "inception5h"],
             "inception5h is not downloaded: run pictell models pull inception5h",
         ),
-        (["inspect", "labels.txt"], "a text, labels perhaps, not a model"),
+        (["inspect", "labels.txt"], "a text file, such as labels, not a model"),
         (["inspect", "model.pth"], "pickle"),
         (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
         (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),

@@ -49,19 +49,19 @@ def registered():
 
 
 @pytest.mark.slow
-def test_every_name_is_an_operation_of_tensorflows(registered) -> None:
+def test_every_name_is_an_operation_of_tensorflow(registered) -> None:
     assert [name for name in sorted(ALLOWED | UNUSED) if registered(name) is None] == []
 
 
 @pytest.mark.slow
-def test_every_stateful_one_is_so_for_a_known_reason(registered) -> None:
+def test_every_stateful_operation_has_a_known_reason(registered) -> None:
     explained = set().union(*STATEFUL.values())
     assert explained <= ALLOWED
     assert {name for name in ALLOWED if registered(name).is_stateful} <= explained
 
 
 @pytest.mark.slow
-def test_none_takes_a_program_or_an_address_as_text(registered) -> None:
+def test_no_operation_takes_a_program_or_an_address_as_text(registered) -> None:
     # Text attributes that say how to compute, or are names of a value within the run.
     harmless = """
         align bad_indices_policy config config_proto data_format dct_method dense_keys description
@@ -78,14 +78,14 @@ def test_none_takes_a_program_or_an_address_as_text(registered) -> None:
     assert found == set(harmless)
 
 
-def test_what_must_never_run_is_not_there() -> None:
+def test_dangerous_operations_are_not_listed() -> None:
     assert ALLOWED.isdisjoint(NEVER)
     assert UNUSED.isdisjoint(NEVER)
     for name in ALLOWED | STATE | (UNUSED - NEVER_RUN):
         assert not any(part in name for part in NEVER_PARTS), name
 
 
-def test_the_lists_are_apart() -> None:
+def test_the_lists_do_not_overlap() -> None:
     assert ALLOWED.isdisjoint(UNUSED)
     assert VARIABLES <= STATE <= UNUSED
     assert TRANSPARENT.isdisjoint(PROBABILITIES | LOGITS)

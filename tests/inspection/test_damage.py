@@ -117,7 +117,7 @@ def test_any_file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> N
         "import pictell; pictell.load()",
     ],
 )
-def test_the_default_model_needs_no_reader(use: str) -> None:
+def test_the_default_model_loads_without_a_reader(use: str) -> None:
     check = (
         "import sys; assert not {'google.protobuf', 'pictell.inspection.onnx'} & sys.modules.keys()"
     )

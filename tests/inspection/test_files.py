@@ -49,7 +49,7 @@ def refusal(path: Path, *external_data: str) -> ModelError:
     return caught.value
 
 
-def test_a_file_is_itself(tmp_path: Path) -> None:
+def test_one_file(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"graph")
     assert read_files(tmp_path / "m.onnx") == {"m.onnx": b"graph"}
 
@@ -73,7 +73,7 @@ def test_external_data_stays_in_the_folder(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("linked", ["w.bin", "deep"])
-def test_external_data_is_reached_through_no_link(tmp_path: Path, linked: str) -> None:
+def test_external_data_behind_a_link_is_refused(tmp_path: Path, linked: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "w.bin").write_text("secret")
     (tmp_path / "m.onnx").write_bytes(b"graph")
@@ -89,7 +89,7 @@ def test_external_data_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"graph")
     error = refusal(tmp_path / "m.onnx", "w.bin")
     assert type(error) is InvalidModelError
-    assert str(error) == "the model's file 'w.bin' is missing: it must lie beside it"
+    assert str(error).startswith("the model's file 'w.bin' is missing: ")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
@@ -99,7 +99,7 @@ def test_external_data_must_be_a_regular_file(tmp_path: Path, make) -> None:
     assert type(refusal(tmp_path / "m.onnx", "w.bin")) is UnsafeModelError
 
 
-def test_a_saved_model_is_what_belongs_to_it(saved_model: Path) -> None:
+def test_only_the_files_of_a_saved_model_are_read(saved_model: Path) -> None:
     read = read_files(saved_model)
     assert list(read) == ["saved_model.pb", "variables/variables.index", "assets/deep/words.txt"]
     assert all(content == name.encode() for name, content in read.items())
@@ -112,7 +112,7 @@ def test_a_saved_model_may_be_the_graph_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["variables", "variables/more", "assets/deep/words.txt"])
-def test_a_saved_model_holds_no_links(saved_model: Path, tmp_path: Path, name: str) -> None:
+def test_a_saved_model_has_no_links(saved_model: Path, tmp_path: Path, name: str) -> None:
     link = saved_model / name
     if link.exists():
         link.rename(tmp_path / "moved")
@@ -120,7 +120,7 @@ def test_a_saved_model_holds_no_links(saved_model: Path, tmp_path: Path, name: s
     assert type(refusal(saved_model)) is UnsafeModelError
 
 
-def test_a_saved_model_holds_no_pipes(saved_model: Path) -> None:
+def test_a_saved_model_has_no_pipes(saved_model: Path) -> None:
     os.mkfifo(saved_model / "variables" / "pipe")
     assert type(refusal(saved_model)) is UnsafeModelError
 
@@ -131,7 +131,7 @@ def test_the_model_itself_may_be_a_link(tmp_path: Path) -> None:
     assert read_files(tmp_path / "link.onnx") == {"link.onnx": b"graph"}
 
 
-def test_too_large_a_model_is_not_read(tmp_path: Path) -> None:
+def test_a_model_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     with path.open("wb") as sparse:
         sparse.truncate(files.MAX_BYTES + 1)
@@ -139,7 +139,7 @@ def test_too_large_a_model_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "nothing.onnx", "x" * 300, "a\0b"])
-def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file(tmp_path: Path, name: str) -> None:
     error = refusal(tmp_path / name)
     assert type(error) is InvalidModelError
     assert str(error).startswith("the weights cannot be read: ")

@@ -124,7 +124,9 @@ def test_an_unknown_node_lists_the_likely_ones(shared: Path, name: str) -> None:
         ([node("summary", "ScalarSummary", "scores")], ["scores"]),
     ],
 )
-def test_outputs_are_what_nothing_takes(nodes: list[Message], names: list[str]) -> None:
+def test_outputs_are_the_nodes_that_no_node_consumes(
+    nodes: list[Message], names: list[str]
+) -> None:
     found = inspect_weights(frozen([*classifier(), *nodes]))
     assert [tensor.name for tensor in found.outputs] == names
 
@@ -135,7 +137,7 @@ def test_without_inputs_every_end_is_an_output() -> None:
     assert [tensor.name for tensor in found.outputs] == ["b"]
 
 
-def test_text_is_no_input() -> None:
+def test_text_is_not_an_input() -> None:
     text = node("contents", "Placeholder", dtype=attr(type=7))
     assert len(inspect_weights(frozen([*classifier(), text])).inputs) == 1
 
@@ -180,7 +182,7 @@ def test_shapes_that_the_graph_was_saved_with() -> None:
         (node("end", "Identity", "logits", T=attr(type=-7)), "object"),
     ],
 )
-def test_types_that_the_graph_tells(end: Message, expected: str) -> None:
+def test_types_of_outputs(end: Message, expected: str) -> None:
     assert ending(end).dtype == expected
 
 
@@ -212,7 +214,7 @@ def test_activations_also_inside_functions(nodes: list[Message], expected: str |
 
 
 @pytest.mark.parametrize("op", DANGEROUS)
-def test_what_could_do_more_than_compute_is_refused(op: str) -> None:
+def test_operations_that_do_more_than_compute_are_refused(op: str) -> None:
     bad = node("bad", op, "image")
     inner = function("inner", bad)
     graphs = [
@@ -223,7 +225,7 @@ def test_what_could_do_more_than_compute_is_refused(op: str) -> None:
     for graph in graphs:
         error = refusal(graph)
         assert type(error) is UnsafeModelError
-        assert str(error) == f"the graph holds operations that may do more than compute: {op}"
+        assert str(error).endswith(f" may do more than compute: {op}")
 
 
 def test_many_refused_operations_are_counted() -> None:
@@ -257,17 +259,17 @@ def test_only_the_graphs_own_functions_are_called(make) -> None:
     check_safe(frozen([*classifier(), make("fine")], fine))
     error = refusal(frozen([*classifier(), make("WriteFile")], fine))
     assert type(error) is UnsafeModelError
-    assert str(error) == "the graph calls 'WriteFile', which it does not hold"
+    assert str(error).startswith("the graph calls 'WriteFile', ")
 
 
-def test_references_are_not_handed_on_to_functions() -> None:
+def test_references_are_not_passed_to_functions() -> None:
     fine = function("fine", node("a", "Relu", "arg0"), arguments=1)
     tensor = new("tensorflow", "TensorProto", dtype=21)
     handed = new("tensorflow", "NameAttrList", name="fine", attr={"v": attr(tensor=tensor)})
     error = refusal(
         frozen([*classifier(), node("c", "PartitionedCall", "image", f=attr(func=handed))], fine)
     )
-    assert "reference into memory" in str(error)
+    assert "reference to memory" in str(error)
 
 
 def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
@@ -284,34 +286,31 @@ def test_a_function_may_be_called_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("dtype", [20, 21])
-def test_references_are_not_taken_from_a_file(dtype: int) -> None:
+def test_references_in_a_file_are_refused(dtype: int) -> None:
     error = refusal(frozen([*classifier(), constant("forged", dtype=dtype)]))
     assert type(error) is UnsafeModelError
-    assert str(error) == "'forged' holds a reference into memory instead of numbers"
+    assert str(error).startswith("'forged' has a reference to memory")
 
 
 @pytest.mark.parametrize("op", ["VariableV2", "Variable", "VarHandleOp"])
-def test_a_graph_with_variables_is_to_be_frozen(op: str) -> None:
+def test_a_graph_with_variables_must_be_frozen(op: str) -> None:
     for graph in (
         frozen([*classifier(), node("v", op), node("s", "SaveV2")]),
         frozen(classifier(), function("f", node("v", op))),
     ):
         error = refusal(graph)
         assert type(error) is InvalidModelError
-        assert str(error) == (
-            f"the graph holds variables without values ({op}): "
-            "freeze it first, or give the SavedModel's folder"
-        )
+        assert f"({op}): freeze it first" in str(error)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x22\x00", b"\x0a\x00", b"\xff", b"\x0a\x03\x0a\x01x"])
-def test_what_is_no_graph(content: bytes) -> None:
+def test_invalid_graphs(content: bytes) -> None:
     for read in (check_safe, inspect_weights):
         with pytest.raises(InvalidModelError):
             read(weights("frozen-graph", content))
 
 
-def test_graphs_made_to_take_long_end() -> None:
+def test_malicious_graphs_take_no_longer() -> None:
     many = 20_000
     chain = [node(f"i{n}", "Identity", f"i{n - 1}" if n else "image", T=REAL) for n in range(many)]
     ends = [node(f"e{n}", "Add", chain[-1].name, chain[-1].name, T=REAL) for n in range(many)]
@@ -323,7 +322,7 @@ def test_graphs_made_to_take_long_end() -> None:
     assert str(caught.value).endswith(f"e9 and {many - 10} more: give --output")
 
 
-def test_calls_made_to_take_long_end() -> None:
+def test_malicious_calls_take_no_longer() -> None:
     many, ends = 20_000, 100
     inner = [node(f"i{n}", "Identity", f"i{n - 1}" if n else "arg0") for n in range(many)]
     library = function("f", *inner, returns=f"i{many - 1}:output:0", arguments=1)

@@ -59,18 +59,18 @@ def test_the_outputs_are_those_the_engine_gives() -> None:
     assert [tensor.name for tensor in found.inputs] == [i.name for i in session.get_inputs()]
 
 
-def test_an_initializer_is_no_input() -> None:
+def test_an_initializer_is_not_an_input() -> None:
     model = onnx_model()
     model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [48, 3]))
     assert len(inspect_weights(weights("onnx", model.SerializeToString())).inputs) == 1
 
 
-def test_an_unknown_output_lists_those_there_are() -> None:
+def test_an_unknown_output_lists_the_known_ones() -> None:
     with pytest.raises(InvalidModelError, match=r"^the model has no output 'x': it has scores$"):
         inspect_weights(weights("onnx", onnx_model().SerializeToString()), ["x"])
 
 
-def test_element_types_are_onnxs() -> None:
+def test_element_types_are_those_of_onnx() -> None:
     for number, name in enumerate(DTYPES):
         if name != "object":
             assert helper.tensor_dtype_to_np_dtype(number).name == name
@@ -93,9 +93,7 @@ def test_element_types_are_onnxs() -> None:
         (["Softmax", *["Identity"] * 200], None),
     ],
 )
-def test_the_last_operation_tells_what_the_output_needs(
-    ops: list[str], expected: str | None
-) -> None:
+def test_the_last_operation_decides_the_activation(ops: list[str], expected: str | None) -> None:
     names = ["logits", *(f"v{i}" for i in range(len(ops)))]
     nodes = [helper.make_node(op, [names[i]], [names[i + 1]]) for i, op in enumerate(ops)]
     content = onnx_model(*nodes, output=names[-1]).SerializeToString()
@@ -104,7 +102,7 @@ def test_the_last_operation_tells_what_the_output_needs(
     assert list(inspect_weights(weights("onnx", content)).activations.values()) == [expected]
 
 
-def test_a_graph_in_a_circle_ends() -> None:
+def test_a_graph_with_a_cycle_ends() -> None:
     nodes = [helper.make_node("Identity", ["b"], ["a"]), helper.make_node("Identity", ["a"], ["b"])]
     content = onnx_model(*nodes, output="a").SerializeToString()
     assert inspect_weights(weights("onnx", content)).activations == {"a": None}
@@ -146,9 +144,7 @@ def test_other_operations_are_refused(domain: str, op: str) -> None:
     extra = helper.make_node(op, ["image"], ["x"], domain=domain)
     error = refusal(onnx_model(extra))
     assert type(error) is UnsafeModelError
-    assert str(error) == (
-        f"the model holds operations that may do more than compute: {domain}.{op}"
-    )
+    assert str(error).endswith(f" may do more than compute: {domain}.{op}")
 
 
 def test_inside_a_graph_inside_a_graph() -> None:
@@ -157,7 +153,7 @@ def test_inside_a_graph_inside_a_graph() -> None:
     assert "EPContext" in str(error)
 
 
-def test_a_models_own_function_is_judged_by_what_it_holds() -> None:
+def test_the_operations_of_a_function_are_checked() -> None:
     def model(op: str, domain: str) -> onnx.ModelProto:
         body = helper.make_node(op, ["a"], ["b"], domain=domain)
         function = helper.make_function(
@@ -171,7 +167,7 @@ def test_a_models_own_function_is_judged_by_what_it_holds() -> None:
 
 
 @pytest.mark.parametrize("domain", ["com.microsoft", "com.microsoft.experimental", "com.ms.x"])
-def test_a_function_does_not_hide_what_the_engine_has_itself(domain: str) -> None:
+def test_a_function_does_not_hide_an_operation_of_the_engine(domain: str) -> None:
     harmless = helper.make_node("Relu", ["a"], ["b"])
     function = helper.make_function(
         domain, "EPContext", ["a"], ["b"], [harmless], [helper.make_opsetid("", 17)]
@@ -181,7 +177,7 @@ def test_a_function_does_not_hide_what_the_engine_has_itself(domain: str) -> Non
     assert type(error) is UnsafeModelError
 
 
-def test_a_default_of_a_functions_attribute_is_looked_into() -> None:
+def test_the_default_of_an_attribute_is_checked() -> None:
     function = helper.make_function(
         "mine", "Twice", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])],
         [helper.make_opsetid("", 17)],
@@ -201,18 +197,16 @@ def test_onnx_runtimes_own_format_in_disguise() -> None:
 # Weights in other files
 
 
-def test_external_data_is_named_once_and_sorted() -> None:
+def test_external_data_is_unique_and_sorted() -> None:
     names = ["z.bin", "a/b.bin", "z.bin"]
     tensors = [external_tensor(place, f"t{i}") for i, place in enumerate(names)]
     model = onnx_model(initializers=tensors)
     assert external_data(model.SerializeToString()) == ("a/b.bin", "z.bin")
     check_safe(weights("onnx", model.SerializeToString(), **{"a/b.bin": b"", "z.bin": b""}))
-    assert str(refusal(model, **{"z.bin": b""})) == (
-        "the model reads files that are not part of it: a/b.bin"
-    )
+    assert str(refusal(model, **{"z.bin": b""})).endswith(" not part of it: a/b.bin")
 
 
-def test_most_models_have_none() -> None:
+def test_a_model_without_external_data() -> None:
     assert external_data(onnx_model().SerializeToString()) == ()
 
 
@@ -234,7 +228,7 @@ def test_external_data_with_two_places_or_none_is_unsafe() -> None:
     del none.external_data[:]
     for tensor in (two, none):
         error = refusal(onnx_model(initializers=[tensor]), a=b"x")
-        assert "names no one file" in str(error)
+        assert "does not name one file" in str(error)
 
 
 def external_places() -> dict[str, onnx.ModelProto]:
@@ -264,17 +258,15 @@ def external_places() -> dict[str, onnx.ModelProto]:
 
 
 @pytest.mark.parametrize("place", external_places())
-def test_only_the_main_weights_may_be_elsewhere(place: str) -> None:
+def test_only_the_main_weights_can_be_external(place: str) -> None:
     model = external_places()[place]
-    assert str(refusal(model, **{"w.bin": b"x"})) == (
-        "the model keeps values other than its main weights in other files"
-    )
+    assert "other than its main weights" in str(refusal(model, **{"w.bin": b"x"}))
 
 
 # Metadata
 
 
-def test_metadata_is_added_without_touching_the_graph() -> None:
+def test_adding_metadata_keeps_the_graph() -> None:
     before = onnx_model()
     before.metadata_props.add(key="kept", value="1")
     before.metadata_props.add(key="changed", value="old")
@@ -295,7 +287,7 @@ def test_metadata_is_added_without_touching_the_graph() -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()))
-def test_any_metadata_comes_back(entries: dict[str, str]) -> None:
+def test_any_metadata_is_read_back(entries: dict[str, str]) -> None:
     content = with_metadata(onnx_model().SerializeToString(), entries)
     assert inspect_weights(weights("onnx", content)).metadata == entries
 
@@ -304,7 +296,7 @@ def test_any_metadata_comes_back(entries: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x08", b"\xff", b"\x3a\x00"])
-def test_what_is_no_model(content: bytes) -> None:
+def test_invalid_models(content: bytes) -> None:
     for read in (check_safe, inspect_weights):
         with pytest.raises(InvalidModelError):
             read(weights("onnx", content))

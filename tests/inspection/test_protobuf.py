@@ -76,7 +76,7 @@ def test_tensorflow_messages_are_as_published(name: str) -> None:
     compare("tensorflow", name, found.DESCRIPTOR)
 
 
-def test_what_a_table_leaves_out_is_kept() -> None:
+def test_unknown_fields_are_kept() -> None:
     model = onnx.ModelProto(producer_name="somebody", model_version=7)
     again = parse("onnx", "ModelProto", model.SerializeToString()).SerializeToString()
     assert onnx.ModelProto.FromString(again) == model
@@ -90,7 +90,7 @@ def test_damaged_bytes_are_an_error(package: str, content: bytes) -> None:
         parse(package, name, content)
 
 
-def test_text_that_is_no_utf8_is_damage() -> None:
+def test_text_that_is_not_utf8_is_damage() -> None:
     content = (
         new("tensorflow", "NodeDef", name="ab").SerializeToString().replace(b"ab", b"\xff\xfe")
     )

@@ -53,7 +53,7 @@ def test_a_small_model() -> None:
     assert found.activations == {"classes": "none"}
     assert found.ops["MatMul"] == 1
     assert saved_model.signature(content) == saved_model.SavedSignature(
-        "serving_default", "picture", "image:0", {"classes": "scores:0"}, ("serve",), False
+        "serving_default", "picture", "image:0", {"classes": "scores:0"}
     )
     assert saved_model.freezable(content).variables == {}
 
@@ -88,14 +88,14 @@ def test_no_signature() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_signature_of_anything_but_one_picture(count: int) -> None:
+def test_a_signature_needs_one_input(count: int) -> None:
     inputs = {f"x{number}": IMAGE for number in range(count)}
     content = saved(classifier(), signatures={"mine": signature(inputs, {"y": SCORES})})
     assert len(inspect_weights(content).inputs) == count
-    assert f"takes {count} inputs" in str(refusal(content, saved_model.signature))
+    assert f"has {count} inputs" in str(refusal(content, saved_model.signature))
 
 
-def test_text_is_no_output_unless_asked_for() -> None:
+def test_text_is_not_an_output() -> None:
     outputs = {"names": tensor_info("names:0", 7), "scores": SCORES}
     content = saved(
         [*classifier(), node("names", "LookupTableFindV2", "scores")],
@@ -115,27 +115,28 @@ def test_an_output_that_is_not_in_the_graph() -> None:
 
 
 def with_tags(*tags: list[str]) -> Weights:
-    (plain,) = parse("tensorflow", "SavedModel", saved(classifier()).graph).meta_graphs
+    """Graphs with these tags, which are also the names of their signatures."""
     meta_graphs = []
     for some in tags:
-        meta_graph = type(plain).FromString(plain.SerializeToString())
+        name = " ".join(some)
+        content = saved(classifier(), signatures={name: signature({"x": IMAGE}, {"y": SCORES})})
+        (meta_graph,) = parse("tensorflow", "SavedModel", content.graph).meta_graphs
         meta_graph.meta_info_def.tags[:] = some
         meta_graphs.append(meta_graph)
     model = new("tensorflow", "SavedModel", meta_graphs=meta_graphs)
     return weights("saved-model", model.SerializeToString())
 
 
-def test_the_graph_to_serve_with_is_taken() -> None:
-    assert saved_model.signature(with_tags(["train"], ["serve", "tpu"], ["serve"])).tags == (
-        "serve",
-    )
-    assert saved_model.signature(with_tags([])).tags == ()
+def test_the_graph_with_the_serving_tag_is_used() -> None:
+    content = with_tags(["train"], ["serve", "tpu"], ["serve"])
+    assert saved_model.signature(content).key == "serve"
+    assert saved_model.signature(with_tags([])).key == ""
     error = refusal(with_tags(["train"], ["eval"]))
     assert str(error) == "none of the SavedModel's graphs has the tag 'serve'"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\x01", b"\xff", b"\x12\x00"])
-def test_what_is_no_saved_model(content: bytes) -> None:
+def test_invalid_saved_models(content: bytes) -> None:
     for read in (check_safe, inspect_weights):
         assert type(refusal(weights("saved-model", content), read)) is InvalidModelError
 
@@ -143,7 +144,7 @@ def test_what_is_no_saved_model(content: bytes) -> None:
 # What is run, and what is not
 
 
-def test_only_what_leads_to_the_outputs_is_run() -> None:
+def test_only_nodes_that_the_outputs_need_run() -> None:
     fine = function("fine", node("a", "Relu", "arg0"), returns="a:activations:0", arguments=1)
     deep = function("deep", call("c", "fine", "arg0"), returns="c:output:0", arguments=1)
     unused = function("unused", node("b", "SaveV2"))
@@ -160,7 +161,7 @@ def test_only_what_leads_to_the_outputs_is_run() -> None:
     assert "SaveV2" not in inspect_weights(content).ops
 
 
-def test_devices_and_neighbours_of_where_it_was_trained_are_forgotten() -> None:
+def test_devices_and_colocation_are_removed() -> None:
     nodes = classifier()
     for one in nodes:
         one.device = "/job:worker/device:GPU:7"
@@ -192,7 +193,7 @@ def test_operations_that_may_do_more_are_refused_anywhere(op: str) -> None:
 
 
 @pytest.mark.parametrize("op", ["SaveV2", "RestoreV2", "HashTableV2", "ShardedFilename"])
-def test_the_machinery_of_saving_is_refused_where_it_would_run(op: str) -> None:
+def test_operations_of_saving_are_refused_where_they_would_run(op: str) -> None:
     check_safe(saved([*classifier(), node("aside", op)]))
     chain = classifier()
     chain[-1].input.append("^before")
@@ -204,7 +205,7 @@ def test_the_machinery_of_saving_is_refused_where_it_would_run(op: str) -> None:
         assert type(refusal(saved(nodes, *library))) is UnsafeModelError
 
 
-def test_a_frozen_graph_has_no_machinery_at_all() -> None:
+def test_operations_of_saving_are_refused_in_a_frozen_graph() -> None:
     assert type(refusal(frozen([*classifier(), node("aside", "SaveV2")]))) is UnsafeModelError
 
 
@@ -229,14 +230,14 @@ def with_variables(*more: Message, op: str = "VariableV2") -> list[Message]:
 
 
 @pytest.mark.parametrize("value", ["restore:1", "again"], ids=["straight", "through an identity"])
-def test_keys_are_read_where_the_model_would_restore(value: str) -> None:
+def test_keys_come_from_the_operations_that_restore(value: str) -> None:
     more = [*restoring(b"other", b"layer/w"), node("again", "Identity", "restore:1")]
     content = saved(with_variables(*more, node("assign", "Assign", "w", value)))
     check_safe(content)
     assert saved_model.freezable(content).variables == {"w": "layer/w"}
 
 
-def test_keys_are_read_in_the_function_that_would_restore() -> None:
+def test_keys_come_from_the_function_that_restores() -> None:
     nodes = [
         *restoring(b"layer/w"),
         node("again", "Identity", "restore:tensors:0"),
@@ -260,12 +261,12 @@ def test_keys_are_read_in_the_function_that_would_restore() -> None:
         [node("b", "Identity", "b"), node("assign", "Assign", "w", "b")],
     ],
 )
-def test_a_variable_whose_value_cannot_be_found(more: list[Message]) -> None:
+def test_a_variable_without_a_value(more: list[Message]) -> None:
     error = refusal(saved(with_variables(*more)), saved_model.freezable)
     assert str(error) == "the model does not say how to restore w"
 
 
-def test_a_graph_def_is_not_changed_by_reading_it() -> None:
+def test_reading_does_not_change_the_graph() -> None:
     content = saved(classifier())
     before = content.graph
     check_safe(content)

@@ -1,4 +1,4 @@
-"""What a file is, is seen in its bytes; what it is instead is said in one line."""
+"""Formats are detected from bytes; for other files the error names the format in one line."""
 
 import os
 import pickle
@@ -47,7 +47,7 @@ def refusal(path: Path, error: type[Exception]) -> str:
         ("tflite", tflite(tflite_model(BuiltinOperator.SOFTMAX))),
     ],
 )
-def test_the_bytes_decide(tmp_path: Path, name: str, kind: str, content: bytes) -> None:
+def test_the_content_decides(tmp_path: Path, name: str, kind: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     assert sniff_format(path) == kind
@@ -63,7 +63,7 @@ def test_real_models(shared: Path) -> None:
     assert {sniff_format(path) for path in models.rglob("*.tflite")} == {"tflite"}
 
 
-def test_a_saved_model_is_its_folder_or_the_graph_in_it(tmp_path: Path) -> None:
+def test_a_saved_model_by_its_folder_or_graph(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(saved(classifier()).graph)
     assert sniff_format(tmp_path) == "saved-model"
     assert sniff_format(tmp_path / "saved_model.pb") == "saved-model"
@@ -71,9 +71,7 @@ def test_a_saved_model_is_its_folder_or_the_graph_in_it(tmp_path: Path) -> None:
 
 def test_a_saved_model_graph_by_another_name_needs_its_folder(file: Path) -> None:
     file.write_bytes(saved(classifier()).graph)
-    assert refusal(file, InvalidModelError) == (
-        "the file is the graph of a SavedModel: give its folder, where it is saved_model.pb"
-    )
+    assert refusal(file, InvalidModelError).startswith("the graph of a SavedModel: give its folder")
 
 
 class Harmless:
@@ -85,7 +83,7 @@ class Harmless:
 def test_pickles_are_unsafe(file: Path, protocol: int, content: object) -> None:
     path = file.with_suffix(".pkl")
     path.write_bytes(pickle.dumps(content, protocol))
-    assert refusal(path, UnsafeModelError).startswith("a pickle, which runs code when loaded")
+    assert refusal(path, UnsafeModelError).startswith("a pickle, ")
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -118,7 +116,7 @@ def test_a_keras_archive_is_unsafe(file: Path) -> None:
     assert "Keras" in refusal(file, UnsafeModelError)
 
 
-def test_another_archive_is_to_be_unpacked(file: Path) -> None:
+def test_another_archive_must_be_unpacked(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("model.pb", b"x")
     assert refusal(file, InvalidModelError) == f"a zip archive: unpack it first; {KINDS}"
@@ -128,12 +126,10 @@ def test_another_archive_is_to_be_unpacked(file: Path) -> None:
     "name",
     ["model.ckpt", "model.ckpt-8.index", "model.meta", "a.data-00000-of-00001", "checkpoint"],
 )
-def test_checkpoints_are_to_be_frozen(tmp_path: Path, name: str) -> None:
+def test_a_checkpoint_must_be_frozen(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"\x00\x01\x02 any bytes")
-    assert refusal(path, InvalidModelError) == (
-        "a checkpoint holds only variables: freeze it with its graph first"
-    )
+    assert refusal(path, InvalidModelError).startswith("a checkpoint ")
     assert "checkpoint" in refusal(tmp_path, InvalidModelError)
 
 
@@ -146,14 +142,14 @@ def test_graphs_in_text_form(file: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["cat\ndog\nlion\n", "dog\nfox", "\n\n", "chien\nchêne\n", "a" * 99_999]
 )
-def test_labels_are_no_model(file: Path, text: str) -> None:
+def test_labels_are_not_a_model(file: Path, text: str) -> None:
     file.write_text(text)
-    assert refusal(file, InvalidModelError) == f"a text, labels perhaps, not a model: {KINDS}"
+    assert refusal(file, InvalidModelError).startswith("a text file, such as labels")
 
 
 def test_a_text_cut_in_the_middle_of_a_character(file: Path) -> None:
     file.write_text("x" + "é" * 99_999)
-    assert "labels perhaps" in refusal(file, InvalidModelError)
+    assert "a text file" in refusal(file, InvalidModelError)
 
 
 def test_onnx_runtimes_own_format(file: Path) -> None:
@@ -175,11 +171,11 @@ def test_an_empty_file(file: Path) -> None:
     assert refusal(file, InvalidModelError) == "the file is empty"
 
 
-def test_nothing_there(file: Path) -> None:
+def test_a_missing_file(file: Path) -> None:
     assert refusal(file, InvalidModelError) == "the model cannot be read: No such file or directory"
 
 
-def test_a_name_that_cannot_be() -> None:
+def test_an_impossible_name() -> None:
     assert "cannot be read" in refusal(Path("a\0b"), InvalidModelError)
 
 
@@ -208,7 +204,7 @@ def test_a_pipe_is_not_waited_for(file: Path) -> None:
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    assert refusal(tmp_path, InvalidModelError).startswith("the folder has neither a model.toml")
+    assert refusal(tmp_path, InvalidModelError).startswith("the folder has neither model.toml")
 
 
 def test_a_saved_model_in_text_form(tmp_path: Path) -> None:

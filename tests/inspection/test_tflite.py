@@ -41,13 +41,13 @@ def numbers(enumeration: type) -> dict[str, int]:
     return {name: value for name, value in vars(enumeration).items() if name[0] != "_"}
 
 
-def test_operations_are_named_as_the_schema_does() -> None:
+def test_names_of_operations_are_those_of_the_schema() -> None:
     assert dict(enumerate(BUILTIN_OPERATORS)) == {
         number: name for name, number in numbers(OPS).items()
     }
 
 
-def test_types_are_named_as_the_schema_does() -> None:
+def test_names_of_types_are_those_of_the_schema() -> None:
     for name, number in numbers(schema.TensorType).items():
         assert DTYPES[number] in {name.lower(), "object"}
 
@@ -105,9 +105,9 @@ def test_weights_in_other_files_are_refused() -> None:
     assert "other files" in refusal(tflite(model))
 
 
-def test_an_operation_of_the_future_is_named() -> None:
+def test_an_unknown_operation_is_named() -> None:
     message = refusal(tflite(tflite_model(5_000)))
-    assert message == "the model needs operation 5000, which pictell does not know"
+    assert message.endswith("unknown operation 5000")
 
 
 def test_the_older_field_alone_names_an_operation() -> None:
@@ -153,13 +153,13 @@ def test_an_operation_that_is_not_there() -> None:
 def test_a_type_that_is_not_there() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.subgraphs[0].tensors[0].type = 99
-    assert refusal(tflite(model)) == "the model has a tensor of type 99, unknown to pictell"
+    assert refusal(tflite(model)).endswith("unknown type 99")
 
 
 def test_no_graph() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.subgraphs = []
-    assert refusal(tflite(model)) == "the model holds no graph"
+    assert refusal(tflite(model)) == "the model has no graph"
 
 
 def test_a_name_that_is_no_text() -> None:
@@ -168,7 +168,7 @@ def test_a_name_that_is_no_text() -> None:
     assert refusal(tflite(model)) == "the model is damaged or cut short"
 
 
-def test_a_graph_in_a_circle_ends() -> None:
+def test_a_graph_with_a_cycle_ends() -> None:
     model = tflite_model(OPS.RESHAPE, OPS.RESHAPE)
     model.subgraphs[0].operators[0].inputs = [2]
     assert inspect_weights(weights("tflite", tflite(model))).activations == {"scores": None}

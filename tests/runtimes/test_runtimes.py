@@ -1,4 +1,4 @@
-"""Engines: what fits, what does not, and int8 that is right on every processor."""
+"""The default model in its engine: what fits, and int8 products on every processor."""
 
 import dataclasses
 import platform
@@ -73,7 +73,7 @@ def test_a_spec_that_does_not_fit_the_graph_is_refused(
 
 
 @pytest.mark.parametrize("weights", [b"", b"hello", WEIGHTS.graph[: len(WEIGHTS.graph) // 2]])
-def test_weights_that_are_no_model_are_refused_in_one_line(weights: bytes) -> None:
+def test_invalid_weights_are_refused_in_one_line(weights: bytes) -> None:
     with pytest.raises(InvalidModelError, match="refuses the weights") as caught:
         runtimes.open_session(DEFAULT, Weights("onnx", {"weights.onnx": weights}))
     assert "\n" not in str(caught.value)
@@ -85,7 +85,7 @@ def test_a_batch_of_the_wrong_shape_fails_in_one_line(session: runtimes.Session)
     assert "\n" not in str(caught.value)
 
 
-def test_the_fake_names_brightness() -> None:
+def test_the_fake_model_gives_the_same_logits_with_and_without_an_engine() -> None:
     model, files = fake.spec(["dark", "bright"]), fake.weights(2)
     black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
     images = np.concatenate([black, white])
@@ -98,8 +98,8 @@ def test_the_saturation_probe_is_what_its_tool_writes() -> None:
     assert onnx.load(onnx_runtime.PROBE) == build_saturation_probe.build()
 
 
-def test_this_processor_multiplies_exactly_or_is_told_to(session: runtimes.Session) -> None:
-    """A second session that is always told to multiply exactly must agree with the first."""
+def test_int8_products_do_not_saturate(session: runtimes.Session) -> None:
+    """A session with exact products in any case agrees with the one that probes the processor."""
     options = onnx_runtime._options(threads=1)
     options.add_session_config_entry(onnx_runtime.EXACT_PRODUCTS, "1")
     exact = onnx_runtime.onnxruntime.InferenceSession(WEIGHTS.graph, options)
@@ -133,7 +133,7 @@ numpy.save(sys.argv[1], logits)
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="qemu-user is not installed")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="emulates x86-64 on itself")
-def test_an_older_processor_gives_the_same_answer(
+def test_an_older_processor_gives_the_same_logits(
     session: runtimes.Session, tmp_path: Path
 ) -> None:
     array = tmp_path / "array.npy"
@@ -146,8 +146,8 @@ def test_an_older_processor_gives_the_same_answer(
     np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
 
 
-def test_the_engine_reports_to_nobody(tmp_path: Path) -> None:
-    """With its telemetry on, ONNX Runtime keeps a device identifier and a database of events."""
+def test_the_telemetry_of_the_engine_is_off(tmp_path: Path) -> None:
+    """With telemetry on, ONNX Runtime writes a device identifier and a database of events."""
     env = environment(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     for name in ("ORT_DISABLE_TELEMETRY", "CI"):
         env.pop(name, None)

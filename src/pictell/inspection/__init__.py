@@ -1,6 +1,6 @@
-"""A model's files, read without the engine that runs them: what they are, hold, and could do.
+"""Model files read without an engine: format, inputs, outputs, metadata, and what they could do.
 
-Nothing here loads an engine. Every format is one module with ``inspect`` and ``check``.
+Each format is one module with ``inspect`` and ``check``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pictell.types import Inspection, Weights, WeightsFormat
 
-# The only list of formats: each with the module that reads it.
+# The only list of formats, with the modules that read them.
 READERS: dict[WeightsFormat, str] = {
     "onnx": "pictell.inspection.onnx",
     "tflite": "pictell.inspection.tflite",
@@ -22,10 +22,10 @@ READERS: dict[WeightsFormat, str] = {
 
 
 def sniff_format(path: Path) -> WeightsFormat:
-    """What kind of model the file or folder holds, by its content.
+    """The format of a model's file or folder, detected from its content.
 
-    Raises ``InvalidModelError`` for what is no model, ``UnsafeModelError`` for a kind that would
-    run code when loaded (pickles, Keras files).
+    Raises ``InvalidModelError`` if it is not a model, ``UnsafeModelError`` for formats that can run
+    code when loaded (pickles, Keras files).
     """
     from pictell.inspection.sniff import sniff_format as sniff
 
@@ -33,29 +33,30 @@ def sniff_format(path: Path) -> WeightsFormat:
 
 
 def check_safe(weights: Weights) -> None:
-    """See that the files can do nothing but compute. Raises ``UnsafeModelError``.
+    """Check that the model can only compute.
 
-    Raises ``InvalidModelError`` for files that are damaged.
+    Raises ``UnsafeModelError`` if it could do more, ``InvalidModelError`` if it is damaged.
     """
     import_module(READERS[weights.format]).check(weights)
 
 
 def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection:
-    """What the files hold; of the named ``outputs``, or of those that nothing else consumes.
+    """Inputs, outputs and metadata of a model.
 
-    Raises ``InvalidModelError``: for a name that is not there it lists those that are.
+    Without ``outputs`` these are the model's outputs; in a frozen graph, the nodes that no other
+    node consumes. Raises ``InvalidModelError``, for an unknown name with the known ones.
     """
     inspection: Inspection = import_module(READERS[weights.format]).inspect(weights, outputs)
     return inspection
 
 
 def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, bytes]:
-    """The graph and what belongs to it, the graph first; names are relative, with ``/``.
+    """The contents of a model's files by relative name (with ``/``), the graph first.
 
-    ``path`` is a file, or the folder of a SavedModel (or ``saved_model.pb`` in it: both stand for
-    the same files). ``external_data`` names files beside an ONNX graph.
+    ``path`` is a file, or the folder of a SavedModel or its ``saved_model.pb``. ``external_data``
+    names files in the folder of an ONNX graph.
 
-    Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and what lies outside.
+    Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and files outside the folder.
     """
     from pictell.inspection.model_files import read_files as read
 
@@ -63,9 +64,9 @@ def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, by
 
 
 def checksum(files: Mapping[str, bytes]) -> str:
-    """SHA-256, in hexadecimal: of one file its own; of several that of their list.
+    """The hexadecimal SHA-256 of one file, or of the list of several files.
 
-    The list has a line ``<SHA-256>  <name>`` for each, sorted by name, as ``sha256sum`` prints it.
+    The list is what ``sha256sum`` prints, sorted by name: a line ``<SHA-256>  <name>`` per file.
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     if len(sums) == 1:

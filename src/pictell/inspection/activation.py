@@ -1,14 +1,17 @@
-"""What is still to be applied to a graph's output to make probabilities of it, by its last op."""
+"""Whether a graph gives probabilities or logits, judged by its last operations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from pictell.types import Activation
 
-# Names as ``_plain`` writes them, of TensorFlow's, ONNX's and TFLite's operations alike.
-# What changes the shape or the type of scores but not what they mean.
+T = TypeVar("T")
+
+# The names are those of TensorFlow, ONNX and TFLite as ``_plain`` writes them.
+# These change the shape or the type of scores, not their meaning.
 TRANSPARENT = frozenset(
     """
     cast checknumerics dequantize dequantizelinear dropout ensureshape expanddims
@@ -22,7 +25,7 @@ PROBABILITIES = frozenset(
     hardsigmoid logistic qlinearsigmoid qlinearsoftmax sigmoid softmax
     """.split()
 )
-# What sums without bounds: its results are logits, if it is the last of a classifier.
+# Unbounded sums: as the last operation of a classifier they give logits.
 LOGITS = frozenset(
     """
     add addv2 averagepool averagepool2d avgpool biasadd biasaddv1 conv conv2d convinteger
@@ -34,15 +37,15 @@ LOGITS = frozenset(
     """.split()
 )
 DIVISIONS = frozenset({"div", "divnonan", "realdiv"})
-# No honest graph hands its scores on so often; another could, from each of its outputs.
+# More than any real graph has between scores and output. It also ends cycles in damaged graphs.
 MAX_STEPS = 100
 
 
 def activation(ops: Iterable[str]) -> Activation | None:
-    """What the output still needs; ``ops`` names the operations that made it, the last one first.
+    """The activation that the output still needs; ``ops`` are its operations, the last one first.
 
-    ``none`` after a softmax or a sigmoid (or a softmax spelled out: exponentials over their sum),
-    ``softmax`` after a sum of products or a mean, ``None`` where that cannot be told.
+    ``none`` after a softmax or a sigmoid (also one written as exponentials over their sum),
+    ``softmax`` after a sum of products or a mean, ``None`` if the operations do not show it.
     """
     divided = False
     for op in map(_plain, islice(ops, MAX_STEPS)):
@@ -56,6 +59,19 @@ def activation(ops: Iterable[str]) -> Activation | None:
         if not divided and op not in TRANSPARENT:
             return None
     return None
+
+
+def walk_back(name: T, producers: Mapping[T, tuple[str, Sequence[T]]]) -> Iterator[str]:
+    """The operations behind a value, from the last one, along their first inputs; may not end.
+
+    ``producers``: values -> the operation that computes them, and its inputs.
+    """
+    while name in producers:
+        op, inputs = producers[name]
+        yield op
+        if not inputs:
+            return
+        name = inputs[0]
 
 
 def _plain(op: str) -> str:

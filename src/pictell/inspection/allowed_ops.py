@@ -1,17 +1,18 @@
-"""TensorFlow's operations that a graph may hold, because all they do is compute.
+"""The TensorFlow operations that a graph may contain because they only compute.
 
-Chosen by hand from the registry of TensorFlow 2.21, read one by one: in are operations whose
-result follows from their inputs and attributes alone (or from a random seed), and which image
-classifiers use, in use or left over from training: arithmetic, linear algebra, layers, pictures,
-quantisation, control flow, lists, numbers in text. Out is what touches files, the network, other
-processes, Python, the terminal, queues, datasets, summaries or checkpoints; what reads memory by
-address or name (ImmutableConst, GetSessionTensor); what ends the program (Abort) or waits; debug
-copies (DebugIdentity writes to URLs); and everything not looked at. What nobody listed is refused.
+They were chosen by hand from the registry of TensorFlow 2.21. The result of each depends only on
+its inputs and attributes, or on a random seed, and image classifiers use it or contain it after
+training: arithmetic, linear algebra, layers, images, quantisation, control flow, lists, text.
+
+Excluded are operations that use files, the network, other processes, Python, the terminal, queues,
+datasets, summaries or checkpoints; that read memory by address or name (ImmutableConst,
+GetSessionTensor); that end the program (Abort) or wait; debug copies (DebugIdentity writes to
+URLs); and all that nobody has reviewed.
 """
 
 from __future__ import annotations
 
-# Values that come from nowhere, and values handed on.
+# Constants, placeholders, and operations that pass values on.
 PLUMBING = """
     Const ControlTrigger EnsureShape FakeParam Identity IdentityN NoOp OnesLike Placeholder
     PlaceholderV2 PlaceholderWithDefault PreventGradient Snapshot StopGradient ZerosLike
@@ -63,7 +64,7 @@ DERIVATIVES = """
     ResizeNearestNeighborGrad RsqrtGrad SeluGrad SigmoidGrad SoftplusGrad SoftsignGrad SqrtGrad
     StridedSliceGrad TanhGrad
 """
-# Retrained graphs of 2016 decode their pictures themselves; what is fed comes after.
+# The graphs of retrain.py (2016) contain a JPEG decoder before the input that pictell uses.
 PICTURES = """
     AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CombinedNonMaxSuppression
     CropAndResize DecodeBmp DecodeGif DecodeImage DecodeJpeg DecodePng DrawBoundingBoxes
@@ -93,7 +94,7 @@ QUANTISATION = """
     QuantizedResizeBilinear RequantizationRange RequantizationRangePerChannel Requantize
     RequantizePerChannel
 """
-# Functions are called only by name, and each is checked.
+# Functions are called by name, and every function is checked.
 CONTROL_FLOW = """
     Case Enter Exit If LoopCond Merge NextIteration PartitionedCall StatefulPartitionedCall
     StatelessCase StatelessIf StatelessWhile Switch While
@@ -114,8 +115,8 @@ RANDOM = """
     StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
     StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
 """
-# Names of classes, records to parse, summaries as bytes that nobody writes. Not ParseTensor, which
-# would make handles out of bytes. Assertions end one run with an error.
+# Class names, parsing of records, summaries that nobody writes. ParseTensor is excluded because it
+# makes handles from bytes. A failed assertion ends one run with an error.
 TEXT = """
     AsString Assert CheckNumerics CheckNumericsV2 DecodeBase64 DecodeRaw HistogramSummary
     ImageSummary MergeSummary ParseExample ParseExampleV2 ParseSingleExample ReduceJoin
@@ -141,9 +142,9 @@ ALLOWED = frozenset(
     ).split()
 )
 
-# Variables in memory; a frozen graph has none, a SavedModel's values come from its checkpoint.
+# Variables. A frozen graph has none; those of a SavedModel get their values from its checkpoint.
 VARIABLES = frozenset({"VarHandleOp", "Variable", "VariableV2"})
-# Reading and writing variables, all in memory.
+# Operations that read and write variables in memory.
 STATE = VARIABLES | frozenset(
     """
     Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp
@@ -151,8 +152,8 @@ STATE = VARIABLES | frozenset(
     ResourceGatherNd RngReadAndSkip RngSkip VarIsInitializedOp VariableShape
     """.split()
 )
-# What SavedModels carry besides the model: how it is saved, restored, made ready and trained.
-# pictell runs none of it; it is allowed only where a signature cannot reach it.
+# Operations of SavedModels that save, restore, initialise and train. pictell runs none of them:
+# they are allowed only outside the part that the signature runs.
 UNUSED = STATE | frozenset(
     """
     ApplyAdagrad ApplyAdam ApplyFtrl ApplyGradientDescent ApplyMomentum ApplyRMSProp

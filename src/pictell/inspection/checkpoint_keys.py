@@ -1,9 +1,9 @@
-"""Under which keys a SavedModel's checkpoint has the values of its variables.
+"""The keys under which a SavedModel's checkpoint stores the values of its variables.
 
-Every SavedModel carries the operations that restore it. Nothing of them is run, but they say it:
-RestoreV2 reads a list of keys, and each of its outputs is assigned to a variable. Since TensorFlow
-2 a key is the path of names that leads to the variable through the model's objects, which say of
-each function what variables it is called with.
+pictell reads them from the operations that restore the model, and runs none of these: RestoreV2
+reads a list of keys, and each of its outputs is assigned to a variable. Since TensorFlow 2 a key
+is the path to the variable through the model's objects, which also list the variables of each
+function.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pictell.inspection.tensorflow_graph import (
 
 ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
 # Between RestoreV2 and the assignment there is at most one Identity.
-MAX_HANDS = 10
-# What ends a key, after the path, and how its names write dots and slashes
+MAX_STEPS = 10
+# The end of a key, after the path, and the escapes for dots and slashes in names
 # (tensorflow/python/trackable/trackable_utils.py).
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 ESCAPE = re.compile(r"\.[.S]")
@@ -33,7 +33,7 @@ UNESCAPED = {"..": ".", ".S": "/"}
 
 
 def checkpoint_keys(meta_graph: Message) -> dict[str, str]:
-    """Variables' nodes of a ``MetaGraphDef`` -> keys in the checkpoint."""
+    """Names of the variables of a ``MetaGraphDef`` -> their keys in the checkpoint."""
     graph = meta_graph.graph_def
     keys = dict(_assigned(by_name(graph.node)))
     library = functions(graph)
@@ -49,7 +49,7 @@ def checkpoint_keys(meta_graph: Message) -> dict[str, str]:
 
 
 def _bound(meta_graph: Message) -> dict[str, str]:
-    """The same from the model's objects: a function's last inputs are those it is bound to."""
+    """The same from the model's objects: the last inputs of a function are its bound variables."""
     objects = meta_graph.object_graph_def
     keys = _object_keys(meta_graph)
     found: dict[str, str] = {}
@@ -64,7 +64,7 @@ def _bound(meta_graph: Message) -> dict[str, str]:
 
 
 def _object_keys(meta_graph: Message) -> dict[int, str]:
-    """Numbers of objects that are variables -> their keys."""
+    """Indices of the objects that are variables -> their keys."""
     objects = meta_graph.object_graph_def.nodes
     children = [{child.local_name: child.node_id for child in node.children} for node in objects]
     found = {}
@@ -76,7 +76,7 @@ def _object_keys(meta_graph: Message) -> dict[int, str]:
 
 
 def _follow(children: Sequence[Mapping[str, int]], path: str) -> int | None:
-    """The object at the end of a path from the first, ``None`` where there is none."""
+    """The index of the object at the end of a path from the first object, or ``None``."""
     number = 0
     for name in path.split("/"):
         plain = ESCAPE.sub(lambda match: UNESCAPED[match[0]], name)
@@ -96,7 +96,7 @@ def _all_keys(graph: Message) -> Iterator[str]:
 
 
 def _assigned(nodes: Mapping[str, Message]) -> Iterator[tuple[str, str]]:
-    """What gets a value out of the checkpoint, and the value's key."""
+    """The nodes that get a value from the checkpoint, with the keys of the values."""
     for node in nodes.values():
         inputs = data_inputs(node)
         if node.op in ASSIGNMENTS and len(inputs) == 2:
@@ -106,8 +106,8 @@ def _assigned(nodes: Mapping[str, Message]) -> Iterator[tuple[str, str]]:
 
 
 def _restored_key(nodes: Mapping[str, Message], reference: str) -> str | None:
-    """The key of a value that comes straight from RestoreV2, whole and not a slice of one."""
-    for _ in range(MAX_HANDS):
+    """The key of a value that comes whole, not as a slice, and directly from RestoreV2."""
+    for _ in range(MAX_STEPS):
         node = nodes.get(node_name(reference))
         if node is None:
             return None

@@ -1,7 +1,7 @@
-"""FlatBuffers read with every offset checked: https://flatbuffers.dev/internals/
+"""Reads FlatBuffers and checks every offset: https://flatbuffers.dev/internals/
 
-A file may name the same bytes again and again, so that reading them all would never end. So no
-more is read of vectors than the file is long, and no more than ``MAX_TABLES`` tables.
+A malicious file can refer to the same bytes many times. So the vectors read together are no longer
+than the file, and no more than ``MAX_TABLES`` tables are read.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pictell.errors import InvalidModelError
 OFFSET = struct.Struct("<I")
 SIGNED_OFFSET = struct.Struct("<i")
 ENTRY = struct.Struct("<H")
-# A table of fields begins with its own size and the table's, in bytes.
+# A vtable begins with its own size and that of its table, in bytes.
 VTABLE_HEAD = 4
-# Large graphs have a tenth of it.
+# Large graphs have a tenth of this.
 MAX_TABLES = 200_000
 
 
 class Buffer:
-    """The bytes of one file and how much may still be read of it."""
+    """The bytes of one file, and how many of them may still be read."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -28,7 +28,7 @@ class Buffer:
         self._tables_left = MAX_TABLES
 
     def root(self) -> Table:
-        """The outermost table. Raises ``InvalidModelError``, as all readers here do."""
+        """The root table. Raises ``InvalidModelError``, as all readers here do."""
         return self.table(self.follow(0))
 
     def number(self, layout: struct.Struct, at: int) -> float:
@@ -43,7 +43,7 @@ class Buffer:
         return at + int(self.number(OFFSET, at))
 
     def vector(self, at: int, element_size: int) -> tuple[int, int]:
-        """The position of the first element of a vector, and how many there are."""
+        """The position of the first element of a vector, and the number of elements."""
         length = int(self.number(OFFSET, at))
         self._bytes_left -= length * element_size
         start = at + OFFSET.size
@@ -69,12 +69,12 @@ class Table:
         self._fields_size = int(buffer.number(ENTRY, self._fields))
 
     def number(self, slot: int, layout: str, default: float = 0) -> float:
-        """A number, of the type that ``struct`` calls ``layout``."""
+        """A number; ``layout`` is its type in ``struct``'s notation."""
         at = self._position(slot)
         return default if at is None else self._buffer.number(struct.Struct(f"<{layout}"), at)
 
     def numbers(self, slot: int, layout: str) -> tuple[float, ...] | None:
-        """A vector of numbers, ``None`` where there is none."""
+        """A vector of numbers, or ``None``."""
         at = self._position(slot)
         if at is None:
             return None
@@ -83,12 +83,12 @@ class Table:
         return struct.unpack_from(f"<{length}{layout}", self._buffer.content, start)
 
     def length(self, slot: int) -> int:
-        """How many bytes a vector of bytes has; all of them are in the file."""
+        """The length of a vector of bytes, all of which are in the file."""
         at = self._position(slot)
         return 0 if at is None else self._buffer.vector(self._buffer.follow(at), 1)[1]
 
     def text(self, slot: int) -> str:
-        """A string, empty where there is none."""
+        """A string, empty if it is missing."""
         at = self._position(slot)
         if at is None:
             return ""
@@ -99,12 +99,12 @@ class Table:
             raise damaged() from error
 
     def table(self, slot: int) -> Table | None:
-        """A table, ``None`` where there is none."""
+        """A table, or ``None``."""
         at = self._position(slot)
         return None if at is None else self._buffer.table(self._buffer.follow(at))
 
     def tables(self, slot: int) -> list[Table]:
-        """A vector of tables, empty where there is none."""
+        """A vector of tables, empty if it is missing."""
         at = self._position(slot)
         if at is None:
             return []
@@ -121,5 +121,5 @@ class Table:
 
 
 def damaged() -> InvalidModelError:
-    """The error for a file whose offsets lead nowhere."""
+    """The error for a file with offsets that lead nowhere."""
     return InvalidModelError("the model is damaged or cut short")

@@ -9,7 +9,7 @@ from pictell.errors import InvalidModelError
 from pictell.inspection.activation import activation
 from pictell.inspection.protobuf import Message, parse
 from pictell.inspection.selection import listed
-from pictell.inspection.tensorflow_check import refuse_unfrozen, refuse_operations
+from pictell.inspection.tensorflow_check import refuse_operations, refuse_unfrozen
 from pictell.inspection.tensorflow_graph import (
     Shape,
     bodies,
@@ -23,32 +23,32 @@ from pictell.inspection.tensorflow_graph import (
 )
 from pictell.types import Inspection, TensorSpec, Weights
 
-# Operations that only watch others.
-WATCHING = frozenset(
+# Operations that only monitor others.
+MONITORS = frozenset(
     """
     Assert HistogramSummary ImageSummary MergeSummary ScalarSummary TensorSummary TensorSummaryV2
     """.split()
 )
-# Operations that give nothing a classifier could answer with.
-NO_ANSWER = WATCHING | {"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"}
-# A graph with more ends than this was not made to be run from one to the other.
-MAX_ENDS = 100
+# Operations whose results are never scores.
+NOT_SCORES = MONITORS | {"Const", "NoOp", "Placeholder", "PlaceholderWithDefault"}
+# A graph with more ends than this needs --output.
+MAX_OUTPUTS = 100
 SCORES = frozenset({"BiasAdd", "LogSoftmax", "MatMul", "Sigmoid", "Softmax"})
-# Operations whose result is of another type than their inputs, with the attribute that says which.
+# Operations whose result has another type than their inputs, and the attribute that names it.
 RESULT_TYPES = {
     "ArgMax": "output_type",
     "ArgMin": "output_type",
     "Cast": "DstT",
     "Dequantize": "dtype",
 }
-# What they are where the attribute is left out.
+# The types if the attribute is missing.
 DEFAULT_TYPES = {"ArgMax": "int64", "ArgMin": "int64", "Dequantize": "float32"}
 
 
 def check(weights: Weights) -> None:
-    """See that the graph and its functions do nothing but compute, whether they are used or not.
+    """Check that the graph and its functions only compute, whether they are used or not.
 
-    Raises ``UnsafeModelError``, and ``InvalidModelError`` for a graph that holds variables.
+    Raises ``UnsafeModelError`` if not, ``InvalidModelError`` if the graph has variables.
     """
     graph = read(weights.graph)
     refuse_unfrozen(graph)
@@ -56,14 +56,14 @@ def check(weights: Weights) -> None:
 
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
-    """The numeric placeholders, and the ``outputs``: any node's, named without ``:0``.
+    """The numeric placeholders, and ``outputs``, which can be any node.
 
     Raises ``InvalidModelError``.
     """
     graph = read(weights.graph)
     nodes, library = by_name(graph.node), functions(graph)
     names = [name.removesuffix(":0") for name in outputs] or _sinks(nodes)
-    if len(names) > MAX_ENDS:
+    if len(names) > MAX_OUTPUTS:
         raise InvalidModelError(f"the graph ends in {listed(names)}: give --output")
     for name in names:
         if name not in nodes:
@@ -88,16 +88,16 @@ def read(content: bytes) -> Message:
     """The bytes as a ``GraphDef``. Raises ``InvalidModelError``."""
     graph = parse("tensorflow", "GraphDef", content)
     if not graph.node or not all(node.name and node.op for node in graph.node):
-        raise InvalidModelError("the file is no TensorFlow graph, or it is cut short")
+        raise InvalidModelError("the file is not a TensorFlow graph, or it is cut short")
     return graph
 
 
 def _sinks(nodes: Mapping[str, Message]) -> list[str]:
-    """Nodes whose values nothing takes, those that depend on an input if there are any."""
-    takers = (node for node in nodes.values() if node.op not in WATCHING)
+    """Nodes that no node consumes; only those that depend on an input, if there are any."""
+    takers = (node for node in nodes.values() if node.op not in MONITORS)
     taken = {name for node in takers for name in data_inputs(node)}
     ends = [node.name for node in nodes.values() if node.name not in taken]
-    ends = [name for name in ends if nodes[name].op not in NO_ANSWER]
+    ends = [name for name in ends if nodes[name].op not in NOT_SCORES]
     fed = _fed(nodes)
     return [name for name in ends if name in fed] or ends
 

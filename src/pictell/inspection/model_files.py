@@ -1,4 +1,4 @@
-"""A model's files as bytes, and no others: no links, nothing outside, nothing endless."""
+"""Reads a model's files: regular files in the model's folder only, no links."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from pictell.errors import InvalidModelError, UnsafeModelError
 
 SAVED_MODEL = "saved_model.pb"
-# Folders of a SavedModel that belong to it (tensorflow/cc/saved_model/constants.h).
+# The folders in a SavedModel that pictell reads (tensorflow/cc/saved_model/constants.h).
 SAVED_MODEL_FOLDERS = ("variables", "assets")
 # The folders of a SavedModel hold files and no further folders.
 MAX_DEPTH = 8
 # All files of a model together. The largest published classifiers have a tenth of this.
 MAX_BYTES = 8 * 1024**3
-# A relative path that means the same on any system: parts of letters, digits and a few marks, joined
-# with '/'. No part is '.' or '..'; no path is absolute, a drive, a stream or a pattern. ONNX Runtime
-# takes a location with '*' for an address in memory (core/framework/tensor_external_data_info.h).
+# A relative path that means the same on all systems: parts of letters, digits and a few marks,
+# joined with '/'. No part is '.' or '..'; no path is absolute, a drive, a stream or a pattern. For
+# ONNX Runtime '*' marks an address in memory (core/framework/tensor_external_data_info.h).
 NAME_PART = r"(?!\.{1,2}(/|\Z))[\w.+@=, ()#~-]+"
 SAFE_NAME = re.compile(rf"{NAME_PART}(/{NAME_PART})*\Z")
 
 
 def read_files(path: Path, external_data: Sequence[str]) -> Mapping[str, bytes]:
-    """The graph and what belongs to it, as ``pictell.inspection.read_files`` says."""
+    """See ``pictell.inspection.read_files``."""
     try:
         paths = _saved_model(path) if _is_saved_model(path) else _beside(path, external_data)
         _refuse_too_large(paths.values())
@@ -52,7 +52,7 @@ def check_name(name: str) -> str:
 
 
 def because(error: OSError | ValueError) -> str:
-    """Why a path cannot be read, without the path; a ``ValueError`` is about a NUL in it."""
+    """The reason without the path. A ``ValueError`` is about a NUL in the path."""
     return str(getattr(error, "strerror", None) or error)
 
 
@@ -72,11 +72,11 @@ def _saved_model(path: Path) -> dict[str, Path]:
 
 
 def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """The files in a folder and the folders in it. Raises ``UnsafeModelError`` for all else."""
+    """The files in a folder and its folders. Raises ``UnsafeModelError`` for anything else."""
     if depth > MAX_DEPTH:
-        raise UnsafeModelError(f"{folder.name} lies too deep for a model's folder")
+        raise UnsafeModelError(f"{folder.name} is nested more than {MAX_DEPTH} folders deep")
     if folder.is_symlink():
-        raise UnsafeModelError(f"{folder.name} is a link: a model's files must be files")
+        raise UnsafeModelError(f"{folder.name} is a link: copy the folder itself into the model")
     if not folder.is_dir():
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -85,7 +85,7 @@ def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry)
         else:
-            raise UnsafeModelError(f"{entry.name} is a link or no file: a model's must be files")
+            raise UnsafeModelError(f"{entry.name} is a link or not a regular file: copy the file")
 
 
 def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
@@ -97,21 +97,21 @@ def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
 
 
 def _member(folder: Path, name: str) -> Path:
-    """The file of that name in a folder, reached through no link. Raises ``UnsafeModelError``."""
+    """The file of that name in a folder. Raises ``UnsafeModelError`` for links on the way."""
     place = folder
     for part in check_name(name).split("/"):
         place = place / part
         if place.is_symlink():
-            raise UnsafeModelError(f"{name!r} is or leads through a link: give the file itself")
+            raise UnsafeModelError(f"{name!r} is a link or leads through one: copy the file itself")
     if not place.exists():
-        raise InvalidModelError(f"the model's file {name!r} is missing: it must lie beside it")
+        raise InvalidModelError(f"the model's file {name!r} is missing: put it into its folder")
     if not place.is_file():
-        raise UnsafeModelError(f"{name!r} is no regular file")
+        raise UnsafeModelError(f"{name!r} is not a regular file")
     return place
 
 
 def _refuse_irregular(path: Path) -> None:
-    """A device or a pipe would never end. Raises ``OSError`` where there is nothing."""
+    """Refuse devices and pipes, which may never end. Raises ``OSError`` if nothing is there."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise InvalidModelError("not a regular file: give a model's file, or a SavedModel's folder")
 

@@ -1,4 +1,4 @@
-"""ONNX files (onnx/onnx.proto), read without ONNX Runtime."""
+"""Reads ONNX files (onnx/onnx.proto) without ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection.activation import activation
+from pictell.inspection.activation import activation, walk_back
 from pictell.inspection.model_files import check_name
 from pictell.inspection.protobuf import Message, parse
 from pictell.inspection.selection import listed, select
 from pictell.types import Inspection, TensorSpec, Weights
 
-# numpy's names of TensorProto.DataType, in the order of their numbers; 0 is undefined.
+# numpy's names of TensorProto.DataType by number; 0 is undefined.
 DTYPES = """
     object float32 uint8 int8 uint16 int16 int32 int64 object bool float16 float64 uint32 uint64
     complex64 complex128 bfloat16 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz uint4
     int4 float4_e2m1fn
 """.split()
 EXTERNAL = 1
-# ONNX Runtime takes bytes with this mark at the fifth for its own format, whatever else they are
+# With this mark at the fifth byte ONNX Runtime reads any file as its own format
 # (onnxruntime/core/flatbuffers/schema/ort.fbs).
 ORT_MARK = b"ORTM"
 
-# Operations that only compute. All of the standard domains do. com.microsoft holds the operations of
-# ONNX Runtime (onnxruntime/docs/ContribOperators.md): the list has those that its quantiser and its
-# optimiser write into the graph of a classifier. It leaves out EPContext, which loads a compiled
-# program; PythonOp and the like, which call an interpreter; and all for text, sampling and training.
+# Operations that only compute. The standard domains have no others. com.microsoft has operations of
+# ONNX Runtime (onnxruntime/docs/ContribOperators.md): these are the ones that its quantiser and its
+# optimiser write into the graph of a classifier. Not listed are EPContext, which loads a compiled
+# program, PythonOp and the like, which call an interpreter, and those for text and training.
 OPTIMISED = frozenset(
     """
     Attention BiasAdd BiasGelu BiasSoftmax BiasSplitGelu ConvTransposeWithDynamicPads
@@ -41,13 +41,13 @@ OPTIMISED = frozenset(
     SkipSimplifiedLayerNormalization TransposeMatMul Trilu UnfoldTensor Unique
     """.split()
 )
-# What ONNX Runtime's optimiser writes for convolutions in blocks of channels.
+# Convolutions in blocks of channels, from the optimiser of ONNX Runtime.
 BLOCKED = frozenset(
     """
     AveragePool Conv GlobalAveragePool GlobalMaxPool MaxPool ReorderInput ReorderOutput Upsample
     """.split()
 )
-# Domain -> the operations allowed, None for all.
+# Domain -> allowed operations, None for all.
 DOMAINS: dict[str, frozenset[str] | None] = {
     "": None,
     "ai.onnx": None,
@@ -55,15 +55,15 @@ DOMAINS: dict[str, frozenset[str] | None] = {
     "com.microsoft": OPTIMISED,
     "com.microsoft.nchwc": BLOCKED,
 }
-# Domains of operations built into ONNX Runtime: a function of the model by such a name would not
-# be run, the operation would.
+# Domains that ONNX Runtime implements. It runs its own operation instead of a function of the model
+# with the same name.
 BUILT_IN = ("", "ai.onnx", "com.microsoft", "com.ms", "org.pytorch")
 
 
 def check(weights: Weights) -> None:
-    """See that the graph only computes, and reads no file but those in ``weights``.
+    """Check that the graph only computes and reads only the files in ``weights``.
 
-    Raises ``UnsafeModelError``, ``InvalidModelError`` for damage.
+    Raises ``UnsafeModelError`` if not, ``InvalidModelError`` if it is damaged.
     """
     model = read(weights.graph)
     _refuse_operations(model)
@@ -75,10 +75,10 @@ def check(weights: Weights) -> None:
 
 
 def external_data(graph: bytes) -> tuple[str, ...]:
-    """The files beside the graph that hold some of its weights: relative names, sorted.
+    """The relative names of the files that hold weights of the graph, sorted.
 
-    Raises ``UnsafeModelError`` for a name that leads out of the graph's folder, and for weights
-    that are outside where only the main graph's may be.
+    Raises ``UnsafeModelError`` for a name that leads out of the graph's folder, and for external
+    values other than the weights of the main graph.
     """
     return _external_names(read(graph))
 
@@ -90,22 +90,21 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     stored = {tensor.name for tensor in graph.initializer}
     found = {value.name: value for value in graph.output}
     names = select(outputs, found)
-    producers = {name: node for node in graph.node for name in node.output}
+    producers = {name: (node.op_type, node.input) for node in graph.node for name in node.output}
     return Inspection(
         format="onnx",
         inputs=tuple(_tensor(value) for value in graph.input if value.name not in stored),
         outputs=tuple(_tensor(found[name]) for name in names),
-        activations={name: activation(_walk_back(name, producers)) for name in names},
+        activations={name: activation(walk_back(name, producers)) for name in names},
         ops=Counter(node.op_type for node in _nodes(graph)),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )
 
 
 def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:
-    """The graph with these entries in its metadata, in place of any with the same keys.
+    """The graph with these entries in its metadata; ``None`` removes a key.
 
-    ``None`` is for a key it shall not have. All else stays byte for byte. Raises
-    ``InvalidModelError``.
+    The rest stays byte for byte. Raises ``InvalidModelError``.
     """
     model = parse("onnx", "ModelMetadata", graph)
     props = {entry.key: entry.value for entry in model.metadata_props} | dict(entries)
@@ -140,12 +139,12 @@ def _refuse_operations(model: Message) -> None:
     }
     if refused:
         raise UnsafeModelError(
-            f"the model holds operations that may do more than compute: {listed(sorted(refused))}"
+            f"the model has operations that may do more than compute: {listed(sorted(refused))}"
         )
 
 
 def _is_built_in(domain: str) -> bool:
-    """Whether ONNX Runtime has operations of its own in the domain, or may have."""
+    """Whether ONNX Runtime has, or may have, operations of its own in the domain."""
     return any(domain == name or (name and domain.startswith(f"{name}.")) for name in BUILT_IN)
 
 
@@ -172,7 +171,7 @@ def _external_names(model: Message) -> tuple[str, ...]:
 
 
 def _all_nodes(model: Message) -> Iterator[Message]:
-    """The nodes of the graph and of the model's functions, those of graphs inside them too."""
+    """The nodes of the graph and of the model's functions, with those of inner graphs."""
     yield from _nodes(model.graph)
     for function in model.functions:
         yield from _nodes(function)
@@ -196,7 +195,7 @@ def _graphs(attribute: Message) -> Iterator[Message]:
 
 
 def _tensors(attribute: Message) -> Iterator[Message]:
-    """The tensors in an attribute; of graphs in it, those they store."""
+    """The tensors in an attribute and in its graphs."""
     if attribute.HasField("t"):
         yield attribute.t
     yield from attribute.tensors
@@ -216,10 +215,10 @@ def _is_external(tensor: Message) -> bool:
 
 
 def _location(tensor: Message) -> str:
-    # Of several entries readers may take the first or the last.
+    # If there are several, some readers use the first and some the last.
     places = {entry.value for entry in tensor.external_data if entry.key == "location"}
     if len(places) != 1:
-        raise UnsafeModelError(f"the model names no one file for the weights {tensor.name!r}")
+        raise UnsafeModelError(f"the model does not name one file for the weights {tensor.name!r}")
     return str(places.pop())
 
 
@@ -229,16 +228,6 @@ def _tensor(value: Message) -> TensorSpec:
     dtype = DTYPES[number] if 0 <= number < len(DTYPES) else DTYPES[0]
     if not kind.HasField("shape"):
         return TensorSpec(value.name, None, dtype)
-    # A size that is named instead, or not at all, reads as 0.
+    # A size with a name, or without a value, reads as 0.
     shape = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
     return TensorSpec(value.name, shape, dtype)
-
-
-def _walk_back(name: str, producers: Mapping[str, Message]) -> Iterator[str]:
-    """Names of the operations behind a value, from the last one, along their first inputs."""
-    seen = set()
-    while name in producers and name not in seen:
-        seen.add(name)
-        node = producers[name]
-        yield node.op_type
-        name = node.input[0] if node.input else ""

@@ -1,11 +1,11 @@
-"""Protocol Buffers messages of model files, of only the fields that are needed to judge them.
+"""The Protocol Buffers messages of model files, with only the fields that pictell reads.
 
-Field numbers and types are those of ``onnx/onnx.proto`` and of ``tensorflow/core/framework`` and
-``tensorflow/core/protobuf``; a test compares them with the packages. What a table leaves out, the
-weights above all, stays in a message as unknown fields, and is written again with it.
+Field numbers and types are those of ``onnx/onnx.proto``, ``tensorflow/core/framework`` and
+``tensorflow/core/protobuf``; a test compares them with the packages. Other fields, such as the
+weights, are kept as unknown fields and written again.
 
-Enumerations are declared as the integers they are on the wire. Everything is declared as proto3,
-so text that is no UTF-8 is damage in ONNX too, whose own proto2 would not look.
+Enumerations are declared as integers. Everything is declared as proto3, which refuses text that is
+not UTF-8; the proto2 of ONNX would accept it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 from pictell.errors import InvalidModelError
 
-# A message of generated classes: they have no static type.
+# Messages are instances of generated classes, without a static type.
 Message = Any
 
-# Message -> field -> (number, type); ``*`` is repeated, ``map:`` a map from strings.
+# Message -> field -> (number, type). ``*`` marks a repeated field, ``map:`` a map from strings.
 Fields = dict[str, tuple[int, str]]
 
 TENSORFLOW: dict[str, Fields] = {
@@ -115,7 +115,7 @@ ONNX: dict[str, Fields] = {
         "metadata_props": (14, "*StringStringEntryProto"),
         "functions": (25, "*FunctionProto"),
     },
-    # A ModelProto of which all else is kept as the bytes it was.
+    # A ModelProto whose other fields keep their bytes.
     "ModelMetadata": {"metadata_props": (14, "*StringStringEntryProto")},
     "OperatorSetIdProto": {"domain": (1, "string"), "version": (2, "int64")},
     "StringStringEntryProto": {"key": (1, "string"), "value": (2, "string")},
@@ -169,9 +169,9 @@ PACKAGES = {"tensorflow": TENSORFLOW, "onnx": ONNX}
 
 
 def parse(package: str, name: str, content: bytes) -> Message:
-    """Bytes as the message ``name`` of ``PACKAGES[package]``.
+    """Parse the message ``name`` of ``PACKAGES[package]``.
 
-    Raises ``InvalidModelError`` for bytes that are none, or nested more than 100 deep.
+    Raises ``InvalidModelError`` for invalid bytes, or if they are nested more than 100 deep.
     """
     from google.protobuf.message import DecodeError
 
@@ -196,10 +196,7 @@ def message_class(package: str, name: str) -> Any:
 
 @cache
 def _pool(package: str) -> Any:
-    """Descriptors of a package's messages, in a pool and under names of their own.
-
-    So they cannot clash with those an engine registers for its own classes.
-    """
+    """A separate pool of the package's messages, so that they do not clash with an engine's."""
     from google.protobuf import descriptor_pb2, descriptor_pool
 
     file = descriptor_pb2.FileDescriptorProto(
@@ -224,7 +221,7 @@ def _add_field(message: Any, name: str, number: int, type_text: str) -> None:
         entry.options.map_entry = True
         _add_field(entry, "key", 1, "string")
         _add_field(entry, "value", 2, kind)
-        # An unqualified name is looked up from the innermost message outwards.
+        # An unqualified name is resolved from the innermost message outwards.
         kind = entry.name
     if kind[0].islower():
         field.type = getattr(field, f"TYPE_{kind.upper()}")

@@ -1,9 +1,8 @@
-"""SavedModels: of all that such a folder holds, the part that one signature runs.
+"""SavedModels: the part that one signature runs.
 
-TensorFlow's own loader restores and initialises whatever the folder says, with the graph's own
-operations and functions. pictell hands an engine only ``freezable``: the nodes and functions that
-lead from the signature's input to its outputs, and the names under which the checkpoint has the
-variables' values. Saving, restoring, tables and initialisers are not among them.
+TensorFlow's own loader also runs the operations that restore and initialise the model. pictell
+gives an engine only ``freezable``: the nodes and functions between the signature's input and its
+outputs, and the keys of the variables' values in the checkpoint.
 """
 
 from __future__ import annotations
@@ -35,32 +34,29 @@ from pictell.types import Inspection, TensorSpec, Weights
 
 SERVING_TAG = "serve"
 SERVING_KEY = "serving_default"
-# Made by TensorFlow's writer; it names no model but what is to run first.
+# A signature of TensorFlow's writer that names the initialiser.
 INIT_KEY = "__saved_model_init_op"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedSignature:
-    """How a SavedModel is called: names of its input and outputs, and of their tensors.
+    """The signature of a SavedModel: names of its input and outputs, and of their tensors.
 
-    ``outputs`` maps names to tensors (``node:0``) and holds only numbers, no text. ``tags`` name
-    the graph the signature is in. ``object_based``: written by TensorFlow 2.
+    ``outputs`` maps the names of numeric outputs to tensors (``node:0``).
     """
 
     key: str
     input_key: str
     input_tensor: str
     outputs: Mapping[str, str]
-    tags: tuple[str, ...]
-    object_based: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Freezable:
     """What a signature runs.
 
-    ``graph`` is a ``GraphDef``. ``variables`` maps its nodes that are variables to the keys of
-    their values in the checkpoint ``variables/variables``.
+    ``graph`` is a ``GraphDef``. ``variables`` maps the names of its variables to the keys of their
+    values in the checkpoint ``variables/variables``.
     """
 
     graph: bytes
@@ -68,10 +64,10 @@ class Freezable:
 
 
 def check(weights: Weights) -> None:
-    """See that no graph or function in it holds an operation that is not known to be harmless.
+    """Check that the graphs and functions contain only allowed operations.
 
-    What the signature runs may only compute; the rest may also be what SavedModels carry to save
-    and restore themselves. Raises ``UnsafeModelError`` or ``InvalidModelError``.
+    The part that the signature runs may only compute. The rest may also save and restore the model.
+    Raises ``UnsafeModelError`` or ``InvalidModelError``.
     """
     for meta_graph in _read(weights.graph).meta_graphs:
         refuse_operations(meta_graph.graph_def, UNUSED)
@@ -79,10 +75,7 @@ def check(weights: Weights) -> None:
 
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
-    """The inputs and the numeric outputs of the signature, by its own names for them.
-
-    Raises ``InvalidModelError``.
-    """
+    """The inputs and the numeric outputs of the signature. Raises ``InvalidModelError``."""
     key_and_signature = _choose(_serving(weights.graph))
     signature = key_and_signature[1]
     names = select(outputs, sorted(_numeric(signature.outputs)))
@@ -103,16 +96,16 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
 
 
 def signature(weights: Weights) -> SavedSignature:
-    """The signature that is run: ``serving_default``, or the only one there is.
+    """The signature that pictell runs: ``serving_default``, or the only one.
 
-    Raises ``InvalidModelError`` where that cannot be told, or it takes more than one input.
+    Raises ``InvalidModelError`` if there is neither, or if it has not exactly one input.
     """
     meta_graph = _serving(weights.graph)
     key, found = _choose(meta_graph)
     inputs = sorted(found.inputs)
     if len(inputs) != 1:
         raise InvalidModelError(
-            f"the signature {key!r} takes {len(inputs)} inputs ({listed(inputs)}), not one picture"
+            f"the signature {key!r} has {len(inputs)} inputs ({listed(inputs)}): it must have one"
         )
     outputs = _numeric(found.outputs)
     return SavedSignature(
@@ -120,16 +113,11 @@ def signature(weights: Weights) -> SavedSignature:
         input_key=inputs[0],
         input_tensor=found.inputs[inputs[0]].name,
         outputs={name: outputs[name].name for name in sorted(outputs)},
-        tags=tuple(meta_graph.meta_info_def.tags),
-        object_based=meta_graph.HasField("object_graph_def"),
     )
 
 
 def freezable(weights: Weights) -> Freezable:
-    """The part of the model that its signature runs. Raises ``InvalidModelError``.
-
-    It is not checked: ``check`` does that.
-    """
+    """The part of the model that its signature runs, not checked. Raises ``InvalidModelError``."""
     graph = _runs(weights)
     wanted = [node.name for node in graph.node if node.op in VARIABLES]
     keys = checkpoint_keys(_serving(weights.graph)) if wanted else {}
@@ -142,18 +130,18 @@ def freezable(weights: Weights) -> Freezable:
 def _read(content: bytes) -> Message:
     model = parse("tensorflow", "SavedModel", content)
     if not model.meta_graphs:
-        raise InvalidModelError("the file is no SavedModel, or it is cut short")
+        raise InvalidModelError("the file is not a SavedModel, or it is cut short")
     return model
 
 
 def _serving(content: bytes) -> Message:
-    """The graph to serve with, of those the model has for several purposes."""
+    """The graph with the tag ``serve``, or the only one."""
     meta_graphs = _read(content).meta_graphs
     tags = [set(meta_graph.meta_info_def.tags) for meta_graph in meta_graphs]
     serving = [index for index, found in enumerate(tags) if SERVING_TAG in found]
     if not serving and len(meta_graphs) > 1:
         raise InvalidModelError(f"none of the SavedModel's graphs has the tag {SERVING_TAG!r}")
-    # Beside the plain one there may be one for TPUs.
+    # There may be another one for TPUs, with more tags.
     return meta_graphs[min(serving, key=lambda index: len(tags[index]), default=0)]
 
 
@@ -169,7 +157,7 @@ def _choose(meta_graph: Message) -> tuple[str, Message]:
 
 
 def _numeric(tensors: Mapping[str, Message]) -> dict[str, Message]:
-    """The plain tensors of numbers; others have no name of their own."""
+    """The dense numeric tensors; others have no name."""
     return {
         key: tensor
         for key, tensor in tensors.items()
@@ -178,7 +166,7 @@ def _numeric(tensors: Mapping[str, Message]) -> dict[str, Message]:
 
 
 def _runs(weights: Weights) -> Message:
-    """The nodes and functions that lead to the signature's outputs, as a ``GraphDef``."""
+    """The nodes and functions that the signature's outputs need, as a ``GraphDef``."""
     meta_graph = _serving(weights.graph)
     _, chosen = _choose(meta_graph)
     graph = meta_graph.graph_def
@@ -190,7 +178,7 @@ def _runs(weights: Weights) -> Message:
     part = list(reached(nodes, wanted).values())
     library = functions(graph)
     for node in part:
-        # Where the model was trained is no matter, and other nodes it lay beside may not be here.
+        # Ignore the device of the training, and groups of nodes that may not be in this part.
         node.device = ""
         node.attr.pop("_class", None)
     used = _used_functions(part, library)
@@ -206,7 +194,7 @@ def _runs(weights: Weights) -> Message:
 
 
 def _used_functions(nodes: Iterable[Message], library: Mapping[str, Function]) -> list[str]:
-    """The functions that the nodes call, and those that these call."""
+    """The functions that the nodes call, directly or not."""
     found: dict[str, None] = {}
     waiting = [name for node in nodes for name in (node.op, *called(node))]
     while waiting:

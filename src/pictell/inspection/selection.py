@@ -1,4 +1,4 @@
-"""Of a graph's outputs, those that were asked for."""
+"""Selects outputs by name, and lists names in messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_NAMES = 10
 
 
 def select(wanted: Sequence[str], found: Collection[str]) -> list[str]:
-    """The names that are wanted; all that were found, if none are.
+    """The wanted names, or all that were found if none are wanted.
 
     Raises ``InvalidModelError`` for a name that was not found.
     """
@@ -22,7 +22,7 @@ def select(wanted: Sequence[str], found: Collection[str]) -> list[str]:
 
 
 def listed(names: Collection[str], suggested: Iterable[str] | None = None) -> str:
-    """Names for a message, the suggested ones first: at most ten, then how many more there are."""
+    """At most ten names, the suggested ones first, and the number of the others."""
     shown = list(islice(dict.fromkeys([*(suggested or ()), *names]), MAX_NAMES))
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "") or "none"

@@ -1,4 +1,4 @@
-"""What kind of model a file holds, by its content; names only help to say what it is instead."""
+"""Detects the format of a model from its content; the file name only improves messages."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from pictell.inspection.model_files import SAVED_MODEL, because, read_head
 from pictell.types import WeightsFormat
 
 READ = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
-# Enough for the first node of a graph, and to tell text from what is none.
-HEAD = 64 * 1024
+# Enough for the first node of a graph, and to recognise text.
+HEAD_BYTES = 64 * 1024
 PICKLE_SUFFIXES = {".pkl", ".pickle", ".pth", ".pt", ".joblib"}
-# CPython's Lib/pickletools.py: protocols 2 to 5 begin with their number, 0 and 1 with a list, a
-# dictionary or a name to import, as a text might; but all end with a full stop, and texts with a
-# line's end.
+# CPython's Lib/pickletools.py: protocols 2 to 5 begin with their number. 0 and 1 begin with a list,
+# a dictionary or a name to import, as text may; but they end with a full stop, text with a newline.
 PICKLE = re.compile(rb"\x80[\x02-\x05]")
 OLD_PICKLE = re.compile(rb"\(?[\]}lcd](q\0|p0?\n|[\w.]+\n\w+\n)")
 PICKLE_END = b"."
-# A checkpoint's files: of the index the last bytes (leveldb/doc/table_format.md), of others names.
+# The files of a TensorFlow checkpoint.
 CHECKPOINT_NAME = re.compile(r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = (b"PK\3\4", b"PK\5\6")
@@ -36,21 +35,21 @@ PROTOBUF_TEXT = re.compile(
     r"\s*(#.*\s+)*(node|library|versions|ir_version|graph|meta_graphs|saved_model_schema_version)"
     r"\s*[:{]"
 )
-# Top-level fields, number -> wire type (0 a number, 2 bytes after their length): of
-# a ModelProto those that are always there, of the others all.
+# Top-level fields, number -> wire type (0: a number, 2: bytes after their length): the required
+# ones of a ModelProto, all of the others.
 MODEL_PROTO = {1: 0, 7: 2}
 GRAPH_DEF = {3: 0} | dict.fromkeys((1, 2, 4, 5), 2)
 SAVED_MODEL_PROTO = {1: 0, 2: 2}
-# A graph says what it is in its first nodes.
+# The first fields show the format.
 MAX_FIELDS = 1000
 
 
 def sniff_format(path: Path) -> WeightsFormat:
-    """The format, as ``pictell.inspection.sniff_format`` says."""
+    """See ``pictell.inspection.sniff_format``."""
     try:
         if path.is_dir():
             return _sniff_folder(path)
-        head = read_head(path, HEAD)
+        head = read_head(path, HEAD_BYTES)
         if head[4:8] == TFLITE:
             return "tflite"
         _refuse_known(path, head)
@@ -66,9 +65,9 @@ def _sniff_folder(path: Path) -> WeightsFormat:
     if "saved_model.pbtxt" in names:
         raise InvalidModelError("the SavedModel is in text form: save it in binary form")
     if any(map(CHECKPOINT_NAME.match, names)):
-        raise InvalidModelError("the folder holds a checkpoint, not a model: freeze it first")
+        raise InvalidModelError("the folder has a checkpoint, not a model: freeze it first")
     raise InvalidModelError(
-        f"the folder has neither a model.toml nor a {SAVED_MODEL}: name the model's file in it"
+        f"the folder has neither model.toml nor {SAVED_MODEL}: give the model's file in it"
     )
 
 
@@ -80,7 +79,7 @@ def _sniff_protobuf(path: Path) -> WeightsFormat:
         if path.name == SAVED_MODEL:
             return "saved-model"
         raise InvalidModelError(
-            f"the file is the graph of a SavedModel: give its folder, where it is {SAVED_MODEL}"
+            f"the graph of a SavedModel: give its folder, in which it is called {SAVED_MODEL}"
         )
     if 1 in fields and fields.items() <= GRAPH_DEF.items():
         return "frozen-graph"
@@ -88,9 +87,9 @@ def _sniff_protobuf(path: Path) -> WeightsFormat:
 
 
 def _top_level_fields(path: Path) -> Iterator[tuple[int, int]]:
-    """Field numbers and wire types of a protocol buffer, until its end or what is none.
+    """Field numbers and wire types of a protocol buffer, until its end or an invalid field.
 
-    Their contents are skipped, so a large file costs no more than a small one.
+    It skips their contents, so a large file takes no longer than a small one.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -109,7 +108,7 @@ def _top_level_fields(path: Path) -> Iterator[tuple[int, int]]:
 
 
 def _varint(file: BinaryIO) -> int | None:
-    """A number in seven bits a byte, the lowest first; ``None`` where there is none."""
+    """A number with seven bits a byte, the lowest first, or ``None``."""
     number = 0
     for shift in range(0, 64, 7):
         byte = file.read(1)
@@ -122,21 +121,21 @@ def _varint(file: BinaryIO) -> int | None:
 
 
 def _refuse_known(path: Path, head: bytes) -> None:
-    """Raises the error that says what the file is, where it is something else than a model."""
+    """Raise an error that names the format, if it is a known one that is not a model's."""
     if not head:
         raise InvalidModelError("the file is empty")
     if _is_pickle(path, head):
-        raise UnsafeModelError(f"a pickle, which runs code when loaded: export it to ONNX; {READ}")
+        raise UnsafeModelError(f"a pickle, which can run code: export it to ONNX; {READ}")
     if head.startswith(HDF5):
         raise UnsafeModelError(
-            f"a Keras HDF5 file may hold code: model.export() a SavedModel; {READ}"
+            f"a Keras HDF5 file can contain code: model.export() a SavedModel; {READ}"
         )
     if head.startswith(ZIP):
         _refuse_archive(path, head)
     if head[4:8] == ORT_MARK:
         raise InvalidModelError(f"a model in ONNX Runtime's own format: give the ONNX file; {READ}")
     if CHECKPOINT_NAME.match(path.name):
-        raise InvalidModelError("a checkpoint holds only variables: freeze it with its graph first")
+        raise InvalidModelError("a checkpoint has only variables: freeze it with its graph first")
     _refuse_text(head)
 
 
@@ -153,20 +152,20 @@ def _is_pickle(path: Path, head: bytes) -> bool:
 def _refuse_archive(path: Path, head: bytes) -> None:
     if KERAS_MEMBER.search(head) or path.suffix.lower() == ".keras":
         raise UnsafeModelError(
-            f"a Keras archive may hold code: model.export() a SavedModel; {READ}"
+            f"a Keras archive can contain code: model.export() a SavedModel; {READ}"
         )
     if b".pkl" in head:
-        raise UnsafeModelError(f"an archive with pickles, which run code when loaded; {READ}")
+        raise UnsafeModelError(f"an archive with pickles, which can run code; {READ}")
     raise InvalidModelError(f"a zip archive: unpack it first; {READ}")
 
 
 def _refuse_text(head: bytes) -> None:
     try:
-        # What was cut off in the middle of a character is no reason to doubt the rest.
+        # The last character may be cut off.
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return
     if not CONTROL.search(text):
         if PROTOBUF_TEXT.match(text):
             raise InvalidModelError("the graph is in text form: save it in binary form")
-        raise InvalidModelError(f"a text, labels perhaps, not a model: {READ}")
+        raise InvalidModelError(f"a text file, such as labels, not a model: {READ}")

@@ -1,8 +1,7 @@
-"""What a TensorFlow graph may do: only compute.
+"""Checks that a TensorFlow graph only computes.
 
-TensorFlow's own operations read and write files, open connections and call into Python; its
-authors say that a graph is a program (tensorflow/SECURITY.md). So a graph may hold only
-operations of a list, anywhere: what nothing uses today might be used by the next change.
+TensorFlow has operations that read and write files, open connections and call Python: a graph is a
+program (tensorflow/SECURITY.md). So every operation of a graph, used or not, must be on a list.
 """
 
 from __future__ import annotations
@@ -16,31 +15,28 @@ from pictell.inspection.protobuf import Message
 from pictell.inspection.selection import listed
 from pictell.inspection.tensorflow_graph import Function, bodies, called, functions, values
 
-# DataType: values of these are made by operations; written into a file they are forged.
+# Values of these DataTypes are handles that operations create. In a file they are forged.
 RESOURCE = 20
 VARIANT = 21
 
 
 def refuse_unfrozen(graph: Message) -> None:
-    """Raises ``InvalidModelError`` for a graph with variables."""
+    """Raise ``InvalidModelError`` if the graph has variables."""
     variables = {node.op for nodes in bodies(graph) for node in nodes} & VARIABLES
     if variables:
         raise InvalidModelError(
-            f"the graph holds variables without values ({listed(sorted(variables))}): "
+            f"the graph has variables without values ({listed(sorted(variables))}): "
             "freeze it first, or give the SavedModel's folder"
         )
 
 
 def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
-    """See that the graph and its functions hold only allowed operations, and those in ``also``.
-
-    Raises ``UnsafeModelError``.
-    """
+    """Raise ``UnsafeModelError`` for operations that are neither allowed nor in ``also``."""
     library = functions(graph)
     _refuse_recursion(library)
     for function in library.values():
         if any(map(_is_forged, values(function.definition.attr.values()))):
-            raise UnsafeModelError("a function holds a reference into memory instead of numbers")
+            raise UnsafeModelError("a function has a reference to memory instead of numbers")
     refused = set()
     for nodes in bodies(graph):
         for node in nodes:
@@ -48,14 +44,14 @@ def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
                 refused.add(node.op)
             missing = [name for name in called(node) if name not in library]
             if missing:
-                raise UnsafeModelError(f"the graph calls {missing[0]!r}, which it does not hold")
+                raise UnsafeModelError(f"the graph calls {missing[0]!r}, which it does not contain")
             if any(map(_is_forged, values(node.attr.values()))):
                 raise UnsafeModelError(
-                    f"{node.name!r} holds a reference into memory instead of numbers"
+                    f"{node.name!r} has a reference to memory instead of numbers"
                 )
     if refused:
         raise UnsafeModelError(
-            f"the graph holds operations that may do more than compute: {listed(sorted(refused))}"
+            f"the graph has operations that may do more than compute: {listed(sorted(refused))}"
         )
 
 
@@ -65,7 +61,7 @@ def _is_forged(value: Message) -> bool:
 
 
 def _refuse_recursion(library: Mapping[str, Function]) -> None:
-    # Engines follow such a call until their stack ends, and the program with it.
+    # Engines follow such a call until the stack overflows and the process crashes.
     calls = {
         name: {callee for node in function.nodes.values() for callee in (node.op, *called(node))}
         for name, function in library.items()

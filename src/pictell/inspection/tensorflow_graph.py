@@ -1,7 +1,7 @@
-"""TensorFlow's graphs (tensorflow/core/framework): nodes, functions, and what leads to what.
+"""TensorFlow graphs (tensorflow/core/framework): nodes, functions and their connections.
 
-An input of a node is written ``node``, ``node:1`` (its second output) or ``^node`` (only to run
-after it); inside a function ``node:output:0``, or an argument's name.
+A node refers to an input as ``node``, ``node:1`` (the second output) or ``^node`` (run it before,
+ignore its value); inside a function also as ``node:output:0`` or by the name of an argument.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import cached_property
 from pictell.inspection.protobuf import Message
 from pictell.types import TensorSpec
 
-# numpy's names of DataType (types.proto), in the order of their numbers; 0 is undefined.
+# numpy's names of DataType (types.proto) by number; 0 is undefined.
 DTYPES = """
     object float32 float64 int32 uint8 int16 int8 object complex64 int64 bool int8 uint8 int32
     bfloat16 int16 uint16 uint16 complex128 float16 object object uint32 uint64
 """.split()
-# Types of references to variables are those of their values plus this.
+# The type of a reference is this plus the type of the value.
 REFERENCE = 100
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 MAX_CALLS = 32
@@ -36,7 +36,7 @@ class Function:
         return by_name(self.definition.node_def)
 
     def returned(self, index: int) -> str:
-        """What it gives as its output of that number, as its nodes refer to it."""
+        """The reference to its output of that index."""
         outputs = self.definition.signature.output_arg
         return str(self.definition.ret[outputs[index].name]) if index < len(outputs) else ""
 
@@ -64,7 +64,7 @@ def node_name(reference: str) -> str:
 
 
 def data_inputs(node: Message) -> list[str]:
-    """The names of the nodes whose values a node takes."""
+    """The names of the nodes whose values a node consumes."""
     return [node_name(reference) for reference in node.input if not reference.startswith("^")]
 
 
@@ -87,7 +87,7 @@ def called(node: Message) -> Iterator[str]:
 
 
 def values(attributes: Iterable[Message]) -> Iterator[Message]:
-    """Attributes, and those that are handed on to the functions they name."""
+    """Attributes, and the attributes of the functions that they name."""
     waiting = list(attributes)
     while waiting:
         value = waiting.pop()
@@ -103,17 +103,15 @@ def _named(value: Message) -> list[Message]:
 def walk_back(
     nodes: Mapping[str, Message], reference: str, library: Mapping[str, Function]
 ) -> Iterator[Message]:
-    """The nodes behind a value, from the last one, along their first inputs, into functions."""
-    seen: set[str] = set()
+    """The nodes behind a value, as ``activation.walk_back``, also inside functions."""
     calls = 0
-    while (name := node_name(reference)) in nodes and name not in seen:
+    while (name := node_name(reference)) in nodes:
         node = nodes[name]
-        seen.add(name)
         function = library.get(node.attr["f"].func.name) if _is_call(node) else None
         if function is not None and calls < MAX_CALLS:
             calls += 1
             reference = function.returned(output_index(reference))
-            nodes, seen = function.nodes, set()
+            nodes = function.nodes
             continue
         yield node
         inputs = [entry for entry in node.input if not entry.startswith("^")]
@@ -123,26 +121,26 @@ def walk_back(
 
 
 def output_index(reference: str) -> int:
-    """Which of its node's outputs an input is."""
+    """The index of the output that an input refers to."""
     index = reference.rpartition(":")[2] if ":" in reference else "0"
     return int(index) if index.isascii() and index.isdecimal() else 0
 
 
 def dtype_name(number: int) -> str:
-    """numpy's name of a ``DataType``; ``object`` for what numpy has none for."""
+    """numpy's name of a ``DataType``; ``object`` if numpy has none."""
     number = number - REFERENCE if number > REFERENCE else number
     return DTYPES[number] if 0 <= number < len(DTYPES) else DTYPES[0]
 
 
 def sizes(shape: Message) -> Shape | None:
-    """A ``TensorShapeProto``; -1 in it stands for any size."""
+    """The shape in a ``TensorShapeProto``, where -1 stands for any size."""
     if shape.unknown_rank:
         return None
     return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
 
 
 def placeholder(node: Message) -> TensorSpec:
-    """What a placeholder takes. A scalar's shape cannot be told from one left unknown."""
+    """The tensor of a placeholder. A missing shape and that of a scalar look the same."""
     shape = sizes(node.attr["shape"].shape) if "shape" in node.attr else None
     return TensorSpec(node.name, shape or None, dtype_name(node.attr["dtype"].type))
 

@@ -1,21 +1,21 @@
-"""TFLite files (tensorflow/lite/schema/schema.fbs), read without LiteRT."""
+"""Reads TFLite files (tensorflow/lite/schema/schema.fbs) without LiteRT."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.activation import activation
+from pictell.inspection.activation import activation, walk_back
 from pictell.inspection.flatbuffer import Buffer, Table, damaged
 from pictell.inspection.selection import select
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
 from pictell.types import Inspection, TensorSpec, Weights
 
 IDENTIFIER = b"TFL3"
-# numpy's names of TensorType, in the order of their numbers.
+# numpy's names of TensorType by number.
 DTYPES = """
     float32 float16 int32 uint8 int64 object bool int16 complex64 int8 float64 complex128 uint64
     object object uint32 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2
@@ -24,7 +24,7 @@ DTYPES = """
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One step of a graph: its operation, and the tensors' numbers it reads (-1: none), writes."""
+    """One operation of a graph, with the indices of its input (-1: none) and output tensors."""
 
     name: str
     inputs: tuple[int, ...]
@@ -33,7 +33,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """The tensors of a graph, the numbers of its inputs and outputs, and its steps in order."""
+    """A graph: its tensors, the indices of its inputs and outputs, and its operations in order."""
 
     tensors: tuple[TensorSpec, ...]
     inputs: tuple[int, ...]
@@ -42,16 +42,16 @@ class Subgraph:
 
 
 def check(weights: Weights) -> None:
-    """See that the model needs nothing but TFLite's own operations, which only compute.
+    """Check that the model has only TFLite's own operations, all of which only compute.
 
-    Raises ``InvalidModelError`` for one that does, keeps weights outside the file or is cut short.
+    Raises ``InvalidModelError`` if it needs others, keeps weights in other files or is cut short.
     """
     model = _root(weights.graph)
     custom = sorted({name for builtin, name in _operator_codes(model) if builtin == CUSTOM})
     if custom:
         raise InvalidModelError(f"the model needs the custom operation {', '.join(custom)}")
     for buffer in model.tables(4):
-        # Its bytes are in it or, in files above 2 GB, at an offset: 0 and 1 stand for none.
+        # In files above 2 GB the bytes are at an offset; 0 and 1 stand for no offset.
         offset, size = buffer.number(1, "Q"), buffer.number(2, "Q")
         if buffer.length(0) == 0 and offset > 1 and offset + size > len(weights.graph):
             raise damaged()
@@ -66,12 +66,16 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     main = subgraphs[0]
     found = {main.tensors[index].name: index for index in main.outputs}
     names = select(outputs, found)
-    producers = {index: operator for operator in main.operators for index in operator.outputs}
+    producers = {
+        index: (operator.name, operator.inputs)
+        for operator in main.operators
+        for index in operator.outputs
+    }
     return Inspection(
         format="tflite",
         inputs=tuple(main.tensors[index] for index in main.inputs),
         outputs=tuple(main.tensors[found[name]] for name in names),
-        activations={name: activation(_walk_back(found[name], producers)) for name in names},
+        activations={name: activation(walk_back(found[name], producers)) for name in names},
         ops=Counter(operator.name for graph in subgraphs for operator in graph.operators),
         metadata={},
     )
@@ -83,28 +87,28 @@ def read_subgraphs(content: bytes) -> list[Subgraph]:
     names = [name for _, name in _operator_codes(model)]
     subgraphs = [_subgraph(table, names) for table in model.tables(2)]
     if not subgraphs:
-        raise InvalidModelError("the model holds no graph")
+        raise InvalidModelError("the model has no graph")
     return subgraphs
 
 
 def _root(content: bytes) -> Table:
     if content[4:8] != IDENTIFIER:
-        raise InvalidModelError("the file is no TFLite model")
+        raise InvalidModelError("the file is not a TFLite model")
     return Buffer(content).root()
 
 
 def _operator_codes(model: Table) -> list[tuple[int, str]]:
-    """Number and name of each operation that the model lists."""
+    """The number and name of each operation that the model lists."""
     return [_operator_code(table) for table in model.tables(1)]
 
 
 def _operator_code(table: Table) -> tuple[int, str]:
-    # Numbers from 127 on are only in the newer field; the older one then says 127.
+    # The old field has room for numbers up to 127, which stands for all higher ones.
     number = int(max(table.number(0, "b"), table.number(3, "i")))
     if number == CUSTOM:
         return number, table.text(1)
     if not 0 <= number < len(BUILTIN_OPERATORS):
-        raise InvalidModelError(f"the model needs operation {number}, which pictell does not know")
+        raise InvalidModelError(f"the model needs the unknown operation {number}")
     return number, BUILTIN_OPERATORS[number]
 
 
@@ -134,18 +138,18 @@ def _operator(table: Table, names: Sequence[str]) -> Operator:
 def _tensor(table: Table) -> TensorSpec:
     number = int(table.number(1, "b"))
     if not 0 <= number < len(DTYPES):
-        raise InvalidModelError(f"the model has a tensor of type {number}, unknown to pictell")
-    # The signature has -1 where the shape, that of an example, could be anything.
+        raise InvalidModelError(f"the model has a tensor of the unknown type {number}")
+    # The shape is that of an example; the signature has -1 for any size.
     sizes = _integers(table.numbers(7, "i") or table.numbers(0, "i"))
     shape = tuple(None if size < 0 else size for size in sizes)
     dtype = DTYPES[number]
-    # Some converters leave a scale at tensors of real numbers; it means nothing there.
+    # Some converters leave a meaningless scale on float tensors.
     stored = _quantisation(table.table(4)) if "int" in dtype else None
     return TensorSpec(table.text(3), shape, dtype, stored)
 
 
 def _quantisation(table: Table | None) -> tuple[float, int] | None:
-    """(scale, zero point) of a tensor that has one for all its channels."""
+    """The (scale, zero point) of a tensor if it is the same for all channels."""
     if table is None:
         return None
     scales, zero_points = table.numbers(2, "f") or (), table.numbers(3, "q") or (0,)
@@ -156,13 +160,3 @@ def _quantisation(table: Table | None) -> tuple[float, int] | None:
 
 def _integers(numbers: Sequence[float] | None) -> tuple[int, ...]:
     return tuple(map(int, numbers or ()))
-
-
-def _walk_back(index: int, producers: Mapping[int, Operator]) -> Iterator[str]:
-    """Names of the operations behind a tensor, from the last one, along their first inputs."""
-    seen = set()
-    while index in producers and index not in seen:
-        seen.add(index)
-        operator = producers[index]
-        yield operator.name
-        index = operator.inputs[0] if operator.inputs else -1

@@ -1,7 +1,7 @@
-"""Names of TFLite's own operations, in the order of their numbers.
+"""Names of TFLite's own operations by number.
 
-The enumeration ``BuiltinOperator`` of tensorflow/lite/schema/schema.fbs; a test compares them
-with LiteRT's.
+They are the enumeration ``BuiltinOperator`` of tensorflow/lite/schema/schema.fbs; a test compares
+them with LiteRT's.
 """
 
 from __future__ import annotations
