@@ -1,4 +1,4 @@
-# docker build -t pictell . && docker run --rm pictell https://example.org/dog.jpg
+# docker build -t pictell . && docker run --rm -v "$PWD/samples:/pictures:ro" pictell cat.jpg
 FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE NOTICE ./
