@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,12 +165,12 @@ def _record(examination: Examination) -> dict[str, Any]:
     inspection = model.inspection
     return {
         "file": str(model.path),
-        "format": inspection.format,
         "bytes": _size_bytes(model),
         "sha256": model.sha256,
         "known_as": model.row.name if model.row else None,
-        "inputs": [_tensor_record(tensor) for tensor in inspection.inputs],
-        "outputs": [_tensor_record(tensor) for tensor in inspection.outputs],
+        "format": inspection.format,
+        "inputs": list(map(asdict, inspection.inputs)),
+        "outputs": list(map(asdict, inspection.outputs)),
         "activations": dict(inspection.activations),
         "ops": dict(inspection.ops),
         "runtimes": _runtimes(inspection),
@@ -177,15 +178,6 @@ def _record(examination: Examination) -> dict[str, Any]:
         "preprocessing": findings.preprocessing,
         "missing": findings.missing,
         "model_toml": findings.toml,
-    }
-
-
-def _tensor_record(tensor: TensorSpec) -> dict[str, Any]:
-    return {
-        "name": tensor.name,
-        "shape": None if tensor.shape is None else list(tensor.shape),
-        "dtype": tensor.dtype,
-        "quantisation": tensor.quantisation,
     }
 
 

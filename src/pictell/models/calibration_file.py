@@ -9,10 +9,8 @@ import math
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from pictell.errors import StoreError
-from pictell.files import write_file
 from pictell.models import toml_table
-from pictell.models.folder import CALIBRATION_FILE
+from pictell.models.folder import CALIBRATION_FILE, write_text
 from pictell.models.toml_table import Document, Table, as_float
 from pictell.scoring.calibration import Abstention, Calibration, Score
 from pictell.types import ModelSpec
@@ -86,10 +84,7 @@ def write_calibration(folder: Path, fitted: FittedCalibration, sha256: str) -> N
 
     ``sha256`` is the checksum of the weights it was fitted for. Raises ``StoreError``.
     """
-    try:
-        write_file(folder / CALIBRATION_FILE, to_toml(fitted, sha256).encode())
-    except OSError as error:
-        raise StoreError(f"{CALIBRATION_FILE} cannot be written: {error.strerror}") from error
+    write_text(folder / CALIBRATION_FILE, to_toml(fitted, sha256))
 
 
 def to_toml(fitted: FittedCalibration, sha256: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from pictell.errors import InvalidModelError, StoreError
-from pictell.files import TextFileError, new_folder, read_text
+from pictell.files import TextFileError, new_folder, read_text, write_file
 from pictell.inspection import check_safe, checksum, read_files
 from pictell.models import toml_table
 from pictell.models.labels import read_labels, to_text
@@ -144,6 +144,14 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
         texts[GOLDEN_FILE] = read_attachment(golden).text
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of a model: whole, or not at all. Raises ``StoreError``."""
+    try:
+        write_file(path, text.encode())
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be written: {error.strerror}") from error
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pictell.errors import StoreError
-from pictell.files import write_file
 from pictell.models import toml_table
-from pictell.models.folder import GOLDEN_FILE, read_attachment
+from pictell.models.folder import GOLDEN_FILE, read_attachment, write_text
 from pictell.models.toml_table import Document, Table, as_float
 
 
@@ -49,10 +47,7 @@ def write_golden(folder: Path, golden: Golden) -> None:
     }
     about = {"made_by": golden.made_by, "tolerance": golden.tolerance}
     text = toml_table.to_text({"golden": about, "answers": answers})
-    try:
-        write_file(folder / GOLDEN_FILE, text.encode())
-    except OSError as error:
-        raise StoreError(f"{GOLDEN_FILE} cannot be written: {error.strerror}") from error
+    write_text(folder / GOLDEN_FILE, text)
 
 
 def _scores(answers: Table, picture: str) -> tuple[tuple[int, float], ...]:

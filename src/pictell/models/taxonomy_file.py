@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
@@ -140,16 +141,11 @@ def _class_indices(labels: Sequence[Label]) -> dict[str | None, int]:
 
 def _check_no_cycle(names: Sequence[_Line]) -> None:
     lines = {line.fields[0]: line for line in names}
-    checked = {TOP}
-    for identifier in lines:
-        trail: dict[str, None] = {}
-        while identifier not in checked:
-            if identifier in trail:
-                line = lines[identifier]
-                raise _BrokenLineError(line, f"{line.fields[1]!r} is above itself")
-            trail[identifier] = None
-            identifier = lines[identifier].above
-        checked |= trail.keys()
+    try:
+        TopologicalSorter({line.fields[0]: [line.above] for line in names}).prepare()
+    except CycleError as error:
+        line = lines[error.args[1][0]]
+        raise _BrokenLineError(line, f"{line.fields[1]!r} is above itself") from None
 
 
 def _check_all_used(names: Sequence[_Line], parents: Sequence[int], root: int) -> None:
