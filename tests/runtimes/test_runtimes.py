@@ -140,8 +140,8 @@ def test_an_older_processor_gives_the_same_logits(
     np.save(array, photo_batch())
     python = str(Path(sys.executable).resolve())
     command = ["qemu-x86_64", "-cpu", "Haswell", python, "-c", ON_HASWELL, str(array), *sys.path]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert run.stdout == "True\n"
+    emulated = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert emulated.stdout == "True\n"
     expected = run(session, DEFAULT, photo_batch())
     np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
 
