@@ -24,6 +24,7 @@ from pictell.models.presets import PRESETS
 from pictell.models.single_file import pack
 from pictell.options import EngineOptions, ModelOptions
 from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
+from pictures import photo_as
 from real_models import run
 
 IMAGENET = models.find("default").labels
@@ -450,3 +451,11 @@ def test_the_message_about_the_bare_default_weights_lists_what_they_need() -> No
     message = missing(models.find("default").weights, ModelOptions())
     assert "the model has 3 outputs: give --output with one of logits, " in message
     assert "give --labels FILE" in message
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp-lossy"])
+def test_a_picture_is_not_a_model(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(photo_as(name))
+    with pytest.raises(InvalidModelError, match=r"^model: a picture, not a model"):
+        describe(path, ModelOptions())

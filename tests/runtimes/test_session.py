@@ -136,6 +136,8 @@ def test_a_name_that_the_graph_does_not_have() -> None:
         session.run({"image": images(1)}, ["scores"])
     with pytest.raises(UsageError, match="no output 'map': it has scores"):
         session.run({"input": images(1)}, ["map"])
+    with pytest.raises(UsageError, match="needs the input 'input'"):
+        session.run({}, ["scores"])
 
 
 class Failing(MeanEngine):

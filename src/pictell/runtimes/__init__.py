@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pictell.errors import RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
@@ -15,6 +15,9 @@ from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Tensor: TypeAlias = "NDArray[np.generic]"
+Tensors: TypeAlias = "Mapping[str, Tensor]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,7 @@ class Engine(Protocol):
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name, of the graph's shapes and dtypes -> the named outputs, as stored.
 
         Safe to call from several threads at once. May raise whatever the engine raises. The
@@ -75,13 +76,11 @@ class Engine(Protocol):
 class Session(Protocol):
     """A model ready to run. Safe to use from several threads at once."""
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Run the model: inputs by name (N, …) -> the named outputs (N, …).
 
         Images are laid out as the model's ``PreprocessSpec`` says. Raises ``RuntimeFailedError``
-        when the engine fails, ``UsageError`` for an unknown name and after ``close``.
+        if the engine fails, ``UsageError`` for wrong names and after ``close``.
         """
 
     def close(self) -> None:

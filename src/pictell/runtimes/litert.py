@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.options import EngineOptions
+from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices
 from pictell.runtimes.session import first_line
@@ -33,9 +33,7 @@ class LitertEngine:
             for tensors in (inputs, outputs)
         )
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name -> the named outputs."""
         with self._pool.borrow() as interpreter:
             # These two do nothing if the shapes are those of the last run.

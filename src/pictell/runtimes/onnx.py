@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
+from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
@@ -44,9 +44,7 @@ class OnnxEngine:
         self.inputs = [_tensor(value) for value in session.get_inputs()]
         self.outputs = [_tensor(value) for value in session.get_outputs()]
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name -> the named outputs."""
         values = self._session.run(list(outputs), dict(inputs))
         return dict(zip(outputs, values, strict=True))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection import inspect_weights
 from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
-from pictell.runtimes import RUNTIMES
+from pictell.runtimes import RUNTIMES, Tensor, Tensors
 from pictell.runtimes.files import PREFIX, temporary_files
 from pictell.runtimes.fit import AXES, wanted_outputs
 from pictell.runtimes.pool import Pool
@@ -58,9 +57,7 @@ class OpenvinoEngine:
         self.outputs = [_tensor(port, wanted) for port in model.outputs]
         self._places = {tensor.name: place for place, tensor in enumerate(self.outputs)}
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name -> the named outputs."""
         places = [tensor.name for tensor in self.inputs]
         with self._pool.borrow() as request:

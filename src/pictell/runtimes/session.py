@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
 from pictell.inspection.selection import listed
-from pictell.runtimes import Engine
+from pictell.runtimes import Engine, Tensor, Tensors
 from pictell.scoring.postprocess import count_classes, shape_text
 from pictell.types import TensorSpec
-
-Tensors = Mapping[str, NDArray[np.generic]]
 
 
 class EngineSession:
@@ -33,12 +31,12 @@ class EngineSession:
             [*engine.inputs, *(self._outputs[name] for name in vectors)]
         )
 
-    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Run the model: inputs by name (N, …) -> the named outputs (N, …).
 
         Quantised tensors are given and returned as real numbers (float32); uint8 arrays are
-        passed on as they are. Raises ``UsageError`` for a name that the graph does not have and
-        after ``close``, ``RuntimeFailedError`` when the engine fails.
+        passed on as they are. Raises ``UsageError`` for a wrong name, a missing input and after
+        ``close``, ``RuntimeFailedError`` if the engine fails.
         """
         # The local reference keeps the engine alive until this run ends.
         engine = self._engine
@@ -46,6 +44,8 @@ class EngineSession:
             raise UsageError("the model is closed: load it again")
         _check_names("input", inputs, self._inputs)
         _check_names("output", outputs, self._outputs)
+        if missing := self._inputs.keys() - inputs.keys():
+            raise UsageError(f"the model needs the input {min(missing)!r}")
         stored = {name: _stored(values, self._inputs[name]) for name, values in inputs.items()}
         count = len(next(iter(stored.values())))
         parts = [self._run(engine, part, outputs) for part in self._parts(stored, count)]
@@ -65,9 +65,7 @@ class EngineSession:
             rows = np.arange(start, start + size).clip(max=count - 1)
             yield {name: values[rows] for name, values in inputs.items()}
 
-    def _run(
-        self, engine: Engine, inputs: Tensors, outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def _run(self, engine: Engine, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         rows = len(next(iter(inputs.values())))
         try:
             found = engine.run(inputs, outputs)
@@ -82,9 +80,7 @@ class EngineSession:
                 )
         return found
 
-    def _joined(
-        self, name: str, parts: Sequence[NDArray[np.generic]], count: int
-    ) -> NDArray[np.generic]:
+    def _joined(self, name: str, parts: Sequence[Tensor], count: int) -> Tensor:
         values = (parts[0] if len(parts) == 1 else np.concatenate(parts))[:count]
         if name in self._vectors and values.ndim != 2:
             values = _flat(name, values)
@@ -107,7 +103,7 @@ def _check_names(kind: str, names: Iterable[str], known: Mapping[str, TensorSpec
             raise UsageError(f"the model has no {kind} {name!r}: it has {listed(known)}")
 
 
-def _flat(name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _flat(name: str, values: Tensor) -> Tensor:
     try:
         count_classes(name, values.shape)
     except InvalidModelError as error:
@@ -115,7 +111,7 @@ def _flat(name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
     return values.reshape(len(values), -1)
 
 
-def _stored(values: NDArray[np.generic], tensor: TensorSpec) -> NDArray[np.generic]:
+def _stored(values: Tensor, tensor: TensorSpec) -> Tensor:
     """Real numbers as the graph stores them; quantised, round(x / scale) + zero_point."""
     if values.dtype == np.uint8:
         return values
@@ -127,7 +123,7 @@ def _stored(values: NDArray[np.generic], tensor: TensorSpec) -> NDArray[np.gener
     return steps.clip(limits.min, limits.max).astype(tensor.dtype)
 
 
-def _real(values: NDArray[np.generic], tensor: TensorSpec) -> NDArray[np.generic]:
+def _real(values: Tensor, tensor: TensorSpec) -> Tensor:
     if tensor.quantisation is None:
         return values
     scale, zero_point = tensor.quantisation

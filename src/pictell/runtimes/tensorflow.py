@@ -6,12 +6,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import saved_model
 from pictell.options import EngineOptions
+from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.files import temporary_files
 from pictell.runtimes.fit import wanted_outputs
 from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
@@ -46,16 +44,14 @@ class GraphEngine:
         self.outputs = [_tensor(name, tensor) for name, tensor in fetches.items()]
         self._session = v1.Session(graph=graph, config=_config(options))
 
-    def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.generic]]:
+    def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name -> the named outputs."""
         fetches = {name: self._fetches[name] for name in outputs}
         feeds = {self._feeds[name]: values for name, values in inputs.items()}
-        found: dict[str, NDArray[np.generic]] = self._session.run(fetches, feeds)
+        found: dict[str, Tensor] = self._session.run(fetches, feeds)
         return found
 
-    def assign(self, values: Mapping[str, NDArray[np.generic]]) -> None:
+    def assign(self, values: Mapping[str, Tensor]) -> None:
         """Set the graph's variables: names of their nodes -> values."""
         feeds, assignments = {}, []
         graph = self._session.graph
