@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from typing import Any
 
 from pictell.options import ModelOptions
 from pictell.types import Channels, Interpolation, ResizeMode
@@ -58,12 +58,8 @@ def is_raw(mean: Sequence[float] | None, std: Sequence[float] | None) -> bool:
 
 def merge_options(*options: ModelOptions) -> ModelOptions:
     """For each field the first value that is not ``None``."""
-    values = {
-        field.name: [getattr(one, field.name) for one in options] for field in fields(ModelOptions)
-    }
-    return ModelOptions(
-        **{
-            name: next((value for value in candidates if value is not None), None)
-            for name, candidates in values.items()
-        }
-    )
+    merged: dict[str, Any] = {}
+    for one in reversed(options):
+        values = {name: getattr(one, name) for name in ModelOptions.__slots__}
+        merged |= {name: value for name, value in values.items() if value is not None}
+    return ModelOptions(**merged)
