@@ -73,7 +73,9 @@ class Way:
     def resize(self, data: bytes, size: int) -> Resized:
         """Decode and resize; nothing is normalised."""
         none, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        spec = PreprocessSpec(size, size, "squash", 1.0, self.interpolation, "NHWC", "RGB", none, one)
+        spec = PreprocessSpec(
+            size, size, "squash", 1.0, self.interpolation, "NHWC", "RGB", none, one
+        )
         return np.asarray(preprocess(self.decode(data), spec)[0], np.float32)
 
 
@@ -175,7 +177,9 @@ def distances(files: list[bytes], way: Way) -> tuple[float, float]:
 def resize_ms(width: int, height: int, interpolation: Interpolation, runs: int = 51) -> float:
     """CPU milliseconds to preprocess a decoded picture, the median."""
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    spec = PreprocessSpec(224, 224, "squash", 1.0, interpolation, "NHWC", "RGB", (117.0,) * 3, (1.0,) * 3)
+    spec = PreprocessSpec(
+        224, 224, "squash", 1.0, interpolation, "NHWC", "RGB", (117.0,) * 3, (1.0,) * 3
+    )
     each = []
     for _ in range(runs):
         started = time.thread_time()

@@ -154,8 +154,9 @@ def test_a_crop_fraction_needs_a_resize_mode(tmp_path: Path, labels: Path) -> No
     options = ModelOptions(labels=labels, mean=(117, 117, 117), std=(1, 1, 1), crop_fraction=0.875)
     with pytest.raises(UsageError, match="give --resize-mode crop or squash"):
         describe(path, options)
-    spec = describe(path, replace(options, resize_mode="crop"))
-    assert (spec.preprocess.resize_mode, spec.preprocess.crop_fraction) == ("crop", 0.875)
+    for more in ({"resize_mode": "crop"}, {"preset": "torchvision"}):
+        found = describe(path, replace(options, **more)).preprocess
+        assert (found.resize_mode, found.crop_fraction) == ("crop", 0.875)
 
 
 def test_without_labels_there_is_no_model(tmp_path: Path) -> None:

@@ -162,10 +162,11 @@ def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
             "mean 0 and std 1 are ambiguous: give the preset unit for pixels in 0..1, or raw for "
             "pixels in 0..255"
         )
-    if options.crop_fraction is not None and options.resize_mode is None and not options.preset:
-        raise UsageError("crop_fraction needs a resize mode: give --resize-mode crop or squash")
     preset = PRESETS[options.preset] if options.preset else ModelOptions()
     published = row.options if row else ModelOptions()
+    modes = (options.resize_mode, preset.resize_mode, published.resize_mode)
+    if options.crop_fraction is not None and not any(modes):
+        raise UsageError("crop_fraction needs a resize mode: give --resize-mode crop or squash")
     if options.labels is not None:
         # Always a path, even if it is called like the catalogue's word for pictell's own labels.
         # The background of the published labels does not apply to other labels.
