@@ -1,4 +1,4 @@
-"""The plain types that flow from room to room; no engine, no image library."""
+"""The plain types that flow between packages; importing them loads no engine or image library."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MIN_CROP_FRACTION = 0.01
 class Url:
     """An http or https address.
 
-    ``allow_private`` lets its own host be a private one (a camera on the user's network);
-    a redirect to another host is never allowed there.
+    ``allow_private`` allows its own host to be on a private network, such as a camera. Redirects to
+    other private hosts stay forbidden.
     """
 
     text: str
@@ -38,12 +38,12 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One picture to come.
+    """A picture that has not been read yet.
 
-    ``name`` is what results show (a path or a URL as the user typed it, without credentials);
-    ``content`` says where the picture is: a file, a URL, encoded bytes, an open binary stream,
-    a PIL image, an RGB array of shape (H, W, 3) and dtype uint8, or the error that is already
-    known instead of a picture (a folder that cannot be listed, a pattern that matches nothing).
+    ``name`` is what results show: the path or URL as the user typed it, without credentials.
+    ``content`` is a file, a URL, encoded bytes, an open binary stream, a PIL image or an RGB array
+    of shape (H, W, 3) and dtype uint8; or an error, for a folder that cannot be listed or a pattern
+    that matches nothing.
     """
 
     name: str
@@ -67,9 +67,8 @@ class Source:
 class DecodedImage:
     """A decoded picture.
 
-    ``pixels``: RGB, shape (H, W, 3), dtype uint8, upright, in sRGB. It may be smaller than the
-    file says, where a full decode would have been waste; ``width`` and ``height`` are the
-    upright picture's own size in pixels.
+    ``pixels``: RGB, shape (H, W, 3), dtype uint8, upright, in sRGB. They may be fewer than the
+    file has, if the model needs fewer. ``width`` and ``height`` are the upright picture's own size.
     """
 
     pixels: NDArray[np.uint8]
@@ -139,7 +138,7 @@ def find_range_problem(mean: Sequence[float] | None, std: Sequence[float] | None
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one output of a model means: the name people say, its synonyms, its WordNet 3.0 id."""
+    """What one output of a model means: an everyday name, synonyms, a WordNet 3.0 id."""
 
     name: str
     synset: str | None = None
@@ -148,9 +147,9 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text that belongs to a model: a file in its folder, an entry in its ONNX file's metadata.
+    """A text that belongs to a model: a file in its folder, or an entry of an ONNX file's metadata.
 
-    ``name`` is the file's or the entry's, for errors.
+    ``name`` is the name of the file or the entry, for errors.
     """
 
     name: str
@@ -193,10 +192,10 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model's files, read whole.
+    """The content of a model's files.
 
-    ``files`` maps names relative to the model's folder to bytes. The first is the graph; what
-    follows belongs to it: the variables of a SavedModel, the external data of an ONNX model.
+    ``files`` maps names relative to the model's folder to bytes: first the graph, then the variables
+    of a SavedModel or the external data of an ONNX model.
     """
 
     format: WeightsFormat
@@ -212,8 +211,8 @@ class Weights:
 class TensorSpec:
     """An input or output of a graph.
 
-    ``shape``: sizes, ``None`` for one that may be any; ``None`` for a shape that is not known.
-    ``dtype`` is numpy's name of it. ``quantisation`` is (scale, zero_point) of a quantised tensor:
+    ``shape`` is ``None`` if it is unknown; a size in it is ``None`` if it may vary. ``dtype`` is
+    numpy's name. A quantised tensor has ``quantisation`` (scale, zero_point):
     real value = scale * (stored - zero_point).
     """
 
@@ -225,11 +224,11 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What can be read in a model's files without running it.
+    """What a model's files say without running them.
 
-    ``activations`` says for each output what is still to be applied to make probabilities of it,
-    ``None`` where its last operation does not tell. ``ops`` counts the operations by name;
-    ``metadata`` is the text an ONNX file carries.
+    ``activations`` has for each output the activation that makes probabilities of it, ``None`` where
+    its last operation does not show that. ``ops`` counts the operations by name. ``metadata`` is
+    that of an ONNX file.
     """
 
     format: WeightsFormat

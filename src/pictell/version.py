@@ -1,3 +1,3 @@
-"""The version, where every room may read it."""
+"""The version of pictell."""
 
 __version__ = "0.1.0"

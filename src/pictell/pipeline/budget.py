@@ -26,7 +26,7 @@ class Budget:
         return ticket
 
     def close(self) -> None:
-        """Let every ticket go on without waiting: nobody needs the results."""
+        """Stop every wait. Call it when the results are no longer needed."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -59,7 +59,7 @@ class Ticket:
         self._n_bytes = 0
 
     def reserve(self, n_bytes: int) -> None:
-        """Reserve so many bytes more; waits while the budget is spent."""
+        """Reserve ``n_bytes`` more; wait while the budget is spent."""
         self._budget.reserve(self, n_bytes)
         self._n_bytes += n_bytes
 

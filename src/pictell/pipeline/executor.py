@@ -107,7 +107,7 @@ class _Stream(Generic[T, R]):
             if isinstance(iterator, Generator):
                 iterator.close()
         except Exception as error:
-            # Also what the pool raises once it is shut down, which nobody reads.
+            # Also the error of a pool that is shut down; the caller has stopped by then.
             self._fail(error)
         with self._has_result:
             self._fed = True
