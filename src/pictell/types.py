@@ -194,8 +194,8 @@ class ModelSpec:
 class Weights:
     """The content of a model's files.
 
-    ``files`` maps names relative to the model's folder to bytes: first the graph, then the variables
-    of a SavedModel or the external data of an ONNX model.
+    ``files`` maps names, relative to the model's folder, to bytes: first the graph, then the
+    variables of a SavedModel or the external data of an ONNX model.
     """
 
     format: WeightsFormat
@@ -226,8 +226,8 @@ class TensorSpec:
 class Inspection:
     """What a model's files say without running them.
 
-    ``activations`` has for each output the activation that makes probabilities of it, ``None`` where
-    its last operation does not show that. ``ops`` counts the operations by name. ``metadata`` is
+    ``activations`` has for each output the activation that makes probabilities of it, ``None``
+    where its last operation does not show that. ``ops`` counts the operations by name. ``metadata`` is
     that of an ONNX file.
     """
 
