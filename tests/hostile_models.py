@@ -1,4 +1,4 @@
-"""Small model files: good ones, and what somebody with bad intentions would make of them."""
+"""Small model files, valid and malicious ones."""
 
 import flatbuffers
 import numpy as np

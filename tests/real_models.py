@@ -1,4 +1,4 @@
-"""Models that people made, with their specs, and pictures to show them."""
+"""Published models with their specs, and images for them."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def spec(
     mean: tuple[float, float, float] | None = SLIM,
     **more: str,
 ) -> ModelSpec:
-    """A spec as TF-Slim's models want it; they give probabilities."""
+    """A spec for the models of TF-Slim, which give probabilities."""
     return ModelSpec(
         name="model",
         format=kind,
@@ -59,7 +59,7 @@ def frozen_graphs(shared: Path) -> dict[str, tuple[ModelSpec, Weights]]:
 
 
 def coral(shared: Path) -> dict[str, tuple[ModelSpec, Weights]]:
-    """Quantised TFLite files, which take a picture's own bytes."""
+    """Quantised TFLite files, whose inputs are bytes."""
     found = {
         "mobilenet_v1_0.25_128_quant": (128, 1001, V1_PROBABILITIES, "input"),
         "mobilenet_v2_1.0_224_quant": (224, 1001, V2_PROBABILITIES, "input"),
@@ -91,7 +91,7 @@ def weights(kind: WeightsFormat, path: Path) -> Weights:
 
 
 def pictures(shared: Path, spec: ModelSpec, count: int) -> np.ndarray:
-    """``count`` pictures evenly out of ImageNet's validation set, as the model takes them."""
+    """``count`` images of ImageNet's validation set as a batch for the model."""
     paths = sorted((shared / "images" / "imagenet_val650").glob("*.JPEG"))
     chosen = paths[:: len(paths) // count][:count]
     decoded = [decode(path.read_bytes(), 10**8, spec.preprocess.width).pixels for path in chosen]

@@ -1,4 +1,4 @@
-"""The operations that are allowed are TensorFlow's, and none of them does more than compute."""
+"""The allowed operations are in TensorFlow's registry, and only compute."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from pictell.inspection.allowed_ops import (
     VARIABLES,
 )
 
-# Operations that TensorFlow calls stateful, each with the state that it means.
+# Operations that TensorFlow calls stateful, by the kind of state.
 STATEFUL = {
     "a random seed, advanced by each run": {
         *RANDOM.split(),
@@ -36,7 +36,7 @@ NEVER = """
 """.split()
 NEVER_PARTS = ("Dataset", "File", "Iterator", "Mutex", "Py", "Queue", "Reader", "Recv", "Rpc",
                "Send", "Session", "Sql", "Stage", "SummaryWriter", "TPU", "Xla")  # fmt: skip
-# What only UNUSED holds, with such a word in its name.
+# Operations with such a word in the name that only UNUSED may have.
 NEVER_RUN = {"InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "ShardedFilename",
              "ShardedFilespec"}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes are, nothing but pictell's own errors comes out, and soon."""
+"""Damaged files raise only pictell's own errors, and soon."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ WHOLE: dict[WeightsFormat, bytes] = {
     "frozen-graph": frozen([*classifier(), call("c", "f", "scores")], LIBRARY).graph,
     "saved-model": saved([*classifier(), call("c", "f", "scores")], LIBRARY).graph,
 }
-# What may come of each reader, besides its own result.
+# The functions that read each format.
 READERS = {
     "onnx": (check_safe, inspect_weights, lambda content: external_data(content.graph)),
     "tflite": (check_safe, inspect_weights),
@@ -48,14 +48,14 @@ READERS = {
 
 
 def complaints(kind: WeightsFormat, content: bytes) -> list[str]:
-    """What the readers of the kind complain of."""
+    """The messages of the errors that the readers raise."""
     found = []
     for reader in READERS[kind]:
         try:
             reader(Weights(kind, {"graph": content}))
         except ModelError as error:
             found.append(str(error))
-    # Names out of a damaged file may be anything; the shells make them harmless.
+    # Names in a damaged file may have any characters; the reports escape them.
     assert all(len(visible(message).splitlines()) == 1 for message in found)
     return found
 

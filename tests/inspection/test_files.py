@@ -1,4 +1,4 @@
-"""Only what belongs to a model is read, and only from its own folder."""
+"""Only the files of a model are read, and only from its own folder."""
 
 import os
 from pathlib import Path

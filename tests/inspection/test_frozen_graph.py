@@ -1,4 +1,4 @@
-"""Frozen TensorFlow graphs: what they hold, and what is refused in them."""
+"""Frozen TensorFlow graphs: inputs, outputs and what is refused."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""ONNX files: what they hold, and what is refused in them."""
+"""ONNX files: inputs, outputs, metadata and what is refused."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pictell.inspection.onnx import DTYPES, external_data, with_metadata
 from pictell.types import TensorSpec
 
 DEFAULT = Path(pictell.__file__).parent / "models/default/weights.onnx"
-# An operation that opens what it is given.
+# An operation that opens a file.
 EP_CONTEXT = helper.make_node(
     "EPContext", ["image"], ["x"], domain="com.microsoft", ep_cache_context="/etc/passwd"
 )

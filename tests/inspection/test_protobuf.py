@@ -1,4 +1,4 @@
-"""The table of messages says what the published ones do; damage is one error."""
+"""The declared messages match the published ones; damage raises one error."""
 
 import onnx
 import pytest

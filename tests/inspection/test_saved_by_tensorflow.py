@@ -1,4 +1,4 @@
-"""SavedModels that TensorFlow and Keras wrote: what is run gives what TensorFlow's loader gives."""
+"""SavedModels that TensorFlow and Keras wrote give the same outputs as in TensorFlow's loader."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +109,7 @@ WRITERS: dict[str, Callable[[str], None]] = {
 
 
 def run(folder: Path, content: Weights, pictures: Any) -> dict[str, Any]:
-    """The outputs of the part that is run, with the values that the checkpoint has."""
+    """The outputs of the part that runs, with the values of the checkpoint."""
     import tensorflow as tf
 
     v1 = tf.compat.v1
@@ -130,9 +130,7 @@ def run(folder: Path, content: Weights, pictures: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_the_part_that_runs_gives_what_the_loader_of_tensorflow_gives(
-    tmp_path: Path, writer: str
-) -> None:
+def test_the_outputs_are_those_of_tensorflows_loader(tmp_path: Path, writer: str) -> None:
     import tensorflow as tf
 
     WRITERS[writer](str(tmp_path / "saved"))

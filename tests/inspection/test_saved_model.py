@@ -141,7 +141,7 @@ def test_invalid_saved_models(content: bytes) -> None:
         assert type(refusal(weights("saved-model", content), read)) is InvalidModelError
 
 
-# What is run, and what is not
+# The part that runs
 
 
 def test_only_nodes_that_the_outputs_need_run() -> None:
@@ -209,7 +209,7 @@ def test_operations_of_saving_are_refused_in_a_frozen_graph() -> None:
     assert type(refusal(frozen([*classifier(), node("aside", "SaveV2")]))) is UnsafeModelError
 
 
-# Where the variables' values are
+# Values of variables
 
 
 def restoring(*keys: bytes, slices: tuple[bytes, ...] = ()) -> list[Message]:

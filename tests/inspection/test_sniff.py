@@ -75,7 +75,7 @@ def test_a_saved_model_graph_by_another_name_needs_its_folder(file: Path) -> Non
 
 
 class Harmless:
-    """Any class: its pickle imports this module."""
+    """A class whose pickle imports this module."""
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -181,7 +181,7 @@ def test_an_impossible_name() -> None:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without the rights of root, who may read everything."""
+    """Drop the rights of root, who may read every file."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)

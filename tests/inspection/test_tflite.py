@@ -1,4 +1,4 @@
-"""TFLite files: what they hold, and what is refused in them."""
+"""TFLite files: inputs, outputs and what is refused."""
 
 import struct
 from pathlib import Path
@@ -110,20 +110,20 @@ def test_an_unknown_operation_is_named() -> None:
     assert message.endswith("unknown operation 5000")
 
 
-def test_the_older_field_alone_names_an_operation() -> None:
+def test_an_operation_in_the_old_field() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.operatorCodes[0].builtinCode = 0
     assert inspect_weights(weights("tflite", tflite(model))).ops == {"SOFTMAX": 1}
 
 
-def test_quantisation_per_channel_is_none() -> None:
+def test_quantisation_per_channel_is_ignored() -> None:
     model = tflite_model(OPS.SOFTMAX)
     quantisation = model.subgraphs[0].tensors[0].quantization
     quantisation.scale, quantisation.zeroPoint = [0.5, 0.25], [0, 0]
     assert inspect_weights(weights("tflite", tflite(model))).inputs[0].quantisation is None
 
 
-def test_only_outputs_of_the_graph_can_be_asked_for() -> None:
+def test_an_output_must_be_one_of_the_graph() -> None:
     content = weights("tflite", tflite(tflite_model(OPS.SOFTMAX)))
     assert [tensor.name for tensor in inspect_weights(content, ["scores"]).outputs] == ["scores"]
     with pytest.raises(InvalidModelError, match=r"^the model has no output 'x': it has scores$"):
@@ -138,19 +138,19 @@ def test_operations_of_inner_graphs_count() -> None:
 
 @pytest.mark.parametrize("field", ["inputs", "outputs"])
 @pytest.mark.parametrize("number", [-1, 2, 2**31 - 1])
-def test_a_tensor_that_is_not_there(field: str, number: int) -> None:
+def test_a_missing_tensor(field: str, number: int) -> None:
     model = tflite_model(OPS.SOFTMAX)
     setattr(model.subgraphs[0], field, [number])
     assert refusal(tflite(model)) == "the model is damaged or cut short"
 
 
-def test_an_operation_that_is_not_there() -> None:
+def test_a_missing_operation() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.subgraphs[0].operators[0].opcodeIndex = 1
     assert refusal(tflite(model)) == "the model is damaged or cut short"
 
 
-def test_a_type_that_is_not_there() -> None:
+def test_an_unknown_type() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.subgraphs[0].tensors[0].type = 99
     assert refusal(tflite(model)).endswith("unknown type 99")
@@ -162,7 +162,7 @@ def test_no_graph() -> None:
     assert refusal(tflite(model)) == "the model has no graph"
 
 
-def test_a_name_that_is_no_text() -> None:
+def test_a_name_that_is_not_text() -> None:
     model = tflite_model(OPS.SOFTMAX)
     model.subgraphs[0].tensors[0] = tflite_tensor(b"\xff\xfe", 1)
     assert refusal(tflite(model)) == "the model is damaged or cut short"
@@ -175,8 +175,8 @@ def test_a_graph_with_a_cycle_ends() -> None:
 
 
 @pytest.mark.parametrize(("tensors", "sizes"), [(20_000, 5_000), (250_000, 0)])
-def test_the_same_bytes_again_and_again_end(tensors: int, sizes: int) -> None:
-    """A list of tensors that are all the same one: 100 million numbers in a small file."""
+def test_many_references_to_the_same_bytes_end(tensors: int, sizes: int) -> None:
+    """A list that names one tensor many times: 100 million numbers in a small file."""
     builder = flatbuffers.Builder()
     shape = builder.CreateNumpyVector(np.ones(sizes, np.int32))
     schema.TensorStart(builder)
@@ -199,7 +199,7 @@ def test_the_same_bytes_again_and_again_end(tensors: int, sizes: int) -> None:
         inspect_weights(weights("tflite", bytes(builder.Output())))
 
 
-def test_the_reader_follows_no_offset_out_of_the_file() -> None:
+def test_no_offset_leads_out_of_the_file() -> None:
     content = tflite(tflite_model(OPS.SOFTMAX))
     for at in range(len(content) - 4):
         for value in (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, len(content)):

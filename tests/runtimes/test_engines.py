@@ -128,7 +128,7 @@ session.run({spec.input_name: images}, [spec.output_name])
 def test_an_engine_prints_nothing_and_leaves_no_files(
     shared: Path, engine: str, tmp_path: Path
 ) -> None:
-    """OpenVINO's Python package reports each import; ONNX Runtime each session."""
+    """OpenVINO would report each import, ONNX Runtime each session."""
     model, files = a_model(shared, engine)
     request = tmp_path / "request"
     request.write_bytes(pickle.dumps((model, files, pictures(shared, model, 1))))

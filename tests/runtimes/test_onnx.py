@@ -69,7 +69,7 @@ def test_openvino_gives_what_onnx_runtime_gives(shared: Path) -> None:
 
 
 def linear(output_shape: tuple[int | str, ...] = ("N", CLASSES)) -> onnx.ModelProto:
-    """Pictures (N, 3, 8, 8) times a matrix, in the shape that is wanted."""
+    """Images (N, 3, 8, 8) times a matrix, reshaped to ``shape``."""
     matrix = np.random.default_rng(0).normal(0, 1, (3 * SIDE * SIDE, CLASSES)).astype(np.float32)
     shape = [size if isinstance(size, int) else -1 for size in output_shape]
     nodes = [
@@ -111,7 +111,7 @@ def in_memory(model: onnx.ModelProto) -> Weights:
 def test_weights_in_files_beside_the_graph(
     tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They come as bytes: the engine reads no file, wherever the program runs."""
+    """They are passed as bytes, so the engine reads no file in the current folder."""
     onnx.save(
         linear(),
         tmp_path / "model.onnx",
@@ -152,7 +152,7 @@ def test_a_batch_that_only_the_graph_s_end_fixes(engine: str, count: int) -> Non
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_fails_says_so_once(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Five numbers for each of three pictures make no rows of seven."""
+    """Five numbers for each of three images do not make rows of seven."""
     model = dataclasses.replace(linear_spec(), labels=tuple(Label(str(n)) for n in range(7)))
     session = opened(model, in_memory(linear(("N", 7))), engine)
     with pytest.raises(RuntimeFailedError, match=f"{engine} failed: ") as caught:

@@ -40,8 +40,8 @@ def small(output: str = "scores", **changes: Any) -> ModelSpec:
 
 
 @pytest.mark.parametrize("name", ["128", "224", "panel", "quantized"])
-def test_a_graph_of_2018_gives_what_a_session_gives(shared: Path, name: str) -> None:
-    """The oracle: a plain session of TensorFlow 1, picture by picture."""
+def test_a_frozen_graph_gives_what_a_plain_session_gives(shared: Path, name: str) -> None:
+    """The expected outputs come from a TensorFlow 1 session, one image at a time."""
     model, files = frozen_graphs(shared)[name]
     images = pictures(shared, model, 5)
     with tf.Graph().as_default() as graph:
@@ -55,7 +55,7 @@ def test_a_graph_of_2018_gives_what_a_session_gives(shared: Path, name: str) -> 
 
 @pytest.mark.parametrize("name", ["128", "224", "panel"])
 def test_openvino_gives_what_tensorflow_gives(shared: Path, name: str) -> None:
-    """On all 650 pictures they differ by 2e-5 at most."""
+    """On all 650 images they differ by 2e-5 at most."""
     model, files = frozen_graphs(shared)[name]
     images = pictures(shared, model, 40)
     expected, found = (run(opened(model, files, engine), model, images) for engine in ENGINES)
@@ -86,7 +86,7 @@ def test_any_tensor_of_a_graph_can_be_an_output(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_graph_can_be_fed_in_its_middle(engine: str) -> None:
-    """As retrained graphs are that begin with the decoding of a JPEG."""
+    """Retrained graphs begin with a JPEG decoder."""
 
     def build(image: Any) -> None:
         scores(tf.multiply(tf.reshape(image, [-1, SIDE, SIDE, 3]), 2, name="Mul"))
@@ -109,7 +109,7 @@ def test_an_input_with_a_default_need_not_be_fed(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_input_that_the_output_does_not_need_is_none(engine: str) -> None:
+def test_an_input_that_the_output_does_not_need_is_ignored(engine: str) -> None:
     def build(image: Any) -> None:
         tf.identity(v1.placeholder(tf.float32, (None, CLASSES), name="truth") + 1, name="loss")
         scores(image)
@@ -134,7 +134,7 @@ def test_several_inputs_are_listed(engine: str) -> None:
         ({"input_name": "data"}, "no input 'data': it has input"),
     ],
 )
-def test_names_that_are_not_there(engine: str, changes: dict[str, str], message: str) -> None:
+def test_unknown_names(engine: str, changes: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidModelError, match=message):
         opened(small(**changes), frozen(scores), engine)
 
@@ -148,7 +148,7 @@ def test_names_that_are_not_there(engine: str, changes: dict[str, str], message:
         ((None, 3, SIDE, SIDE), r"give --layout NCHW, not NHWC"),
     ],
 )
-def test_engines_tell_the_shape_of_the_input(
+def test_engines_know_the_shape_of_the_input(
     engine: str, shape: tuple[int | None, ...], message: str
 ) -> None:
     def build(image: Any) -> None:
@@ -159,7 +159,7 @@ def test_engines_tell_the_shape_of_the_input(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_engines_tell_the_shape_of_the_output(engine: str) -> None:
+def test_engines_know_the_shape_of_the_output(engine: str) -> None:
     with pytest.raises(InvalidModelError, match="labels for an output of 5 classes"):
         opened(small(labels=small().labels[:3]), frozen(scores), engine)
 
@@ -176,7 +176,7 @@ def test_spatial_axes_of_size_one_are_dropped(engine: str) -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"depth_radius": 2}, {"depth_radius": 3, "alpha": 0.3}])
 def test_local_response_normalisation(settings: dict[str, float]) -> None:
-    """Inception v1 and AlexNet have it; OpenVINO's own rule for it is wrong for odd radii."""
+    """Inception v1 and AlexNet use it. OpenVINO's own rule is wrong for odd radii."""
 
     def build(image: Any) -> None:
         many = tf.concat([image * n for n in range(1, 8)], axis=3)
@@ -191,7 +191,7 @@ def test_local_response_normalisation(settings: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("content", [b"", b"hello", frozen(scores).graph[:-100]])
-def test_what_is_no_graph_is_refused_in_one_line(
+def test_an_invalid_graph_is_refused_in_one_line(
     engine: str, content: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(InvalidModelError) as caught:
@@ -205,7 +205,7 @@ def test_what_is_no_graph_is_refused_in_one_line(
 def saved_model(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ModelSpec, Weights, np.ndarray]:
-    """Spec, files, and what TensorFlow's own loader makes of a batch."""
+    """Spec, files, and a function that runs a batch in TensorFlow's own loader."""
     folder = tmp_path_factory.mktemp("saved")
     model, files = request.param(folder)
     if request.param is of_tensorflow_1:
@@ -215,7 +215,7 @@ def saved_model(
 
 
 def without_initialising(folder: Path, images: np.ndarray) -> np.ndarray:
-    """The saver alone: the model's initialisation sets its kernel to zero."""
+    """Restored by the saver: the initialisation of the model sets the kernel to zero."""
     with tf.Graph().as_default(), v1.Session() as session:
         meta = v1.saved_model.loader.load(session, ["serve"], str(folder))
         v1.train.Saver().restore(session, str(folder / "variables" / "variables"))

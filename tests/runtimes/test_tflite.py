@@ -29,7 +29,7 @@ def opened(spec: ModelSpec, weights: Weights, runtime: str = "litert") -> runtim
 
 
 def directly(files: Weights, images: np.ndarray) -> np.ndarray:
-    """LiteRT without pictell: what it stores, picture by picture, and what that stands for."""
+    """The outputs of LiteRT without pictell, one image at a time, as real numbers."""
     interpreter = Interpreter(model_content=files.graph, num_threads=1)
     interpreter.allocate_tensors()
     (image,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -43,7 +43,7 @@ def directly(files: Weights, images: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_litert_gives_its_own_bits(shared: Path, name: str) -> None:
+def test_litert_gives_the_same_bits_as_without_pictell(shared: Path, name: str) -> None:
     model, files = coral(shared)[name]
     images = pictures(shared, model, 5)
     found = run(opened(model, files), model, images)
@@ -69,8 +69,8 @@ def test_openvino_comes_close(shared: Path, name: str) -> None:
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.85
 
 
-def test_normalised_pictures_reach_a_quantised_input_as_its_steps(shared: Path) -> None:
-    """Scale 1/128, zero point 128: with mean 128 and std 128 it is the picture's own bytes."""
+def test_normalised_images_are_quantised(shared: Path) -> None:
+    """With scale 1/128, zero point 128, mean 128 and std 128 the stored values are the pixels."""
     model, files = coral(shared)["mobilenet_v1_0.25_128_quant"]
     images = pictures(shared, model, 3)
     number = (128.0, 128.0, 128.0)
@@ -152,7 +152,7 @@ def test_a_custom_operation_is_refused_in_one_line(shared: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["litert", "openvino"])
 @pytest.mark.parametrize("content", [b"", b"hello", "half"])
-def test_what_is_no_model_is_refused_in_one_line(
+def test_an_invalid_model_is_refused_in_one_line(
     shared: Path, engine: str, content: bytes | str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model, files = coral(shared)[NAMES[0]]

@@ -13,7 +13,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 SAVED_MODEL = "saved_model.pb"
 # The folders in a SavedModel that pictell reads (tensorflow/cc/saved_model/constants.h).
 SAVED_MODEL_FOLDERS = ("variables", "assets")
-# The folders of a SavedModel hold files and no further folders.
+# The folders of a SavedModel usually have no folders in them.
 MAX_DEPTH = 8
 # All files of a model together. The largest published classifiers have a tenth of this.
 MAX_BYTES = 8 * 1024**3

@@ -12,16 +12,17 @@ from threading import Lock, Thread
 from typing import Any
 
 STDERR = 2
-# What TensorFlow (through absl's logging, whose date is 0 until it is initialised) and LiteRT write
-# when they start. No setting silences them. What is wrong comes as an exception as well.
+# The notices that TensorFlow, OpenVINO and LiteRT write when they start, and that no setting turns
+# off. The first two are those of absl's logging before its initialisation, when its date is 0.
+# Errors among them are raised as exceptions as well.
 NOTICE = re.compile(
     rb"[IWE]0000 00:00:\d+\.\d+ +\d+ \S+\] "
     rb"|WARNING: All log messages before absl::InitializeLog\(\) "
     rb"|(INFO: )?Created TensorFlow Lite "
 )
 CHUNK_BYTES = 64 * 1024
-# The reader ends when all copies of the pipe are closed. A process that another thread started
-# meanwhile has a copy: its lines are passed on as well, but nobody waits for its end.
+# The reader ends when all copies of the pipe are closed. A child process that another thread starts
+# meanwhile keeps a copy: the reader passes its lines on, but the engine waits no longer than this.
 DRAIN_S = 0.5
 _one_at_a_time = Lock()
 
@@ -64,7 +65,7 @@ def _pass_on(reading: int, stderr: int) -> None:
 
 def _write(out: Any, lines: list[bytes]) -> None:
     text = memoryview(b"".join(line for line in lines if not NOTICE.match(line)))
-    # After an error, such as a closed pipe, the reader goes on: nobody else must wait for it.
+    # After an error, such as a closed stderr, the reader continues, so that no writer blocks.
     with suppress(OSError):
         while text:
             text = text[out.write(text) :]
@@ -73,14 +74,14 @@ def _write(out: Any, lines: list[bytes]) -> None:
 @contextmanager
 def without_package(package: str) -> Iterator[None]:
     """Hide a package from an engine that works without it."""
-    nothing = object()
-    kept: Any = sys.modules.get(package, nothing)
+    missing = object()
+    kept: Any = sys.modules.get(package, missing)
     sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         del sys.modules[package]
-        if kept is not nothing:
+        if kept is not missing:
             sys.modules[package] = kept
 
 
