@@ -227,8 +227,8 @@ class Inspection:
     """What a model's files say without running them.
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``
-    where its last operation does not show that. ``ops`` counts the operations by name. ``metadata`` is
-    that of an ONNX file.
+    where its last operation does not show that. ``ops`` counts the operations by name.
+    ``metadata`` is that of an ONNX file.
     """
 
     format: WeightsFormat
