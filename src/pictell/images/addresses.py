@@ -1,14 +1,13 @@
 """Parsing of URLs, redirects and proxies, and which IP addresses are public.
 
-Everything here is pure; ``fetch`` uses the network. ``ipaddress.is_global`` alone is not enough:
-its answers depend on the Python version, and it accepts IPv6 addresses that lead to a private IPv4
-host.
+Everything here is pure; ``fetch`` uses the network.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -31,36 +30,14 @@ _CARRIERS = (
     IPv6Network("::ffff:0:0/96"),  # IPv4-mapped: RFC 4291 §2.5.5.2
     IPv6Network("64:ff9b::/96"),  # NAT64: RFC 6052 §2.1
 )
-
-# The networks of public hosts. The rest of IPv6 is loopback, link-local, unique local, site-local,
-# multicast or reserved. The deprecated IPv4-compatible ::/96 (RFC 4291 §2.5.5.1) is left out, and
-# the local NAT64 prefix 64:ff9b:1::/48, where each network decides which bits are the IPv4 address
-# (RFC 8215).
-_ROUTED = (
-    IPv4Network("0.0.0.0/0"),
-    IPv6Network("2000::/3"),  # global unicast: RFC 4291 §2.4, RFC 3587
-    *_CARRIERS,
-)
-
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # RFC 4291 §2.4, RFC 3587
+# What ``is_global`` of some Python version accepts, although it is not a public host.
 _REFUSED = (
-    IPv4Network("0.0.0.0/8"),  # this network: RFC 1122 §3.2.1.3
-    IPv4Network("10.0.0.0/8"),  # private: RFC 1918
-    IPv4Network("100.64.0.0/10"),  # carrier-grade NAT: RFC 6598
-    IPv4Network("127.0.0.0/8"),  # loopback: RFC 1122 §3.2.1.3
     IPv4Network("168.63.129.16/32"),  # Azure's platform services, on the local network
-    IPv4Network("169.254.0.0/16"),  # link-local, cloud metadata: RFC 3927
-    IPv4Network("172.16.0.0/12"),  # private: RFC 1918
     IPv4Network("192.0.0.0/24"),  # IETF protocol assignments: RFC 6890
-    IPv4Network("192.0.2.0/24"),  # documentation: RFC 5737
     IPv4Network("192.88.99.0/24"),  # 6to4 relays: RFC 7526
-    IPv4Network("192.168.0.0/16"),  # private: RFC 1918
-    IPv4Network("198.18.0.0/15"),  # benchmarks: RFC 2544
-    IPv4Network("198.51.100.0/24"),  # documentation: RFC 5737
-    IPv4Network("203.0.113.0/24"),  # documentation: RFC 5737
     IPv4Network("224.0.0.0/4"),  # multicast: RFC 5771
-    IPv4Network("240.0.0.0/4"),  # reserved, broadcast: RFC 1112 §4, RFC 919
     IPv6Network("2001::/23"),  # IETF protocol assignments: RFC 2928; Teredo tunnels: RFC 4380
-    IPv6Network("2001:db8::/32"),  # documentation: RFC 3849
     IPv6Network("2002::/16"),  # 6to4 tunnels to any IPv4 host, deprecated: RFC 3056, RFC 7526
     IPv6Network("3fff::/20"),  # documentation: RFC 9637
 )
@@ -93,11 +70,11 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy; ``authorization`` is the value of its Proxy-Authorization header."""
+    """An HTTP proxy. ``headers`` has its Proxy-Authorization, if any."""
 
     host: str
     port: int
-    authorization: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 def parse_proxy(text: str) -> Proxy:
@@ -114,9 +91,8 @@ def parse_proxy(text: str) -> Proxy:
         hop, plain = None, b""
     if hop is None or (hop.scheme, hop.target) != ("http", "/"):
         raise UsageError("the proxy must be http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")
-    # RFC 7617
-    authorization = f"Basic {b64encode(plain).decode('ascii')}" if at else None
-    return Proxy(hop.host, hop.port, authorization)
+    basic = f"Basic {b64encode(plain).decode('ascii')}"  # RFC 7617
+    return Proxy(hop.host, hop.port, {"Proxy-Authorization": basic} if at else {})
 
 
 def parse_url(text: str) -> Hop:
@@ -182,16 +158,14 @@ def is_public(address: IPAddress) -> bool:
     If an IPv6 address contains an IPv4 address, both must be public. An address with a scope
     (``%eth0``) is never public.
     """
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return False
-        if _carries_ipv4(address) and not is_public(IPv4Address(int(address) & 0xFFFF_FFFF)):
-            return False
-    return any(address in network for network in _ROUTED) and not any(
-        address in network for network in _REFUSED
-    )
-
-
-def _carries_ipv4(address: IPv6Address) -> bool:
+    if any(address in network for network in _REFUSED):
+        return False
+    if isinstance(address, IPv4Address):
+        return address.is_global
+    carried = any(address in network for network in _CARRIERS)
     isatap = int(address) >> 32 & _ISATAP_MASK == _ISATAP
-    return isatap or any(address in network for network in _CARRIERS)
+    if (carried or isatap) and not is_public(IPv4Address(int(address) & 0xFFFF_FFFF)):
+        return False
+    if address.scope_id is not None:
+        return False
+    return carried or (address in _GLOBAL_UNICAST and address.is_global)

@@ -2,49 +2,32 @@
 
 A URL may come from somebody else: it may name a host in the user's own network, or a server that
 sends one byte a minute or never stops. So pictell judges the resolved addresses, those of every
-redirect too; it connects to a judged address and to no other; and one deadline and one limit of
-bytes bound the whole download.
+redirect too; it connects to a judged address and to no other; and one budget of time and bytes
+bounds the whole download.
 """
 
 from __future__ import annotations
 
 import io
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
-from typing import cast
 
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
-from pictell.errors import (
-    AddressRefusedError,
-    BadResponseError,
-    HttpStatusError,
-    OutOfMemoryError,
-)
+from pictell.errors import AddressRefusedError, BadResponseError, HttpStatusError
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_proxy, parse_url
 from pictell.images.connection import (
     CHUNK_BYTES,
-    Deadline,
-    Wire,
+    Budget,
     connect,
+    exchange,
     look_up,
     status_text,
-    too_large,
 )
 from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
-from pictell.version import __version__
 
 _PORTS = (80, 443, 8080, 8443)  # web servers use these; other protocols use the others
-_REDIRECTS = (301, 302, 303, 307, 308)  # RFC 9110 §15.4
 _MAX_REDIRECTS = 5
-_REMEDY = "--allow-private (allow_private=True) permits it"
-_NO_REMEDY = "a redirect never leads there"
 
 
 def fetch(
@@ -63,24 +46,25 @@ def fetch(
     ``proxy`` is ``http://[USER:PASSWORD@]HOST[:PORT]``; pictell ignores the proxies that the
     environment names. Host names are resolved on this machine, and the proxy gets the address.
     ``reserve`` is called with the size of each piece of the body before the piece is kept. It may
-    block; that time does not count towards the deadline.
+    block; that time does not count towards the limit.
 
     Raises ``UsageError`` for a malformed proxy, ``AddressRefusedError``, ``HostUnreachableError``,
     ``FetchTimeoutError``, ``HttpStatusError``, ``BadResponseError``, ``BodyTooLargeError`` or
     ``OutOfMemoryError``.
     """
-    deadline = Deadline(limits.timeout_s)
+    budget = Budget(limits)
     tunnel = None if proxy is None else parse_proxy(proxy)
     hop = parse_url(url.text)
-    guard = _Guard(hop.host if url.allow_private else None, deadline)
+    guard = _Guard(hop.host if url.allow_private else None, budget)
     for _ in range(1 + _MAX_REDIRECTS):
+        headers = {"Host": hop.authority, "Accept": "image/*", "Connection": "close"}
         with (
-            connect(hop, guard.admit(hop), deadline, tunnel) as sock,
-            _get(hop, Wire(sock, deadline, limits.max_bytes)) as response,
+            connect(hop, guard.admit(hop), budget, tunnel) as sock,
+            exchange(sock, budget, "GET", hop.target, headers) as response,
         ):
-            if response.status not in _REDIRECTS:
-                return _read_body(response, limits.max_bytes, deadline, reserve)
-            location = response.headers.get("location")
+            location = response.get_redirect_location()
+            if location is False:
+                return _read_body(response, budget, reserve)
         if not location:
             raise BadResponseError("the server sent a redirect without a location")
         hop = follow(hop, location)
@@ -90,19 +74,21 @@ def fetch(
 class _Guard:
     """Judges every hop. It looks each name up only once, so that no answer can change later."""
 
-    def __init__(self, trusted_host: str | None, deadline: Deadline) -> None:
+    def __init__(self, trusted_host: str | None, budget: Budget) -> None:
         self._trusted_host = trusted_host
-        self._deadline = deadline
+        self._budget = budget
         self._addresses: dict[str, list[IPAddress]] = {}
 
     def admit(self, hop: Hop) -> list[IPAddress]:
         """The addresses of the hop's host. Raises ``AddressRefusedError`` if one is private."""
         trusted = hop.host == self._trusted_host
-        remedy = _NO_REMEDY if self._addresses else _REMEDY
+        remedy = "--allow-private (allow_private=True) permits it"
+        if self._addresses:
+            remedy = "a redirect never leads there"
         if not trusted and hop.port not in _PORTS:
             raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {remedy}")
         if hop.host not in self._addresses:
-            self._addresses[hop.host] = look_up(hop.host, self._deadline)
+            self._addresses[hop.host] = look_up(hop.host, self._budget)
         addresses = self._addresses[hop.host]
         public = [address for address in addresses if is_public(address)]
         if not trusted and public != addresses:
@@ -112,43 +98,19 @@ class _Guard:
         return public or addresses
 
 
-@contextmanager
-def _get(hop: Hop, wire: Wire) -> Iterator[HTTPResponse]:
-    """The server's response to a GET. Its body is not read yet."""
-    headers = {
-        "Host": hop.authority,
-        "User-Agent": f"pictell/{__version__}",
-        "Accept": "image/*",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
-    connection = HTTPConnection(hop.host, hop.port)
-    connection.auto_open = 0  # it must never look up the host and connect itself
-    connection.sock = cast("socket.socket", wire)
-    try:
-        connection.request("GET", hop.target, headers=headers, preload_content=False)
-        yield connection.getresponse()
-    except (HTTPError, HTTPException, OSError, ValueError) as error:
-        raise BadResponseError("the response broke off or is not valid HTTP") from error
-    except MemoryError as error:
-        raise OutOfMemoryError("not enough memory for the download") from error
-
-
-def _read_body(
-    response: HTTPResponse, max_bytes: int, deadline: Deadline, reserve: Reserve
-) -> bytes:
+def _read_body(response: HTTPResponse, budget: Budget, reserve: Reserve) -> bytes:
     if response.status != 200:
-        status = status_text(response.status, response.reason)
-        raise HttpStatusError(f"the server answered {status}", status_code=response.status)
+        message = f"the server answered {status_text(response)}"
+        raise HttpStatusError(message, status_code=response.status)
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadResponseError("the server sent a compressed body, which pictell does not accept")
-    if (response.length_remaining or 0) > max_bytes:
-        raise too_large(max_bytes)
+    if (response.length_remaining or 0) > budget.limits.max_bytes:
+        raise budget.size_error()
     body = io.BytesIO()
     while chunk := response.read(CHUNK_BYTES):
-        if body.tell() + len(chunk) > max_bytes:
-            raise too_large(max_bytes)
-        with deadline.paused():
+        if body.tell() + len(chunk) > budget.limits.max_bytes:
+            raise budget.size_error()
+        with budget.paused():
             reserve(len(chunk))
         body.write(chunk)
     if not body.tell():
