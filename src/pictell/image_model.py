@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import OutOfMemoryError, PictellError
-from pictell.images.decode import load_image
+from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
 from pictell.options import Limits
@@ -99,7 +99,7 @@ class ImageModel:
         if isinstance(content, PictellError):
             raise content
         image, decode_ms = _timed(
-            lambda: load_image(
+            lambda: decode(
                 content, self.limits.max_pixels, self._useful_side, fast_dct=self._fast_dct
             )
         )

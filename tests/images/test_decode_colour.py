@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pictell.images.decode import decode, from_image
+from pictell.images.decode import decode
 from pictures import (
     MAX_PIXELS,
     colour_distance,
@@ -90,7 +90,7 @@ def test_the_size_is_that_of_the_upright_picture(orientation: int) -> None:
 def test_an_open_image_is_rotated_too() -> None:
     data = encoded(photo(), "PNG", exif=exif_with_orientation(6))
     with Image.open(io.BytesIO(data)) as image:
-        np.testing.assert_array_equal(from_image(image, MAX_PIXELS).pixels, UPRIGHT[6](PHOTO))
+        np.testing.assert_array_equal(decode(image, MAX_PIXELS).pixels, UPRIGHT[6](PHOTO))
         assert image.size == photo().size
 
 

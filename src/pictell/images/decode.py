@@ -30,10 +30,15 @@ from pictell.types import DecodedImage
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-WHITE = (255, 255, 255)
-ORIENTATION_TAG = 0x0112
+# Decoding may shrink an image to this many times the useful side, but no further.
+SHRINK_MARGIN = 2
+# Encoders write about ten scans. A file can have thousands, and each costs as much as a decode.
+MAX_JPEG_SCANS = 100
+# The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
+_JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+_ORIENTATION_TAG = 0x0112
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
-UPRIGHT = {
+_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -42,76 +47,45 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SIDEWAYS = frozenset({5, 6, 7, 8})
-# The profile that most cameras and programs embed (IEC 61966-2-1).
-STANDARD_PROFILE = b"sRGB IEC61966-2"
-# Decoding may shrink an image to this many times the useful side, but no further.
-SHRINK_MARGIN = 2
-# Encoders write about ten scans. A file can have thousands, and each costs as much as a decode.
-MAX_JPEG_SCANS = 100
-# The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
-JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
-# Decoders report a failed allocation as MemoryError or in words.
-OUT_OF_MEMORY = "out of memory"
-# Pillow's names of the formats that its JPEG decoder reads. An MPO file holds several JPEGs.
-JPEG_BASED = {"JPEG", "MPO"}
-
-
-def load_image(
-    content: Content, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
-) -> DecodedImage:
-    """Decode what ``read_content`` returns. See ``decode``, ``from_image`` and ``from_array``."""
-    if isinstance(content, bytes):
-        return decode(content, max_pixels, useful_side, fast_dct=fast_dct)
-    if isinstance(content, Image.Image):
-        return from_image(content, max_pixels, useful_side)
-    return from_array(content, max_pixels)
 
 
 def decode(
-    data: bytes, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
+    content: Content, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
 ) -> DecodedImage:
-    """Decode a picture, or the first frame of an animation.
+    """Decode a picture: a whole file (of an animation, the first frame), a PIL image or an array.
 
-    ``data`` is the whole file. ``max_pixels`` limits width x height; the header is checked before
-    any pixel is decoded. ``useful_side`` is the shorter side, in pixels, beyond which the caller
-    needs no more resolution: the image may then be decoded at a smaller scale, but at no less than
-    ``SHRINK_MARGIN`` times that side. ``fast_dct`` decodes a JPEG at full scale with libjpeg's
-    JDCT_IFAST, as TensorFlow does; it is slightly less exact.
+    ``max_pixels`` limits width x height; it is checked before any pixel is decoded.
+    ``useful_side`` is the shorter side, in pixels, beyond which the caller needs no more
+    resolution: the image may then be smaller, but not below ``SHRINK_MARGIN`` times that side.
+    ``fast_dct`` decodes a JPEG file at full scale with libjpeg's JDCT_IFAST, as TensorFlow does;
+    it is slightly less exact. A PIL image is not changed. An array is taken as it is: RGB of shape
+    (H, W, 3) and dtype uint8.
 
     Raises ``NotAPictureError``, ``BrokenPictureError``, ``PictureTooLargeError``,
     ``DecoderMissingError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
     """
-    format_ = sniff(data)
+    if isinstance(content, np.ndarray):
+        with _convert_errors("array"):
+            return _from_array(content, max_pixels)
+    if isinstance(content, Image.Image):
+        with _convert_errors(content.format or "PIL"):
+            _check_pixels(*content.size, max_pixels)
+            # Without this, draft() would change the scale of the caller's image.
+            content.load()
+            return _to_image(content, max_pixels, useful_side)
+    format_ = sniff(content)
     if format_ is None:
-        raise NotAPictureError(not_a_picture(data))
+        raise NotAPictureError(not_a_picture(content))
     with _convert_errors(format_.name):
-        _check_structure(format_, data)
-        with _open(format_, data) as file:
-            if fast_dct and file.format in JPEG_BASED:
+        _check_structure(format_, content)
+        with _open(format_, content) as file:
+            if fast_dct and format_.name == "JPEG":
                 scale, draft = 1, 1
                 file.decoderconfig = (scale, draft)
             return _to_image(file, max_pixels, useful_side)
 
 
-def from_image(image: Image.Image, max_pixels: int, useful_side: int | None = None) -> DecodedImage:
-    """Convert a PIL image in the same way, without changing it.
-
-    Raises ``BrokenPictureError``, ``PictureTooLargeError`` or ``OutOfMemoryError``.
-    """
-    with _convert_errors(image.format or "PIL"):
-        _check_pixels(*image.size, max_pixels)
-        # Without this, draft() would change the scale of the caller's image.
-        image.load()
-        return _to_image(image, max_pixels, useful_side)
-
-
-def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
-    """Take an RGB array of shape (H, W, 3) and dtype uint8 as it is.
-
-    Raises ``NotAPictureError`` for another shape or dtype, ``PictureTooLargeError`` or
-    ``OutOfMemoryError``.
-    """
+def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
         raise NotAPictureError(
             "an array must be RGB of shape (H, W, 3) and dtype uint8, "
@@ -119,31 +93,30 @@ def from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
         )
     height, width = array.shape[:2]
     _check_pixels(width, height, max_pixels)
-    with _convert_errors("array"):
-        return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
+    return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
 
 
 def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
     width, height = image.size
     _check_pixels(width, height, max_pixels)
-    if useful_side is not None:
+    smallest = None if useful_side is None else SHRINK_MARGIN * useful_side
+    if smallest is not None:
         # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the cost. Other formats ignore it.
-        image.draft(None, (SHRINK_MARGIN * useful_side, SHRINK_MARGIN * useful_side))
+        image.draft(None, (smallest, smallest))
     image.load()
     profile = image.info.get("icc_profile")
     orientation = _orientation(image)
-    opaque = _shrink(_flatten(image), useful_side)
+    opaque = _flatten(image)
+    if smallest is not None and (factor := min(opaque.size) // smallest) > 1:
+        opaque = opaque.reduce(factor)
     rgb = _to_srgb(opaque, profile)
-    if orientation in UPRIGHT:
-        rgb = rgb.transpose(UPRIGHT[orientation])
-    if orientation in SIDEWAYS:
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    if 5 <= orientation <= 8:  # it lies on its side
         width, height = height, width
-    return DecodedImage(_to_array(rgb), width, height)
-
-
-def _to_array(rgb: Image.Image) -> NDArray[np.uint8]:
     # np.asarray copies once more and takes three times as long.
-    return np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
+    pixels = np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
+    return DecodedImage(pixels, width, height)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -165,7 +138,8 @@ def _convert_errors(format_name: str) -> Iterator[None]:
         # Some of Pillow's decoders apply Pillow's own limit while they read the header.
         raise PictureTooLargeError(f"too many pixels: {error}") from error
     except Exception as error:
-        if isinstance(error, MemoryError) or OUT_OF_MEMORY in str(error).lower():
+        # Decoders report a failed allocation as MemoryError or in words.
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
             raise OutOfMemoryError("not enough memory to decode the picture") from error
         # Only the messages of Pillow's own errors are meant for users.
         reason = f": {error}" if isinstance(error, OSError) and str(error) else ""
@@ -174,20 +148,19 @@ def _convert_errors(format_name: str) -> Iterator[None]:
 
 def _open(format_: PictureFormat, data: bytes) -> ImageFile:
     """Read the header with the decoder of this format, and with no other."""
-    module, _, name = format_.decoder.partition(":")
     try:
-        decoder = getattr(import_module(module), name)
+        module = import_module(format_.module or f"PIL.{format_.decoder}ImagePlugin")
     except ImportError as error:
         message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
         raise DecoderMissingError(message, extra=format_.extra) from error
-    file: ImageFile = decoder(io.BytesIO(data))
+    file: ImageFile = getattr(module, f"{format_.decoder}ImageFile")(io.BytesIO(data))
     return file
 
 
 def _check_structure(format_: PictureFormat, data: bytes) -> None:
     """Refuse damage, and a denial of service, that the decoders do not notice."""
     if format_.name == "PNG":
-        _check_png(memoryview(data))
+        _check_png(data)
     elif format_.name == "JPEG" and _count_scans(data) > MAX_JPEG_SCANS:
         raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
 
@@ -195,36 +168,33 @@ def _check_structure(format_: PictureFormat, data: bytes) -> None:
 def _count_scans(data: bytes) -> int:
     """The scans of a JPEG up to its end marker (ITU-T T.81, annex B). A video may follow it."""
     scans, at = 0, len(b"\xff\xd8")
-    while (marker := JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
+    while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
         scans += marker[0] == b"\xff\xda"
         length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
         at = marker.end() + length
     return scans
 
 
-def _check_png(data: memoryview) -> None:
+def _check_png(data: bytes) -> None:
     """Check the checksum of each critical chunk up to IEND (PNG, ISO/IEC 15948, 5.3-5.5)."""
-    at = 8
-    kind = b""
+    view = memoryview(data)
+    at, kind = 8, b""
     while kind != b"IEND":
-        if at + 12 > len(data):
-            raise BrokenPictureError("truncated PNG picture: it ends before its IEND chunk")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        body_end = at + 8 + length
-        if body_end + 4 > len(data):
-            raise BrokenPictureError("truncated PNG picture: it ends within a chunk")
-        (checksum,) = struct.unpack_from(">I", data, body_end)
+        try:
+            length, kind = struct.unpack_from(">I4s", data, at)
+            (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
+        except struct.error:
+            raise BrokenPictureError("truncated PNG picture: it has no IEND chunk") from None
         critical = not kind[0] & 0x20
-        if critical and zlib.crc32(data[at + 4 : body_end]) != checksum:
-            raise BrokenPictureError(
-                f"broken PNG picture: wrong checksum in {kind.decode('latin-1')}"
-            )
-        at = body_end + 4
+        if critical and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
+            name = kind.decode("latin-1")
+            raise BrokenPictureError(f"broken PNG picture: wrong checksum in {name}")
+        at += 12 + length
 
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ORIENTATION_TAG, 1))
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except (SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
         # The EXIF data is damaged, but the pixels may be whole.
         return 1
@@ -234,21 +204,19 @@ def _flatten(image: Image.Image) -> Image.Image:
     """Resolve palettes, lay transparent pixels over white, reduce 16 bits to 8."""
     if image.mode.startswith("I;16"):
         return _eight_bits(image)
-    if image.mode == "La":
-        image = image.convert("LA")
     if image.mode in {"I", "F"}:
         raise BrokenPictureError(
             f"pixels of type {image.mode} have no known range: convert the picture to 8 or 16 bits"
         )
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.has_transparency_data:
         # convert() copies even if there is nothing to convert.
         rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-        opaque = Image.new("RGB", rgba.size, WHITE)
+        opaque = Image.new("RGB", rgba.size, "white")
         opaque.paste(rgba, mask=rgba)
         return opaque
-    if image.mode in {"P", "1", "YCbCr", "HSV", "RGBX"}:
-        return image.convert("RGB")
-    return image
+    return image.convert("RGB") if image.mode in {"P", "1", "YCbCr", "HSV", "RGBX"} else image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -261,16 +229,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _shrink(image: Image.Image, useful_side: int | None) -> Image.Image:
-    """Average blocks of pixels; the shorter side stays at least ``SHRINK_MARGIN`` times useful."""
-    if useful_side is None:
-        return image
-    factor = min(image.size) // (SHRINK_MARGIN * useful_side)
-    return image.reduce(factor) if factor > 1 else image
-
-
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if not profile or STANDARD_PROFILE in profile:
+    # The profile that most cameras and programs embed is sRGB (IEC 61966-2-1).
+    if not profile or b"sRGB IEC61966-2" in profile:
         return image if image.mode == "RGB" else image.convert("RGB")
     # Few pictures have another colour space, so Little CMS is imported here.
     from PIL import ImageCms

@@ -2,126 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 
 HEAD_BYTES = 64
-# A web page may begin with blank lines.
-HINT_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
     """A picture format.
 
-    ``matches`` recognises the first ``HEAD_BYTES`` bytes of a file. ``decoder`` is a Pillow image
-    class as ``module:class``. If it is in an optional package, ``extra`` is the extra of pictell
-    that installs it.
+    ``signature`` is a regular expression for the first ``HEAD_BYTES`` bytes of a file. ``decoder``
+    names a Pillow image class, ``Jpeg`` for ``PIL.JpegImagePlugin.JpegImageFile``. If the class is
+    in the ``module`` of another package, ``extra`` is the extra of pictell that installs it.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    matches: Callable[[bytes], bool]
+    signature: bytes
     decoder: str
+    module: str | None = None
     extra: str | None = None
 
 
-def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head.startswith(signatures)
-
-
-def _has_brand(*brands: bytes) -> Callable[[bytes], bool]:
-    """ISO base media files (ISO/IEC 14496-12, 4.3): a box ``ftyp`` lists brands of four bytes."""
-
-    def matches(head: bytes) -> bool:
-        if head[4:8] != b"ftyp":
-            return False
-        box = head[: int.from_bytes(head[:4], "big")]
-        listed = [box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))]
-        return any(brand in listed for brand in brands)
-
-    return matches
+def _brands(names: bytes) -> bytes:
+    """The box ``ftyp`` lists brands of four bytes (ISO base media, ISO/IEC 14496-12, 4.3)."""
+    return rb".{4}ftyp(?:.{8}(?:.{4})*)?(?:%s)" % names
 
 
 # Texts can begin with "BM" too. The size of the second header is one of these: OS/2 1 and 2,
 # Windows 3, with masks, 4, 5 (Microsoft, 'Bitmap Header Types').
-BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)}
+_BMP = rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0{3}"
+_HEIC = _brands(rb"hei[cxms]|hevc|mif1")
 
 PICTURE_FORMATS = (
-    PictureFormat(
-        "JPEG",
-        (".jpg", ".jpeg", ".jpe", ".jfif"),
-        _begins(b"\xff\xd8\xff"),
-        "PIL.JpegImagePlugin:JpegImageFile",
-    ),
-    PictureFormat(
-        "PNG", (".png", ".apng"), _begins(b"\x89PNG\r\n\x1a\n"), "PIL.PngImagePlugin:PngImageFile"
-    ),
-    PictureFormat(
-        "WebP",
-        (".webp",),
-        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-        "PIL.WebPImagePlugin:WebPImageFile",
-    ),
-    PictureFormat(
-        "AVIF",
-        (".avif", ".avifs"),
-        _has_brand(b"avif", b"avis"),
-        "PIL.AvifImagePlugin:AvifImageFile",
-    ),
-    PictureFormat(
-        "GIF", (".gif",), _begins(b"GIF87a", b"GIF89a"), "PIL.GifImagePlugin:GifImageFile"
-    ),
-    PictureFormat(
-        "TIFF",
-        (".tif", ".tiff"),
-        _begins(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-        "PIL.TiffImagePlugin:TiffImageFile",
-    ),
-    PictureFormat(
-        "BMP",
-        (".bmp", ".dib"),
-        lambda head: head[:2] == b"BM" and head[14:18] in BMP_HEADERS,
-        "PIL.BmpImagePlugin:BmpImageFile",
-    ),
-    PictureFormat(
-        "HEIC",
-        (".heic", ".heif"),
-        _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1"),
-        "pillow_heif.as_plugin:HeifImageFile",
-        extra="heic",
-    ),
+    PictureFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", "Jpeg"),
+    PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "Png"),
+    PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "WebP"),
+    PictureFormat("AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "Avif"),
+    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "Gif"),
+    PictureFormat("TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "Tiff"),
+    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "Bmp"),
+    PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "Heif", "pillow_heif.as_plugin", "heic"),
 )
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
 
-
-# The first bytes, in lower case, of other files that users give by mistake.
-OTHER_FILES = {
-    b"<!doctype html": "a web page",
-    b"<html": "a web page",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "an XML document",
-    b"%pdf": "a PDF document",
-    b"pk\3\4": "a ZIP archive",
-    b"\x1f\x8b": "a gzip file",
-    b"\x89hdf\r\n\x1a\n": "an HDF5 file",
+# Other files that users give by mistake. A web page may begin with blank lines.
+_OTHER_FILES = {
+    rb"\s{0,99}<(!doctype html|html)": "a web page",
+    rb"\s{0,99}<svg": "an SVG drawing",
+    rb"\s{0,99}<\?xml": "an XML document",
+    rb"%pdf": "a PDF document",
+    rb"pk\x03\x04": "a ZIP archive",
+    rb"\x1f\x8b": "a gzip file",
+    rb"\x89hdf\r\n\x1a\n": "an HDF5 file",
+    rb".{4}tfl3": "a TFLite model",
 }
 
 
 def sniff(head: bytes) -> PictureFormat | None:
     """The format whose signature the first bytes have, or ``None``. File names do not count."""
-    return next((row for row in PICTURE_FORMATS if row.matches(head[:HEAD_BYTES])), None)
+    box_bytes = int.from_bytes(head[:4], "big") if head[4:8] == b"ftyp" else HEAD_BYTES
+    start = head[: min(box_bytes, HEAD_BYTES)]
+    return next((row for row in PICTURE_FORMATS if re.match(row.signature, start, re.DOTALL)), None)
 
 
 def describe(head: bytes) -> str | None:
-    """What a file is, by its first ``HINT_BYTES`` bytes: ``a JPEG picture``, ``a gzip file``."""
+    """What a file is, by its first bytes: ``a JPEG picture``, ``a gzip file``."""
     if (row := sniff(head)) is not None:
         return f"{'an' if row.name == 'AVIF' else 'a'} {row.name} picture"
-    if head[4:8] == b"TFL3":
-        return "a TFLite model"
-    start = head[:HINT_BYTES].lstrip().lower()
-    return next((what for sign, what in OTHER_FILES.items() if start.startswith(sign)), None)
+    flags = re.DOTALL | re.IGNORECASE
+    return next((what for sign, what in _OTHER_FILES.items() if re.match(sign, head, flags)), None)
 
 
 def not_a_picture(data: bytes) -> str:
