@@ -96,19 +96,12 @@ def constant(name: str, *sizes: int, dtype: int = FLOAT) -> Message:
     return node(name, "Const", dtype=attr(type=dtype), value=attr(tensor=tensor))
 
 
-def integers(name: str, *values: int) -> Message:
-    tensor = new(
-        "tensorflow", "TensorProto", dtype=3, tensor_shape=shape(len(values)), int_val=values
-    )
-    return node(name, "Const", dtype=attr(type=3), value=attr(tensor=tensor))
-
-
 def classifier() -> list[Message]:
     """Pictures (N, 4, 4, 3) -> scores (N, 3)."""
     real = attr(type=FLOAT)
     return [
         placeholder(),
-        integers("flat/shape", -1, SIDE * SIDE * 3),
+        constant("flat/shape", 2, dtype=3),
         node("flat", "Reshape", "image", "flat/shape", T=real),
         constant("w", SIDE * SIDE * 3, CLASSES),
         node("w/read", "Identity", "w", T=real),
@@ -154,7 +147,7 @@ def saved(
         graph_def=graph_def(nodes, *functions),
         signature_def=signatures or {"serving_default": usual},
     )
-    model = new("tensorflow", "SavedModel", saved_model_schema_version=1, meta_graphs=[meta_graph])
+    model = new("tensorflow", "SavedModel", meta_graphs=[meta_graph])
     return weights("saved-model", model.SerializeToString())
 
 

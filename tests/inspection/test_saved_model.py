@@ -165,7 +165,7 @@ def test_devices_and_colocation_are_removed() -> None:
     nodes = classifier()
     for one in nodes:
         one.device = "/job:worker/device:GPU:7"
-        one.attr["_class"].list.s.append(b"loc:@somewhere")
+        one.attr["_class"].list.SetInParent()
     found = part(saved(nodes))
     assert not any(node.device or "_class" in node.attr for node in found.node)
 

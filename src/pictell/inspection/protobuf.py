@@ -10,6 +10,8 @@ not UTF-8; the proto2 of ONNX would accept it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,154 +20,68 @@ from pictell.errors import InvalidModelError
 # Messages are instances of generated classes, without a static type.
 Message = Any
 
-# Message -> field -> (number, type). ``*`` marks a repeated field, ``map:`` a map from strings.
-Fields = dict[str, tuple[int, str]]
+TENSORFLOW = """
+message GraphDef { repeated NodeDef node = 1; FunctionDefLibrary library = 2;
+    VersionDef versions = 4; }
+message VersionDef { }
+message NodeDef { string name = 1; string op = 2; repeated string input = 3; string device = 4;
+    map<string, AttrValue> attr = 5; }
+message AttrValue { ListValue list = 1; int32 type = 6; TensorShapeProto shape = 7;
+    TensorProto tensor = 8; NameAttrList func = 10; }
+message ListValue { repeated TensorShapeProto shape = 7; repeated TensorProto tensor = 8;
+    repeated NameAttrList func = 9; }
+message NameAttrList { string name = 1; map<string, AttrValue> attr = 2; }
+message FunctionDefLibrary { repeated FunctionDef function = 1; }
+message FunctionDef { OpDef signature = 1; repeated NodeDef node_def = 3;
+    map<string, string> ret = 4; map<string, AttrValue> attr = 5; }
+message OpDef { string name = 1; repeated ArgDef input_arg = 2; repeated ArgDef output_arg = 3; }
+message ArgDef { string name = 1; int32 type = 3; }
+message TensorProto { int32 dtype = 1; TensorShapeProto tensor_shape = 2;
+    repeated bytes string_val = 8; }
+message TensorShapeProto { repeated Dim dim = 2; bool unknown_rank = 3; }
+message Dim { int64 size = 1; }
+message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
+message MetaGraphDef { MetaInfoDef meta_info_def = 1; GraphDef graph_def = 2;
+    map<string, SignatureDef> signature_def = 5; SavedObjectGraph object_graph_def = 7; }
+message MetaInfoDef { repeated string tags = 4; }
+message SignatureDef { map<string, TensorInfo> inputs = 1; map<string, TensorInfo> outputs = 2; }
+message TensorInfo { string name = 1; int32 dtype = 2; TensorShapeProto tensor_shape = 3; }
+message SavedObjectGraph { repeated SavedObject nodes = 1;
+    map<string, SavedConcreteFunction> concrete_functions = 2; }
+message SavedObject { repeated ObjectReference children = 1; }
+message ObjectReference { int32 node_id = 1; string local_name = 2; }
+message SavedConcreteFunction { repeated int32 bound_inputs = 2; }
+"""
 
-TENSORFLOW: dict[str, Fields] = {
-    "GraphDef": {
-        "node": (1, "*NodeDef"),
-        "library": (2, "FunctionDefLibrary"),
-        "versions": (4, "VersionDef"),
-    },
-    "VersionDef": {},
-    "NodeDef": {
-        "name": (1, "string"),
-        "op": (2, "string"),
-        "input": (3, "*string"),
-        "device": (4, "string"),
-        "attr": (5, "map:AttrValue"),
-    },
-    "AttrValue": {
-        "list": (1, "ListValue"),
-        "s": (2, "bytes"),
-        "i": (3, "int64"),
-        "b": (5, "bool"),
-        "type": (6, "int32"),
-        "shape": (7, "TensorShapeProto"),
-        "tensor": (8, "TensorProto"),
-        "placeholder": (9, "string"),
-        "func": (10, "NameAttrList"),
-    },
-    "ListValue": {
-        "s": (2, "*bytes"),
-        "i": (3, "*int64"),
-        "type": (6, "*int32"),
-        "shape": (7, "*TensorShapeProto"),
-        "tensor": (8, "*TensorProto"),
-        "func": (9, "*NameAttrList"),
-    },
-    "NameAttrList": {"name": (1, "string"), "attr": (2, "map:AttrValue")},
-    "FunctionDefLibrary": {"function": (1, "*FunctionDef")},
-    "FunctionDef": {
-        "signature": (1, "OpDef"),
-        "node_def": (3, "*NodeDef"),
-        "ret": (4, "map:string"),
-        "attr": (5, "map:AttrValue"),
-    },
-    "OpDef": {
-        "name": (1, "string"),
-        "input_arg": (2, "*ArgDef"),
-        "output_arg": (3, "*ArgDef"),
-    },
-    "ArgDef": {"name": (1, "string"), "type": (3, "int32")},
-    "TensorProto": {
-        "dtype": (1, "int32"),
-        "tensor_shape": (2, "TensorShapeProto"),
-        "tensor_content": (4, "bytes"),
-        "int_val": (7, "*int32"),
-        "string_val": (8, "*bytes"),
-        "int64_val": (10, "*int64"),
-    },
-    "TensorShapeProto": {"dim": (2, "*Dim"), "unknown_rank": (3, "bool")},
-    "Dim": {"size": (1, "int64")},
-    "SavedModel": {
-        "saved_model_schema_version": (1, "int64"),
-        "meta_graphs": (2, "*MetaGraphDef"),
-    },
-    "MetaGraphDef": {
-        "meta_info_def": (1, "MetaInfoDef"),
-        "graph_def": (2, "GraphDef"),
-        "signature_def": (5, "map:SignatureDef"),
-        "object_graph_def": (7, "SavedObjectGraph"),
-    },
-    "MetaInfoDef": {"tags": (4, "*string")},
-    "SignatureDef": {
-        "inputs": (1, "map:TensorInfo"),
-        "outputs": (2, "map:TensorInfo"),
-    },
-    "TensorInfo": {
-        "name": (1, "string"),
-        "dtype": (2, "int32"),
-        "tensor_shape": (3, "TensorShapeProto"),
-    },
-    "SavedObjectGraph": {
-        "nodes": (1, "*SavedObject"),
-        "concrete_functions": (2, "map:SavedConcreteFunction"),
-    },
-    "SavedObject": {"children": (1, "*ObjectReference")},
-    "ObjectReference": {"node_id": (1, "int32"), "local_name": (2, "string")},
-    "SavedConcreteFunction": {"bound_inputs": (2, "*int32")},
-}
-
-ONNX: dict[str, Fields] = {
-    "ModelProto": {
-        "ir_version": (1, "int64"),
-        "graph": (7, "GraphProto"),
-        "opset_import": (8, "*OperatorSetIdProto"),
-        "metadata_props": (14, "*StringStringEntryProto"),
-        "functions": (25, "*FunctionProto"),
-    },
-    # A ModelProto whose other fields keep their bytes.
-    "ModelMetadata": {"metadata_props": (14, "*StringStringEntryProto")},
-    "OperatorSetIdProto": {"domain": (1, "string"), "version": (2, "int64")},
-    "StringStringEntryProto": {"key": (1, "string"), "value": (2, "string")},
-    "FunctionProto": {
-        "name": (1, "string"),
-        "output": (5, "*string"),
-        "node": (7, "*NodeProto"),
-        "domain": (10, "string"),
-        "attribute_proto": (11, "*AttributeProto"),
-    },
-    "GraphProto": {
-        "node": (1, "*NodeProto"),
-        "initializer": (5, "*TensorProto"),
-        "input": (11, "*ValueInfoProto"),
-        "output": (12, "*ValueInfoProto"),
-        "value_info": (13, "*ValueInfoProto"),
-        "sparse_initializer": (15, "*SparseTensorProto"),
-    },
-    "NodeProto": {
-        "input": (1, "*string"),
-        "output": (2, "*string"),
-        "op_type": (4, "string"),
-        "attribute": (5, "*AttributeProto"),
-        "domain": (7, "string"),
-    },
-    "AttributeProto": {
-        "name": (1, "string"),
-        "t": (5, "TensorProto"),
-        "g": (6, "GraphProto"),
-        "tensors": (10, "*TensorProto"),
-        "graphs": (11, "*GraphProto"),
-        "sparse_tensor": (22, "SparseTensorProto"),
-        "sparse_tensors": (23, "*SparseTensorProto"),
-    },
-    "TensorProto": {
-        "dims": (1, "*int64"),
-        "data_type": (2, "int32"),
-        "name": (8, "string"),
-        "external_data": (13, "*StringStringEntryProto"),
-        "data_location": (14, "int32"),
-    },
-    "SparseTensorProto": {"values": (1, "TensorProto"), "indices": (2, "TensorProto")},
-    "ValueInfoProto": {"name": (1, "string"), "type": (2, "TypeProto")},
-    "TypeProto": {"tensor_type": (1, "TensorType")},
-    "TensorType": {"elem_type": (1, "int32"), "shape": (2, "TensorShapeProto")},
-    "TensorShapeProto": {"dim": (1, "*Dimension")},
-    "Dimension": {"dim_value": (1, "int64"), "dim_param": (2, "string")},
-}
+# ModelMetadata is a ModelProto whose other fields keep their bytes.
+ONNX = """
+message ModelProto { GraphProto graph = 7; repeated StringStringEntryProto metadata_props = 14;
+    repeated FunctionProto functions = 25; }
+message ModelMetadata { repeated StringStringEntryProto metadata_props = 14; }
+message StringStringEntryProto { string key = 1; string value = 2; }
+message FunctionProto { string name = 1; repeated NodeProto node = 7; string domain = 10;
+    repeated AttributeProto attribute_proto = 11; }
+message GraphProto { repeated NodeProto node = 1; repeated TensorProto initializer = 5;
+    repeated ValueInfoProto input = 11; repeated ValueInfoProto output = 12;
+    repeated SparseTensorProto sparse_initializer = 15; }
+message NodeProto { repeated string input = 1; repeated string output = 2; string op_type = 4;
+    repeated AttributeProto attribute = 5; string domain = 7; }
+message AttributeProto { TensorProto t = 5; GraphProto g = 6; repeated TensorProto tensors = 10;
+    repeated GraphProto graphs = 11; SparseTensorProto sparse_tensor = 22;
+    repeated SparseTensorProto sparse_tensors = 23; }
+message TensorProto { string name = 8; repeated StringStringEntryProto external_data = 13;
+    int32 data_location = 14; }
+message SparseTensorProto { TensorProto values = 1; TensorProto indices = 2; }
+message ValueInfoProto { string name = 1; TypeProto type = 2; }
+message TypeProto { TensorType tensor_type = 1; }
+message TensorType { int32 elem_type = 1; TensorShapeProto shape = 2; }
+message TensorShapeProto { repeated Dimension dim = 1; }
+message Dimension { int64 dim_value = 1; }
+"""
 
 PACKAGES = {"tensorflow": TENSORFLOW, "onnx": ONNX}
+MESSAGE = re.compile(r"message (\w+) \{(.*?)\}", re.DOTALL)
+FIELD = re.compile(r"(repeated |map<string, )?(\w+)>? (\w+) = (\d+);")
 
 
 def parse(package: str, name: str, content: bytes) -> Message:
@@ -186,6 +102,23 @@ def new(package: str, name: str, /, **fields: object) -> Message:
     return message_class(package, name)(**fields)
 
 
+def inside(message: Message, name: str) -> Iterator[Message]:
+    """The messages of the type ``name`` in a message, at any depth, in no particular order."""
+    from google.protobuf.message import Message as AnyMessage
+
+    waiting = [message]
+    while waiting:
+        found = waiting.pop()
+        if found.DESCRIPTOR.name == name:
+            yield found
+        for field, value in found.ListFields():
+            if isinstance(value, AnyMessage):
+                waiting.append(value)
+            elif field.message_type is not None:
+                values = value.values() if isinstance(value, Mapping) else value
+                waiting.extend(entry for entry in values if isinstance(entry, AnyMessage))
+
+
 def message_class(package: str, name: str) -> Any:
     """The generated class of a message in ``PACKAGES[package]``."""
     from google.protobuf import message_factory
@@ -202,33 +135,32 @@ def _pool(package: str) -> Any:
     file = descriptor_pb2.FileDescriptorProto(
         name=f"pictell/{package}.proto", package=f"pictell.{package}", syntax="proto3"
     )
-    for name, fields in PACKAGES[package].items():
+    for name, fields in MESSAGE.findall(PACKAGES[package]):
         message = file.message_type.add(name=name)
-        for field, (number, type_text) in fields.items():
-            _add_field(message, field, number, type_text)
+        for label, kind, field, number in FIELD.findall(fields):
+            if label.startswith("map"):
+                kind = _add_map_entry(message, field, kind)
+            _add_field(message, field, int(number), kind, repeated=bool(label))
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
-def _add_field(message: Any, name: str, number: int, type_text: str) -> None:
-    kind = type_text.removeprefix("*").removeprefix("map:")
+def _add_map_entry(message: Any, field: str, kind: str) -> str:
+    """Add the message for the entries of a map, as protoc does (descriptor.proto, map_entry)."""
+    name = "".join(part.capitalize() for part in field.split("_")) + "Entry"
+    entry = message.nested_type.add(name=name)
+    entry.options.map_entry = True
+    _add_field(entry, "key", 1, "string")
+    _add_field(entry, "value", 2, kind)
+    return name
+
+
+def _add_field(message: Any, name: str, number: int, kind: str, *, repeated: bool = False) -> None:
     field = message.field.add(name=name, number=number)
-    repeated = type_text != kind
     field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-    if type_text.startswith("map:"):
-        entry = message.nested_type.add(name=_entry_name(name))
-        entry.options.map_entry = True
-        _add_field(entry, "key", 1, "string")
-        _add_field(entry, "value", 2, kind)
-        # An unqualified name is resolved from the innermost message outwards.
-        kind = entry.name
     if kind[0].islower():
         field.type = getattr(field, f"TYPE_{kind.upper()}")
     else:
+        # An unqualified name is resolved from the innermost message outwards.
         field.type, field.type_name = field.TYPE_MESSAGE, kind
-
-
-def _entry_name(field: str) -> str:
-    """The name that protoc gives to the entries of a map (descriptor.proto, ``map_entry``)."""
-    return "".join(part.capitalize() for part in field.split("_")) + "Entry"
