@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
+from urllib.parse import urlsplit
 
 from pictell.errors import InvalidModelError, PictellError
 
@@ -35,6 +37,17 @@ class Url:
     text: str
     allow_private: bool = False
 
+    @property
+    def public_text(self) -> str:
+        """The URL with ``***`` for user name and password."""
+        credentials = r"(?<=://)[^/?#]*@"
+        try:
+            # Raises if the port is not a number, as when the password contains a slash.
+            _ = urlsplit(self.text).port
+        except ValueError:
+            credentials = r"(?s)(?<=://).*@"
+        return re.sub(credentials, "***@", self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -53,10 +66,11 @@ class Source:
     def key(self) -> str | None:
         """The same text in every run: a file's ``file:`` URI or the URL; else ``None``.
 
-        A file's URI has its absolute path, percent-encoded; links are not resolved.
+        A file's URI has its absolute path, percent-encoded; links are not resolved. A URL is
+        without its password.
         """
         if isinstance(self.content, Url):
-            return self.content.text
+            return self.content.public_text
         try:
             return self.content.absolute().as_uri() if isinstance(self.content, Path) else None
         except (OSError, ValueError):  # the current folder is gone, no file can have this name

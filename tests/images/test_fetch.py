@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import trustme
+import truststore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pictell.images.connection as connection_module
 from pictell.errors import (
     AddressRefusedError,
     BadResponseError,
@@ -515,7 +515,7 @@ def tls(authority: trustme.CA) -> Callable[..., ssl.SSLContext]:
 def trusting(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(context)
-    monkeypatch.setattr(connection_module, "_tls_context", lambda: context)
+    monkeypatch.setattr(truststore, "SSLContext", lambda protocol: context)
 
 
 @pytest.mark.usefixtures("trusting")

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import trustme
+import truststore
 
 import pictell.images.connection as connection_module
 from pictell.errors import (
@@ -78,7 +79,7 @@ def test_tls_is_with_the_host_not_the_proxy(
     authority.issue_cert("tls.test").configure_cert(server_side)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(trusting)
-    monkeypatch.setattr(connection_module, "_tls_context", lambda: trusting)
+    monkeypatch.setattr(truststore, "SSLContext", lambda protocol: trusting)
     server = serve(http(), tls=server_side)
     assert get(server.url(host="tls.test"), proxy=proxy.url("")) == PICTURE
     with pytest.raises(HostUnreachableError, match="certificate is not valid for"):

@@ -27,7 +27,6 @@ from pictell.images.sources import (
     expand_argument,
     expand_entry,
     expand_path,
-    from_url,
     natural_key,
     to_source,
 )
@@ -239,16 +238,17 @@ def test_a_typed_url_may_be_private_and_a_listed_one_only_when_allowed(url: str)
     ],
 )
 def test_credentials_are_not_shown(url: str, shown: str) -> None:
-    source = from_url(url, allow_private=False)
+    source = to_source(url, allow_private=False)
     assert source.name == shown
     assert source.content == Url(url)
+    assert source.key == shown
 
 
 @pytest.mark.parametrize(
     "url", ["http://user:secret@[bad/a.jpg", "http://user:secret@host\uff20more/a.jpg"]
 )
 def test_credentials_of_a_malformed_url_are_not_shown_either(url: str) -> None:
-    assert "secret" not in from_url(url, allow_private=False).name
+    assert "secret" not in to_source(url, allow_private=False).name
 
 
 @pytest.mark.parametrize("url", ["http://u:pa/ss@127.0.0.1/x", "http://u:p#ss@127.0.0.1/x"])
@@ -368,4 +368,4 @@ def test_any_name_becomes_a_source_that_is_read_or_refused(folder: Path, name: s
 
 @given(st.text(st.characters(codec=None)))
 def test_any_url_has_a_name(rest: str) -> None:
-    assert "secret" not in from_url(f"http://u:secret@{rest}", allow_private=False).name
+    assert "secret" not in to_source(f"http://u:secret@{rest}", allow_private=False).name

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import truststore
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
 from pictell.errors import (
@@ -67,15 +67,6 @@ class Budget:
         yield
         self._end_s += time.monotonic() - started_s
 
-    @contextmanager
-    def bounds(self, sock: socket.socket) -> Iterator[None]:
-        """Give one operation of ``sock`` the time left. Raises ``FetchTimeoutError``."""
-        sock.settimeout(self.remaining_s())
-        try:
-            yield
-        except TimeoutError:
-            raise self.timeout_error() from None
-
     def timeout_error(self) -> FetchTimeoutError:
         """The error for a download that did not finish in time."""
         timeout_s = self.limits.timeout_s
@@ -91,20 +82,20 @@ class Budget:
 
 def look_up(host: str, budget: Budget, role: str = "host") -> list[IPAddress]:
     """The addresses of a host name. Raises ``HostUnreachableError`` or ``FetchTimeoutError``."""
-    lookup: Future[list[str]] = Future()
+    lookup: Future[list[IPAddress]] = Future()
 
     def resolve() -> None:
         try:
             records = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            lookup.set_result([str(sockaddr[0]) for *_, sockaddr in records])
+            addresses = dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in records)
+            lookup.set_result([ip_address(address) for address in addresses])
         except Exception as error:
             lookup.set_exception(error)
 
     with _convert_errors(f"the {role} does not resolve", budget):
         # The system's resolver takes no timeout. If it hangs, its thread is left behind.
         threading.Thread(target=resolve, name="pictell-look-up", daemon=True).start()
-        addresses = lookup.result(budget.remaining_s())
-    return [ip_address(address) for address in dict.fromkeys(addresses)]
+        return lookup.result(budget.remaining_s())
 
 
 @contextmanager
@@ -123,8 +114,10 @@ def connect(
         if hop.scheme == "http":
             yield sock
             return
-        with _convert_errors("the TLS handshake failed", budget), budget.bounds(sock):
-            tls_sock = _tls_context().wrap_socket(sock, server_hostname=hop.host)
+        with _convert_errors("the TLS handshake failed", budget):
+            sock.settimeout(budget.remaining_s())
+            context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            tls_sock = context.wrap_socket(sock, server_hostname=hop.host)
         with tls_sock:
             yield tls_sock
 
@@ -169,10 +162,6 @@ def _open_tunnel(
     raise HostUnreachableError(f"the proxy does not connect to the host: {answer}")
 
 
-def _tls_context() -> ssl.SSLContext:
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 @contextmanager
 def exchange(
     sock: socket.socket, budget: Budget, method: str, target: str, headers: Mapping[str, str]
@@ -189,6 +178,8 @@ def exchange(
     try:
         connection.request(method, target, headers=headers, preload_content=False)
         yield connection.getresponse()
+    except (TimeoutError, ReadTimeoutError):
+        raise budget.timeout_error() from None
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         raise BadResponseError("the response broke off or is not valid HTTP") from error
     except MemoryError as error:
@@ -212,14 +203,14 @@ class _Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        with self._budget.bounds(self._sock):
-            received = self._sock.recv_into(buffer)
+        self._sock.settimeout(self._budget.remaining_s())
+        received = self._sock.recv_into(buffer)
         self._budget.spend(received)
         return received
 
     def sendall(self, data: ReadableBuffer) -> None:
-        with self._budget.bounds(self._sock):
-            self._sock.sendall(data)
+        self._sock.settimeout(self._budget.remaining_s())
+        self._sock.sendall(data)
 
     def settimeout(self, timeout_s: float | None) -> None:
         """Do nothing: the budget decides."""

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from pictell.errors import SourceNotFoundError, SourceUnreadableError
+from pictell.errors import SourceUnreadableError
 from pictell.images.formats import describe, sniff
 from pictell.images.read import READ_BYTES, unreadable
-from pictell.images.sources import STDIN, OnSkip, expand_entry, ignore_skipped
+from pictell.images.sources import STDIN, OnSkip, expand_entry, ignore
 from pictell.types import Source
 
 
 def expand_list(
-    name: str, *, separator: bytes, allow_private: bool, on_skip: OnSkip = ignore_skipped
+    name: str, *, separator: bytes, allow_private: bool, on_skip: OnSkip = ignore
 ) -> Iterator[Source]:
     r"""The sources that a list names, in order, as soon as they can be read.
 
@@ -33,8 +33,6 @@ def expand_list(
                 text = os.fsdecode(entry.removesuffix(b"\r") if separator == b"\n" else entry)
                 if text:
                     yield from expand_entry(text, allow_private=allow_private, on_skip=on_skip)
-    except FileNotFoundError:
-        yield Source(name, SourceNotFoundError("no such file"))
     except SourceUnreadableError as error:
         yield Source(name, error)
     except (OSError, ValueError) as error:
@@ -52,11 +50,16 @@ def _open_list(name: str) -> BufferedReader:
 def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
     """The entries as they arrive: another program may still be writing the list."""
     chunk = stream.read1(READ_BYTES)
-    _check_signature(chunk)
+    if what := describe(chunk):
+        remedy = ": give it without --from-file" if sniff(chunk) else " of files and URLs"
+        raise SourceUnreadableError(f"{what}, not a list{remedy}")
     rest, chunk = b"", chunk.removeprefix(BOM_UTF8)
     while chunk:
         if separator == b"\n" and b"\0" in chunk:
-            raise SourceUnreadableError(_why_nul(rest + chunk))
+            if (rest + chunk).startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+                raise SourceUnreadableError("the list is UTF-16 text: save it as UTF-8")
+            message = "binary data, not a list of files and URLs; if NUL separates its entries, "
+            raise SourceUnreadableError(f"{message}add --null")
         *whole, rest = (rest + chunk).split(separator)
         yield from whole
         if len(rest) > READ_BYTES:
@@ -64,15 +67,3 @@ def _split(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
             raise SourceUnreadableError(message)
         chunk = stream.read1(READ_BYTES)
     yield rest
-
-
-def _check_signature(head: bytes) -> None:
-    if what := describe(head):
-        remedy = ": give it without --from-file" if sniff(head) else " of files and URLs"
-        raise SourceUnreadableError(f"{what}, not a list{remedy}")
-
-
-def _why_nul(text: bytes) -> str:
-    if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return "the list is UTF-16 text: save it as UTF-8"
-    return "binary data, not a list of files and URLs; if NUL separates its entries, add --null"

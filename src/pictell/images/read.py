@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 from pictell.errors import (
     OutOfMemoryError,
     PictellError,
+    SourceError,
     SourceNotFoundError,
     SourceTooLargeError,
     SourceUnreadableError,
@@ -60,16 +62,10 @@ def read_content(
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a file, at most ``max_bytes``.
-
-    Raises ``SourceNotFoundError``, ``SourceUnreadableError``, ``SourceTooLargeError`` or
-    ``OutOfMemoryError``.
-    """
+    """The bytes of a file of at most ``max_bytes``. Raises as ``read_content`` does."""
     try:
         with path.open("rb") as stream:
             return read_stream(stream, max_bytes)
-    except FileNotFoundError as error:
-        raise SourceNotFoundError("no such file or folder") from error
     except IsADirectoryError as error:
         raise SourceUnreadableError("a folder: Classifier.stream takes folders") from error
     except (OSError, ValueError) as error:
@@ -77,17 +73,12 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
-    """All bytes of an open binary stream, at most ``max_bytes``.
-
-    Raises ``SourceUnreadableError``, ``SourceTooLargeError`` or ``OutOfMemoryError``.
-    """
-    chunks = []
+    """The bytes of a stream of at most ``max_bytes``. Raises as ``read_content`` does."""
+    content = io.BytesIO()
     left = max_bytes + 1
     try:
         while left > 0 and (chunk := stream.read(min(left, READ_BYTES))):
-            chunks.append(chunk)
-            left -= len(chunk)
-        content = b"".join(chunks)
+            left -= content.write(chunk)
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
     except MemoryError as error:
@@ -98,10 +89,12 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
     if left <= 0:
         message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
         raise SourceTooLargeError(message, max_bytes=max_bytes)
-    return content
+    return content.getvalue()
 
 
-def unreadable(error: OSError | ValueError) -> SourceUnreadableError:
+def unreadable(error: OSError | ValueError) -> SourceError:
     """The error for what the operating system could not read, with its reason."""
+    if isinstance(error, FileNotFoundError):
+        return SourceNotFoundError("no such file or folder")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return SourceUnreadableError(f"cannot be read: {reason}")

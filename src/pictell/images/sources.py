@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
-from urllib.parse import urlsplit
 
 from pictell.errors import (
     NoPicturesError,
@@ -30,62 +29,53 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Input: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8] | Source"
+# Called with each file in a folder that is not a picture.
+OnSkip: TypeAlias = Callable[[Path], object]
 
-# At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1).
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
-# The password of a malformed URL may contain a slash, so this hides more.
-CREDENTIALS_OF_MALFORMED = re.compile(r"(?<=://).*@", re.DOTALL)
-PATTERN = re.compile(r"[*?\[]")
 STDIN = "-"
-
-OnSkip = Callable[[Path], None]
-
-
-def ignore_skipped(path: Path) -> None:
-    """The default of ``on_skip``, which is called with each file that is not a picture."""
+# At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1).
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_PATTERN = re.compile(r"[*?\[]")
 
 
-def expand_argument(argument: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
+def ignore(path: Path) -> None:
+    """Skip a file silently."""
+
+
+def expand_argument(argument: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
     """One argument of the command: a file, folder, pattern, URL, or ``-`` for standard input.
 
-    A URL on the command line may name a private host. If nothing matches, the ``Source`` carries
-    the error, so that the other arguments are still used.
+    A URL may name a private host. If nothing matches, the ``Source`` carries the error, so that
+    the other arguments are still used.
     """
     if argument == STDIN:
-        yield _standard_input()
-    elif SCHEME.match(argument):
-        yield from_url(argument, allow_private=True)
-    elif PATTERN.search(argument) and not os.path.lexists(argument):
-        yield from _expand_pattern(argument, on_skip)
+        # Python sets it to None if the program starts with standard input closed.
+        closed = SourceUnreadableError("standard input is closed")
+        yield Source("stdin", sys.stdin.buffer if sys.stdin else closed)
+    elif not _PATTERN.search(argument) or _SCHEME.match(argument) or os.path.lexists(argument):
+        yield from expand_entry(argument, allow_private=True, on_skip=on_skip)
     else:
-        yield from expand_path(argument, on_skip)
+        yield from _expand_pattern(argument, on_skip)
 
 
-def expand_entry(
-    entry: str, *, allow_private: bool, on_skip: OnSkip = ignore_skipped
-) -> Iterator[Source]:
+def expand_entry(entry: str, *, allow_private: bool, on_skip: OnSkip = ignore) -> Iterator[Source]:
     """One entry of a list: a file, folder or URL. Patterns and ``-`` have no special meaning."""
-    if SCHEME.match(entry):
-        yield from_url(entry, allow_private=allow_private)
+    if _SCHEME.match(entry):
+        yield to_source(entry, allow_private=allow_private)
     else:
         yield from expand_path(entry, on_skip)
 
 
-def expand_path(name: str, on_skip: OnSkip = ignore_skipped) -> Iterator[Source]:
+def expand_path(name: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
     """A file, or all pictures below a folder, in natural order and without hidden files."""
     if not name:
         yield Source(name, SourceNotFoundError("the name is empty"))
-        return
-    if not os.path.isdir(name):
+    elif os.path.isdir(name):
+        pictures = _walk(name, on_skip)
+        yield next(pictures, Source(name, NoPicturesError("the folder has no pictures")))
+        yield from pictures
+    else:
         yield Source(name, Path(name))
-        return
-    found = False
-    for source in _walk(name, on_skip):
-        found = True
-        yield source
-    if not found:
-        yield Source(name, NoPicturesError("the folder has no pictures"))
 
 
 def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator[Source]:
@@ -95,15 +85,15 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
     """
     if isinstance(pictures, str | bytes | os.PathLike):
         raise UsageError("pictures must be a list: put the one picture into a list")
-    return _expand_inputs(pictures, allow_private)
 
+    def expand() -> Iterator[Source]:
+        for picture in pictures:
+            if isinstance(picture, str | os.PathLike):
+                yield from expand_entry(os.fsdecode(picture), allow_private=allow_private)
+            else:
+                yield to_source(picture, allow_private=allow_private)
 
-def _expand_inputs(pictures: Iterable[Input], allow_private: bool) -> Iterator[Source]:
-    for picture in pictures:
-        if isinstance(picture, str | os.PathLike):
-            yield from expand_entry(os.fsdecode(picture), allow_private=allow_private)
-        else:
-            yield to_source(picture, allow_private=allow_private)
+    return expand()
 
 
 def to_source(picture: Input, *, allow_private: bool) -> Source:
@@ -120,11 +110,12 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
     if isinstance(picture, Source):
         return picture
-    if isinstance(picture, str) and SCHEME.match(picture):
-        return from_url(picture, allow_private=allow_private)
     if isinstance(picture, str | os.PathLike):
         name = os.fsdecode(picture)
-        return Source(name, Path(name))
+        if not _SCHEME.match(name):
+            return Source(name, Path(name))
+        url = Url(name, allow_private)
+        return Source(url.public_text, url)
     if isinstance(picture, bytes):
         return Source("bytes", picture)
     if isinstance(picture, np.ndarray):
@@ -137,18 +128,6 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
         "a picture is a path, a URL, bytes, a binary stream, a PIL image or an RGB uint8 array, "
         f"not {type(picture).__name__}"
     )
-
-
-def from_url(text: str, *, allow_private: bool) -> Source:
-    """A source for a URL. Its name, which results show, hides user name and password."""
-    return Source(_without_credentials(text), Url(text, allow_private))
-
-
-def _standard_input() -> Source:
-    # Python sets it to None if the program starts with standard input closed.
-    if sys.stdin is None:
-        return Source("stdin", SourceUnreadableError("standard input is closed"))
-    return Source("stdin", sys.stdin.buffer)
 
 
 def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
@@ -167,32 +146,22 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
 def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
     """Depth first, with files and folders sorted together. Links to folders are not followed,
     because they can form a loop."""
-    # Not recursive: folders can be nested deeper than Python's stack.
-    levels = [_list_folder(folder)]
-    while levels:
-        entry = next(levels[-1], None)
-        if entry is None:
-            levels.pop()
-        elif isinstance(entry, Source):
-            yield entry
-        elif os.path.isdir(entry.path):
-            if not entry.is_symlink():
-                levels.append(_list_folder(entry.path))
-        elif _may_be_a_picture(Path(entry.path)):
-            yield Source(entry.path, Path(entry.path))
-        else:
-            on_skip(Path(entry.path))
-
-
-def _list_folder(folder: str) -> Iterator[os.DirEntry[str] | Source]:
-    """What is not hidden, in natural order; or a source with the error if listing fails."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: natural_key(entry.name))
-    except OSError as error:
-        yield Source(folder, unreadable(error))
-        return
-    yield from (entry for entry in entries if not entry.name.startswith("."))
+    # Not recursive: folders can be nested deeper than Python's stack. The last path is the next.
+    pending = [folder]
+    while pending:
+        path = pending.pop()
+        if not os.path.isdir(path):
+            if _may_be_a_picture(Path(path)):
+                yield Source(path, Path(path))
+            else:
+                on_skip(Path(path))
+        elif path == folder or not Path(path).is_symlink():
+            try:
+                with os.scandir(path) as listing:
+                    entries = sorted(listing, key=lambda one: natural_key(one.name), reverse=True)
+                pending += [one.path for one in entries if not one.name.startswith(".")]
+            except OSError as error:
+                yield Source(path, unreadable(error))
 
 
 def _may_be_a_picture(path: Path) -> bool:
@@ -216,12 +185,3 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     parts = re.split(r"([0-9]+)", name.casefold())
     numbered = [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)]
     return numbered, name
-
-
-def _without_credentials(url: str) -> str:
-    try:
-        # Raises if the port is not a number, as when the password contains a slash.
-        _ = urlsplit(url).port
-    except ValueError:
-        return CREDENTIALS_OF_MALFORMED.sub("***@", url)
-    return CREDENTIALS.sub("***@", url)
