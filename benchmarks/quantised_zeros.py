@@ -9,6 +9,7 @@ whose least value is one of ``FLOORS``, and those of ``calibration.evidence``.
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import astuple
 
 from accuracy import IMAGES, ROOT, read_logits, read_set
 from pictell import ModelOptions, models
@@ -53,7 +54,7 @@ def row(model: str, floor: str, sample: Sample) -> str:
     """A line of the table."""
     logits = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
     found = score_errors(to_probabilities(logits, "softmax"), sample)
-    return f"| {model} | {floor} | " + " | ".join(f"{value:.3f}" for value in found) + " |"
+    return f"| {model} | {floor} | " + " | ".join(f"{value:.3f}" for value in astuple(found)) + " |"
 
 
 if __name__ == "__main__":

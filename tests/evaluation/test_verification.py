@@ -15,7 +15,7 @@ from pictell.evaluation import verification
 from pictell.evaluation.verification import Agreement
 from pictell.image_model import ImageModel
 from pictell.models.folder import read_weights
-from pictell.models.golden import Golden, read_golden, write_golden
+from pictell.models.golden import About, Golden, read_golden, write_golden
 from pictures import photo
 
 LABELS = ("dark", "dim", "grey", "light", "bright")
@@ -60,7 +60,7 @@ def test_answers_recorded_now_are_reproduced_exactly(
     write_golden(tmp_path, verification.record(classifier, "numpy"))
     golden = read_golden(tmp_path)
     assert golden is not None
-    assert golden.made_by == f"pictell {pictell.__version__}, numpy {np.__version__}"
+    assert golden.about.made_by == f"pictell {pictell.__version__}, numpy {np.__version__}"
     agreement = verification.compare_to_golden(classifier, golden)
     assert (agreement.pictures, agreement.same_top1) == (3, 3)
     assert agreement.max_difference < 1e-6
@@ -69,7 +69,7 @@ def test_answers_recorded_now_are_reproduced_exactly(
 def test_another_model_does_not_reproduce_them(classifier: Classifier) -> None:
     golden = verification.record(classifier, "numpy")
     other = with_order(4, 3, 2, 1, 0)
-    assert verification.compare_to_golden(other, golden).max_difference > golden.tolerance
+    assert verification.compare_to_golden(other, golden).max_difference > golden.about.tolerance
 
 
 def test_the_default_model_answers_as_its_golden_answers_say() -> None:
@@ -79,7 +79,7 @@ def test_the_default_model_answers_as_its_golden_answers_say() -> None:
     plain = Classifier(ImageModel(spec, runtimes.open_session(spec, read_weights(spec))))
     agreement = verification.compare_to_golden(plain, golden)
     assert agreement.same_top1 == agreement.pictures == 3
-    assert agreement.max_difference <= golden.tolerance
+    assert agreement.max_difference <= golden.about.tolerance
 
 
 @pytest.mark.parametrize(
@@ -94,27 +94,24 @@ def test_answers_that_cannot_be_compared_are_refused(
     classifier: Classifier, answers: dict[str, tuple[tuple[int, float], ...]], message: str
 ) -> None:
     with pytest.raises(InvalidModelError, match=message):
-        verification.compare_to_golden(classifier, Golden("nobody", 0.02, answers))
+        verification.compare_to_golden(classifier, Golden(About("nobody", 0.02), answers))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rings = [[1, 0.5], [2]]", "must be pairs of a class index and a score"),
-        ("rings = [[1.5, 0.5]]", "must be pairs of a class index and a score"),
-        ("rings = []", "must be pairs of a class index and a score"),
-        ("rings = 3", "has the wrong type"),
+        ("rings = [[1, 0.5], [2]]", "expected `array` of length 2"),
+        ("rings = [[1.5, 0.5]]", "expected `int`"),
+        ("rings = [[1, nan]]", "expected `float`"),
+        ("rings = []", "expected `array` of length >= 1"),
+        ("rings = 3", "expected `array`"),
     ],
 )
-def test_invalid_answers_are_reported_with_their_line(
-    tmp_path: Path, text: str, message: str
-) -> None:
+def test_invalid_answers_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "golden.toml").write_text(
         f'[golden]\nmade_by = "me"\ntolerance = 0.02\n[answers]\n{text}\n'
     )
-    with pytest.raises(
-        InvalidModelError, match=rf"golden.toml, line 5: \[answers\] rings {message}"
-    ):
+    with pytest.raises(InvalidModelError, match=f"golden.toml: answers.*{message}"):
         read_golden(tmp_path)
 
 
@@ -124,7 +121,7 @@ def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:
 
 def test_answers_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"golden.toml cannot be written: .*No such file"):
-        write_golden(tmp_path / "none", Golden("nobody", 0.02, {}))
+        write_golden(tmp_path / "none", Golden(About("nobody", 0.02), {}))
 
 
 def test_a_model_agrees_with_itself_and_failures_are_listed(classifier: Classifier) -> None:

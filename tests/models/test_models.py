@@ -6,7 +6,6 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -14,7 +13,6 @@ import fake_model as fake
 from pictell import models
 from pictell.errors import InvalidModelError, StoreError, UnknownModelError, UsageError
 from pictell.models.folder import (
-    TABLES,
     create_model_folder,
     read_model_folder,
     read_spec,
@@ -23,8 +21,7 @@ from pictell.models.folder import (
     write_model_folder,
 )
 from pictell.models.scorer import build_scorer
-from pictell.models.toml_table import Document
-from pictell.types import Attachment, Interpolation, Label, ModelSpec, PreprocessSpec, Weights
+from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Weights
 
 WEIGHTS = fake.weights(2).graph
 SPEC = f"""\
@@ -54,8 +51,6 @@ std = [4, 5, 6]
 name = "logits"
 activation = "none"
 """
-
-INTERPOLATIONS = ", ".join(get_args(Interpolation))
 
 
 @pytest.fixture
@@ -261,11 +256,11 @@ def test_flat_keeps_the_calibration_and_leaves_out_the_taxonomy() -> None:
     assert (flat.flat, flat.taxonomy) == (True, None)
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
+@pytest.mark.parametrize("table", ["model", "input", "output"])
 def test_each_table_must_be_there(folder: Path, table: str) -> None:
     document = re.sub(rf"\[{table}\]\n(.+\n)*", "", SPEC)
     (folder / "model.toml").write_text(document)
-    assert refusal(folder) == f"model.toml: the table [{table}] is missing"
+    assert refusal(folder) == f"model.toml: missing key `{table}`"
 
 
 @pytest.mark.parametrize("line", [line for line in SPEC.splitlines() if "=" in line])
@@ -273,53 +268,48 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
     key = line.partition(" ")[0]
     table = re.findall(r"\[(\w+)\]\n", SPEC[: SPEC.index(line)])[-1]
     write_spec(folder, line + "\n", "")
-    number = SPEC.splitlines().index(f"[{table}]") + 1
-    assert refusal(folder) == f"model.toml, line {number}: [{table}] {key} is missing"
+    message = refusal(folder)
+    assert message.startswith(f"model.toml: {table}: ")
+    assert key in message
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"two"', "2", "[model] name has the wrong type: 2"),
-        ("width = 8", 'width = "8"', "[input] width has the wrong type: '8'"),
-        ("width = 8", "width = 8.0", "[input] width has the wrong type: 8.0"),
-        ("width = 8", "width = true", "[input] width has the wrong type: True"),
-        ("width = 8", "width = 0", "[input] width must be 1 or more"),
-        ("height = 6", "height = -6", "[input] height must be 1 or more"),
-        ("fraction = 0.5", "fraction = 0", "[input] crop_fraction must be in (0, 1]"),
-        ("fraction = 0.5", "fraction = 1.1", "[input] crop_fraction must be in (0, 1]"),
-        ("fraction = 0.5", "fraction = nan", "[input] crop_fraction must be in (0, 1]"),
-        ("[1, 2.5, 3]", "127", "[input] mean has the wrong type: 127"),
-        ("[1, 2.5, 3]", "[1, 2]", "[input] mean must be three numbers, for R, G and B"),
-        ("[4, 5, 6]", '[4, 5, "6"]', "[input] std must be three numbers, for R, G and B"),
-        ('"crop"', '"pad"', "[input] resize_mode must be one of crop, squash, not 'pad'"),
-        ('"float32"', '"int8"', "[input] dtype must be one of uint8, float32, not 'int8'"),
-        ('"NCHW"', '"CHWN"', "[input] layout must be one of NHWC, NCHW, not 'CHWN'"),
-        ('"bilinear"', '"box"',
-         f"[input] interpolation must be one of {INTERPOLATIONS}, not 'box'"),
-        ('"none"', '"tanh"', "[output] activation must be one of softmax, none, not 'tanh'"),
-        ('"none"', '"none"\nembedding = 3', "[output] embedding has the wrong type: 3"),
-        ('"none"', '"none"\nembeding = "e"\nx = 1', "[output] has unknown keys: embeding, x"),
-        ('"float32"', '"uint8"', "[input] has unknown keys: mean, std"),
-        ("[output]", "[outputs]\n[output]", "unknown table [outputs]"),
-        ('"weights.onnx"', '"../weights"', "[model] weights must be the name of a file in the "
-         "folder, not '../weights'"),
-        ('"weights.onnx"', '".."', "[model] weights must be the name of a file in the "
-         "folder, not '..'"),
-        ("[1, 2.5, 3]", f"[1{400 * '0'}, 2, 3]",
-         "[input] mean must be three numbers, for R, G and B"),
-        ('"labels.tsv"', '"/etc/passwd"', "[model] labels must be the name of a file in the "
-         "folder, not '/etc/passwd'"),
+        ('"two"', "2", "model.name: expected `str`, got `int`"),
+        ('licence = "MIT"\n', "", "model: missing key `licence`"),
+        ("width = 8\n", "", "input: missing key `width`"),
+        ("width = 8", 'width = "8"', "input.width: expected `int`, got `str`"),
+        ("width = 8", "width = 8.0", "input.width: expected `int`, got `float`"),
+        ("width = 8", "width = true", "input.width: expected `int`, got `bool`"),
+        ("width = 8", "width = 0", "an input of 0 x 6 pixels"),
+        ("height = 6", "height = -6", "an input of 8 x -6 pixels"),
+        ("fraction = 0.5", "fraction = 0", "crop_fraction"),
+        ("fraction = 0.5", "fraction = 1.1", "crop_fraction"),
+        ("fraction = 0.5", "fraction = nan", "crop_fraction"),
+        ("[1, 2.5, 3]", "127", "input.mean: expected `array | null`, got `int`"),
+        ("[1, 2.5, 3]", "[1, 2]", "input.mean: expected `array` of length 3"),
+        ("[1, 2.5, 3]", f"[1{400 * '0'}, 2, 3]", "input.mean[0]: number out of range"),
+        ("mean = [1, 2.5, 3]\n", "", "input: a float32 input needs mean and std"),
+        ("[4, 5, 6]", '[4, 5, "6"]', "input.std[2]: expected `float`, got `str`"),
+        ('"crop"', '"pad"', "input.resize_mode: invalid enum value 'pad'"),
+        ('"float32"', '"int8"', "input.dtype: invalid enum value 'int8'"),
+        ('"none"', '"none"\nembedding = 3', "output.embedding: expected `str | null`"),
+        ('"none"', '"none"\nembeding = "e"', "output: unknown key `embeding`"),
+        ('"float32"', '"uint8"', "input: a uint8 input takes no mean"),
+        ('"float32"', '"float32"\nnormalise = "none"', "input: a float32 input needs mean and std"),
+        ("[output]", "[outputs]\n[output]", "unknown key `outputs`"),
+        ("[output]", "[outputs]", "unknown key `outputs`"),
+        ('"weights.onnx"', '"../weights"', "model: weights must be the name of a file"),
+        ('"weights.onnx"', '".."', "model: weights must be the name of a file"),
+        ('"weights.onnx"', '""', "model: weights must be the name of a file"),
+        ('"weights.onnx"', "'a\\b'", "model: weights must be the name of a file"),
+        ('"labels.tsv"', '"/etc/passwd"', "model: labels must be the name of a file"),
     ],
 )  # fmt: skip
 def test_each_wrong_value_is_named(folder: Path, old: str, new: str, message: str) -> None:
     write_spec(folder, old, new)
-    found = re.fullmatch(r"model\.toml, line (\d+): (.*)", refusal(folder))
-    assert found is not None
-    assert found[2] == message
-    # The line in the message has the key, or the table.
-    line = (folder / "model.toml").read_text().splitlines()[int(found[1]) - 1]
-    assert re.match(r"\[?(\w+)", line)[1] in message
+    assert refusal(folder).startswith(f"model.toml: {message}")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +333,7 @@ def test_raw_pixels_are_written_and_read_as_such(folder: Path) -> None:
     (folder / "model.toml").write_text(text.replace("width = 8", 'width = 8\nnormalise = "none"'))
     spec = read_model_folder(folder)
     assert (spec.preprocess.mean, spec.preprocess.std) == ((0, 0, 0), (1, 1, 1))
-    assert read_spec(Document(to_toml(spec), "model.toml", TABLES), folder) == spec
+    assert read_spec(Attachment("model.toml", to_toml(spec)), folder) == spec
 
 
 @pytest.mark.parametrize("std", ["[4, 0, 6]", "[4, nan, 6]", "[4, inf, 6]", "[4, true, 6]"])
@@ -352,10 +342,12 @@ def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
     assert "std" in refusal(folder)
 
 
-@pytest.mark.parametrize("content", [b"[model", b"x = " + 5000 * b"["])
+@pytest.mark.parametrize(
+    "content", [b"[model", b"x = " + 5000 * b"[", b"a." * 100_000 + b"a = 1", b'[a."b"' * 100_000]
+)
 def test_invalid_toml_is_refused(folder: Path, content: bytes) -> None:
     (folder / "model.toml").write_bytes(content)
-    assert refusal(folder).startswith("model.toml cannot be read: ")
+    assert refusal(folder).startswith("model.toml is not valid TOML: ")
 
 
 def test_a_folder_without_spec_is_refused(tmp_path: Path) -> None:
@@ -393,8 +385,8 @@ def test_what_is_written_is_read_back(
 
 def test_the_specs_of_the_package_are_written_as_they_are_read() -> None:
     spec = models.find("default")
-    document = Document(to_toml(spec), "model.toml", TABLES)
-    assert read_spec(document, spec.weights.parent) == replace(spec, calibration=None)
+    file = Attachment("model.toml", to_toml(spec))
+    assert read_spec(file, spec.weights.parent) == replace(spec, calibration=None)
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import InvalidModelError
 from pictell.images.sources import Input
-from pictell.models.golden import Golden
+from pictell.models.golden import About, Golden
 from pictell.results import Result
 from pictell.version import __version__
 
@@ -57,14 +57,14 @@ def record(classifier: Classifier, package: str) -> Golden:
     """
     answers = {
         name: tuple(
-            (prediction.class_index, prediction.score)
+            (prediction.class_index, round(prediction.score, 6))
             for prediction in classifier.classify(pixels, top_k=TOP_K).predictions
         )
         for name, pixels in golden_pictures().items()
     }
     distribution = packages_distributions()[package][0]
     made_by = f"pictell {__version__}, {distribution} {version(distribution)}"
-    return Golden(made_by, TOLERANCE, answers)
+    return Golden(About(made_by, TOLERANCE), answers)
 
 
 def compare_to_golden(classifier: Classifier, golden: Golden) -> Agreement:

@@ -1,22 +1,24 @@
-"""The folder of a model (``model.toml``, weights, labels) becomes a ``ModelSpec``, and back.
-
-Keys have no defaults: a missing one is an error that names it.
-"""
+"""The folder of a model (``model.toml``, weights, labels) becomes a ``ModelSpec``, and back."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import get_args
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+from msgspec.structs import asdict
 
 from pictell.errors import InvalidModelError, StoreError
 from pictell.files import TextFileError, new_folder, read_text, write_file
 from pictell.inspection import check_safe, checksum, read_files
-from pictell.models import toml_table
+from pictell.models import toml
 from pictell.models.labels import read_labels, to_text
 from pictell.models.presets import is_raw
-from pictell.models.toml_table import Document, Table
+from pictell.options import MAX_MEAN_OR_STD
 from pictell.types import (
     Activation,
     Attachment,
@@ -38,16 +40,91 @@ CALIBRATION_FILE = "calibration.toml"
 GOLDEN_FILE = "golden.toml"
 # Names that no file of the weights can have.
 RESERVED = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, CALIBRATION_FILE, GOLDEN_FILE}
-TABLES = {"model", "input", "output"}
 # The weights in the package are trusted like its code: checking them would slow down each start.
 BUILT_IN_SHA256 = {"0869e45c5348435927a6ef6d652b75b16e5445cce0d72ca2666fb96196152c4d"}
-Colour = tuple[float, float, float]
+Value = Annotated[float, Meta(ge=-MAX_MEAN_OR_STD, le=MAX_MEAN_OR_STD)]
+
+
+class ModelTable(toml.Table, frozen=True, kw_only=True):
+    """``[model]`` of a ``model.toml``."""
+
+    name: str
+    format: WeightsFormat
+    weights: str
+    external_data: tuple[str, ...] = ()
+    sha256: str
+    labels: str
+    taxonomy: str | None = None
+    licence: str
+    source: str
+    top1_accuracy: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for the name of a file that leads out of the folder."""
+        for key in ("weights", "labels", "taxonomy"):
+            name = getattr(self, key)
+            if name is None:
+                continue
+            if PurePath(name).name != name or name in {"", ".."} or "\\" in name:
+                raise ValueError(f"{key} must be the name of a file in the folder, not {name!r}")
+
+
+class InputTable(toml.Table, frozen=True, kw_only=True):
+    """``[input]`` of a ``model.toml``. ``normalise`` stands for a mean of 0 and a std of 1."""
+
+    input_name: str = field(name="name")
+    layout: Layout
+    channels: Channels
+    dtype: Literal["uint8", "float32"]
+    normalise: Literal["none"] | None = None
+    mean: tuple[Value, Value, Value] | None = None
+    std: tuple[Value, Value, Value] | None = None
+    width: int
+    height: int
+    resize_mode: ResizeMode
+    crop_fraction: float
+    interpolation: Interpolation
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` or ``InvalidModelError`` for values that do not fit together."""
+        given = [key for key in ("mean", "std", "normalise") if getattr(self, key) is not None]
+        if self.dtype == "uint8" and given:
+            raise ValueError(f"a uint8 input takes no {given[0]}")
+        if self.dtype == "float32" and given not in (["mean", "std"], ["normalise"]):
+            raise ValueError('a float32 input needs mean and std, or normalise = "none"')
+        if is_raw(self.mean, self.std):
+            raise ValueError(
+                "std is ambiguous with mean 0: write std = [255, 255, 255] for pixels in 0..1, or "
+                'normalise = "none" instead of mean and std for pixels in 0..255'
+            )
+        self.preprocess()
+
+    def preprocess(self) -> PreprocessSpec:
+        """The table without the name. Raises ``InvalidModelError`` for a value out of range."""
+        spec = PreprocessSpec(**_attributes(self, PreprocessSpec.__slots__))
+        return replace(spec, mean=(0, 0, 0), std=(1, 1, 1)) if self.normalise else spec
+
+
+class OutputTable(toml.Table, frozen=True):
+    """``[output]`` of a ``model.toml``."""
+
+    output_name: str = field(name="name")
+    activation: Activation
+    embedding: str | None = None
+    feature_map: str | None = None
+
+
+class SpecDocument(toml.Table, frozen=True):
+    """A ``model.toml``."""
+
+    model: ModelTable
+    input: InputTable
+    output: OutputTable
 
 
 def read_model_folder(folder: Path) -> ModelSpec:
     """Everything in the folder of a model but the weights. Raises ``InvalidModelError``."""
-    text = read_attachment(folder / SPEC_FILE).text
-    spec = read_spec(Document(text, SPEC_FILE, TABLES), folder)
+    spec = read_spec(read_attachment(folder / SPEC_FILE), folder)
     fitted = folder / CALIBRATION_FILE
     return replace(spec, calibration=read_attachment(fitted)) if fitted.exists() else spec
 
@@ -60,37 +137,19 @@ def read_attachment(path: Path) -> Attachment:
         raise InvalidModelError(f"{path.name} {error}") from error
 
 
-def read_spec(
-    document: Document, folder: Path, labels: tuple[Label, ...] | None = None
-) -> ModelSpec:
+def read_spec(file: Attachment, folder: Path, labels: tuple[Label, ...] | None = None) -> ModelSpec:
     """The spec in a ``model.toml``, with the labels and the taxonomy in its folder.
 
     If ``labels`` are given, nothing in the folder is read. Raises ``InvalidModelError``.
     """
-    model, image, output = map(document.table, ("model", "input", "output"))
-    labels_file = folder / model.take_file_name("labels")
-    taxonomy = folder / model.take_file_name("taxonomy") if "taxonomy" in model else None
-    spec = ModelSpec(
-        name=model.take("name", str),
-        format=model.take_one_of("format", get_args(WeightsFormat)),
-        weights=folder / model.take_file_name("weights"),
-        external_data=_names(model, "external_data") if "external_data" in model else (),
-        sha256=model.take("sha256", str),
-        licence=model.take("licence", str),
-        source=model.take("source", str),
-        top1_accuracy=model.take_fraction("top1_accuracy") if "top1_accuracy" in model else None,
-        labels=labels or read_labels(labels_file),
-        taxonomy=read_attachment(taxonomy) if taxonomy and not labels else None,
-        input_name=image.take("name", str),
-        preprocess=_read_preprocess(image),
-        output_name=output.take("name", str),
-        activation=output.take_one_of("activation", get_args(Activation)),
-        embedding=output.take_optional_text("embedding"),
-        feature_map=output.take_optional_text("feature_map"),
-    )
-    for table in (model, image, output):
-        table.close()
-    return spec
+    document = toml.parse(file.text, file.name, SpecDocument)
+    model, image = document.model, document.input
+    taxonomy = None if labels else model.taxonomy
+    values = asdict(model) | asdict(document.output)
+    values["weights"] = folder / model.weights
+    values["labels"] = labels or read_labels(folder / model.labels)
+    values["taxonomy"] = read_attachment(folder / taxonomy) if taxonomy else None
+    return ModelSpec(**values, input_name=image.input_name, preprocess=image.preprocess())
 
 
 def read_weights(spec: ModelSpec) -> Weights:
@@ -117,11 +176,8 @@ def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None
     """Make a new model folder: whole, or not at all. Raises ``StoreError``."""
     if os.path.lexists(folder):
         raise StoreError(f"{folder} exists already: name a new folder")
-    try:
-        with new_folder(folder) as draft:
-            write_model_folder(draft, spec, content)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be written: {error.strerror}") from error
+    with store_errors(f"{folder} cannot be written"), new_folder(folder) as draft:
+        write_model_folder(draft, spec, content)
 
 
 def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
@@ -148,10 +204,17 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file of a model: whole, or not at all. Raises ``StoreError``."""
-    try:
+    with store_errors(f"{path.name} cannot be written"):
         write_file(path, text.encode())
+
+
+@contextmanager
+def store_errors(message: str) -> Iterator[None]:
+    """Turn an ``OSError`` into a ``StoreError``: the message and the reason."""
+    try:
+        yield
     except OSError as error:
-        raise StoreError(f"{path.name} cannot be written: {error.strerror}") from error
+        raise StoreError(f"{message}: {error.strerror or error}") from error
 
 
 def weights_path(spec: ModelSpec, name: str) -> Path:
@@ -161,81 +224,24 @@ def weights_path(spec: ModelSpec, name: str) -> Path:
 
 def to_toml(spec: ModelSpec) -> str:
     """The ``model.toml`` that ``read_spec`` reads back as ``spec``."""
-    model = {
-        "name": spec.name,
-        "format": spec.format,
+    model = _attributes(spec, ModelTable.__struct_fields__) | {
         "weights": spec.weights.name,
-        "external_data": list(spec.external_data) or None,
-        "sha256": spec.sha256,
         "labels": LABELS_FILE,
         "taxonomy": spec.taxonomy and TAXONOMY_FILE,
-        "licence": spec.licence,
-        "source": spec.source,
-        "top1_accuracy": spec.top1_accuracy,
     }
-    output = {
-        "name": spec.output_name,
-        "activation": spec.activation,
-        "embedding": spec.embedding,
-        "feature_map": spec.feature_map,
-    }
-    return toml_table.to_text({"model": model, "input": _input_table(spec), "output": output})
-
-
-def _input_table(spec: ModelSpec) -> dict[str, object]:
     image = spec.preprocess
-    raw = is_raw(image.mean, image.std)
-    return {
-        "name": spec.input_name,
-        "layout": image.layout,
-        "channels": image.channels,
-        "dtype": "uint8" if image.mean is None else "float32",
-        "normalise": "none" if raw else None,
-        "mean": None if raw else image.mean and list(image.mean),
-        "std": None if raw else image.std and list(image.std),
-        "width": image.width,
-        "height": image.height,
-        "resize_mode": image.resize_mode,
-        "crop_fraction": image.crop_fraction,
-        "interpolation": image.interpolation,
-    }
+    values = _attributes(image, PreprocessSpec.__slots__)
+    if is_raw(image.mean, image.std):
+        values |= {"normalise": "none", "mean": None, "std": None}
+    document = SpecDocument(
+        ModelTable(**model),
+        InputTable(
+            **values, input_name=spec.input_name, dtype="float32" if image.mean else "uint8"
+        ),
+        OutputTable(**_attributes(spec, OutputTable.__struct_fields__)),
+    )
+    return toml.to_text(document)
 
 
-def _read_preprocess(table: Table) -> PreprocessSpec:
-    mean, std = _read_mean_and_std(table)
-    values = {
-        "width": table.take_positive("width"),
-        "height": table.take_positive("height"),
-        "resize_mode": table.take_one_of("resize_mode", get_args(ResizeMode)),
-        "crop_fraction": table.take_fraction("crop_fraction"),
-        "interpolation": table.take_one_of("interpolation", get_args(Interpolation)),
-        "layout": table.take_one_of("layout", get_args(Layout)),
-        "channels": table.take_one_of("channels", get_args(Channels)),
-    }
-    try:
-        return PreprocessSpec(**values, mean=mean, std=std)
-    except InvalidModelError as error:
-        raise table.error(None, str(error)) from error
-
-
-def _read_mean_and_std(table: Table) -> tuple[Colour | None, Colour | None]:
-    if table.take_one_of("dtype", ("uint8", "float32")) == "uint8":
-        return None, None
-    if "normalise" in table:
-        table.take_one_of("normalise", ("none",))
-        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    mean, std = table.take_colour("mean"), table.take_colour("std")
-    if is_raw(mean, std):
-        raise table.error(
-            "std",
-            "is ambiguous with mean 0: write std = [255, 255, 255] for pixels in 0..1, or "
-            'normalise = "none" instead of mean and std for pixels in 0..255',
-        )
-    return mean, std
-
-
-def _names(table: Table, key: str) -> tuple[str, ...]:
-    value = table.take(key, list)
-    if not all(isinstance(name, str) for name in value):
-        raise table.error(key, "must be file names")
-    return tuple(value)
+def _attributes(values: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(values, name) for name in names}

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pictell.models import toml_table
+from msgspec import Meta, field
+
+from pictell.models import toml
 from pictell.models.folder import GOLDEN_FILE, read_attachment, write_text
-from pictell.models.toml_table import Document, Table, as_float
+
+Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Golden:
-    """Golden answers: the best classes of each picture, by its name, with their scores (0..1).
+class About(toml.Table, frozen=True):
+    """``made_by`` names the program and the runtime.
 
-    ``made_by`` names the program and the runtime; ``tolerance`` is the allowed difference of a
-    score.
+    ``tolerance`` is the allowed difference of a score.
     """
 
     made_by: str
-    tolerance: float
-    answers: dict[str, tuple[tuple[int, float], ...]]
+    tolerance: Annotated[float, Meta(gt=0, le=1)]
+
+
+class Golden(toml.Table, frozen=True):
+    """The class indices and scores of each picture's best classes, by its name."""
+
+    about: About = field(name="golden")
+    answers: dict[str, Annotated[tuple[tuple[int, Probability], ...], Meta(min_length=1)]]
 
 
 def read_golden(folder: Path) -> Golden | None:
@@ -28,40 +35,9 @@ def read_golden(folder: Path) -> Golden | None:
     path = folder / GOLDEN_FILE
     if not path.exists():
         return None
-    document = Document(read_attachment(path).text, GOLDEN_FILE, {"golden", "answers"})
-    about, answers = document.table("golden"), document.table("answers")
-    golden = Golden(
-        made_by=about.take("made_by", str),
-        tolerance=about.take_fraction("tolerance"),
-        answers={picture: _scores(answers, picture) for picture in answers},
-    )
-    about.close()
-    return golden
+    return toml.parse(read_attachment(path).text, GOLDEN_FILE, Golden)
 
 
 def write_golden(folder: Path, golden: Golden) -> None:
     """Write ``golden.toml`` into a model's folder: whole, or not at all. Raises ``StoreError``."""
-    answers = {
-        picture: [[index, round(score, 6)] for index, score in scores]
-        for picture, scores in golden.answers.items()
-    }
-    about = {"made_by": golden.made_by, "tolerance": golden.tolerance}
-    text = toml_table.to_text({"golden": about, "answers": answers})
-    write_text(folder / GOLDEN_FILE, text)
-
-
-def _scores(answers: Table, picture: str) -> tuple[tuple[int, float], ...]:
-    pairs = answers.take(picture, list)
-    if not pairs or not all(map(_is_score, pairs)):
-        raise answers.error(picture, "must be pairs of a class index and a score")
-    return tuple((index, as_float(score)) for index, score in pairs)
-
-
-def _is_score(pair: object) -> bool:
-    return (
-        isinstance(pair, list)
-        and len(pair) == 2
-        and type(pair[0]) is int
-        and type(pair[1]) in {int, float}
-        and 0 <= as_float(pair[1]) <= 1
-    )
+    write_text(folder / GOLDEN_FILE, toml.to_text(golden))

@@ -15,9 +15,8 @@ from pictell.errors import InvalidModelError, StoreError, UsageError
 from pictell.files import write_file
 from pictell.inspection import checksum
 from pictell.inspection.onnx import with_metadata
-from pictell.models.folder import SPEC_FILE, TABLES, read_spec, to_toml
+from pictell.models.folder import SPEC_FILE, read_spec, to_toml
 from pictell.models.labels import labels_from_text, to_text
-from pictell.models.toml_table import Document
 from pictell.types import Attachment, Inspection, ModelSpec, Weights
 
 SPEC_KEY = "pictell.model"
@@ -38,10 +37,10 @@ def read_spec_of(path: Path, content: Weights, inspection: Inspection) -> ModelS
     if LABELS_KEY not in entries:
         raise InvalidModelError(f"{path.name} has {SPEC_KEY} in its metadata but no {LABELS_KEY}")
     labels = labels_from_text(entries[LABELS_KEY], LABELS_KEY)
-    document = Document(entries[SPEC_KEY], f"{SPEC_FILE} in {path.name}", TABLES)
+    file = Attachment(f"{SPEC_FILE} in {path.name}", entries[SPEC_KEY])
     sha256 = checksum(content.files)
     return replace(
-        read_spec(document, path.parent, labels),
+        read_spec(file, path.parent, labels),
         weights=path,
         sha256=sha256,
         taxonomy=_attachment(entries, TAXONOMY_KEY),

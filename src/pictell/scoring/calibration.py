@@ -7,9 +7,11 @@ both, and the logarithm of probabilities has the same evidence as the logits the
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+import sys
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from pictell.errors import UsageError
@@ -17,6 +19,8 @@ from pictell.errors import UsageError
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Score = Literal["peak", "probability"]
+MAX_FLOAT = sys.float_info.max
+NonNegative = Annotated[float, Meta(ge=0, le=MAX_FLOAT)]
 
 # With half as many pictures the default model's scores differ by 0.05 from sample to sample, with
 # this many by 0.03 (benchmarks/trust.md). A temperature needs both right and wrong answers.
@@ -26,6 +30,8 @@ ANSWERS_NEEDED = 10
 # neighbours the likelihood hardly changes.
 KNEES = (math.inf, *(2.0 ** (step / 2) for step in range(10, -1, -1)))
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.02, 50.0
+# Division by a smaller number can make logits infinite.
+MIN_DIVISOR = 1e-6
 # With fewer classes the shape of the evidence says little.
 CLASSES_FOR_PEAK = 100
 FALSE_ALARMS = 0.05
@@ -41,21 +47,20 @@ FOLDS = 5
 SEED = 0
 
 
-# Named tuples, as each dataclass adds half a millisecond to the start of the program.
-class Calibration(NamedTuple):
+class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
     """From evidence to logits: ``knee / temperature * asinh(evidence / knee)``.
 
     With an infinite ``knee`` this is temperature scaling (Guo et al. 2017, 'On calibration of
     modern neural networks', arXiv:1706.04599), evidence / temperature. With a finite ``knee`` the
     temperature rises with the evidence e, as sqrt(1 + (e / knee)^2), which fits networks trained
-    with smoothed labels. The order of the classes never changes. Both values are above 0.
+    with smoothed labels. The order of the classes never changes.
     """
 
-    temperature: float = 1.0
-    knee: float = math.inf
+    temperature: Annotated[float, Meta(ge=MIN_DIVISOR, le=MAX_FLOAT)] = 1.0
+    knee: Annotated[float, Meta(ge=MIN_DIVISOR)] = math.inf
 
 
-class Abstention(NamedTuple):
+class Abstention(Struct, frozen=True, forbid_unknown_fields=True):
     """The model abstains from a picture whose ``score`` is below ``threshold``.
 
     The score is ``peak``, see the function, or ``probability``, the highest calibrated one.
@@ -64,8 +69,8 @@ class Abstention(NamedTuple):
     """
 
     score: Score
-    threshold: float
-    false_alarms: float
+    threshold: NonNegative
+    false_alarms: NonNegative
 
 
 def evidence(outputs: NDArray[np.generic], activation: Literal["softmax", "none"]) -> Floats:
