@@ -38,12 +38,7 @@ READERS = {
     "onnx": (check_safe, inspect_weights, lambda content: external_data(content.graph)),
     "tflite": (check_safe, inspect_weights),
     "frozen-graph": (check_safe, inspect_weights),
-    "saved-model": (
-        check_safe,
-        inspect_weights,
-        saved_model.signature,
-        saved_model.freezable,
-    ),
+    "saved-model": (check_safe, inspect_weights, saved_model.signature),
 }
 
 

@@ -113,12 +113,12 @@ def run(folder: Path, content: Weights, pictures: Any) -> dict[str, Any]:
     import tensorflow as tf
 
     v1 = tf.compat.v1
-    part, called = saved_model.freezable(content), saved_model.signature(content)
+    called = saved_model.signature(content)
     checkpoint = tf.train.load_checkpoint(str(folder / "variables/variables"))
     graph = tf.Graph()
     with graph.as_default(), v1.Session() as session:
-        tf.import_graph_def(v1.GraphDef.FromString(part.graph), name="")
-        for name, key in part.variables.items():
+        tf.import_graph_def(v1.GraphDef.FromString(called.graph), name="")
+        for name, key in called.variables.items():
             variable = graph.get_tensor_by_name(f"{name}:0")
             value = checkpoint.get_tensor(key)
             if variable.dtype == tf.resource:

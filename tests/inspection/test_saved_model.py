@@ -32,7 +32,7 @@ def refusal(content: Weights, read=check_safe) -> ModelError:
 
 
 def part(content: Weights) -> Message:
-    return parse("tensorflow", "GraphDef", saved_model.freezable(content).graph)
+    return parse("tensorflow", "GraphDef", saved_model.signature(content).graph)
 
 
 def test_a_small_model() -> None:
@@ -52,10 +52,14 @@ def test_a_small_model() -> None:
     assert found.outputs == (TensorSpec("classes", (None, 3), "float32"),)
     assert found.activations == {"classes": "none"}
     assert found.ops["MatMul"] == 1
-    assert saved_model.signature(content) == saved_model.SavedSignature(
-        "serving_default", "picture", "image:0", {"classes": "scores:0"}
+    called = saved_model.signature(content)
+    assert (called.key, called.input_key, called.input_tensor) == (
+        "serving_default",
+        "picture",
+        "image:0",
     )
-    assert saved_model.freezable(content).variables == {}
+    assert called.outputs == {"classes": "scores:0"}
+    assert called.variables == {}
 
 
 # Which signature, which graph
@@ -73,7 +77,7 @@ def test_of_several_signatures_the_default_is_taken() -> None:
     content = saved(classifier(), signatures={"a": usual, "serving_default": usual, "z": usual})
     assert saved_model.signature(content).key == "serving_default"
     content = saved(classifier(), signatures={"b": usual, "a": usual})
-    for read in (check_safe, inspect_weights, saved_model.signature, saved_model.freezable):
+    for read in (check_safe, inspect_weights, saved_model.signature):
         given = (content, []) if read is inspect_weights else (content,)
         with pytest.raises(InvalidModelError) as caught:
             read(*given)
@@ -234,7 +238,7 @@ def test_keys_come_from_the_operations_that_restore(value: str) -> None:
     more = [*restoring(b"other", b"layer/w"), node("again", "Identity", "restore:1")]
     content = saved(with_variables(*more, node("assign", "Assign", "w", value)))
     check_safe(content)
-    assert saved_model.freezable(content).variables == {"w": "layer/w"}
+    assert saved_model.signature(content).variables == {"w": "layer/w"}
 
 
 def test_keys_come_from_the_function_that_restores() -> None:
@@ -246,7 +250,7 @@ def test_keys_come_from_the_function_that_restores() -> None:
     restore = function("restore", *nodes, arguments=2)
     more = call("run", "restore", "prefix", "w")
     content = saved(with_variables(more, op="VarHandleOp"), restore)
-    assert saved_model.freezable(content).variables == {"w": "layer/w"}
+    assert saved_model.signature(content).variables == {"w": "layer/w"}
 
 
 @pytest.mark.parametrize(
@@ -262,7 +266,7 @@ def test_keys_come_from_the_function_that_restores() -> None:
     ],
 )
 def test_a_variable_without_a_value(more: list[Message]) -> None:
-    error = refusal(saved(with_variables(*more)), saved_model.freezable)
+    error = refusal(saved(with_variables(*more)), saved_model.signature)
     assert str(error) == "the model does not say how to restore w"
 
 
@@ -271,6 +275,6 @@ def test_reading_does_not_change_the_graph() -> None:
     before = content.graph
     check_safe(content)
     inspect_weights(content)
-    saved_model.freezable(content)
+    saved_model.signature(content)
     assert content.graph == before == saved(classifier()).graph
     assert graph_def(classifier()).node[0].name == "image"

@@ -13,18 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pictell.inspection.protobuf import Message
 from pictell.inspection.tensorflow_graph import (
-    CALLS,
-    bodies,
     by_name,
     data_inputs,
+    function_called,
     functions,
     node_name,
     output_index,
 )
 
 ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
-# Between RestoreV2 and the assignment there is at most one Identity.
-MAX_STEPS = 10
 # The end of a key, after the path, and the escapes for dots and slashes in names
 # (tensorflow/python/trackable/trackable_utils.py).
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -34,33 +31,26 @@ UNESCAPED = {"..": ".", ".S": "/"}
 
 def checkpoint_keys(meta_graph: Message) -> dict[str, str]:
     """Names of the variables of a ``MetaGraphDef`` -> their keys in the checkpoint."""
-    graph = meta_graph.graph_def
+    graph, bound = meta_graph.graph_def, meta_graph.object_graph_def.concrete_functions
+    library, object_keys = functions(graph), _object_keys(meta_graph)
+    assigned = {name: dict(_assigned(function.nodes)) for name, function in library.items()}
     keys = dict(_assigned(by_name(graph.node)))
-    library = functions(graph)
     for node in graph.node:
-        function = library.get(node.attr["f"].func.name) if node.op in CALLS else None
-        if function is not None:
-            arguments = [argument.name for argument in function.definition.signature.input_arg]
-            given = dict(zip(arguments, data_inputs(node), strict=False))
-            for argument, key in _assigned(function.nodes):
-                if argument in given:
-                    keys[given[argument]] = key
-    return keys | _bound(meta_graph)
-
-
-def _bound(meta_graph: Message) -> dict[str, str]:
-    """The same from the model's objects: the last inputs of a function are its bound variables."""
-    objects = meta_graph.object_graph_def
-    keys = _object_keys(meta_graph)
-    found: dict[str, str] = {}
-    for node in meta_graph.graph_def.node:
-        name = node.attr["f"].func.name if node.op in CALLS else ""
-        if name in objects.concrete_functions:
-            bound = list(objects.concrete_functions[name].bound_inputs)
-            inputs = data_inputs(node)
-            given = zip(inputs[len(inputs) - len(bound) :], bound, strict=False)
-            found.update((variable, keys[number]) for variable, number in given if number in keys)
-    return found
+        function = function_called(node, library)
+        if function is None:
+            continue
+        inputs, signature = data_inputs(node), function.definition.signature
+        found = assigned[signature.name]
+        for argument, variable in zip(signature.input_arg, inputs, strict=False):
+            if argument.name in found:
+                keys[variable] = found[argument.name]
+        if signature.name in bound:
+            # The last inputs of a function are its bound variables.
+            indices = bound[signature.name].bound_inputs
+            for variable, index in zip(inputs[-len(indices) :], indices, strict=False):
+                if index in object_keys:
+                    keys[variable] = object_keys[index]
+    return keys
 
 
 def _object_keys(meta_graph: Message) -> dict[int, str]:
@@ -69,30 +59,27 @@ def _object_keys(meta_graph: Message) -> dict[int, str]:
     children = [{child.local_name: child.node_id for child in node.children} for node in objects]
     found = {}
     for key in _all_keys(meta_graph.graph_def):
-        number = _follow(children, key.removesuffix(VALUE)) if key.endswith(VALUE) else None
-        if number is not None:
-            found[number] = key
+        index = _follow(children, key.removesuffix(VALUE)) if key.endswith(VALUE) else None
+        if index is not None:
+            found[index] = key
     return found
 
 
 def _follow(children: Sequence[Mapping[str, int]], path: str) -> int | None:
     """The index of the object at the end of a path from the first object, or ``None``."""
-    number = 0
+    index = 0
     for name in path.split("/"):
         plain = ESCAPE.sub(lambda match: UNESCAPED[match[0]], name)
-        if not 0 <= number < len(children) or plain not in children[number]:
+        if not 0 <= index < len(children) or plain not in children[index]:
             return None
-        number = children[number][plain]
-    return number
+        index = children[index][plain]
+    return index
 
 
 def _all_keys(graph: Message) -> Iterator[str]:
-    for body in bodies(graph):
-        nodes = by_name(body)
-        for node in nodes.values():
-            inputs = data_inputs(node)
-            if node.op == "RestoreV2" and len(inputs) == 3:
-                yield from (key.decode(errors="replace") for key in _texts(nodes.get(inputs[1])))
+    for nodes in (by_name(graph.node), *(f.nodes for f in functions(graph).values())):
+        for name in {_keys_and_slices(node)[0] for node in nodes.values()}:
+            yield from (key.decode(errors="replace") for key in _texts(nodes, name))
 
 
 def _assigned(nodes: Mapping[str, Message]) -> Iterator[tuple[str, str]]:
@@ -106,28 +93,28 @@ def _assigned(nodes: Mapping[str, Message]) -> Iterator[tuple[str, str]]:
 
 
 def _restored_key(nodes: Mapping[str, Message], reference: str) -> str | None:
-    """The key of a value that comes whole, not as a slice, and directly from RestoreV2."""
-    for _ in range(MAX_STEPS):
-        node = nodes.get(node_name(reference))
-        if node is None:
-            return None
-        if node.op == "RestoreV2":
-            return _key(nodes, node, output_index(reference))
-        if node.op != "Identity" or not node.input:
-            return None
+    """The key of a value that comes whole, not as a slice, from RestoreV2."""
+    node = nodes.get(node_name(reference))
+    # TensorFlow 2 writes an Identity between RestoreV2 and the assignment.
+    if node is not None and node.op == "Identity" and node.input:
         reference = node.input[0]
-    return None
-
-
-def _key(nodes: Mapping[str, Message], restore: Message, index: int) -> str | None:
-    inputs = data_inputs(restore)
-    if len(inputs) != 3:
+        node = nodes.get(node_name(reference))
+    if node is None:
         return None
-    keys, slices = (_texts(nodes.get(name)) for name in inputs[1:])
+    keys, slices = (_texts(nodes, name) for name in _keys_and_slices(node))
+    index = output_index(reference)
     if index >= len(keys) or (index < len(slices) and slices[index]):
         return None
     return keys[index].decode(errors="replace")
 
 
-def _texts(node: Message | None) -> list[bytes]:
-    return [] if node is None else list(node.attr["value"].tensor.string_val)
+def _keys_and_slices(node: Message) -> tuple[str, str]:
+    """The constants with the keys that a RestoreV2 reads, and the slices ("" for the whole)."""
+    inputs = data_inputs(node)
+    return (inputs[1], inputs[2]) if node.op == "RestoreV2" and len(inputs) == 3 else ("", "")
+
+
+def _texts(nodes: Mapping[str, Message], name: str) -> Sequence[bytes]:
+    """The texts in a constant."""
+    texts: Sequence[bytes] = nodes[name].attr["value"].tensor.string_val if name in nodes else ()
+    return texts

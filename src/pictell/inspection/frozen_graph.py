@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import activation
-from pictell.inspection.protobuf import Message, parse
+from pictell.inspection.allowed_ops import VARIABLES
+from pictell.inspection.protobuf import Message, inside, parse
 from pictell.inspection.selection import listed
-from pictell.inspection.tensorflow_check import refuse_operations, refuse_unfrozen
 from pictell.inspection.tensorflow_graph import (
     Shape,
-    bodies,
     by_name,
     data_inputs,
     dtype_name,
     functions,
-    placeholder,
+    reached,
+    refuse_operations,
     sizes,
     walk_back,
 )
@@ -50,8 +50,13 @@ def check(weights: Weights) -> None:
 
     Raises ``UnsafeModelError`` if not, ``InvalidModelError`` if the graph has variables.
     """
-    graph = read(weights.graph)
-    refuse_unfrozen(graph)
+    graph = _read(weights.graph)
+    variables = VARIABLES & {node.op for node in inside(graph, "NodeDef")}
+    if variables:
+        raise InvalidModelError(
+            f"the graph has variables without values ({listed(sorted(variables))}): "
+            "freeze it first, or give the SavedModel's folder"
+        )
     refuse_operations(graph)
 
 
@@ -60,7 +65,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
 
     Raises ``InvalidModelError``.
     """
-    graph = read(weights.graph)
+    graph = _read(weights.graph)
     nodes, library = by_name(graph.node), functions(graph)
     names = [name.removesuffix(":0") for name in outputs] or _sinks(nodes)
     if len(names) > MAX_OUTPUTS:
@@ -68,7 +73,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     for name in names:
         if name not in nodes:
             raise InvalidModelError(f"the graph has no node {name!r}: it has {_likely(nodes)}")
-    placeholders = (placeholder(node) for node in graph.node if node.op == "Placeholder")
+    placeholders = (_placeholder(node) for node in graph.node if node.op == "Placeholder")
     return Inspection(
         format="frozen-graph",
         inputs=tuple(tensor for tensor in placeholders if tensor.dtype != "object"),
@@ -76,15 +81,13 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
             TensorSpec(name, _result_shape(nodes[name]), _result_type(nodes[name]))
             for name in names
         ),
-        activations={
-            name: activation(node.op for node in walk_back(nodes, name, library)) for name in names
-        },
-        ops=Counter(node.op for nodes_ in bodies(graph) for node in nodes_),
+        activations={name: activation(walk_back(nodes, name, library)) for name in names},
+        ops=Counter(node.op for node in inside(graph, "NodeDef")),
         metadata={},
     )
 
 
-def read(content: bytes) -> Message:
+def _read(content: bytes) -> Message:
     """The bytes as a ``GraphDef``. Raises ``InvalidModelError``."""
     graph = parse("tensorflow", "GraphDef", content)
     if not graph.node or not all(node.name and node.op for node in graph.node):
@@ -94,28 +97,19 @@ def read(content: bytes) -> Message:
 
 def _sinks(nodes: Mapping[str, Message]) -> list[str]:
     """Nodes that no node consumes; only those that depend on an input, if there are any."""
-    takers = (node for node in nodes.values() if node.op not in MONITORS)
-    taken = {name for node in takers for name in data_inputs(node)}
-    ends = [node.name for node in nodes.values() if node.name not in taken]
-    ends = [name for name in ends if nodes[name].op not in NOT_SCORES]
-    fed = _fed(nodes)
-    return [name for name in ends if name in fed] or ends
-
-
-def _fed(nodes: Mapping[str, Message]) -> set[str]:
-    """The nodes that depend on a placeholder."""
-    takers: dict[str, list[str]] = {}
+    consumers: dict[str, list[str]] = {name: [] for name in nodes}
     for node in nodes.values():
         for name in data_inputs(node):
-            takers.setdefault(name, []).append(node.name)
-    waiting = [node.name for node in nodes.values() if node.op == "Placeholder"]
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(takers.get(name, ()))
-    return found
+            consumers.setdefault(name, []).append(node.name)
+    ends = [
+        node.name
+        for node in nodes.values()
+        if node.op not in NOT_SCORES
+        and all(nodes[name].op in MONITORS for name in consumers[node.name])
+    ]
+    placeholders = [node.name for node in nodes.values() if node.op == "Placeholder"]
+    fed = set(reached(placeholders, consumers))
+    return [name for name in ends if name in fed] or ends
 
 
 def _likely(nodes: Mapping[str, Message]) -> str:
@@ -126,7 +120,7 @@ def _likely(nodes: Mapping[str, Message]) -> str:
 def _result_shape(node: Message) -> Shape | None:
     """The shape of a node's first output, if the graph was saved with its shapes."""
     if node.op == "Placeholder":
-        return placeholder(node).shape
+        return _placeholder(node).shape
     shapes = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
     return sizes(shapes[0]) if shapes else None
 
@@ -136,3 +130,9 @@ def _result_type(node: Message) -> str:
     if key in node.attr:
         return dtype_name(node.attr[key].type)
     return DEFAULT_TYPES.get(node.op, "object")
+
+
+def _placeholder(node: Message) -> TensorSpec:
+    """The tensor of a placeholder. A missing shape and that of a scalar look the same."""
+    shape = sizes(node.attr["shape"].shape) if "shape" in node.attr else None
+    return TensorSpec(node.name, shape or None, dtype_name(node.attr["dtype"].type))

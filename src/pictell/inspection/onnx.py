@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.activation import activation, walk_back
 from pictell.inspection.model_files import check_name
-from pictell.inspection.protobuf import Message, parse
+from pictell.inspection.protobuf import Message, inside, parse
 from pictell.inspection.selection import listed, select
 from pictell.types import Inspection, TensorSpec, Weights
 
@@ -96,7 +95,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
         inputs=tuple(_tensor(value) for value in graph.input if value.name not in stored),
         outputs=tuple(_tensor(found[name]) for name in names),
         activations={name: activation(walk_back(name, producers)) for name in names},
-        ops=Counter(node.op_type for node in _nodes(graph)),
+        ops=Counter(node.op_type for node in inside(graph, "NodeProto")),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )
 
@@ -134,7 +133,7 @@ def _refuse_operations(model: Message) -> None:
     }
     refused = {
         f"{node.domain or 'ai.onnx'}.{node.op_type}"
-        for node in _all_nodes(model)
+        for node in inside(model, "NodeProto")
         if (node.domain, node.op_type) not in functions and not _computes(node)
     }
     if refused:
@@ -156,58 +155,10 @@ def _computes(node: Message) -> bool:
 
 
 def _external_names(model: Message) -> tuple[str, ...]:
-    attributes = chain(
-        (attribute for node in _all_nodes(model) for attribute in node.attribute),
-        (default for function in model.functions for default in function.attribute_proto),
-    )
-    inner = chain(
-        (tensor for attribute in attributes for tensor in _tensors(attribute)),
-        (part for sparse in model.graph.sparse_initializer for part in _parts(sparse)),
-    )
-    if any(map(_is_external, inner)):
+    external = list(filter(_is_external, model.graph.initializer))
+    if sum(map(_is_external, inside(model, "TensorProto"))) > len(external):
         raise UnsafeModelError("the model keeps values other than its main weights in other files")
-    external = filter(_is_external, model.graph.initializer)
     return tuple(sorted({check_name(_location(tensor)) for tensor in external}))
-
-
-def _all_nodes(model: Message) -> Iterator[Message]:
-    """The nodes of the graph and of the model's functions, with those of inner graphs."""
-    yield from _nodes(model.graph)
-    for function in model.functions:
-        yield from _nodes(function)
-    defaults = (default for function in model.functions for default in function.attribute_proto)
-    for graph in chain.from_iterable(map(_graphs, defaults)):
-        yield from _nodes(graph)
-
-
-def _nodes(graph: Message) -> Iterator[Message]:
-    waiting = [graph]
-    while waiting:
-        for node in waiting.pop().node:
-            yield node
-            waiting.extend(chain.from_iterable(map(_graphs, node.attribute)))
-
-
-def _graphs(attribute: Message) -> Iterator[Message]:
-    if attribute.HasField("g"):
-        yield attribute.g
-    yield from attribute.graphs
-
-
-def _tensors(attribute: Message) -> Iterator[Message]:
-    """The tensors in an attribute and in its graphs."""
-    if attribute.HasField("t"):
-        yield attribute.t
-    yield from attribute.tensors
-    sparse = [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
-    for graph in _graphs(attribute):
-        yield from graph.initializer
-        sparse.extend(graph.sparse_initializer)
-    yield from chain.from_iterable(map(_parts, (*sparse, *attribute.sparse_tensors)))
-
-
-def _parts(sparse: Message) -> tuple[Message, Message]:
-    return sparse.values, sparse.indices
 
 
 def _is_external(tensor: Message) -> bool:

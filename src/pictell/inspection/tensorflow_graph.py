@@ -1,22 +1,31 @@
-"""TensorFlow graphs (tensorflow/core/framework): nodes, functions and their connections.
+"""TensorFlow graphs (tensorflow/core/framework): their connections, and whether they only compute.
 
 A node refers to an input as ``node``, ``node:1`` (the second output) or ``^node`` (run it before,
 ignore its value); inside a function also as ``node:output:0`` or by the name of an argument.
+
+TensorFlow has operations that read and write files, open connections and call Python: a graph is a
+program (tensorflow/SECURITY.md). So every operation of a graph, used or not, must be on a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
-from pictell.inspection.protobuf import Message
-from pictell.types import TensorSpec
+from pictell.errors import UnsafeModelError
+from pictell.inspection.allowed_ops import ALLOWED
+from pictell.inspection.protobuf import Message, inside
+from pictell.inspection.selection import listed
 
 # numpy's names of DataType (types.proto) by number; 0 is undefined.
 DTYPES = """
     object float32 float64 int32 uint8 int16 int8 object complex64 int64 bool int8 uint8 int32
     bfloat16 int16 uint16 uint16 complex128 float16 object object uint32 uint64
 """.split()
+# Values of these types are handles that operations create. In a file they are forged.
+RESOURCE = 20
+VARIANT = 21
 # The type of a reference is this plus the type of the value.
 REFERENCE = 100
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -35,6 +44,11 @@ class Function:
         """Its nodes by their names."""
         return by_name(self.definition.node_def)
 
+    @cached_property
+    def callees(self) -> set[str]:
+        """The names that its nodes call."""
+        return {name for node in self.definition.node_def for name in called(node)}
+
     def returned(self, index: int) -> str:
         """The reference to its output of that index."""
         outputs = self.definition.signature.output_arg
@@ -51,11 +65,14 @@ def functions(graph: Message) -> dict[str, Function]:
     return {function.signature.name: Function(function) for function in graph.library.function}
 
 
-def bodies(graph: Message) -> Iterator[Iterable[Message]]:
-    """The nodes of the graph, then those of each of its functions."""
-    yield graph.node
-    for function in graph.library.function:
-        yield function.node_def
+def function_called(node: Message, library: Mapping[str, Function]) -> Function | None:
+    """The function that a node calls and returns the outputs of."""
+    return library.get(node.attr["f"].func.name) if node.op in CALLS else None
+
+
+def called(node: Message) -> list[str]:
+    """What a node may call: its operation, and the functions that its attributes name."""
+    return [node.op, *(function.name for function in inside(node, "NameAttrList"))]
 
 
 def node_name(reference: str) -> str:
@@ -68,52 +85,32 @@ def data_inputs(node: Message) -> list[str]:
     return [node_name(reference) for reference in node.input if not reference.startswith("^")]
 
 
-def reached(nodes: Mapping[str, Message], starts: Iterable[str]) -> dict[str, Message]:
-    """The nodes that the named ones need, themselves included."""
-    found: dict[str, Message] = {}
+def reached(starts: Iterable[str], following: Mapping[str, Iterable[str]]) -> list[str]:
+    """The names that can be reached from ``starts``, themselves included."""
+    found: dict[str, None] = {}
     waiting = list(starts)
     while waiting:
         name = waiting.pop()
-        if name in nodes and name not in found:
-            found[name] = nodes[name]
-            waiting.extend(map(node_name, nodes[name].input))
-    return found
-
-
-def called(node: Message) -> Iterator[str]:
-    """The names of the functions that a node's attributes name."""
-    for value in values(node.attr.values()):
-        yield from (function.name for function in _named(value))
-
-
-def values(attributes: Iterable[Message]) -> Iterator[Message]:
-    """Attributes, and the attributes of the functions that they name."""
-    waiting = list(attributes)
-    while waiting:
-        value = waiting.pop()
-        yield value
-        for function in _named(value):
-            waiting.extend(function.attr.values())
-
-
-def _named(value: Message) -> list[Message]:
-    return [*([value.func] if value.HasField("func") else []), *value.list.func]
+        if name in following and name not in found:
+            found[name] = None
+            waiting.extend(following[name])
+    return list(found)
 
 
 def walk_back(
     nodes: Mapping[str, Message], reference: str, library: Mapping[str, Function]
-) -> Iterator[Message]:
-    """The nodes behind a value, as ``activation.walk_back``, also inside functions."""
+) -> Iterator[str]:
+    """The operations behind a value, as ``activation.walk_back``, also inside functions."""
     calls = 0
     while (name := node_name(reference)) in nodes:
         node = nodes[name]
-        function = library.get(node.attr["f"].func.name) if _is_call(node) else None
+        function = function_called(node, library)
         if function is not None and calls < MAX_CALLS:
             calls += 1
             reference = function.returned(output_index(reference))
             nodes = function.nodes
             continue
-        yield node
+        yield node.op
         inputs = [entry for entry in node.input if not entry.startswith("^")]
         if not inputs:
             return
@@ -139,11 +136,32 @@ def sizes(shape: Message) -> Shape | None:
     return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
 
 
-def placeholder(node: Message) -> TensorSpec:
-    """The tensor of a placeholder. A missing shape and that of a scalar look the same."""
-    shape = sizes(node.attr["shape"].shape) if "shape" in node.attr else None
-    return TensorSpec(node.name, shape or None, dtype_name(node.attr["dtype"].type))
+def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
+    """Check that a graph and its functions only compute, apart from the operations in ``also``.
+
+    Raises ``UnsafeModelError``.
+    """
+    library = functions(graph)
+    _refuse_recursion(library)
+    if any(tensor.dtype in (RESOURCE, VARIANT) for tensor in inside(graph, "TensorProto")):
+        raise UnsafeModelError("the graph has a reference to memory instead of numbers")
+    refused = set()
+    for node in inside(graph, "NodeDef"):
+        op, *names = called(node)
+        missing = [name for name in names if name not in library]
+        if missing:
+            raise UnsafeModelError(f"the graph calls {missing[0]!r}, which it does not contain")
+        if op not in ALLOWED and op not in also and op not in library:
+            refused.add(op)
+    if refused:
+        raise UnsafeModelError(
+            f"the graph has operations that may do more than compute: {listed(sorted(refused))}"
+        )
 
 
-def _is_call(node: Message) -> bool:
-    return node.op in CALLS and "f" in node.attr
+def _refuse_recursion(library: Mapping[str, Function]) -> None:
+    # Engines follow such a call until the stack overflows and the process crashes.
+    try:
+        TopologicalSorter({name: library[name].callees for name in library}).prepare()
+    except CycleError as error:
+        raise UnsafeModelError(f"the function {error.args[1][0]!r} calls itself") from error

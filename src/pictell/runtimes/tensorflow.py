@@ -92,10 +92,10 @@ def _saved_model(spec: ModelSpec, weights: Weights, options: EngineOptions) -> G
 
     TensorFlow's own loader would also run the operations that restore and initialise the model.
     """
-    called, part = saved_model.signature(weights), saved_model.freezable(weights)
+    part = saved_model.signature(weights)
     graph = _graph(part.graph)
-    fetches = {name: _find(graph, tensor) for name, tensor in called.outputs.items()}
-    feed = (called.input_key, _find(graph, called.input_tensor))
+    fetches = {name: _find(graph, tensor) for name, tensor in part.outputs.items()}
+    feed = (part.input_key, _find(graph, part.input_tensor))
     engine = GraphEngine(graph, feed, fetches, options)
     if part.variables:
         with temporary_files(weights) as folder:
