@@ -21,7 +21,7 @@ from pictell.types import ModelSpec
 class Data(toml.Table, frozen=True):
     """What a calibration was fitted on: the name of the data, the number of pictures, the weights.
 
-    ``weights_sha256`` is empty until the calibration is written.
+    ``weights_sha256`` is the checksum of the weights in the file, and empty elsewhere.
     """
 
     on: str
@@ -66,7 +66,7 @@ def read_calibration(spec: ModelSpec) -> FittedCalibration | None:
         raise InvalidModelError(
             f"{name}: fitted.weights_sha256 is not that of the weights: run pictell calibrate again"
         )
-    return fitted
+    return _for_weights(fitted, "")
 
 
 def write_calibration(folder: Path, fitted: FittedCalibration, sha256: str) -> None:
@@ -79,5 +79,8 @@ def write_calibration(folder: Path, fitted: FittedCalibration, sha256: str) -> N
 
 def to_toml(fitted: FittedCalibration, sha256: str) -> str:
     """The ``calibration.toml`` that ``read_calibration`` reads back as ``fitted``."""
-    data = replace(fitted.data, weights_sha256=sha256)
-    return f"# Written by pictell calibrate.\n{toml.to_text(replace(fitted, data=data))}"
+    return f"# Written by pictell calibrate.\n{toml.to_text(_for_weights(fitted, sha256))}"
+
+
+def _for_weights(fitted: FittedCalibration, sha256: str) -> FittedCalibration:
+    return replace(fitted, data=replace(fitted.data, weights_sha256=sha256))
