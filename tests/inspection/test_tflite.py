@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from hostile_models import tflite, tflite_model, tflite_tensor, weights
 from pictell.errors import InvalidModelError
 from pictell.inspection import check_safe, inspect_weights
-from pictell.inspection.tflite import DTYPES, read_subgraphs
+from pictell.inspection.tflite import DTYPES
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS
 from pictell.types import TensorSpec
 
@@ -205,6 +205,6 @@ def test_no_offset_leads_out_of_the_file() -> None:
         for value in (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, len(content)):
             changed = content[:at] + struct.pack("<I", value) + content[at + 4 :]
             try:
-                read_subgraphs(changed)
+                check_and_inspect(changed)
             except InvalidModelError:
                 continue

@@ -1,20 +1,21 @@
 """Reads FlatBuffers and checks every offset: https://flatbuffers.dev/internals/
 
 A malicious file can refer to the same bytes many times. So the vectors read together are no longer
-than the file, and no more than ``MAX_TABLES`` tables are read.
+than the file, and no more than ``MAX_TABLES`` tables are read. Google's package for Python has no
+such checks. All functions raise ``InvalidModelError``.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from pictell.errors import InvalidModelError
 
-OFFSET = struct.Struct("<I")
-SIGNED_OFFSET = struct.Struct("<i")
-ENTRY = struct.Struct("<H")
-# A vtable begins with its own size and that of its table, in bytes.
-VTABLE_HEAD = 4
+OFFSET_BYTES = 4
+# A vtable begins with its own size and that of its table; then it has an entry for each slot.
+VTABLE_HEAD_BYTES = 4
+ENTRY_BYTES = 2
 # Large graphs have a tenth of this.
 MAX_TABLES = 200_000
 
@@ -23,40 +24,37 @@ class Buffer:
     """The bytes of one file, and how many of them may still be read."""
 
     def __init__(self, content: bytes) -> None:
-        self.content = content
+        self._content = content
         self._bytes_left = len(content)
         self._tables_left = MAX_TABLES
 
-    def root(self) -> Table:
-        """The root table. Raises ``InvalidModelError``, as all readers here do."""
-        return self.table(self.follow(0))
-
-    def number(self, layout: struct.Struct, at: int) -> float:
-        """One number at a byte position."""
-        if not 0 <= at <= len(self.content) - layout.size:
+    def unpack(self, layout: str, at: int) -> tuple[Any, ...]:
+        """The numbers at a byte position; ``layout`` is in ``struct``'s notation."""
+        layout = f"<{layout}"
+        if not 0 <= at <= len(self._content) - struct.calcsize(layout):
             raise damaged()
-        number: float = layout.unpack_from(self.content, at)[0]
-        return number
+        return struct.unpack_from(layout, self._content, at)
 
     def follow(self, at: int) -> int:
         """The position that the offset at this position points to."""
-        return at + int(self.number(OFFSET, at))
+        (offset,) = self.unpack("I", at)
+        return at + int(offset)
 
-    def vector(self, at: int, element_size: int) -> tuple[int, int]:
+    def vector(self, at: int, element_bytes: int) -> tuple[int, int]:
         """The position of the first element of a vector, and the number of elements."""
-        length = int(self.number(OFFSET, at))
-        self._bytes_left -= length * element_size
-        start = at + OFFSET.size
-        if self._bytes_left < 0 or start + length * element_size > len(self.content):
+        (length,) = self.unpack("I", at)
+        self._bytes_left -= length * element_bytes
+        start = at + OFFSET_BYTES
+        if self._bytes_left < 0 or start + length * element_bytes > len(self._content):
             raise damaged()
         return start, length
 
     def table(self, at: int) -> Table:
-        """The table at a position."""
+        """The table that the offset at this position points to."""
         self._tables_left -= 1
         if self._tables_left < 0:
             raise damaged()
-        return Table(self, at)
+        return Table(self, self.follow(at))
 
 
 class Table:
@@ -65,58 +63,51 @@ class Table:
     def __init__(self, buffer: Buffer, at: int) -> None:
         self._buffer = buffer
         self._at = at
-        self._fields = at - int(buffer.number(SIGNED_OFFSET, at))
-        self._fields_size = int(buffer.number(ENTRY, self._fields))
+        self._vtable = at - buffer.unpack("i", at)[0]
+        (self._vtable_bytes,) = buffer.unpack("H", self._vtable)
 
-    def number(self, slot: int, layout: str, default: float = 0) -> float:
+    def number(self, slot: int, layout: str, default: int = 0) -> Any:
         """A number; ``layout`` is its type in ``struct``'s notation."""
         at = self._position(slot)
-        return default if at is None else self._buffer.number(struct.Struct(f"<{layout}"), at)
+        return default if at is None else self._buffer.unpack(layout, at)[0]
 
-    def numbers(self, slot: int, layout: str) -> tuple[float, ...] | None:
-        """A vector of numbers, or ``None``."""
-        at = self._position(slot)
-        if at is None:
-            return None
-        size = struct.calcsize(f"<{layout}")
-        start, length = self._buffer.vector(self._buffer.follow(at), size)
-        return struct.unpack_from(f"<{length}{layout}", self._buffer.content, start)
+    def numbers(self, slot: int, layout: str) -> tuple[Any, ...]:
+        """A vector of numbers, empty if it is missing."""
+        start, length = self._vector(slot, struct.calcsize(f"<{layout}"))
+        return self._buffer.unpack(f"{length}{layout}", start)
 
     def length(self, slot: int) -> int:
         """The length of a vector of bytes, all of which are in the file."""
-        at = self._position(slot)
-        return 0 if at is None else self._buffer.vector(self._buffer.follow(at), 1)[1]
+        return self._vector(slot, 1)[1]
 
     def text(self, slot: int) -> str:
         """A string, empty if it is missing."""
-        at = self._position(slot)
-        if at is None:
-            return ""
-        start, length = self._buffer.vector(self._buffer.follow(at), 1)
+        start, length = self._vector(slot, 1)
+        (content,) = self._buffer.unpack(f"{length}s", start)
         try:
-            return self._buffer.content[start : start + length].decode()
+            return str(content, "utf-8")
         except UnicodeDecodeError as error:
             raise damaged() from error
 
     def table(self, slot: int) -> Table | None:
         """A table, or ``None``."""
         at = self._position(slot)
-        return None if at is None else self._buffer.table(self._buffer.follow(at))
+        return None if at is None else self._buffer.table(at)
 
     def tables(self, slot: int) -> list[Table]:
         """A vector of tables, empty if it is missing."""
+        start, length = self._vector(slot, OFFSET_BYTES)
+        return [self._buffer.table(start + index * OFFSET_BYTES) for index in range(length)]
+
+    def _vector(self, slot: int, element_bytes: int) -> tuple[int, int]:
         at = self._position(slot)
-        if at is None:
-            return []
-        start, length = self._buffer.vector(self._buffer.follow(at), OFFSET.size)
-        places = range(start, start + length * OFFSET.size, OFFSET.size)
-        return [self._buffer.table(self._buffer.follow(place)) for place in places]
+        return (0, 0) if at is None else self._buffer.vector(self._buffer.follow(at), element_bytes)
 
     def _position(self, slot: int) -> int | None:
-        entry = VTABLE_HEAD + slot * ENTRY.size
-        if entry + ENTRY.size > self._fields_size:
+        entry = VTABLE_HEAD_BYTES + slot * ENTRY_BYTES
+        if entry + ENTRY_BYTES > self._vtable_bytes:
             return None
-        offset = int(self._buffer.number(ENTRY, self._fields + entry))
+        (offset,) = self._buffer.unpack("H", self._vtable + entry)
         return self._at + offset if offset else None
 
 

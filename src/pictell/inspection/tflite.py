@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import activation, walk_back
@@ -15,30 +14,12 @@ from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
 from pictell.types import Inspection, TensorSpec, Weights
 
 IDENTIFIER = b"TFL3"
+Indices = tuple[int, ...]
 # numpy's names of TensorType by number.
 DTYPES = """
     float32 float16 int32 uint8 int64 object bool int16 complex64 int8 float64 complex128 uint64
     object object uint32 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2
 """.split()
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One operation of a graph, with the indices of its input (-1: none) and output tensors."""
-
-    name: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Subgraph:
-    """A graph: its tensors, the indices of its inputs and outputs, and its operations in order."""
-
-    tensors: tuple[TensorSpec, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    operators: tuple[Operator, ...]
 
 
 def check(weights: Weights) -> None:
@@ -62,39 +43,31 @@ def check(weights: Weights) -> None:
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     """Inputs and outputs of the main graph. Raises ``InvalidModelError``."""
-    subgraphs = read_subgraphs(weights.graph)
-    main = subgraphs[0]
-    found = {main.tensors[index].name: index for index in main.outputs}
+    model = _root(weights.graph)
+    ops = [name for _, name in _operator_codes(model)]
+    graphs = model.tables(2)
+    if not graphs:
+        raise InvalidModelError("the model has no graph")
+    operators = [_operators(graph, ops) for graph in graphs]
+    # The first graph is the main one.
+    tensors = list(map(_tensor, graphs[0].tables(0)))
+    found = {tensors[index].name: index for index in _indices(graphs[0], 2, len(tensors))}
     names = select(outputs, found)
-    producers = {
-        index: (operator.name, operator.inputs)
-        for operator in main.operators
-        for index in operator.outputs
-    }
+    producers = {index: (op, inputs) for op, inputs, made in operators[0] for index in made}
     return Inspection(
         format="tflite",
-        inputs=tuple(main.tensors[index] for index in main.inputs),
-        outputs=tuple(main.tensors[found[name]] for name in names),
+        inputs=tuple(tensors[index] for index in _indices(graphs[0], 1, len(tensors))),
+        outputs=tuple(tensors[found[name]] for name in names),
         activations={name: activation(walk_back(found[name], producers)) for name in names},
-        ops=Counter(operator.name for graph in subgraphs for operator in graph.operators),
+        ops=Counter(op for graph in operators for op, _, _ in graph),
         metadata={},
     )
-
-
-def read_subgraphs(content: bytes) -> list[Subgraph]:
-    """The model's graphs, the main one first. Raises ``InvalidModelError``."""
-    model = _root(content)
-    names = [name for _, name in _operator_codes(model)]
-    subgraphs = [_subgraph(table, names) for table in model.tables(2)]
-    if not subgraphs:
-        raise InvalidModelError("the model has no graph")
-    return subgraphs
 
 
 def _root(content: bytes) -> Table:
     if content[4:8] != IDENTIFIER:
         raise InvalidModelError("the file is not a TFLite model")
-    return Buffer(content).root()
+    return Buffer(content).table(0)
 
 
 def _operator_codes(model: Table) -> list[tuple[int, str]]:
@@ -104,7 +77,7 @@ def _operator_codes(model: Table) -> list[tuple[int, str]]:
 
 def _operator_code(table: Table) -> tuple[int, str]:
     # The old field has room for numbers up to 127, which stands for all higher ones.
-    number = int(max(table.number(0, "b"), table.number(3, "i")))
+    number = max(table.number(0, "b"), table.number(3, "i"))
     if number == CUSTOM:
         return number, table.text(1)
     if not 0 <= number < len(BUILTIN_OPERATORS):
@@ -112,51 +85,42 @@ def _operator_code(table: Table) -> tuple[int, str]:
     return number, BUILTIN_OPERATORS[number]
 
 
-def _subgraph(table: Table, names: Sequence[str]) -> Subgraph:
-    tensors = tuple(map(_tensor, table.tables(0)))
-    operators = tuple(_operator(step, names) for step in table.tables(3))
-    return Subgraph(
-        tensors, _indices(table, 1, len(tensors)), _indices(table, 2, len(tensors)), operators
-    )
+def _operators(graph: Table, ops: Sequence[str]) -> list[tuple[str, Indices, Indices]]:
+    """The operations of a graph with their input (-1: none) and output tensors."""
+    found = []
+    for table in graph.tables(3):
+        index = table.number(0, "I")
+        if index >= len(ops):
+            raise damaged()
+        found.append((ops[index], table.numbers(1, "i"), table.numbers(2, "i")))
+    return found
 
 
-def _indices(table: Table, slot: int, count: int) -> tuple[int, ...]:
-    indices = _integers(table.numbers(slot, "i"))
+def _indices(graph: Table, slot: int, count: int) -> Indices:
+    indices = graph.numbers(slot, "i")
     if not all(0 <= index < count for index in indices):
         raise damaged()
     return indices
 
 
-def _operator(table: Table, names: Sequence[str]) -> Operator:
-    index = int(table.number(0, "I"))
-    if index >= len(names):
-        raise damaged()
-    inputs, outputs = (_integers(table.numbers(slot, "i")) for slot in (1, 2))
-    return Operator(names[index], inputs, outputs)
-
-
 def _tensor(table: Table) -> TensorSpec:
-    number = int(table.number(1, "b"))
+    number = table.number(1, "b")
     if not 0 <= number < len(DTYPES):
         raise InvalidModelError(f"the model has a tensor of the unknown type {number}")
     # The shape is that of an example; the signature has -1 for any size.
-    sizes = _integers(table.numbers(7, "i") or table.numbers(0, "i"))
+    sizes = table.numbers(7, "i") or table.numbers(0, "i")
     shape = tuple(None if size < 0 else size for size in sizes)
     dtype = DTYPES[number]
     # Some converters leave a meaningless scale on float tensors.
-    stored = _quantisation(table.table(4)) if "int" in dtype else None
-    return TensorSpec(table.text(3), shape, dtype, stored)
+    quantisation = _quantisation(table.table(4)) if "int" in dtype else None
+    return TensorSpec(table.text(3), shape, dtype, quantisation)
 
 
 def _quantisation(table: Table | None) -> tuple[float, int] | None:
     """The (scale, zero point) of a tensor if it is the same for all channels."""
     if table is None:
         return None
-    scales, zero_points = table.numbers(2, "f") or (), table.numbers(3, "q") or (0,)
+    scales, zero_points = table.numbers(2, "f"), table.numbers(3, "q") or (0,)
     if len(scales) != 1 or len(zero_points) != 1 or not 0 < scales[0] < math.inf:
         return None
-    return scales[0], int(zero_points[0])
-
-
-def _integers(numbers: Sequence[float] | None) -> tuple[int, ...]:
-    return tuple(map(int, numbers or ()))
+    return scales[0], zero_points[0]
