@@ -12,7 +12,7 @@ from PIL import Image
 import fake_model as fake
 from command import pictell
 from pictell import models
-from pictell.evaluation.calibrate import Sample, fit_sample
+from pictell.evaluation.calibrate import Sample, fit_calibration
 from pictell.models.calibration_file import read_calibration
 from pictell.models.folder import create_model_folder
 from pictell.reports.evaluation.calibration import render
@@ -58,7 +58,7 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
     assert f"stored in {model / 'calibration.toml'}\n" in run.stdout
     fitted = read_calibration(models.find(model))
     assert fitted is not None
-    assert (fitted.fitted_on, fitted.pictures) == ("val", 400)
+    assert (fitted.data.on, fitted.data.pictures) == ("val", 400)
     assert fitted.abstention.score == "probability"
     assert fitted.after.negative_log_likelihood < fitted.before.negative_log_likelihood
 
@@ -66,12 +66,12 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
 def test_calibrated_scores_stay_unchanged() -> None:
     targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
     evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
-    found = fit_sample(Sample(evidence, targets, np.ones(300)), "drawn")
+    found = fit_calibration(Sample(evidence, targets, np.ones(300)), "drawn")
     assert found.unchanged
     assert found.fitted.after == found.fitted.before
     assert found.mean_confidence[0] == found.mean_confidence[1]
     assert "scores unchanged: " in render(found)
-    louder = fit_sample(Sample(3 * evidence, targets, np.ones(300)), "drawn")
+    louder = fit_calibration(Sample(3 * evidence, targets, np.ones(300)), "drawn")
     assert not louder.unchanged
     assert louder.fitted.calibration.temperature == pytest.approx(3, rel=0.01)
     assert "scores lowered: " in render(louder)
@@ -131,7 +131,7 @@ def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> N
 def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
     run = pictell("calibrate", "-m", "default", "-d", tmp_path)
     assert run.returncode == 2
-    assert "is part of pictell: calibrate a copy of its folder" in run.stderr
+    assert "is part of pictell: use a copy of its folder" in run.stderr
 
 
 def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_default_models_own_folder_is_not_changed(tmp_path: Path) -> None:
         run = pictell("calibrate", "-m", place, "-d", tmp_path)
         assert run.returncode == 2
         assert run.stderr == (
-            f"pictell: {place} is part of pictell: calibrate a copy of its folder "
+            f"pictell: {place} is part of pictell: use a copy of its folder "
             "(pictell models path default)\n"
         )
     assert (own / "calibration.toml").read_bytes() == before
@@ -168,7 +168,7 @@ def test_a_read_only_folder_is_refused_at_once(model: Path, tmp_path: Path) -> N
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 2
     assert run.stderr.endswith(
-        f"\npictell: {model} is not writable: calibrate a copy of the folder\n"
+        f"\npictell: {model} is not writable: use a copy of the folder\n"
     )
 
 

@@ -222,17 +222,16 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
 
 
 WRONG_USES = {
-    ("-k", "0", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not '0'",
-    ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number of 1 or more, not 'many'",
+    ("-k", "0", "x.jpg"): "argument -k/--top-k: must be 1 or more, not '0'",
+    ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number, not 'many'",
     ("-f", "xml", "x.jpg"): "argument -f/--format: invalid choice: 'xml' "
     "(choose from 'text', 'json', 'jsonl', 'csv')",
-    (
-        "--max-depth",
-        "0",
-        "x.jpg",
-    ): "argument --max-depth: must be a whole number of 1 or more, not '0'",
+    ("--max-depth", "0", "x.jpg"): "argument --max-depth: must be 1 or more, not '0'",
     ("--frobnicate", "x.jpg"): "unrecognized arguments: --frobnicate",
-    ("--timeout", "0", "x.jpg"): "argument --timeout: must be a time in seconds above 0, not '0'",
+    ("--timeout", "0", "x.jpg"): "argument --timeout: must be a number from 0.001 to 1000000, not 0.0",
+    ("--max-bytes", "0", "x.jpg"): "argument --max-bytes: must be a whole number from 1 to "
+    f"{sys.maxsize}, not 0",
+    ("--threads", "0", "x.jpg"): "argument --threads: must be a whole number from 1 to 1024, not 0",
     (): "no picture given: name a file, a folder or a URL",
 }
 
@@ -264,7 +263,7 @@ def test_an_unknown_model_lists_the_known_ones() -> None:
 
 def test_help_starts_with_an_example() -> None:
     run = pictell("--help")
-    assert run.stdout.splitlines()[2] == "  pictell cat.jpg"
+    assert run.stdout.splitlines()[2].startswith("  pictell ")
     assert run.returncode == 0
 
 

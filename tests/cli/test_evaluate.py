@@ -50,7 +50,7 @@ def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_pat
         "evaluate", "-d", insects, "--model", "default", "--model", other_model, "--compare",
         "--format", "json", "--report", report,
     )  # fmt: skip
-    assert (run.returncode, run.stderr) == (0, f"report: {report}\n")
+    assert (run.returncode, run.stderr) == (0, f"pictell: the report is in {report}\n")
     record = json.loads(run.stdout)
     assert [model["model"] for model in record["models"]] == ["default", "close-up"]
     (comparison,) = record["comparisons"]
@@ -75,7 +75,7 @@ def test_a_model_without_a_taxonomy_is_compared_with_one_that_has_one(
         "evaluate", "-d", insects, "--model", flat, "--model", other_model, "--compare",
         "--report", report,
     )  # fmt: skip
-    assert (run.returncode, run.stderr) == (0, f"report: {report}\n")
+    assert (run.returncode, run.stderr) == (0, f"pictell: the report is in {report}\n")
     line = next(line for line in run.stdout.splitlines() if line.startswith("  right answers  "))
     assert "—" in line
     assert "right answers" in report.read_text(encoding="utf-8")

@@ -114,16 +114,16 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
     ("words", "message"),
     [
         (["inspect"], "the following arguments are required: MODEL"),
-        (["inspect", "nothing.pb"], "the model cannot be read: No such file"),
+        (["inspect", "nothing.pb"], "no model named 'nothing.pb'"),
         (
             ["inspect", "inception5h"],
             "inception5h is not downloaded: run pictell models pull inception5h",
         ),
         (["inspect", "labels.txt"], "a text file, such as labels, not a model"),
         (["inspect", "model.pth"], "pickle"),
-        (["inspect", "--size", "0", "x.pb"], "must be a whole number of 1 or more"),
-        (["inspect", "--mean", "1,2", "x.pb"], "must be one number or three"),
-        (["inspect", "--crop-fraction", "2", "x.pb"], "must be a number from 0.01 to 1"),
+        (["inspect", "--size", "0", "x.pb"], "argument --size: must be a whole number from 1"),
+        (["inspect", "--mean", "1,2", "x.pb"], "argument --mean: must be 3 numbers"),
+        (["inspect", "--crop-fraction", "2", "x.pb"], "argument --crop-fraction: must be a number from 0.01 to 1"),
     ],
 )
 def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_damaged_model_does_not_hide_the_others(root: Path) -> None:
         (["rm", "x"], "no model named 'x' is installed; installed are: none"),
         (["rm", "default"], "default is built in and cannot be removed"),
         (["rm", "../x"], "no model named '../x' is installed"),
-        (["path", "x"], "no model named 'x' is installed; installed are: default"),
+        (["path", "x"], "no model named 'x': give one of default"),
         (
             ["path", "inception5h"],
             "inception5h is not downloaded: run pictell models pull inception5h",

@@ -77,3 +77,13 @@ def test_bad_input_gets_one_line(words: list[str], message: str) -> None:
     assert run.returncode == 2
     assert message in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_answers_of_the_default_model_are_not_replaced() -> None:
+    folder = models.BUILT_IN["default"]
+    before = (folder / "golden.toml").read_bytes()
+    for model in ("default", folder):
+        run = pictell("verify", model, "--record")
+        assert run.returncode == 2
+        assert "is part of pictell" in run.stderr
+    assert (folder / "golden.toml").read_bytes() == before

@@ -8,21 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli.classify import write
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.model_options import (
-    add_engine_options,
-    add_model_options,
-    engine_options,
-    model_options,
-    report_crashes,
-)
+from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
+from pictell.cli.output import say, write
 from pictell.cli.parser import Parser
-from pictell.cli.progress import Progress, say
+from pictell.cli.progress import Progress
 from pictell.errors import PictellError, UsageError
 from pictell.files import write_file
 from pictell.options import ModelOptions
-from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
     from pictell.evaluation.comparison import Evaluation
@@ -32,9 +25,9 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 Measure a model on pictures with known labels, or compare two models:
 
-  pictell evaluate --data VAL/
-  pictell evaluate --data VAL/ --report report.html
-  pictell evaluate --data labels.csv --format json > figures.json
+  pictell evaluate --data samples/
+  pictell evaluate --data VAL/ --report REPORT.html
+  pictell evaluate --data samples/labels.csv --format json > figures.json
   pictell evaluate --data VAL/ --model default --model MY-MODEL/ --compare
 
 The data is a folder with one subfolder of pictures for each class, named like the class; or a list,
@@ -58,21 +51,19 @@ def run(words: list[str]) -> int:
     _write_reports(Evaluation((first, *others), made), options)
     for other, comparison in zip(others, compared, strict=False):
         if comparison is None:
-            say(
-                f"pictell: {visible(first.model)} and {visible(other.model)} have no picture in "
-                "common and cannot be compared"
-            )
+            names = f"{first.model} and {other.model}"
+            say(f"{names} have no picture in common and cannot be compared")
     failed = None in compared or any(summary.outcomes.failed for summary in (first, *others))
     return SOME_FAILED if failed else 0
 
 
 def _evaluate(model: str, dataset: Dataset, options: argparse.Namespace) -> Summary:
-    from pictell.evaluation.evaluate import evaluate
+    from pictell.evaluation.summary import evaluate
     from pictell.loading import load
 
     report_crashes(model)
     name = _shown_name(model, options.model)
-    classifier = load(model, options=model_options(options), engine=engine_options(options))
+    classifier = load(model, options=options.model_options, engine=options.engine_options)
     with classifier, Progress(model, len(dataset)) as progress:
         return evaluate(
             classifier, dataset, name, skip_unmatched=options.skip_unmatched, watch=progress.watch
@@ -95,14 +86,14 @@ def _write_reports(evaluation: Evaluation, options: argparse.Namespace) -> None:
     finally:
         if options.report is not None:
             _write_page(Path(options.report), evaluation)
-            say(f"report: {visible(options.report)}")
+            say(f"the report is in {options.report}")
 
 
 def _write_page(path: Path, evaluation: Evaluation) -> None:
     from pictell.evaluation.thumbnails import thumbnails
     from pictell.reports.evaluation import html
 
-    pictures = thumbnails(evaluation.summaries[0].dataset, html.shown_pictures(evaluation))
+    pictures = thumbnails(evaluation.summaries[0].outcomes.dataset, html.shown_pictures(evaluation))
     page = html.render(evaluation, pictures)
     try:
         write_file(path, page.encode())
@@ -115,7 +106,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options.model = options.model or ["default"]
     if options.compare and len(options.model) < 2:
         raise UsageError("--compare needs two or more models: give --model twice")
-    if len(options.model) > 1 and model_options(options) != ModelOptions():
+    if len(options.model) > 1 and options.model_options != ModelOptions():
         raise UsageError(
             "options for bare models apply to one model only: convert bare files to folders with "
             "pictell inspect --write"
@@ -151,30 +142,17 @@ def _head(path: Path) -> bytes:
 
 
 def _parser() -> Parser:
-    parser = Parser(
-        example=EXAMPLE,
-        prog="pictell evaluate",
-        usage="pictell evaluate --data DATA [OPTION …]",
-    )
+    parser = Parser("pictell evaluate", "--data DATA [OPTION …]", EXAMPLE)
     add = parser.add_argument
     add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
-    add(
-        "-m",
-        "--model",
-        action="append",
-        metavar="M",
-        help="a model's name, folder or file (default); can be repeated",
-    )
+    model = "a model's name, folder or file (default); can be repeated"
+    add("-m", "--model", action="append", metavar="M", help=model)
     add("--compare", action="store_true", help="compare the first model with each of the others")
     add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
-    add("-f", "--format", choices=("text", "json"), default="text", help="format on stdout (text)")
+    parser.add_format(("text", "json"))
     add("--column", metavar="C", help="the column of the list that holds the labels")
-    add(
-        "--skip-unmatched",
-        action="store_true",
-        help="skip pictures whose label matches no class of the model",
-    )
+    unmatched = "skip pictures whose label matches no class of the model"
+    add("--skip-unmatched", action="store_true", help=unmatched)
     add_model_options(parser)
     add_engine_options(parser)
-    add("-h", "--help", action="help", help="show this help")
     return parser

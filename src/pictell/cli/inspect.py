@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pictell.cli.exit_status import exit_status
-from pictell.cli.model_options import (
-    add_engine_options,
-    add_model_options,
-    engine_options,
-    model_options,
-)
+from pictell.cli.model_options import add_engine_options, add_model_options
+from pictell.cli.output import write_json
 from pictell.cli.parser import Parser
-from pictell.errors import ModelError, ModelUnavailableError
-from pictell.reports.escape import json_escaped, visible
+from pictell.errors import ModelError
+from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
-    from pictell.models.bare import BareModel
     from pictell.models.examine import Examination
     from pictell.types import Inspection, TensorSpec
 
@@ -45,9 +37,10 @@ MEANINGS = {
 def run(words: list[str]) -> int:
     """Show what is in the file, or write it as a model folder or a single file."""
     options = _parser().parse(words)
+    from pictell.models import locate
     from pictell.models.examine import examine
 
-    examination = examine(_locate(options.file), model_options(options))
+    examination = examine(locate(options.file), options.model_options)
     failure = _try(examination, options) if options.try_it else None
     if options.write is not None:
         if failure is not None:
@@ -55,31 +48,20 @@ def run(words: list[str]) -> int:
         _write(examination, Path(options.write))
         return 0
     tried = None if not options.try_it else "it runs" if failure is None else f"no: {failure}"
+    record = {**_record(examination), "tried": tried}
     if options.format == "json":
-        record = {**_record(examination), "tried": tried}
-        text = json_escaped(json.dumps(record, ensure_ascii=False, allow_nan=False))
+        write_json(record)
     else:
-        text = "\n".join(_lines(examination, tried))
-    sys.stdout.write(f"{text}\n")
+        print("\n".join(_lines(examination, record)))
     return 0 if failure is None else exit_status(failure)
-
-
-def _locate(name: str) -> Path:
-    """The path of the model. Raises ``ModelUnavailableError`` if it is not downloaded."""
-    from pictell.models import locate
-    from pictell.models.store import catalog
-
-    path = locate(name)
-    if not os.path.exists(path) and name in catalog.load():
-        raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
-    return path
 
 
 def _try(examination: Examination, options: argparse.Namespace) -> ModelError | None:
     from pictell.runtimes.trial import try_in_child
 
+    spec, content = examination.ready_spec(), examination.model.content
     try:
-        try_in_child(examination.ready_spec(), examination.model.content, engine_options(options))
+        try_in_child(spec, content, options.engine_options)
     except ModelError as error:
         return error
     return None
@@ -96,26 +78,51 @@ def _write(examination: Examination, target: Path) -> None:
     print(f"{name} is written. To use it: pictell --model {name} PICTURE")
 
 
-def _lines(examination: Examination, tried: str | None) -> list[str]:
+def _record(examination: Examination) -> dict[str, Any]:
     model, findings = examination.model, examination.findings
     inspection = model.inspection
+    return {
+        "file": str(model.path),
+        "bytes": sum(map(len, model.content.files.values())),
+        "sha256": model.sha256,
+        "known_as": model.row.name if model.row else None,
+        "format": inspection.format,
+        "inputs": list(map(asdict, inspection.inputs)),
+        "outputs": list(map(asdict, inspection.outputs)),
+        "activations": dict(inspection.activations),
+        "ops": dict(inspection.ops),
+        "runtimes": _runtimes(inspection),
+        "refusal": examination.refusal,
+        "preprocessing": findings.preprocessing,
+        "missing": findings.missing,
+        "model_toml": findings.toml,
+    }
+
+
+def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
+    """The record as text."""
+    inspection = examination.model.inspection
     rows = [
-        ("format", inspection.format),
-        ("size", f"{_size_bytes(model) / 1e6:.1f} MB"),
-        ("SHA-256", model.sha256),
-        ("known as", model.row.name if model.row else "not in the catalogue"),
+        ("format", record["format"]),
+        ("size", f"{record['bytes'] / 1e6:.1f} MB"),
+        ("SHA-256", record["sha256"]),
+        ("known as", record["known_as"] or "not in the catalogue"),
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(inspection)),
-        ("runtimes", ", ".join(_runtimes(inspection))),
-        ("safe", "yes" if examination.refusal is None else f"no: {examination.refusal}"),
-        ("preprocessing", findings.preprocessing),
-        ("ready", "yes" if findings.missing is None else f"no: {findings.missing}"),
-        *([("tried", tried)] if tried else []),
+        ("runtimes", ", ".join(record["runtimes"])),
+        ("safe", _yes_or_no(record["refusal"])),
+        ("preprocessing", record["preprocessing"]),
+        ("ready", _yes_or_no(record["missing"])),
+        ("tried", record["tried"]),
     ]
-    table = [f"  {name:14} {visible(value)}" for name, value in rows]
-    toml = ["", *findings.toml.split("\n")[:-1]] if findings.toml else []
-    return [visible(str(model.path)), *table, *map(visible, toml)]
+    table = [f"  {name:14} {visible(value)}" for name, value in rows if value is not None]
+    toml = ["", *record["model_toml"].splitlines()] if record["model_toml"] else []
+    return [visible(record["file"]), *table, *map(visible, toml)]
+
+
+def _yes_or_no(problem: str | None) -> str:
+    return "yes" if problem is None else f"no: {problem}"
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
@@ -133,14 +140,8 @@ def _output_text(examination: Examination, tensor: TensorSpec) -> str:
     spec = examination.findings.spec
     if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
-    activation = (
-        spec.activation if spec else examination.model.inspection.activations.get(tensor.name)
-    )
-    return f"{_tensor_text(tensor)}, {MEANINGS[activation]}"
-
-
-def _size_bytes(model: BareModel) -> int:
-    return sum(map(len, model.content.files.values()))
+    found = examination.model.inspection.activations.get(tensor.name)
+    return f"{_tensor_text(tensor)}, {MEANINGS[spec.activation if spec else found]}"
 
 
 def _ops_text(inspection: Inspection) -> str:
@@ -160,46 +161,15 @@ def _runtimes(inspection: Inspection) -> list[str]:
     ]
 
 
-def _record(examination: Examination) -> dict[str, Any]:
-    model, findings = examination.model, examination.findings
-    inspection = model.inspection
-    return {
-        "file": str(model.path),
-        "bytes": _size_bytes(model),
-        "sha256": model.sha256,
-        "known_as": model.row.name if model.row else None,
-        "format": inspection.format,
-        "inputs": list(map(asdict, inspection.inputs)),
-        "outputs": list(map(asdict, inspection.outputs)),
-        "activations": dict(inspection.activations),
-        "ops": dict(inspection.ops),
-        "runtimes": _runtimes(inspection),
-        "refusal": examination.refusal,
-        "preprocessing": findings.preprocessing,
-        "missing": findings.missing,
-        "model_toml": findings.toml,
-    }
-
-
 def _parser() -> Parser:
-    parser = Parser(
-        example=EXAMPLE, prog="pictell inspect", usage="pictell inspect [OPTION …] MODEL"
-    )
+    parser = Parser("pictell inspect", "[OPTION …] MODEL", EXAMPLE)
     add = parser.add_argument
     add("file", metavar="MODEL", help="a model's name, file or folder")
-    add("-f", "--format", choices=("text", "json"), default="text", metavar="F", help="text, json")
-    add(
-        "--write",
-        metavar="TARGET",
-        help="write a model folder, or if TARGET ends in .onnx one file with everything in it",
-    )
-    add(
-        "--try",
-        dest="try_it",
-        action="store_true",
-        help="run the model once on a grey image, in a process of its own",
-    )
+    parser.add_format(("text", "json"))
+    written = "write a model folder, or if TARGET ends in .onnx one file with everything in it"
+    add("--write", metavar="TARGET", help=written)
+    tried = "run the model once on a grey image, in a process of its own"
+    add("--try", dest="try_it", action="store_true", help=tried)
     add_model_options(parser)
     add_engine_options(parser)
-    add("-h", "--help", action="help", help="show this help")
     return parser

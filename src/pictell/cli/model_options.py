@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
-from collections.abc import Sequence
 from typing import get_args
 
-from pictell.cli.parser import Parser, non_negative_int, number, positive_int
+from pictell.cli.parser import Parser, add_choice, number, whole_number
 from pictell.models.presets import PRESETS
 from pictell.options import MODEL_OPTION_CHOICES, Device, EngineOptions, ModelOptions, Precision
 from pictell.runtimes import RUNTIMES
-
-ENGINES = tuple(RUNTIMES)
 
 
 def report_crashes(model: str) -> None:
@@ -22,102 +18,58 @@ def report_crashes(model: str) -> None:
 
 
 def add_model_options(parser: Parser) -> None:
-    """Add the options for models of bare files, the fields of ``ModelOptions``."""
+    """Add ``model_options``: what a user states about a model of bare files."""
+    parser.parts["model_options"] = ModelOptions
     group = parser.add_argument_group("model files without their own labels and preprocessing")
     add = group.add_argument
     add("--labels", metavar="FILE", help="a file with one label per line, in output order")
-    add("--preset", choices=PRESETS, metavar="P", help=f"preprocessing: {', '.join(PRESETS)}")
+    add_choice(group, "--preset", choices=PRESETS, meaning="known preprocessing")
     add("--input", dest="input_name", metavar="NAME", help="the name of the input")
     add("--output", dest="output_name", metavar="NAME", help="the name of the output")
     add("--size", type=_size, metavar="WxH", help="the input size in pixels: 224 or 320x240")
-    add("--mean", type=_three, metavar="M", help="subtracted from pixels in 0..255: 117, or R,G,B")
-    add("--std", type=_three, metavar="S", help="then the divisor: 127.5, or R,G,B")
-    _add_choice(
-        group,
-        "--resize-mode",
-        MODEL_OPTION_CHOICES["resize_mode"],
-        "cut to the input's proportions, or squash the image (squash)",
-    )
+    add("--mean", type=_colour, metavar="M", help="subtracted from pixels in 0..255: 117, or R,G,B")
+    add("--std", type=_colour, metavar="S", help="then the divisor: 127.5, or R,G,B")
     add(
         "--crop-fraction",
         type=number,
         metavar="F",
-        help="the central part to use, such as 0.875 (1, all of it)",
+        help="the central part to use, such as 0.875 (1)",
     )
-    for option, meaning in (
-        ("--interpolation", "how to resize (bilinear)"),
-        ("--layout", "the order of the axes"),
-        ("--channels", "the order of the colours (RGB)"),
-        ("--activation", "what turns the output into probabilities"),
-    ):
-        _add_choice(group, option, MODEL_OPTION_CHOICES[option.removeprefix("--")], meaning)
-    add(
-        "--background",
-        action="store_true",
-        default=None,
-        help="class 0 is background and not in the labels file",
-    )
-    add(
-        "--unlabelled",
-        type=non_negative_int,
-        metavar="N",
-        help="the last N outputs are not in the labels file",
-    )
+    for name, meaning in {
+        "resize_mode": "cut to the input's proportions, or squash the image (squash)",
+        "interpolation": "how to resize (bilinear)",
+        "layout": "the order of the axes",
+        "channels": "the order of the colours (RGB)",
+        "activation": "what turns the output into probabilities",
+    }.items():
+        option = f"--{name.replace('_', '-')}"
+        add_choice(group, option, choices=MODEL_OPTION_CHOICES[name], meaning=meaning)
+    background = "class 0 is background and not in the labels file"
+    add("--background", action="store_true", default=None, help=background)
+    unlabelled = "the last N outputs are not in the labels file"
+    add("--unlabelled", type=whole_number, metavar="N", help=unlabelled)
 
 
 def add_engine_options(parser: Parser) -> None:
-    """Add the options that choose how the model runs, the fields of ``EngineOptions``."""
+    """Add ``engine_options``: how the model runs."""
+    parser.parts["engine_options"] = EngineOptions
     group = parser.add_argument_group("how the model runs")
-    _add_choice(group, "--runtime", ENGINES, "the engine (the first that fits)")
-    group.add_argument(
-        "--threads", type=positive_int, default=1, metavar="N", help="threads for one run (1)"
-    )
-    _add_choice(group, "--device", get_args(Device), "where the model runs (cpu)", "cpu")
-    _add_choice(
-        group,
-        "--precision",
-        get_args(Precision),
-        "engine lets the runtime choose the fastest (float32)",
-        "float32",
-    )
+    add_choice(group, "--runtime", choices=RUNTIMES, meaning="the engine (the first that fits)")
+    threads = "threads for one run (1)"
+    group.add_argument("--threads", type=whole_number, default=1, metavar="N", help=threads)
+    where, exactness = "where the model runs", "engine may be faster and less exact"
+    add_choice(group, "--device", choices=get_args(Device), meaning=where, default="cpu")
+    precisions = get_args(Precision)
+    add_choice(group, "--precision", choices=precisions, meaning=exactness, default=precisions[0])
 
 
-def _add_choice(
-    group: argparse._ArgumentGroup,
-    option: str,
-    choices: Sequence[str],
-    meaning: str,
-    default: str | None = None,
-) -> None:
-    group.add_argument(
-        option,
-        choices=choices,
-        default=default,
-        metavar=option.removeprefix("--")[0].upper(),
-        help=f"{', '.join(choices)}: {meaning}",
-    )
+def _size(text: str) -> tuple[int, ...]:
+    """Width and height, or one number for both."""
+    sides = tuple(map(whole_number, text.split("x")))
+    return sides * 2 if len(sides) == 1 else sides
 
 
-def model_options(options: argparse.Namespace) -> ModelOptions:
-    """The ``ModelOptions`` on the command line. Raises ``UsageError``."""
-    return ModelOptions(**{name: getattr(options, name) for name in ModelOptions.__slots__})
-
-
-def engine_options(options: argparse.Namespace) -> EngineOptions:
-    """The ``EngineOptions`` on the command line. Raises ``UsageError``."""
-    return EngineOptions(options.runtime, options.threads, options.device, options.precision)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, times, height = text.partition("x")
-    return positive_int(width), positive_int(height if times else width)
-
-
-def _three(text: str) -> tuple[float, float, float]:
-    numbers = [number(part) for part in text.split(",")]
-    if len(numbers) == 1:
-        numbers *= 3
-    if len(numbers) != 3:
-        raise argparse.ArgumentTypeError(f"must be one number or three, R,G,B, not {text!r}")
-    red, green, blue = numbers
-    return (red, green, blue)
+def _colour(text: str) -> tuple[float, ...]:
+    """A number for each of R, G and B, or one for all."""
+    numbers = tuple(map(number, text.split(",")))
+    return numbers * 3 if len(numbers) == 1 else numbers

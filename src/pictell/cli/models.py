@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli.model_options import add_model_options, model_options
+from pictell.cli.model_options import add_model_options
+from pictell.cli.output import say, write_json
 from pictell.cli.parser import Parser
-from pictell.cli.progress import say
-from pictell.errors import (
-    InvalidModelError,
-    ModelUnavailableError,
-    RuntimeMissingError,
-    UnknownModelError,
-    UsageError,
-)
-from pictell.models import BUILT_IN
+from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.models import BUILT_IN, locate
 from pictell.models.folder import read_model_folder
 from pictell.models.store import catalog
 from pictell.models.store import local as store
-from pictell.reports.escape import json_escaped, visible
+from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
     from pictell.models.store.catalog import Row
@@ -38,7 +30,7 @@ List the models, download one, use it:
 
 Import a model of your own, print its folder, remove it:
 
-  pictell models import my-model graph.pb --labels labels.txt --preset tf-slim
+  pictell models import my-model MODEL.pb --labels LABELS.txt --preset tf-slim
   pictell models path my-model
   pictell models rm my-model
 
@@ -57,8 +49,8 @@ part of the file's original address: /media/usb/models/inception5h/inception5h.z
 IMPORT_EXAMPLE = """\
 Copy a model of your own into pictell's data folder, under a name:
 
-  pictell models import my-model model-folder/
-  pictell models import my-model graph.pb --labels labels.txt --preset tf-slim
+  pictell models import my-model MODEL-FOLDER/
+  pictell models import my-model MODEL.pb --labels LABELS.txt --preset tf-slim
 """
 PATH_EXAMPLE = """\
 Print the folder of an installed model:
@@ -68,7 +60,7 @@ Print the folder of an installed model:
 REMOVE_EXAMPLE = """\
 Remove models that were pulled or imported:
 
-  pictell models rm inception5h my-model
+  pictell models rm inception5h MY-MODEL
 """
 NOT_GIVEN = "—"
 TRUE_WORDS = {"1", "true", "yes", "on"}
@@ -87,70 +79,56 @@ def run(words: list[str]) -> int:
 
 def show(words: list[str]) -> None:
     """List the models: built in, in the catalogue, imported."""
-    parser = _parser(LIST_EXAMPLE, "models", "[list] [OPTION …]")
-    parser.add_argument(
-        "-f", "--format", choices=("text", "json"), default="text", metavar="F",
-        help="text or json (text)",
-    )  # fmt: skip
+    parser = Parser("pictell models", "[list] [OPTION …]", LIST_EXAMPLE)
+    parser.add_format(("text", "json"))
+    options = parser.parse(words)
     records = list(_records())
-    if parser.parse(words).format == "json":
-        lines = (json_escaped(json.dumps(record, ensure_ascii=False)) for record in records)
-        sys.stdout.write("[\n" + ",\n".join(lines) + "\n]\n")
+    if options.format == "json":
+        write_json(records)
     else:
-        sys.stdout.write(_table([HEADINGS, *map(_cells, records)]))
+        print("\n".join(_table([HEADINGS, *map(_cells, records)])))
 
 
 def pull(words: list[str]) -> None:
     """Download models of the catalogue."""
-    parser = _parser(PULL_EXAMPLE, "models pull", "[OPTION …] NAME …")
+    parser = Parser("pictell models pull", "[OPTION …] NAME …", PULL_EXAMPLE)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a name that pictell models lists")
-    parser.add_argument(
-        "--mirror", metavar="M", default=os.environ.get("PICTELL_MIRROR") or None,
-        help="an address or a folder to take the files from (PICTELL_MIRROR)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--offline", action="store_true",
-        help="never use the network, only a mirror that is a folder (PICTELL_OFFLINE=1)",
-    )  # fmt: skip
+    mirror = "an address or a folder to take the files from (PICTELL_MIRROR)"
+    default = os.environ.get("PICTELL_MIRROR") or None
+    parser.add_argument("--mirror", metavar="M", default=default, help=mirror)
+    offline = "never use the network, only a mirror that is a folder (PICTELL_OFFLINE=1)"
+    parser.add_argument("--offline", action="store_true", help=offline)
     options = parser.parse(words)
-    offline = options.offline or _is_set("PICTELL_OFFLINE")
+    is_offline = options.offline or _is_set("PICTELL_OFFLINE")
     for name in options.names:
-        _pull(name, options.mirror, offline)
+        _pull(name, options.mirror, is_offline)
 
 
 def add(words: list[str]) -> None:
     """Copy a model of the user's own into the store."""
-    parser = _parser(IMPORT_EXAMPLE, "models import", "NAME PATH [OPTION …]")
+    parser = Parser("pictell models import", "NAME PATH [OPTION …]", IMPORT_EXAMPLE)
     parser.add_argument("name", metavar="NAME", help="the name to give it")
     parser.add_argument("path", type=Path, metavar="PATH", help="the model's file or folder")
     add_model_options(parser)
     options = parser.parse(words)
-    store.check_name(options.name)
-    store.add(options.name, options.path, model_options(options), check=_check_it_runs)
+    store.add(options.name, options.path, options.model_options, check=_check_it_runs)
     _say_installed(options.name)
 
 
 def path(words: list[str]) -> None:
     """Print the folder of a model."""
-    parser = _parser(PATH_EXAMPLE, "models path", "NAME")
+    parser = Parser("pictell models path", "NAME", PATH_EXAMPLE)
     parser.add_argument("name", metavar="NAME", help="an installed model")
-    name = parser.parse(words).name
-    folder = BUILT_IN.get(name) or store.folder_of(name)
-    if folder is None and name in catalog.load():
-        raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
-    if folder is None:
-        names = ", ".join([*BUILT_IN, *store.installed()])
-        raise UnknownModelError(f"no model named {name!r} is installed; installed are: {names}")
-    print(folder)
+    print(locate(parser.parse(words).name))
 
 
 def remove(words: list[str]) -> None:
     """Remove models from the store."""
-    parser = _parser(REMOVE_EXAMPLE, "models rm", "NAME …")
+    parser = Parser("pictell models rm", "NAME …", REMOVE_EXAMPLE)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a pulled or imported model")
     for name in parser.parse(words).names:
         store.remove(name)
-        say(f"pictell: {name} is removed")
+        say(f"{name} is removed")
 
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
@@ -160,12 +138,6 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "path": path,
     "rm": remove,
 }
-
-
-def _parser(example: str, name: str, usage: str) -> Parser:
-    parser = Parser(example=example, prog=f"pictell {name}", usage=f"pictell {name} {usage}")
-    parser.add_argument("-h", "--help", action="help", help="show this help")
-    return parser
 
 
 def _is_set(variable: str) -> bool:
@@ -182,7 +154,7 @@ def _pull(name: str, mirror: str | None, offline: bool) -> None:
     from pictell.models.store.pull import pull as pull_row
 
     if name in BUILT_IN:
-        say(f"pictell: {name} is built in: there is nothing to download")
+        say(f"{name} is built in: there is nothing to download")
         return
     row = catalog.find(name)
     # disable=None: no bar unless stderr is a terminal.
@@ -206,11 +178,11 @@ def _check_it_runs(spec: ModelSpec, weights: Weights) -> None:
     try:
         try_in_child(spec, weights)
     except RuntimeMissingError as error:
-        say(f"pictell: the model cannot run yet: {error}")
+        say(f"the model cannot run yet: {error}")
 
 
 def _say_installed(name: str) -> None:
-    say(f"pictell: {name} is installed: pictell --model {name} PICTURE")
+    say(f"{name} is installed: pictell --model {name} PICTURE")
 
 
 def _records() -> Iterator[dict[str, object]]:
@@ -254,8 +226,8 @@ def _cells(record: dict[str, object]) -> tuple[str, ...]:
     )
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Aligned columns, the numbers to the right."""
     name, size, accuracy, licence, _ = (max(map(len, cells)) for cells in zip(*rows, strict=True))
-    line = f"{{:{name}}}  {{:>{size}}}  {{:>{accuracy}}}  {{:{licence}}}  {{}}\n"
-    return "".join(line.format(*row) for row in rows)
+    for row in rows:
+        yield f"{{:{name}}}  {{:>{size}}}  {{:>{accuracy}}}  {{:{licence}}}  {{}}".format(*row)

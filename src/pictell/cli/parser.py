@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from typing import NoReturn
+from collections.abc import Collection
+from typing import NoReturn, TypeAlias
 
 from pictell.errors import UsageError
+from pictell.options import EngineOptions, Limits, ModelOptions
 
-# Python refuses to parse thousands of digits.
-MAX_DIGITS = 18
+Part: TypeAlias = ModelOptions | EngineOptions | Limits
+
 # How similar a word must be to an option or a command to suggest it, 0..1.
 CLOSE = 0.75
 # The start of argparse's message about unknown options.
@@ -17,11 +19,23 @@ UNKNOWN = "unrecognized arguments: "
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ``UsageError`` and whose help starts with ``example``."""
+    """A parser that raises ``UsageError`` and whose help starts with ``example``.
 
-    def __init__(self, *, example: str, prog: str, usage: str) -> None:
-        super().__init__(prog=prog, usage=usage, add_help=False, allow_abbrev=False)
+    ``parts`` are the classes that check several options, by the name that their object has in what
+    ``parse`` returns. The options have the names of its fields.
+    """
+
+    def __init__(self, prog: str, usage: str, example: str) -> None:
+        super().__init__(prog=prog, usage=f"{prog} {usage}", allow_abbrev=False)
         self._example = example
+        self.parts: dict[str, type[Part]] = {}
+
+    def add_format(self, formats: Collection[str]) -> None:
+        """Add the option for the format on stdout; the first one is the default."""
+        default = next(iter(formats))
+        add_choice(
+            self, "-f", "--format", choices=formats, meaning="the format on stdout", default=default
+        )
 
     def format_help(self) -> str:
         """The example, then argparse's help."""
@@ -30,7 +44,11 @@ class Parser(argparse.ArgumentParser):
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Parse options and pictures in any order. Raises ``UsageError``."""
         # Intermixed parsing in Python 3.11 ignores --.
-        return self.parse_args(words) if "--" in words else self.parse_intermixed_args(words)
+        parse = self.parse_args if "--" in words else self.parse_intermixed_args
+        options = parse(words)
+        for name, kind in self.parts.items():
+            setattr(options, name, self._make(kind, options))
+        return options
 
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` instead of ending the process."""
@@ -38,6 +56,17 @@ class Parser(argparse.ArgumentParser):
             words = message.removeprefix(UNKNOWN).split(" ")
             message = UNKNOWN + " ".join(map(self._with_nearest, words))
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _make(self, kind: type[Part], options: argparse.Namespace) -> Part:
+        """A dataclass of options; its errors name the option instead of the field."""
+        try:
+            return kind(**{name: getattr(options, name) for name in kind.__slots__})
+        except UsageError as error:
+            name, must, expected = str(error).partition(" must ")
+            for action in self._actions:
+                if must and action.dest == name:
+                    self.error(str(argparse.ArgumentError(action, f"must {expected}")))
+            raise
 
     def _with_nearest(self, word: str) -> str:
         """An unknown option with the nearest one there is."""
@@ -50,21 +79,35 @@ class Parser(argparse.ArgumentParser):
         return f"{word} (did you mean --{nearest[0]}?)" if nearest else word
 
 
+def add_choice(
+    group: argparse._ActionsContainer,
+    *names: str,
+    choices: Collection[str],
+    meaning: str,
+    default: str | None = None,
+) -> None:
+    """Add an option with a fixed list of values, which its help names."""
+    group.add_argument(
+        *names,
+        choices=choices,
+        default=default,
+        metavar=names[-1][2].upper(),
+        help=f"{', '.join(choices)}: {meaning}" + (f" ({default})" if default else ""),
+    )
+
+
+def whole_number(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+
+
 def positive_int(text: str) -> int:
     """A whole number of 1 or more."""
-    return _whole_number(text, least=1)
-
-
-def non_negative_int(text: str) -> int:
-    """A whole number of 0 or more."""
-    return _whole_number(text, least=0)
-
-
-def non_negative(text: str) -> float:
-    """A finite number of 0 or more."""
-    value = number(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, not {text!r}")
+    if (value := whole_number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text!r}")
     return value
 
 
@@ -87,20 +130,3 @@ def probability(text: str) -> float:
         return value
     instead = f": {value / 100:g} for {value:g} %" if 0 <= value <= 100 else ""
     raise argparse.ArgumentTypeError(f"must be in 0..1, not {text!r}{instead}")
-
-
-def positive_seconds(text: str) -> float:
-    """A time in seconds, above 0."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a time in seconds above 0, not {text!r}")
-    return seconds
-
-
-def _whole_number(text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS) or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not {text!r}")
-    return int(text)

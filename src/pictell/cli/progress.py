@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from types import TracebackType
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pictell.cli.exit_status import exit_status
+from pictell.cli.output import message_line, say
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -18,14 +20,8 @@ if TYPE_CHECKING:
 DELAY_S = 1.0
 
 
-def say(line: str) -> None:
-    """Write a line to stderr. A stderr that cannot be written does not stop the results."""
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
-
-
 class Progress:
-    """A bar that counts results, and lines on stderr above it.
+    """What a command has done: ``exit_status``, the number of files ``skipped``, a bar of results.
 
     ``task`` stands before the bar, ``total`` is the number of results if it is known. With
     ``beside_results``, results go to stdout at the same time: a terminal there gets no bar.
@@ -34,6 +30,8 @@ class Progress:
     def __init__(
         self, task: str | None = None, total: int | None = None, *, beside_results: bool = False
     ) -> None:
+        self.exit_status = 0
+        self.skipped = 0
         self._bar: tqdm[None] | None = None
         if sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
             # The import takes longer than most runs without a bar.
@@ -52,25 +50,27 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def skip(self, path: Path) -> None:
+        """Count a file that is not a picture."""
+        self.skipped += 1
+
+    def pass_on(self, results: Iterable[Result]) -> Iterator[Result]:
+        """The same results, each watched as it passes."""
+        for result in results:
+            self.watch(result)
+            yield result
 
     def watch(self, result: Result) -> None:
         """Count a result, and name it if it failed."""
         if result.error is not None:
-            self.say(f"pictell: {visible(str(result))}")
+            self.exit_status = max(self.exit_status, exit_status(result.error))
+            if self._bar is None:
+                say(str(result))
+            else:
+                self._bar.write(message_line(str(result)), file=sys.stderr)
         if self._bar is not None:
             self._bar.update()
-
-    def say(self, line: str) -> None:
-        """Write a line to stderr, above the bar."""
-        if self._bar is None:
-            say(line)
-        else:
-            self._bar.write(line, file=sys.stderr)

@@ -7,15 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.model_options import (
-    ENGINES,
-    add_engine_options,
-    add_model_options,
-    engine_options,
-    model_options,
-)
-from pictell.cli.parser import Parser, non_negative
-from pictell.cli.progress import say
+from pictell.cli.model_options import add_engine_options, add_model_options
+from pictell.cli.output import say
+from pictell.cli.parser import Parser, add_choice, probability
 from pictell.errors import UsageError
 from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
@@ -23,34 +17,106 @@ from pictell.runtimes import RUNTIMES
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.evaluation.verification import Agreement
-    from pictell.models.golden import Golden
     from pictell.options import EngineOptions
-    from pictell.types import ModelSpec, Weights
+    from pictell.types import ModelSpec
 
 EXAMPLE = """\
 Check that a model gives its recorded answers, or the same answers in two engines:
 
   pictell verify
   pictell verify MY-MODEL/ --record
-  pictell verify frozen_graph.pb --labels labels.txt --against openvino cat.jpg holiday/
+  pictell verify MODEL.pb --labels LABELS.txt --against openvino samples/
 """
 
 
 def run(words: list[str]) -> int:
     """Verify the model; 0 if all scores agree within the tolerance, else 1."""
     options = _parse(words)
-    if options.record and options.model == "default":
-        raise UsageError("default is part of pictell: its golden answers cannot be replaced")
-    from pictell import models
-    from pictell.models.folder import read_weights
-
-    spec = models.find(options.model, model_options(options))
-    if options.against is not None:
-        return _compare_engines(options, spec)
-    classifier = _open_safely(spec, read_weights(spec), engine_options(options))
     if options.record:
-        return _record(options, spec, classifier)
-    return _compare_to_golden(options, spec, classifier)
+        return _record(options)
+    return _compare_to_golden(options) if options.against is None else _compare_engines(options)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from pictell import models, runtimes
+    from pictell.cli.own_folder import own_folder
+    from pictell.evaluation import verification
+    from pictell.models.folder import GOLDEN_FILE
+    from pictell.models.golden import write_golden
+
+    folder = own_folder(options.model)
+    spec = models.find(options.model, options.model_options)
+    runtime = runtimes.choose(spec.format, options.runtime)
+    classifier = _open_safely(spec, options.engine_options)
+    golden = verification.record(classifier, RUNTIMES[runtime].package)
+    write_golden(folder, golden)
+    path, made_by = visible(str(folder / GOLDEN_FILE)), golden.about.made_by
+    print(f"{path}: {len(golden.answers)} answers, {made_by}")
+    return 0
+
+
+def _compare_to_golden(options: argparse.Namespace) -> int:
+    from pictell import models
+    from pictell.evaluation import verification
+    from pictell.models.golden import read_golden
+
+    spec = models.find(options.model, options.model_options)
+    golden = read_golden(spec.weights.parent)
+    if golden is None:
+        raise UsageError(
+            f"{options.model} has no golden answers: store them with --record, "
+            "or compare two engines with --against RUNTIME PICTURE …"
+        )
+    classifier = _open_safely(spec, options.engine_options)
+    agreement = verification.compare_to_golden(classifier, golden)
+    print(visible(f"{spec.name}: golden answers of {golden.about.made_by}"))
+    return _report(agreement, options.tolerance, golden.about.tolerance)
+
+
+def _compare_engines(options: argparse.Namespace) -> int:
+    from pictell import models, runtimes
+    from pictell.evaluation import verification
+
+    spec = models.find(options.model, options.model_options)
+    runtime = runtimes.choose(spec.format, options.runtime)
+    if runtime == runtimes.choose(spec.format, options.against):
+        raise UsageError(f"{runtime} cannot be compared with itself: give another --runtime")
+    first, second = (
+        _open_safely(spec, replace(options.engine_options, runtime=name))
+        for name in (runtime, options.against)
+    )
+    agreement, failed = verification.compare(first, second, options.pictures)
+    for result in failed:
+        say(str(result))
+    print(visible(f"{spec.name}: {runtime} and {options.against}"))
+    status = _report(agreement, options.tolerance, verification.TOLERANCE)
+    return SOME_FAILED if failed else status
+
+
+def _open_safely(spec: ModelSpec, engine: EngineOptions) -> Classifier:
+    """Open the model after a trial run in another process, which a broken model may crash."""
+    from pictell import runtimes
+    from pictell.classifier import Classifier
+    from pictell.image_model import ImageModel
+    from pictell.models.folder import read_weights
+    from pictell.runtimes.trial import try_in_child
+
+    weights = read_weights(spec)
+    try_in_child(spec, weights, engine)
+    return Classifier(ImageModel(spec, runtimes.open_session(spec, weights, engine)))
+
+
+def _report(agreement: Agreement, given: float | None, default: float) -> int:
+    tolerance = default if given is None else given
+    pictures = "picture" if agreement.pictures == 1 else "pictures"
+    print(
+        f"{agreement.pictures} {pictures}: same best class for {agreement.same_top1}; "
+        f"largest difference of a probability {agreement.max_difference:.2g} "
+        f"({visible(agreement.worst)}), median {agreement.median_difference:.2g}"
+    )
+    verified = agreement.pictures > 0 and agreement.max_difference <= tolerance
+    print(f"{'verified' if verified else 'NOT verified'}: the tolerance is {tolerance:g}")
+    return 0 if verified else SOME_FAILED
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -64,108 +130,15 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _open_safely(spec: ModelSpec, weights: Weights, engine: EngineOptions) -> Classifier:
-    """Open the model after a trial run in another process, which a broken model may crash."""
-    from pictell import runtimes
-    from pictell.classifier import Classifier
-    from pictell.image_model import ImageModel
-    from pictell.runtimes.trial import try_in_child
-
-    try_in_child(spec, weights, engine)
-    return Classifier(ImageModel(spec, runtimes.open_session(spec, weights, engine)))
-
-
-def _record(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
-    from pictell import runtimes
-    from pictell.evaluation import verification
-    from pictell.models.folder import GOLDEN_FILE, SPEC_FILE
-    from pictell.models.golden import write_golden
-
-    folder = spec.weights.parent
-    if not (folder / SPEC_FILE).is_file():
-        raise UsageError(
-            f"{options.model} is not a model folder, where golden answers are stored: "
-            "convert it with pictell inspect --write"
-        )
-    runtime = runtimes.choose(spec.format, options.runtime)
-    golden = verification.record(classifier, RUNTIMES[runtime].package)
-    write_golden(folder, golden)
-    print(f"{visible(str(folder / GOLDEN_FILE))}: {len(golden.answers)} answers, {golden.made_by}")
-    return 0
-
-
-def _compare_to_golden(options: argparse.Namespace, spec: ModelSpec, classifier: Classifier) -> int:
-    from pictell.evaluation import verification
-
-    golden = _golden(options, spec)
-    agreement = verification.compare_to_golden(classifier, golden)
-    tolerance = golden.tolerance if options.tolerance is None else options.tolerance
-    print(visible(f"{spec.name}: golden answers of {golden.made_by}"))
-    return _report(agreement, tolerance)
-
-
-def _golden(options: argparse.Namespace, spec: ModelSpec) -> Golden:
-    from pictell.models.golden import read_golden
-
-    golden = read_golden(spec.weights.parent)
-    if golden is None:
-        raise UsageError(
-            f"{options.model} has no golden answers: store them with --record, "
-            "or compare two engines with --against RUNTIME PICTURE …"
-        )
-    return golden
-
-
-def _compare_engines(options: argparse.Namespace, spec: ModelSpec) -> int:
-    from pictell import runtimes
-    from pictell.evaluation import verification
-    from pictell.models.folder import read_weights
-
-    runtime = runtimes.choose(spec.format, options.runtime)
-    if runtime == runtimes.choose(spec.format, options.against):
-        raise UsageError(f"{runtime} cannot be compared with itself: give another --runtime")
-    weights, engine = read_weights(spec), engine_options(options)
-    first = _open_safely(spec, weights, replace(engine, runtime=runtime))
-    second = _open_safely(spec, weights, replace(engine, runtime=options.against))
-    agreement, failed = verification.compare(first, second, options.pictures)
-    for result in failed:
-        say(f"pictell: {visible(str(result))}")
-    print(visible(f"{spec.name}: {runtime} and {options.against}"))
-    tolerance = verification.TOLERANCE if options.tolerance is None else options.tolerance
-    status = _report(agreement, tolerance)
-    return max(status, SOME_FAILED) if failed else status
-
-
-def _report(agreement: Agreement, tolerance: float) -> int:
-    pictures = "picture" if agreement.pictures == 1 else "pictures"
-    print(
-        f"{agreement.pictures} {pictures}: same best class for {agreement.same_top1}; "
-        f"largest difference of a probability {agreement.max_difference:.2g} "
-        f"({visible(agreement.worst)}), median {agreement.median_difference:.2g}"
-    )
-    verified = agreement.pictures > 0 and agreement.max_difference <= tolerance
-    print(f"{'verified' if verified else 'NOT verified'}: the tolerance is {tolerance:g}")
-    return 0 if verified else SOME_FAILED
-
-
 def _parser() -> Parser:
-    parser = Parser(
-        example=EXAMPLE,
-        prog="pictell verify",
-        usage="pictell verify [OPTION …] [MODEL] [PICTURE …]",
-    )
+    parser = Parser("pictell verify", "[OPTION …] [MODEL] [PICTURE …]", EXAMPLE)
     add = parser.add_argument
     add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
-    add("--against", choices=ENGINES, metavar="R", help="compare with this engine on the pictures")
+    add_choice(parser, "--against", choices=RUNTIMES, meaning="a second engine for the pictures")
     add("--record", action="store_true", help="store the current answers in the model's folder")
-    add(
-        "--tolerance",
-        type=non_negative,
-        metavar="T",
-        help="largest difference of a probability (0.02, or as stored with the answers)",
-    )
+    largest = "largest difference of a probability (0.02, or as stored with the answers)"
+    add("--tolerance", type=probability, metavar="T", help=largest)
     add_model_options(parser)
     add_engine_options(parser)
-    add("-h", "--help", action="help", help="show this help")
     return parser

@@ -23,28 +23,30 @@ def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) 
     name = os.fspath(model)
     if options == ModelOptions() and name in BUILT_IN:
         return read_model_folder(BUILT_IN[name])
-    return _find_elsewhere(name, options)
+    # Imported only when needed: the default model starts faster.
+    from pictell.models import bare
+
+    path = locate(name)
+    if os.path.isfile(path / SPEC_FILE):
+        bare.refuse_options(name, options)
+        return read_model_folder(path)
+    return bare.describe(path, options)
 
 
 def locate(name: str) -> Path:
-    """The path of a built-in model, of one in the store, or ``name`` itself as a path."""
-    from pictell.models.store import local as store
+    """The path of a built-in model, of one in the store, or ``name`` itself as a path.
 
-    return BUILT_IN.get(name) or store.folder_of(name) or Path(name)
-
-
-def _find_elsewhere(name: str, options: ModelOptions) -> ModelSpec:
-    # Imported only when needed: the default model starts faster.
-    from pictell.models import bare
+    Raises ``ModelUnavailableError`` if it is not downloaded, ``UnknownModelError`` if there is no
+    such model.
+    """
     from pictell.models.store import catalog
     from pictell.models.store import local as store
 
-    folder = locate(name)
-    if os.path.isfile(folder / SPEC_FILE):
-        bare.refuse_options(name, options)
-        return read_model_folder(folder)
+    path = BUILT_IN.get(name) or store.folder_of(name)
+    if path is not None:
+        return path
     if name and os.path.exists(name):
-        return bare.describe(Path(name), options)
+        return Path(name)
     if name in catalog.load():
         raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
     nearest = _nearest(name, [*BUILT_IN, *store.installed(), *catalog.load()])

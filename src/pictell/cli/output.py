@@ -1,0 +1,34 @@
+"""What commands write: data to stdout, messages to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable
+
+from pictell.reports.escape import json_escaped, visible
+
+
+def message_line(message: str) -> str:
+    """A message as one line that starts with the name of the program."""
+    return f"pictell: {visible(message)}"
+
+
+def say(message: str) -> None:
+    """Write a message to stderr. A stderr that cannot be written does not stop the results."""
+    with contextlib.suppress(OSError):
+        print(message_line(message), file=sys.stderr, flush=True)
+
+
+def write(pieces: Iterable[bytes]) -> None:
+    """Write every piece to stdout as soon as it is ready."""
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+
+
+def write_json(record: object) -> None:
+    """Write a JSON document to stdout, with nothing in it that a terminal obeys."""
+    lines = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2).split("\n")
+    write(f"{json_escaped(line)}\n".encode() for line in lines)
