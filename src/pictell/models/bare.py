@@ -48,6 +48,8 @@ DEFAULTS = ModelOptions(
     unlabelled=0,
 )
 UNKNOWN = "unknown"
+# Options that are fields of a ``PreprocessSpec`` as they are.
+PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,7 @@ def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) 
     with prefix_file_name(path):
         content = read_unchecked(path)
         check_safe(content)
-        model = inspect_bare(path, content, options, row)
-        if single_file.carries_spec(model.inspection):
-            refuse_options(path.name, options)
-            return single_file.read_spec_of(path, content, model.inspection)
-        return assemble(model)
+        return spec_of(inspect_bare(path, content, options, row))
 
 
 def inspect_bare(
@@ -89,8 +87,19 @@ def inspect_bare(
     return BareModel(path, content, sha256, row, options, inspection)
 
 
+def spec_of(model: BareModel) -> ModelSpec:
+    """The spec in the file, or from the options, the catalogue and the file.
+
+    Raises ``InvalidModelError``, or ``UsageError`` for options of a file that carries its spec.
+    """
+    if not single_file.carries_spec(model.inspection):
+        return assemble(model)
+    refuse_options(model.path.name, model.options)
+    return single_file.read_spec_of(model.path, model.content, model.inspection)
+
+
 def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
-    """The spec; without labels if they are not to be counted.
+    """The spec of a file that does not carry one; without labels if they are not to be counted.
 
     Raises one ``InvalidModelError`` that lists everything that is missing.
     """
@@ -100,10 +109,9 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         lambda: _output(model.inspection, options),
         lambda: _labels(options) if count_labels else (),
     )
-    if output.shape is not None:
-        classes = count_classes(output.name, output.shape)
-        if classes is not None and count_labels:
-            check_label_count(len(labels), classes)
+    classes = None if output.shape is None else count_classes(output.name, output.shape)
+    if classes is not None and count_labels:
+        check_label_count(len(labels), classes)
     return ModelSpec(
         name=row.name if row else model.path.stem,
         format=model.content.format,
@@ -198,13 +206,8 @@ def _image(model: BareModel, options: ModelOptions) -> tuple[TensorSpec, Preproc
     preprocess = PreprocessSpec(
         width=width,
         height=height,
-        resize_mode=options.resize_mode or "squash",
-        crop_fraction=options.crop_fraction or 1.0,
-        interpolation=options.interpolation or "bilinear",
         layout=layout,
-        channels=options.channels or "RGB",
-        mean=options.mean,
-        std=options.std,
+        **{name: getattr(options, name) for name in PREPROCESSING},
     )
     return image, preprocess
 

@@ -56,9 +56,15 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     # The path '.' has no name, its absolute path has.
     path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.prefix_file_name(path):
-        look = _examine_folder if (path / SPEC_FILE).is_file() else _examine_bare
-        model, findings = look(path, options)
-        return Examination(model, findings, _refusal(model.content))
+        if not (path / SPEC_FILE).is_file():
+            model = bare.inspect_bare(path, bare.read_unchecked(path), options)
+            return Examination(model, _find_out(model), _refusal(model.content))
+        bare.refuse_options(path.name, options)
+        spec = read_model_folder(path)
+        content = Weights(spec.format, read_files(spec.weights, spec.external_data))
+        check_checksum(spec, content)
+        model = bare.inspect_bare(path, content, options)
+        return Examination(model, _complete(spec, f"from {SPEC_FILE}"), _refusal(content))
 
 
 def preprocess_text(spec: PreprocessSpec) -> str:
@@ -75,39 +81,25 @@ def preprocess_text(spec: PreprocessSpec) -> str:
     )
 
 
-def _examine_folder(path: Path, options: ModelOptions) -> tuple[BareModel, Findings]:
-    bare.refuse_options(path.name, options)
-    spec = read_model_folder(path)
-    content = Weights(spec.format, read_files(spec.weights, spec.external_data))
-    check_checksum(spec, content)
-    return bare.inspect_bare(path, content, options), _complete(spec, SPEC_FILE)
-
-
-def _examine_bare(path: Path, options: ModelOptions) -> tuple[BareModel, Findings]:
-    model = bare.inspect_bare(path, bare.read_unchecked(path), options)
-    if not single_file.carries_spec(model.inspection):
-        return model, _find_out(model)
-    bare.refuse_options(path.name, options)
-    spec = single_file.read_spec_of(path, model.content, model.inspection)
-    return model, _complete(spec, "the file's metadata")
-
-
 def _complete(spec: ModelSpec, origin: str) -> Findings:
-    return Findings(spec, None, f"{preprocess_text(spec.preprocess)}; from {origin}", to_toml(spec))
+    return Findings(spec, None, f"{preprocess_text(spec.preprocess)}; {origin}", to_toml(spec))
 
 
 def _find_out(model: BareModel) -> Findings:
-    """The spec, or as much of it as the options, the catalogue and a guess give."""
-    spec, missing = _attempt(model)
-    draft = spec or _attempt(model, count_labels=False)[0]
+    """The spec, or as much of it as the file, the options, the catalogue and a guess give."""
+    if single_file.carries_spec(model.inspection):
+        return _complete(bare.spec_of(model), "from the file's metadata")
+    try:
+        return _complete(bare.assemble(model), _origin(model))
+    except InvalidModelError as error:
+        missing = str(error)
+    draft = _draft(model)
     if draft is not None:
-        text = f"{preprocess_text(draft.preprocess)}; {_origin(model)}"
-        return Findings(spec, missing, text, to_toml(draft))
+        return _complete(draft, _origin(model))._replace(spec=None, missing=missing)
     guessed = guess(model.inspection)
     if guessed is None:
         return Findings(None, missing, "unknown: nothing in the file hints at it", "")
-    options = replace(model.options, preset=guessed.preset)
-    draft, _ = _attempt(replace(model, options=options), count_labels=False)
+    draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
     name = f"{guessed.sure} the preset {guessed.preset}"
     return Findings(
         None,
@@ -117,12 +109,12 @@ def _find_out(model: BareModel) -> Findings:
     )
 
 
-def _attempt(model: BareModel, *, count_labels: bool = True) -> tuple[ModelSpec | None, str | None]:
-    """The spec, or what is missing for it."""
+def _draft(model: BareModel) -> ModelSpec | None:
+    """The spec without labels, if everything else is known."""
     try:
-        return bare.assemble(model, count_labels=count_labels), None
-    except InvalidModelError as error:
-        return None, str(error)
+        return bare.assemble(model, count_labels=False)
+    except InvalidModelError:
+        return None
 
 
 def _origin(model: BareModel) -> str:

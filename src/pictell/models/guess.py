@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pictell.types import Inspection, TensorSpec
+from pictell.types import Inspection
 
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")
@@ -21,8 +21,7 @@ RETRAINED = "final_result"
 TOLERANCE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """A preset that may be right, how likely that is, and why."""
 
     preset: str
@@ -32,42 +31,31 @@ class Guess:
 
 def guess(inspection: Inspection) -> Guess | None:
     """The preset that the quantisation of the input or the names of tensors suggest, if any."""
+    return next(_guesses(inspection), None)
+
+
+def _guesses(inspection: Inspection) -> Iterator[Guess]:
+    """All guesses, the best first."""
     for image in inspection.inputs:
-        if found := _by_quantisation(image):
-            return found
+        if image.quantisation is not None:
+            yield from _by_quantisation(image.dtype, *image.quantisation)
     for output in inspection.outputs:
-        if found := _by_output(output):
-            return found
-    if any(_is_nchw(image) for image in inspection.inputs):
-        return Guess("torchvision", "possible", "the channels come first, as in PyTorch")
-    return None
+        if output.name.startswith(SLIM_SCOPES):
+            yield Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
+        if output.name == RETRAINED:
+            yield Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
+        if output.shape and output.shape[-1] == INCEPTION5H_CLASSES:
+            reason = f"Inception v1 of 2015 has {INCEPTION5H_CLASSES} classes"
+            yield Guess("inception", "likely", reason)
+    for image in inspection.inputs:
+        if image.shape and len(image.shape) == 4 and image.shape[1] == 3:
+            yield Guess("torchvision", "possible", "the channels come first, as in PyTorch")
 
 
-def _by_quantisation(image: TensorSpec) -> Guess | None:
-    if image.quantisation is None:
-        return None
-    scale, zero_point = image.quantisation
-    limits = np.iinfo(image.dtype)
+def _by_quantisation(dtype: str, scale: float, zero_point: int) -> Iterator[Guess]:
+    limits = np.iinfo(dtype)
     low, high = scale * (limits.min - zero_point), scale * (limits.max - zero_point)
-    reason = f"the input takes values from {low:.3g} to {high:.3g}"
-    if abs(low + 1) < TOLERANCE and abs(high - 1) < TOLERANCE:
-        return Guess("tf-slim", "likely", reason)
-    if abs(low) < TOLERANCE and abs(high - 1) < TOLERANCE:
-        return Guess("unit", "likely", reason)
-    return None
-
-
-def _by_output(output: TensorSpec) -> Guess | None:
-    if output.name.startswith(SLIM_SCOPES):
-        return Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
-    if output.name == RETRAINED:
-        return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
-    if output.shape is not None and output.shape[-1:] == (INCEPTION5H_CLASSES,):
-        return Guess(
-            "inception", "likely", f"Inception v1 of 2015 has {INCEPTION5H_CLASSES} classes"
-        )
-    return None
-
-
-def _is_nchw(image: TensorSpec) -> bool:
-    return image.shape is not None and len(image.shape) == 4 and image.shape[1] == 3
+    for preset, lowest in (("tf-slim", -1), ("unit", 0)):
+        if abs(low - lowest) < TOLERANCE and abs(high - 1) < TOLERANCE:
+            reason = f"the input takes values from {low:.3g} to {high:.3g}"
+            yield Guess(preset, "likely", reason)

@@ -15,7 +15,7 @@ from pictell.errors import InvalidModelError, StoreError, UsageError
 from pictell.files import write_file
 from pictell.inspection import checksum
 from pictell.inspection.onnx import with_metadata
-from pictell.models.folder import SPEC_FILE, read_spec, to_toml
+from pictell.models.folder import SPEC_FILE, read_spec, store_errors, to_toml
 from pictell.models.labels import labels_from_text, to_text
 from pictell.types import Attachment, Inspection, ModelSpec, Weights
 
@@ -77,10 +77,8 @@ def write_single_file(path: Path, spec: ModelSpec, content: Weights) -> None:
     if path.exists():
         raise StoreError(f"{path} exists already: name a new file")
     packed = pack(spec, content)
-    try:
+    with store_errors(f"{path} cannot be written"):
         write_file(path, packed)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _attachment(
