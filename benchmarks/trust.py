@@ -32,7 +32,7 @@ DRAWS = 40
 def main() -> None:
     """Print the tables."""
     dataset = read_dataset(IMAGES / "imagenet_val650")
-    sample, _ = collect_sample(models.find("default"), dataset, EngineOptions())
+    sample = collect_sample(models.find("default"), dataset, EngineOptions())
     print_scores(sample)
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     print(f"\nfitted on all: {fitted}\n")

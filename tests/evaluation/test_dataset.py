@@ -35,7 +35,7 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
     assert data.files == ("cat/b9.jpg", "cat/b10.jpg", "cat/more/c.png", "dog/a.jpg")
     assert data.label_of.tolist() == [0, 0, 0, 1]
     assert data.path(3) == tmp_path / "dog" / "a.jpg"
-    assert (data.empty_classes, data.skipped, data.weights) == (("fox",), 3, None)
+    assert (data.empty_classes, data.skipped_files, data.weights) == (("fox",), 3, None)
     assert not data.by_index
 
 
@@ -95,9 +95,7 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
         ("a.csv", "", "no pictures: a CSV list has a header row"),
         ("a.csv", "file,label\n", "no pictures: a CSV list has a header row"),
         ("a.jsonl", "", "no pictures: .*one object with file and label per line"),
-        ("a.csv", "file,label\na,cat\nb,cat\n", "only one class, 'cat'"),
-        ("a.csv", "file,label,label\na,cat,dog\n", "line 1: two columns are called label"),
-        ("a.csv", "file,label\na,tench, Tinca\n", "line 2: 3 cells in 2 columns: quote"),
+        ("a.csv", "file,label\na,tench, Tinca\n", "line 2: more cells than columns: quote"),
         ("a.csv", "file\na\n", "line 2: no column synset or .*: the columns are file"),
         ("a.csv", "label\na\n", "line 2: no column file or path or filename or image"),
         ("a.csv", "file,label\na,cat\nb\n", "line 3: no label"),
@@ -107,23 +105,22 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
         ("a.csv", "file,label,weight\na,cat,inf\n", "line 2: weight must .* not 'inf'"),
         ("a.csv", "file,label,weight\na,cat,many\n", "line 2: weight must .* not 'many'"),
         ("a.csv", "file,label,weight\na,cat,\n", "line 2: no weight"),
-        ("a.csv", "file,label,weight\na,cat,0\nb,dog,0\n", "all weights are 0"),
         ("a.csv", "file,label,weight\na,cat,1e308\n", "line 2: weight must .* not '1e308'"),
         ("a.csv", 'file,label\n"a,cat\n', "cannot be read: unexpected end of data"),
-        ("a.csv", b"file,label\n\xff,cat\n", "cannot be read: .*utf-8"),
-        ("a.jsonl", "file,label\n", "line 1: not valid JSON"),
+        ("a.csv", b"file,label\n\xff,cat\n", "is not UTF-8 text: give a folder"),
+        ("a.jsonl", "file,label\n", "line 1: not a JSON object"),
         ("a.jsonl", "[1]\n", "line 1: not a JSON object"),
-        ("a.jsonl", "[" * 100_000, "line 1: not valid JSON"),
+        ("a.jsonl", "[" * 100_000, "line 1: not a JSON object"),
         ("a.jsonl", '{"file": "a", "label": ["cat"]}\n', "line 1: no label"),
         (
             "a.jsonl",
             '{"file": "a", "label": "cat"}\n\n{"file": "b", "label": "dog", "weight": 2}\n',
-            "line 3: this row has a weight, but not the first one",
+            "line 3: give every row a weight, or none",
         ),
         (
             "a.jsonl",
             '{"file": "a", "label": "cat", "weight": 2}\n{"file": "b", "label": "dog"}\n',
-            "line 2: no weight",
+            "line 2: give every row a weight, or none",
         ),
     ],
 )
@@ -133,20 +130,19 @@ def test_an_invalid_list_is_refused(
     path = written(tmp_path, name, text)
     with pytest.raises(UsageError, match=message) as caught:
         read_dataset(path)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}")
     assert "\n" not in str(caught.value)
 
 
 def test_an_unusable_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such file or folder"):
+    with pytest.raises(UsageError, match="none cannot be read: No such file"):
         read_dataset(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no pictures: give a folder with a subfolder"):
+    with pytest.raises(UsageError, match="no class folders with pictures: give a folder"):
         read_dataset(tmp_path / "empty")
     with pytest.raises(UsageError, match="no pictures: a CSV list has a header row"):
         read_dataset(written(touch(tmp_path / "list", "cat/a.jpg"), "labels.csv", "").parent)
-    with pytest.raises(UsageError, match="only one class, 'cat': give a folder"):
-        read_dataset(touch(tmp_path / "one", "cat/a.jpg"))
+    touch(tmp_path / "one", "cat/a.jpg")
     with pytest.raises(UsageError, match="this is a folder of class folders"):
         read_dataset(tmp_path / "one", "breed")
     with pytest.raises(UsageError):
@@ -158,15 +154,8 @@ def test_an_unusable_folder_is_refused(tmp_path: Path) -> None:
 def test_a_pipe_or_device_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "pipe", Path(os.devnull)):
-        with pytest.raises(UsageError, match="not a regular file: give a folder or a list"):
+        with pytest.raises(UsageError, match="is not a regular file: give a folder"):
             read_dataset(place)
-
-
-def test_a_list_that_names_a_folder_as_a_picture(tmp_path: Path) -> None:
-    touch(tmp_path, "cats/a.jpg", "b.jpg")
-    path = written(tmp_path, "mine.csv", "file,label\nb.jpg,dog\ncats,cat\n")
-    with pytest.raises(UsageError, match="line 3: cats is a folder: list each picture in it"):
-        read_dataset(path)
 
 
 def test_pictures_listed_more_than_once_are_counted(tmp_path: Path) -> None:
@@ -204,21 +193,25 @@ def test_a_folder_that_cannot_be_read_counts_as_a_picture(
             (tmp_path / name).chmod(0o755)
     assert data.files == ("cat/a.jpg", "cat/locked", "dog/c.jpg", "fox")
     assert data.labels == ("cat", "dog", "fox")
-    assert (data.empty_classes, data.skipped) == ((), 0)
+    assert (data.empty_classes, data.skipped_files) == ((), 0)
 
 
 def test_pictures_outside_class_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="the pictures are not in class folders: give a folder"):
+    with pytest.raises(UsageError, match="no class folders with pictures: give a folder"):
         read_dataset(touch(tmp_path / "flat", "a.jpg", "b.jpg", "notes.txt", ".hidden.jpg"))
     (tmp_path / "one" / "cat").mkdir(parents=True)
-    with pytest.raises(UsageError, match="the pictures are not in class folders"):
+    with pytest.raises(UsageError, match="no class folders with pictures"):
         read_dataset(touch(tmp_path / "one", "a.jpg"))
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("cat.jpg", b""), ("cat", b"\xff\xd8\xff\xe0"), ("cat.PNG", b"file,label")],
+    [
+        ("cat.jpg", b"\xff\xd8\xff\xe0"),
+        ("cat.png", b"\x89PNG\r\n\x1a\n"),
+        ("a.csv", b"\xff\xfef\0i\0"),
+    ],
 )
-def test_a_picture_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    with pytest.raises(UsageError, match="a picture, not labelled data: give a folder of class"):
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(UsageError, match="is not UTF-8 text: give a folder of class"):
         read_dataset(written(tmp_path, name, content))

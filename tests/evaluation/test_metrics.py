@@ -9,9 +9,11 @@ from sklearn import metrics as oracle
 
 from pictell.evaluation import intervals, metrics
 from pictell.scoring.calibration import MIN_PROBABILITY, effective_pictures
+from pictell.types import Label
 
 RANDOM = np.random.default_rng(7)
 N, CLASSES = 400, 6
+LABELS = [Label(str(index), f"n{index}") for index in range(CLASSES)]
 LOGITS = RANDOM.normal(size=(N, CLASSES)) * 2
 PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
 TARGETS = np.array([RANDOM.choice(CLASSES, p=p**0.7 / (p**0.7).sum()) for p in PROBABILITIES])
@@ -39,20 +41,20 @@ def test_a_probability_of_0_has_a_finite_log_loss() -> None:
 
 
 def test_classes_are_those_of_scikit_learn() -> None:
-    found = {one.class_index: one for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, CLASSES)}
+    found = {one.class_index: one for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, LABELS)}
     precision, recall, _, _ = oracle.precision_recall_fscore_support(
         TARGETS, ANSWERS, sample_weight=WEIGHTS
     )
     assert [found[i].precision for i in range(CLASSES)] == pytest.approx(list(precision))
     assert [found[i].recall for i in range(CLASSES)] == pytest.approx(list(recall))
     assert [found[i].pictures for i in range(CLASSES)] == np.bincount(TARGETS).tolist()
-    errors = [one.errors for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, CLASSES)]
+    errors = [one.errors for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, LABELS)]
     assert errors == sorted(errors, reverse=True)
 
 
 def test_a_class_without_pictures_has_no_recall_or_precision() -> None:
     first, second, third = metrics.per_class(
-        np.array([0, 0, 1]), np.array([0, 2, 1]), np.array([1.0, 2.0, 0.0]), 4
+        np.array([0, 0, 1]), np.array([0, 2, 1]), np.array([1.0, 2.0, 0.0]), LABELS
     )
     assert (first.class_index, first.recall, first.precision) == (0, pytest.approx(1 / 3), 1.0)
     assert (second.class_index, second.recall, second.precision) == (2, None, 0.0)
@@ -62,15 +64,17 @@ def test_a_class_without_pictures_has_no_recall_or_precision() -> None:
 def test_confusions_are_the_cells_of_scikit_learns_matrix() -> None:
     matrix = oracle.confusion_matrix(TARGETS, ANSWERS)
     shares = oracle.confusion_matrix(TARGETS, ANSWERS, sample_weight=WEIGHTS, normalize="true")
-    found = metrics.confusions(TARGETS, ANSWERS, WEIGHTS)
+    found = metrics.confusions(TARGETS, ANSWERS, WEIGHTS, LABELS)
     assert len(found) == np.count_nonzero(matrix) - np.count_nonzero(np.diag(matrix))
     for one in found:
-        assert one.pictures == matrix[one.target, one.best]
-        assert one.share == pytest.approx(shares[one.target, one.best])
+        assert (one.label, one.best_class) == (str(one.class_index), str(one.best_index))
+        assert one.pictures == matrix[one.class_index, one.best_index]
+        assert one.class_pictures == matrix[one.class_index].sum()
+        assert one.share == pytest.approx(shares[one.class_index, one.best_index])
 
 
 def test_without_errors_there_are_no_confusions() -> None:
-    assert metrics.confusions(TARGETS, TARGETS, WEIGHTS) == ()
+    assert metrics.confusions(TARGETS, TARGETS, WEIGHTS, LABELS) == ()
 
 
 def test_the_calibration_error_by_hand() -> None:
@@ -102,13 +106,20 @@ def test_bins_hold_their_upper_edge() -> None:
 def test_risk_and_coverage_by_hand() -> None:
     right = np.array([True, False, True, False])
     curve = metrics.risk_coverage(right, np.array([0.9, 0.8, 0.6, 0.6]), np.ones(4))
-    assert curve.threshold.tolist() == [0.9, 0.8, 0.6]
-    assert curve.coverage.tolist() == [0.25, 0.5, 1.0]
-    assert curve.risk.tolist() == [0.0, 0.5, 0.5]
-    assert curve.area == pytest.approx((0 + 0.5 + 0.5 + 0.5) / 4)
-    assert curve.widest(0.9) == (0.9, 0.25)
-    assert curve.widest(0.5) == (0.6, 1.0)
-    assert metrics.risk_coverage(~right[:1], np.ones(1), np.ones(1)).widest(0.5) is None
+    assert curve.tolist() == [[0.9, 0.25, 0.0], [0.8, 0.5, 0.5], [0.6, 1.0, 0.5]]
+    assert metrics.risk_coverage_area(curve) == pytest.approx((0 + 0.5 + 0.5 + 0.5) / 4)
+    assert metrics.threshold_for(curve, 0.9) == metrics.Threshold(0.9, 0.9, 0.25)
+    assert metrics.threshold_for(curve, 0.5) == metrics.Threshold(0.5, 0.6, 1.0)
+    wrong = metrics.risk_coverage(~right[:1], np.ones(1), np.ones(1))
+    assert metrics.threshold_for(wrong, 0.5) == metrics.Threshold(0.5)
+
+
+def test_a_long_curve_is_shown_by_its_points_to_the_last() -> None:
+    curve = metrics.risk_coverage(RIGHT, CONFIDENCE, np.ones(N))
+    points = metrics.risk_points(curve)
+    assert len(points) == metrics.MAX_POINTS == len(curve) / 2
+    assert [point.threshold for point in points] == curve[1::2, 0].tolist()
+    assert points[-1].coverage == 1
 
 
 def test_a_weight_counts_like_repeated_pictures() -> None:
@@ -116,7 +127,9 @@ def test_a_weight_counts_like_repeated_pictures() -> None:
     counts[0] = 1
     repeated = np.repeat(np.arange(N), counts)
     for figure in (
-        lambda rows, weights: metrics.risk_coverage(RIGHT[rows], CONFIDENCE[rows], weights).area,
+        lambda rows, weights: metrics.risk_coverage_area(
+            metrics.risk_coverage(RIGHT[rows], CONFIDENCE[rows], weights)
+        ),
         lambda rows, weights: metrics.calibration_error(CONFIDENCE[rows], weights)(RIGHT[rows]),
         lambda rows, weights: metrics.negative_log_likelihood(OF_TARGET[rows], weights),
     ):

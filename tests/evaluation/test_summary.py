@@ -80,7 +80,7 @@ def assert_share(
 def test_shares_of_right_classes_are_weighted(found: tuple[Summary, Truth]) -> None:
     summary, truth = found
     assert_share(summary.top1, truth.right, truth.weights)
-    assert_share(summary.plain_top1, truth.right, np.ones(len(truth.right)))
+    assert_share(summary.top1_unweighted, truth.right, np.ones(len(truth.right)))
     assert summary.top1.value == pytest.approx(
         oracle.accuracy_score(truth.targets, truth.best, sample_weight=truth.weights)
     )
@@ -103,9 +103,9 @@ def test_the_calibration_error_and_its_chance_are_weighted(found: tuple[Summary,
     summary, truth = found
     right, confidence, weights = truth.right, truth.confidence, truth.weights
     expected = calibration_error(right, confidence, weights)
-    assert summary.reliability.error == pytest.approx(expected, rel=1e-5)
-    assert_calibrated_error(summary.reliability.by_chance, confidence, weights)
-    for one in summary.reliability.bins:
+    assert summary.calibration_error == pytest.approx(expected, rel=1e-5)
+    assert_calibrated_error(summary.calibration_error_by_chance, confidence, weights)
+    for one in summary.reliability:
         inside = (one.low < confidence) & (confidence <= one.high) & (weights > 0)
         assert one.pictures == inside.sum()
         if 0 < one.accuracy < 1:
@@ -115,14 +115,15 @@ def test_the_calibration_error_and_its_chance_are_weighted(found: tuple[Summary,
 def test_risk_and_thresholds_are_weighted(found: tuple[Summary, Truth]) -> None:
     summary, truth = found
     curve, weights = summary.risk_coverage, truth.weights
-    for threshold, coverage, risk in zip(curve.threshold, curve.coverage, curve.risk, strict=True):
-        given = truth.confidence >= threshold - 1e-6
-        assert coverage == pytest.approx(weights[given].sum() / weights.sum())
-        assert risk == pytest.approx(1 - np.average(truth.right[given], weights=weights[given]))
-    steps = np.append(curve.coverage[0], np.diff(curve.coverage))
-    assert curve.area == pytest.approx(steps @ curve.risk)
+    for point in curve:
+        given = truth.confidence >= point.threshold - 1e-6
+        assert point.coverage == pytest.approx(weights[given].sum() / weights.sum())
+        risk = 1 - np.average(truth.right[given], weights=weights[given])
+        assert point.risk == pytest.approx(risk)
+    coverage, risks = np.array([(point.coverage, point.risk) for point in curve]).T
+    assert summary.risk_coverage_area == pytest.approx(np.diff(coverage, prepend=0) @ risks)
     for one in summary.thresholds:
-        enough = curve.coverage[curve.risk <= 1 - one.accuracy]
+        enough = coverage[risks <= 1 - one.accuracy]
         assert one.coverage == (enough.max() if len(enough) else None)
 
 
@@ -130,13 +131,13 @@ def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> No
     summary, truth = found
     pairs, weights = (truth.targets, truth.best), truth.weights
     weight = oracle.confusion_matrix(*pairs, sample_weight=weights)
-    for one in summary.per_class:
+    for one in summary.classes:
         row, column = weight[one.class_index], weight[:, one.class_index]
         assert one.recall == pytest.approx(row[one.class_index] / row.sum())
         assert one.precision == pytest.approx(column[one.class_index] / column.sum())
         assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.class_index])
     for pair in summary.confusions:
-        share = weight[pair.target, pair.best] / weight[pair.target].sum()
+        share = weight[pair.class_index, pair.best_index] / weight[pair.class_index].sum()
         assert pair.share == pytest.approx(share)
     assert len(summary.confusions) > len(LABELS)
 
@@ -144,14 +145,15 @@ def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> No
 def test_answers_are_weighted(found: tuple[Summary, Truth]) -> None:
     summary, truth = found
     named, right = truth.answers(MIN_CONFIDENCE)
-    weights, hierarchy = truth.weights, summary.hierarchy
+    weights, answers = truth.weights, summary.answers
     assert set(named.tolist()) == {0, 1, LOW}
-    assert hierarchy is not None
-    assert_share(hierarchy.right, right[named > 0], weights[named > 0])
-    assert summary.abstained == pytest.approx(np.average(named == 0, weights=weights))
-    assert hierarchy.information == pytest.approx(bits(named, right, weights))
+    assert answers is not None
+    assert answers.min_confidence == MIN_CONFIDENCE
+    assert_share(answers.right, right[named > 0], weights[named > 0])
+    assert answers.answered == pytest.approx(np.average(named > 0, weights=weights))
+    assert answers.information == pytest.approx(bits(named, right, weights))
     flat = bits(np.ones_like(named), truth.right, weights)
-    assert hierarchy.flat_information == pytest.approx(flat)
+    assert summary.best_class_information == pytest.approx(flat)
 
 
 def test_answers_at_each_threshold_are_weighted(found: tuple[Summary, Truth]) -> None:

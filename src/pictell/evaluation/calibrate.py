@@ -15,7 +15,7 @@ from pictell.evaluation.intervals import Interval, under_calibration
 from pictell.evaluation.matching import check_matches, match_dataset
 from pictell.evaluation.outcomes import check_read, class_indices, classify_pictures
 from pictell.image_model import ImageModel
-from pictell.models.calibration_file import FittedCalibration, ScoreErrors
+from pictell.models.calibration_file import Data, FittedCalibration, ScoreErrors
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.results import Result
@@ -50,14 +50,12 @@ class CalibrationResult:
 
     ``top1_accuracy`` and ``mean_confidence`` (before, after) are in 0..1. ``error_by_chance`` is
     where the calibration error of perfectly calibrated scores would lie on these pictures.
-    ``failed`` counts the pictures that could not be read.
     """
 
     fitted: FittedCalibration
     top1_accuracy: float
     mean_confidence: tuple[float, float]
     error_by_chance: Interval
-    failed: int
 
     @property
     def unchanged(self) -> bool:
@@ -65,27 +63,11 @@ class CalibrationResult:
         return self.fitted.calibration == Calibration()
 
 
-def fit_calibration(
-    spec: ModelSpec,
-    dataset: Dataset,
-    engine: EngineOptions,
-    about: str,
-    watch: Callable[[Result], None] = lambda result: None,
-) -> CalibrationResult:
-    """Calibrate a model on pictures that it was not trained on.
+def fit_calibration(sample: Sample, about: str) -> CalibrationResult:
+    """Calibrate a model on its outputs for pictures that it was not trained on.
 
-    Uses a random ``MAX_PICTURES`` of larger datasets. ``about`` describes the pictures; ``watch``
-    receives every result. Raises ``UsageError`` for labels that match no class and for too few
-    pictures, and any ``ModelError``.
-    """
-    sample, failed = collect_sample(spec, dataset, engine, watch)
-    return fit_sample(sample, about, failed)
-
-
-def fit_sample(sample: Sample, about: str, failed: int = 0) -> CalibrationResult:
-    """Calibrate on collected outputs; see ``fit_calibration``.
-
-    The scores stay as they are where the fit does not improve the likelihood of held-out pictures.
+    ``about`` describes the pictures. The scores stay as they are where the fit does not improve the
+    likelihood of held-out pictures. Raises ``UsageError`` for too few pictures.
     """
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
@@ -96,14 +78,13 @@ def fit_sample(sample: Sample, about: str, failed: int = 0) -> CalibrationResult
     weights, confidence = sample.weights, new.max(axis=1)
     return CalibrationResult(
         FittedCalibration(
-            fitted, _abstention(sample, fitted), about, len(sample.targets), before, after
+            Data(about, len(sample.targets)), fitted, _abstention(sample, fitted), before, after
         ),
         top1_accuracy=metrics.mean(own.argmax(axis=1) == sample.targets, weights),
         mean_confidence=(metrics.mean(own.max(axis=1), weights), metrics.mean(confidence, weights)),
         error_by_chance=under_calibration(
             metrics.calibration_error(confidence, weights), confidence
         ),
-        failed=failed,
     )
 
 
@@ -112,8 +93,12 @@ def collect_sample(
     dataset: Dataset,
     engine: EngineOptions,
     watch: Callable[[Result], None] = lambda result: None,
-) -> tuple[Sample, int]:
-    """Classify the pictures without calibration; return the sample and the number that failed."""
+) -> Sample:
+    """Classify the pictures without calibration, a random ``MAX_PICTURES`` of larger datasets.
+
+    ``watch`` receives every result. Raises ``UsageError`` for labels that match no class, and any
+    ``ModelError``.
+    """
     matches = match_dataset(dataset, spec)
     check_matches(dataset, matches, spec.name)
     drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MAX_PICTURES]
@@ -128,7 +113,7 @@ def collect_sample(
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
     check_read(dataset, weights)
     targets = class_indices(matches)[dataset.label_of[read]].astype(np.int64)
-    return Sample(np.stack(rows), targets, weights), len(pictures) - len(read)
+    return Sample(np.stack(rows), targets, weights)
 
 
 def score_errors(probabilities: Floats, sample: Sample) -> ScoreErrors:

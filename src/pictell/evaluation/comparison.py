@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,35 +10,35 @@ from numpy.typing import NDArray
 from pictell.evaluation.intervals import Interval, bootstrap, exact_two_sided
 from pictell.evaluation.matching import folded
 from pictell.evaluation.metrics import mean
-from pictell.evaluation.summary import PictureOutcome, Summary
-from pictell.types import Label
+from pictell.evaluation.outcomes import Outcomes, PictureOutcome
+from pictell.evaluation.summary import Summary
 
 SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two models on the pictures that both could read.
+    """Two models on the pictures that both could read; the fields are those of the JSON report.
 
     ``both_right`` to ``both_wrong`` count pictures by whether the best class is right.
-    ``p_value``: McNemar's exact test of ``only_first`` against ``only_second``, unweighted.
-    ``difference``: weighted top-1 accuracy of the second minus that of the first; ``interval``: its
-    bootstrap interval over the pictures. ``changed`` (M, 2): the rows, in the outcomes of the first
-    and the second, of the pictures whose best class differs: those that only the first has right,
-    those that only the second has right, then the rest.
+    ``mcnemar_exact_p``: McNemar's exact test of ``only_first_right`` against ``only_second_right``,
+    unweighted. ``top1_difference``: weighted top-1 accuracy of the second minus that of the first,
+    with its bootstrap interval over the pictures. ``changed``: the pictures whose best class
+    differs, with what the first and the second said: those that only the first has right, those
+    that only the second has right, then the rest.
     """
 
     first: Summary
     second: Summary
     pictures: int
     both_right: int
-    only_first: int
-    only_second: int
+    only_first_right: int
+    only_second_right: int
     both_wrong: int
-    p_value: float
-    difference: float
-    interval: Interval
-    changed: NDArray[np.int64]
+    mcnemar_exact_p: float
+    top1_difference: float
+    top1_difference_interval: Interval
+    changed: tuple[tuple[PictureOutcome, PictureOutcome], ...]
 
     @property
     def clear(self) -> bool:
@@ -47,18 +46,10 @@ class Comparison:
 
         The test and the weighted interval must agree that the same model is better.
         """
-        gained = self.only_second - self.only_first
-        outside = self.interval.high < 0 or self.interval.low > 0
-        return self.p_value < SIGNIFICANCE and outside and gained * self.difference > 0
-
-    def changed_outcomes(
-        self, limit: int | None = None
-    ) -> list[tuple[PictureOutcome, PictureOutcome]]:
-        """What both models said of the ``changed`` pictures, or of the first ``limit``."""
-        return [
-            (self.first.outcome(int(row)), self.second.outcome(int(other)))
-            for row, other in self.changed[:limit]
-        ]
+        gained = self.only_second_right - self.only_first_right
+        interval = self.top1_difference_interval
+        outside = interval.high < 0 or interval.low > 0
+        return self.mcnemar_exact_p < SIGNIFICANCE and outside and gained * self.top1_difference > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +74,38 @@ def compare(first: Summary, second: Summary) -> Comparison | None:
         return None
     right, other_right = one.right[rows], other.right[other_rows]
     gain = other_right.astype(np.float64) - right
-    changed = _changed(first, second, rows, other_rows)
+    changed = _changed(one, other, rows, other_rows)
     # First the losses, then the gains; the sort keeps the order of the pictures.
-    order = np.argsort(np.select([gain < 0, gain > 0], [0, 1], 2)[changed], kind="stable")
+    changed = changed[
+        np.argsort(np.select([gain < 0, gain > 0], [0, 1], 2)[changed], kind="stable")
+    ]
     only_first, only_second = int((gain < 0).sum()), int((gain > 0).sum())
     return Comparison(
         first=first,
         second=second,
         pictures=len(rows),
         both_right=int((right & other_right).sum()),
-        only_first=only_first,
-        only_second=only_second,
+        only_first_right=only_first,
+        only_second_right=only_second,
         both_wrong=int((~right & ~other_right).sum()),
-        p_value=exact_two_sided(only_first, only_second),
-        difference=mean(gain, weights),
-        interval=bootstrap(gain, weights),
-        changed=np.stack([rows[changed], other_rows[changed]], axis=1)[order],
+        mcnemar_exact_p=exact_two_sided(only_first, only_second),
+        top1_difference=mean(gain, weights),
+        top1_difference_interval=bootstrap(gain, weights),
+        changed=tuple(
+            zip(one.pictures(rows[changed]), other.pictures(other_rows[changed]), strict=True)
+        ),
     )
 
 
 def _changed(
-    first: Summary, second: Summary, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
+    one: Outcomes, other: Outcomes, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The shared pictures whose best class differs, or is right in one model only."""
-    ids, other_ids = _class_ids(first.classes, second.classes)
-    best, other_best = ids[first.outcomes.best[rows]], other_ids[second.outcomes.best[other_rows]]
-    differ = first.outcomes.right[rows] != second.outcomes.right[other_rows]
-    return np.flatnonzero((best != other_best) | differ)
-
-
-def _class_ids(
-    first: Sequence[Label], second: Sequence[Label]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A number for each class, the same in both models for the same synset, or else name."""
-    by_synset = all(label.synset for label in (*first, *second))
-    ids: dict[str, int] = {}
-
-    def number(label: Label) -> int:
-        key = label.synset if by_synset and label.synset else folded(label.name)
-        return ids.setdefault(key, len(ids))
-
-    return np.array([*map(number, first)]), np.array([*map(number, second)])
+    # The same class has the same synset in both models, or else the same name.
+    by_synset = all(label.synset for label in (*one.classes, *other.classes))
+    keys, other_keys = (
+        np.array([label.synset if by_synset else folded(label.name) for label in classes])
+        for classes in (one.classes, other.classes)
+    )
+    differ = one.right[rows] != other.right[other_rows]
+    return np.flatnonzero((keys[one.best[rows]] != other_keys[other.best[other_rows]]) | differ)

@@ -8,7 +8,7 @@ The first rule that fits is used. Case is ignored, and underscores are spaces.
 4. a class index. A leading class ``background`` is not counted: 0 is the class after it.
 
 A label that fits several classes is unmatched. If a label with commas fits nothing, the part before
-the first comma is tried: ``tench, Tinca tinca``. Categories above the classes are never matched.
+the first comma is tried: ``tench, Tinca tinca``. A broader label of the taxonomy never matches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -31,96 +31,70 @@ from pictell.types import Label, ModelSpec
 Rule = Literal["synset", "name", "synonym", "number", "index"]
 
 SYNSET = re.compile(r"(n\d{8})(?:[ _-](.*))?", re.DOTALL)
+INDEX = re.compile(r"\s*([0-9]{1,9})\s*")
 BACKGROUND = "background"
-MAX_NEAREST = 3
+MAX_NAMES = 3
 # Finding the nearest of a thousand names takes about 10 ms.
 MAX_SUGGESTIONS = 20
 MAX_SHOWN = 5
-MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A label, the class it means, and the rule that found it."""
+    """A label, the class it means, and the rule that found it.
 
-    label: str
-    class_index: int
-    matched_by: Rule
-
-
-@dataclass(frozen=True, slots=True)
-class Unmatched:
-    """A label that means no class, or several (``ambiguous``).
-
-    ``nearest``: the classes it may mean, or the most similar names. ``kinds``: for a category, the
-    number of classes below it, of which ``nearest`` holds the first; else 0.
+    ``class_index`` and ``matched_by`` are ``None`` for a label without a class; ``hint`` then says
+    what it may mean, such as ``nearest: bee``.
     """
 
     label: str
-    nearest: tuple[str, ...] = ()
-    ambiguous: bool = False
-    kinds: int = 0
+    class_index: int | None = None
+    matched_by: Rule | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.label!r} ({self.hint})" if self.hint else repr(self.label)
 
 
-def match(
-    labels: Sequence[str], classes: Sequence[Label], *, by_index: bool = False
-) -> tuple[Match | Unmatched, ...]:
-    """Match each label to a class. ``by_index``: the labels can only be class indices."""
-    names = _Names(classes)
-    return tuple(names.find_index(label) if by_index else names.find(label) for label in labels)
-
-
-def match_dataset(dataset: Dataset, spec: ModelSpec) -> tuple[Match | Unmatched, ...]:
-    """Match the labels of a dataset; unmatched ones get the nearest names or the classes below.
+def match_dataset(dataset: Dataset, spec: ModelSpec) -> tuple[Match, ...]:
+    """Match the labels of a dataset to the classes of a model; hints for those without a class.
 
     Raises ``InvalidModelError`` for an invalid taxonomy. It is read only if a label is unmatched.
     """
-    found = match(dataset.labels, spec.labels, by_index=dataset.by_index)
-    unmatched = [one for one in found if isinstance(one, Unmatched) and not one.ambiguous]
-    if dataset.by_index or not unmatched:
-        return found
-    taxonomy = None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
     names = _Names(spec.labels)
-    suggested = {
-        one.label: (taxonomy and _as_category(one, taxonomy)) or names.suggest(one)
-        for one in unmatched[:MAX_SUGGESTIONS]
-    }
-    return tuple(suggested.get(one.label, one) for one in found)
+    found = {label: names.find(label, dataset.by_index) for label in dataset.labels}
+    unknown = [one.label for one in found.values() if one.class_index is None and not one.hint]
+    if unknown and not dataset.by_index:
+        taxonomy = None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
+        for label in unknown[:MAX_SUGGESTIONS]:
+            hint = (taxonomy and _classes_below(label, taxonomy)) or names.nearest(label)
+            found[label] = Match(label, hint=hint)
+    return tuple(found.values())
 
 
 def check_matches(
-    dataset: Dataset, matches: Sequence[Match | Unmatched], model: str, alternative: str = ""
+    dataset: Dataset, matches: Sequence[Match], model: str, alternative: str = ""
 ) -> None:
     """Raise ``UsageError``, with the nearest names, if a label is unmatched.
 
     ``alternative`` is added to the remedy if some labels match.
     """
-    unmatched = [one for one in matches if isinstance(one, Unmatched)]
+    unmatched = [one for one in matches if one.class_index is None]
     if not unmatched:
         return
-    more = ", …" if len(unmatched) > MAX_SHOWN else ""
     remedy = "labels and class folders must have the names of classes of the model"
     if len(unmatched) < len(matches):
         remedy = f"rename them{alternative}"
     raise UsageError(
         f"{dataset.name}: {len(unmatched)} of {len(matches)} labels match no class of {model}: "
-        f"{describe(unmatched[:MAX_SHOWN])}{more}: {remedy}"
+        f"{listed(map(str, unmatched), MAX_SHOWN)}: {remedy}"
     )
 
 
-def describe(unmatched: Iterable[Unmatched]) -> str:
-    """One line with the labels and what they might mean."""
-    return ", ".join(map(_description, unmatched))
-
-
-def _description(one: Unmatched) -> str:
-    names = ", ".join(one.nearest)
-    if one.kinds:
-        more = ", …" if one.kinds > len(one.nearest) else ""
-        classes = "class" if one.kinds == 1 else "classes"
-        return f"{one.label!r} is a category of {one.kinds} {classes} ({names}{more})"
-    lead = "could be" if one.ambiguous else "nearest:"
-    return f"{one.label!r} ({lead} {names})" if names else repr(one.label)
+def listed(names: Iterable[str], limit: int) -> str:
+    """The first ``limit`` names, with commas, and dots for more."""
+    shown = list(names)
+    return ", ".join(shown[:limit]) + (", …" if len(shown) > limit else "")
 
 
 def folded(name: str) -> str:
@@ -138,65 +112,56 @@ class _Names:
         self._names = _index((folded(label.name),) for label in classes)
         self._synonyms = _index(map(folded, label.synonyms) for label in classes)
 
-    def find(self, label: str) -> Match | Unmatched:
-        whole = self._find_name(label)
-        if isinstance(whole, Match) or whole.ambiguous or "," not in label:
-            return whole
-        part = self._find_name(label.partition(",")[0])
-        return replace(part, label=label) if isinstance(part, Match) else whole
+    def find(self, label: str, by_index: bool) -> Match:
+        """Match a label. ``by_index``: it can only be a class index."""
+        for text in (label, label.partition(",")[0]):
+            for rule, classes in self._candidates(text, by_index):
+                if len(classes) == 1:
+                    return Match(label, classes[0], rule)
+                if classes:
+                    names = (self._classes[index].name for index in classes)
+                    return Match(label, hint=f"could be {listed(names, MAX_NAMES)}")
+        return Match(label)
 
-    def find_index(self, label: str) -> Match | Unmatched:
-        text = label.strip()
-        if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
-            index = int(text) + self._first
-            if index < len(self._classes):
-                return Match(label, index, "index")
-        return Unmatched(label)
+    def nearest(self, label: str) -> str:
+        """A hint with the most similar names, empty if there are none."""
+        name = folded(label)
+        known = {} if name.isdigit() else self._names | self._synonyms
+        close = difflib.get_close_matches(name, known, MAX_NAMES)
+        return f"nearest: {', '.join(close)}" if close else ""
 
-    def suggest(self, unmatched: Unmatched) -> Unmatched:
-        name = folded(unmatched.label)
-        if name.isdigit():
-            return unmatched
-        known = dict.fromkeys(known for known in (*self._names, *self._synonyms) if known)
-        close = difflib.get_close_matches(name, known, MAX_NEAREST)
-        return Unmatched(unmatched.label, tuple(close))
-
-    def _find_name(self, label: str) -> Match | Unmatched:
-        for rule, classes in self._candidates(label):
-            if len(classes) == 1:
-                return Match(label, classes[0], rule)
-            if classes:
-                could_be = tuple(self._classes[index].name for index in classes[:MAX_NEAREST])
-                return Unmatched(label, could_be, ambiguous=True)
-        return self.find_index(label)
-
-    def _candidates(self, label: str) -> Iterator[tuple[Rule, list[int]]]:
-        synset = SYNSET.fullmatch(label.strip().lower())
-        yield "synset", self._synsets.get(synset[1], []) if synset else []
-        name = folded(synset[2] if synset and synset[2] else label)
-        yield "name", self._names.get(name, [])
-        yield "synonym", self._synonyms.get(name, [])
-        for other in _in_other_number(name):
-            yield "number", self._names.get(other, []) or self._synonyms.get(other, [])
+    def _candidates(self, text: str, by_index: bool) -> Iterator[tuple[Rule, list[int]]]:
+        if not by_index:
+            synset = SYNSET.fullmatch(text.strip().lower())
+            yield "synset", self._synsets.get(synset[1], []) if synset else []
+            name = folded(synset[2] if synset and synset[2] else text)
+            yield "name", self._names.get(name, [])
+            yield "synonym", self._synonyms.get(name, [])
+            for other in _in_other_number(name):
+                yield "number", self._names.get(other) or self._synonyms.get(other, [])
+        if number := INDEX.fullmatch(text):
+            index = int(number[1]) + self._first
+            yield "index", [index] if index < len(self._classes) else []
 
 
-def _as_category(unmatched: Unmatched, taxonomy: Taxonomy) -> Unmatched | None:
-    """The label with the classes below it, if it names a category of the taxonomy."""
-    name = folded(unmatched.label)
+def _classes_below(label: str, taxonomy: Taxonomy) -> str:
+    """A hint with the classes below a broader label of the taxonomy, empty for other labels."""
+    name = folded(label)
     names = {name, *_in_other_number(name)}
     for node in range(taxonomy.root + 1, len(taxonomy.labels)):
-        label = taxonomy.labels[node]
-        if folded(label.name) in names or label.synset == name:
+        broader = taxonomy.labels[node]
+        if folded(broader.name) in names or broader.synset == name:
             below = np.sort(taxonomy.classes_below(node)).tolist()
-            classes = tuple(taxonomy.labels[index].name for index in below[:MAX_NEAREST])
-            return replace(unmatched, nearest=classes, kinds=len(below))
-    return None
+            classes = listed((taxonomy.labels[index].name for index in below), MAX_NAMES)
+            number = f"{len(below)} class{'' if len(below) == 1 else 'es'}"
+            return f"a broader label of {number}: {classes}"
+    return ""
 
 
 def _index(names_of_classes: Iterable[Iterable[str]]) -> dict[str, list[int]]:
     classes = defaultdict[str, list[int]](list)
     for index, names in enumerate(names_of_classes):
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys(filter(None, names)):
             classes[name].append(index)
     return dict(classes)
 

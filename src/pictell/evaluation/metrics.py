@@ -6,7 +6,7 @@ more, with a sum above 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from pictell.evaluation.intervals import Interval, wilson
 from pictell.scoring.calibration import MIN_PROBABILITY, effective_pictures
+from pictell.types import Label
 
 BINS = 15
+# As many as a plot can show.
+MAX_POINTS = 200
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -40,26 +43,28 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True)
-class RiskCoverage:
-    """The error rate among the pictures with the highest confidence (El-Yaniv and Wiener 2010).
+class RiskPoint:
+    """Of the pictures with a confidence of ``threshold`` or more, a share ``risk`` is wrong.
 
-    Arrays (M,), one entry for each distinct confidence, falling: of the pictures with a confidence
-    of ``threshold`` or more, which are a share ``coverage`` of all, a share ``risk`` is wrong.
-    ``area`` under the curve: the mean risk over all coverages (AURC; Geifman, Uziel and El-Yaniv
-    2019).
+    These pictures are a share ``coverage`` of all.
     """
 
-    threshold: Floats
-    coverage: Floats
-    risk: Floats
-    area: float
+    threshold: float
+    coverage: float
+    risk: float
 
-    def widest(self, accuracy: float) -> tuple[float, float] | None:
-        """(threshold, coverage) with the most coverage at this accuracy, if it is reached."""
-        good = np.flatnonzero(1 - self.risk >= accuracy)
-        if not len(good):
-            return None
-        return float(self.threshold[good[-1]]), float(self.coverage[good[-1]])
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The lowest ``score`` above which a share ``accuracy`` of the best classes is right.
+
+    ``coverage``: the share of pictures with that score or more. Both are ``None`` where no score
+    reaches the accuracy. Measured on the pictures that the threshold was chosen on.
+    """
+
+    accuracy: float
+    score: float | None = None
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class ClassFigures:
     """
 
     class_index: int
+    label: str
+    synset: str | None
     pictures: int
     predicted: int
     recall: float | None
@@ -80,11 +87,18 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Pictures of class ``target`` with best class ``best``; ``share`` of the target's weight."""
+    """The pictures of a class that have a certain wrong best class.
 
-    target: int
-    best: int
+    ``pictures`` is their number, of ``class_pictures`` pictures of the class; ``share`` is their
+    share of the weight of these.
+    """
+
+    class_index: int
+    best_index: int
+    label: str
+    best_class: str
     pictures: int
+    class_pictures: int
     share: float
 
 
@@ -158,58 +172,83 @@ def reliability(
     return tuple(found)
 
 
-def risk_coverage(right: Bools, confidence: Floats, weights: Floats) -> RiskCoverage:
-    """The risk-coverage curve; equal confidences are one point."""
+def risk_coverage(right: Bools, confidence: Floats, weights: Floats) -> Floats:
+    """The error rate among the pictures with the highest confidence (El-Yaniv and Wiener 2010).
+
+    An array (M, 3) with the columns of ``RiskPoint``, a row for each confidence, falling.
+    """
     counted = weights > 0
     order = np.argsort(-confidence[counted], kind="stable")
     threshold = confidence[counted][order]
     answered = np.cumsum(weights[counted][order])
     wrong = np.cumsum((weights * ~right)[counted][order])
-    last = np.append(threshold[1:] != threshold[:-1], True)
-    coverage, risk = answered[last] / answered[-1], wrong[last] / answered[last]
-    area = float((risk * np.diff(coverage, prepend=0.0)).sum())
-    return RiskCoverage(threshold[last], coverage, risk, area)
+    curve: Floats = np.column_stack([threshold, answered / answered[-1], wrong / answered])
+    last: Floats = curve[np.append(threshold[1:] != threshold[:-1], True)]
+    return last
+
+
+def risk_coverage_area(curve: Floats) -> float:
+    """The mean risk over all coverages (AURC; Geifman, Uziel and El-Yaniv 2019)."""
+    return float((curve[:, 2] * np.diff(curve[:, 1], prepend=0.0)).sum())
+
+
+def risk_points(curve: Floats) -> tuple[RiskPoint, ...]:
+    """At most ``MAX_POINTS`` points of the curve; the last has a coverage of 1."""
+    step = -(-len(curve) // MAX_POINTS)
+    return tuple(RiskPoint(*row) for row in curve[::-step][::-1].tolist())
+
+
+def threshold_for(curve: Floats, accuracy: float) -> Threshold:
+    """The threshold with the most coverage at an accuracy."""
+    good = curve[1 - curve[:, 2] >= accuracy]
+    return Threshold(accuracy, *good[-1, :2].tolist()) if len(good) else Threshold(accuracy)
 
 
 def per_class(
-    targets: Indices, best: Indices, weights: Floats, classes: int
+    targets: Indices, best: Indices, weights: Floats, classes: Sequence[Label]
 ) -> tuple[ClassFigures, ...]:
     """Every class that a picture shows or has as best class, most errors first."""
-    wrong = weights * (targets != best)
-    shown, given = (np.bincount(which, weights, classes) for which in (targets, best))
-    missed, mistaken = (np.bincount(which, wrong, classes) for which in (targets, best))
-    pictures, predicted = (np.bincount(which, minlength=classes) for which in (targets, best))
+    wrong, number = weights * (targets != best), len(classes)
+    shown, given = (np.bincount(which, weights, number) for which in (targets, best))
+    missed, mistaken = (np.bincount(which, wrong, number) for which in (targets, best))
+    pictures, predicted = (np.bincount(which, minlength=number) for which in (targets, best))
     found = [
         ClassFigures(
-            class_index=int(index),
+            class_index=index,
+            label=classes[index].name,
+            synset=classes[index].synset,
             pictures=int(pictures[index]),
             predicted=int(predicted[index]),
             recall=_rest(missed[index], shown[index]),
             precision=_rest(mistaken[index], given[index]),
             errors=float(missed[index] + mistaken[index]),
         )
-        for index in np.flatnonzero(pictures + predicted)
+        for index in np.flatnonzero(pictures + predicted).tolist()
     ]
     return tuple(sorted(found, key=lambda figures: (-figures.errors, figures.class_index)))
 
 
-def confusions(targets: Indices, best: Indices, weights: Floats) -> tuple[Confusion, ...]:
+def confusions(
+    targets: Indices, best: Indices, weights: Floats, classes: Sequence[Label]
+) -> tuple[Confusion, ...]:
     """Every pair of a class and a wrong best class, by falling weight."""
-    wrong = targets != best
-    classes = int(max(targets.max(), best.max())) + 1
-    shown = np.bincount(targets, weights, minlength=classes)
-    pairs, place = np.unique((targets * classes + best)[wrong], return_inverse=True)
+    wrong, number = targets != best, len(classes)
+    shown, in_class = np.bincount(targets, weights), np.bincount(targets)
+    pairs, place = np.unique((targets * number + best)[wrong], return_inverse=True)
     weight = np.bincount(place, weights[wrong], minlength=len(pairs))
     pictures = np.bincount(place, minlength=len(pairs))
-    order = np.lexsort((pairs, -weight))
     return tuple(
         Confusion(
-            target=int(pairs[index] // classes),
-            best=int(pairs[index] % classes),
-            pictures=int(pictures[index]),
-            share=float(weight[index] / (shown[pairs[index] // classes] or 1.0)),
+            class_index=target,
+            best_index=other,
+            label=classes[target].name,
+            best_class=classes[other].name,
+            pictures=int(pictures[row]),
+            class_pictures=int(in_class[target]),
+            share=float(weight[row] / (shown[target] or 1.0)),
         )
-        for index in order
+        for row in np.lexsort((pairs, -weight)).tolist()
+        for target, other in [divmod(int(pairs[row]), number)]
     )
 
 

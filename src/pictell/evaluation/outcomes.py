@@ -1,7 +1,7 @@
-"""The results of a model on labelled pictures, stored in 123 bytes per picture.
+"""The results of a model on labelled pictures.
 
 The *best class* is the class with the highest score. The *answer* is what pictell says when the
-result's status is ``sure``: a class, or a category above several classes.
+result's status is ``sure``: a class, or a broader label.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.classifier import Classifier
-from pictell.errors import PictellError, RuntimeFailedError, UsageError
+from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.evaluation.matching import Match, Unmatched
+from pictell.evaluation.matching import Match
 from pictell.results import Result, Status
 from pictell.scoring.taxonomy import Taxonomy, back_off, build, node_probabilities
-from pictell.types import Source
+from pictell.types import Label, Source
 
 Floats = NDArray[np.float64]
 
 TOP = 5
-LEFT_OUT = -1
-NO_ANSWER = -1
+NONE = -1
 # The confidence thresholds at which answers are evaluated.
 CONFIDENCE_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
+# 122 bytes per picture.
 ROW = np.dtype(
     [
         ("picture", np.int32),
@@ -37,7 +37,6 @@ ROW = np.dtype(
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
         ("answer", np.int32),
-        ("abstained", np.bool_),
         ("answer_size", np.int32),
         ("answer_right", np.bool_),
         ("size_at", np.int32, len(CONFIDENCE_GRID)),
@@ -49,32 +48,61 @@ ROW = np.dtype(
 
 
 @dataclass(frozen=True, slots=True)
+class PictureOutcome:
+    """What a model said of one picture, in words.
+
+    ``score`` (0..1) and ``right`` are those of the best class. ``answer`` is ``None`` where the
+    model abstained; ``answer_right`` is ``None`` for a model that gives no answers at all.
+    """
+
+    picture: int
+    file: str
+    label: str
+    best_class: str
+    score: float
+    right: bool
+    answer: str | None
+    answer_right: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPicture:
+    """A picture that could not be read, with the code and the message of the error."""
+
+    file: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """One row for each picture that could be read, in the order of the dataset.
 
-    ``rows`` (N,) of dtype ``ROW``:
+    ``matches`` are those of ``dataset.labels`` to ``classes``. ``rows`` (N,) of dtype ``ROW``:
 
     - ``picture``: its number in the dataset; ``target``: its class index;
-    - ``best``, ``scores``: the ``TOP`` best classes and their probabilities (-1 and 0 where the
-      model has fewer classes);
+    - ``best``, ``scores``: the ``TOP`` best classes and their probabilities (``NONE`` and 0 where
+      the model has fewer classes);
     - ``target_score``: the probability of the right class; ``sum_of_squares``: of all
       probabilities;
-    - ``answer``: an index into ``answers``, or ``NO_ANSWER``; ``abstained``: the status is not
-      ``sure``;
-    - ``answer_size``: the number of classes that the answer covers (0 without one);
-      ``answer_right``: whether the right class is among them; ``size_at`` and ``right_at``: the
-      same for each threshold of ``CONFIDENCE_GRID``;
+    - ``answer``: an index into ``answers``, or ``NONE``; ``answer_size``: the number of classes
+      that it covers (0 without one); ``answer_right``: whether the right class is among them;
+      ``size_at`` and ``right_at``: the same for each threshold of ``CONFIDENCE_GRID``;
     - ``weight``: 1 in datasets without weights; ``latency_ms``: from reading to the model's output
       while all cores are busy.
 
-    ``failed``: the pictures that could not be read, with the error. ``has_answers``: whether the
-    model gives answers, that is, whether its results have a status.
+    ``has_answers``: whether the model gives answers, that is, whether its results have a status.
+    ``min_confidence``: its confidence threshold.
     """
 
+    dataset: Dataset
+    classes: tuple[Label, ...]
+    matches: tuple[Match, ...]
     rows: NDArray[np.void]
-    failed: tuple[tuple[int, PictellError], ...] = ()
-    answers: tuple[str, ...] = ()
-    has_answers: bool = False
+    failed: tuple[FailedPicture, ...]
+    answers: tuple[str, ...]
+    has_answers: bool
+    min_confidence: float
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -109,48 +137,71 @@ class Outcomes:
         hits = self.rows["best"][:, :k] == self.rows["target"][:, np.newaxis]
         return np.asarray(hits.any(axis=1))
 
+    def pictures(self, rows: NDArray[np.int64]) -> tuple[PictureOutcome, ...]:
+        """What the model said of the pictures of some rows (M,)."""
+        return tuple(self._picture(row) for row in self.rows[rows])
+
+    def _picture(self, row: np.void) -> PictureOutcome:
+        picture, target, best = int(row["picture"]), int(row["target"]), int(row["best"][0])
+        return PictureOutcome(
+            picture=picture,
+            file=self.dataset.files[picture],
+            label=self.classes[target].name,
+            best_class=self.classes[best].name,
+            score=float(row["scores"][0]),
+            right=target == best,
+            answer=None if row["answer"] == NONE else self.answers[row["answer"]],
+            answer_right=bool(row["answer_right"]) if self.has_answers else None,
+        )
+
 
 def collect(
     classifier: Classifier,
     dataset: Dataset,
-    matches: Sequence[Match | Unmatched],
+    matches: Sequence[Match],
     watch: Callable[[Result], None] = lambda result: None,
 ) -> Outcomes:
     """Classify every picture whose label has a class.
 
-    ``matches`` are those of ``dataset.labels``; ``watch`` receives every result. Pictures that
-    cannot be read are counted. Raises ``RuntimeFailedError`` when the model fails, and
-    ``UsageError`` when no picture with a weight above 0 could be read.
+    ``matches`` are those of ``dataset.labels``; ``watch`` receives every result. Raises
+    ``RuntimeFailedError`` when the model fails, and ``UsageError`` when no picture with a weight
+    above 0 could be read.
     """
     target_of = class_indices(matches)[dataset.label_of]
-    pictures = np.flatnonzero(target_of != LEFT_OUT)
-    scorer = classifier.scorer
-    taxonomy = (scorer.taxonomy or _flat_taxonomy(classifier)) if scorer.judges else None
+    pictures = np.flatnonzero(target_of != NONE)
+    scorer, labels = classifier.scorer, classifier.spec.labels
+    taxonomy = scorer.taxonomy or build(labels, (), [len(labels)] * len(labels))
     rows = np.zeros(len(pictures), ROW)
-    read, failed, answers = list[int](), [], dict[str, int]()
+    read, failed, answers = list[int](), list[FailedPicture](), dict[str, int]()
     results = classify_pictures(classifier, dataset, pictures, watch, top_k=TOP)
     for place, (picture, result) in enumerate(results):
         if result.error is not None:
-            failed.append((picture, result.error))
+            error = result.error
+            failed.append(FailedPicture(dataset.files[picture], error.code, error.message))
         if result.probabilities is None:
             continue
+        # A row of a structured array is a view: writing to it writes to the array.
         row = rows[place]
         row["picture"], row["target"] = picture, target_of[picture]
+        row["weight"] = 1 if dataset.weights is None else dataset.weights[picture]
         _put_classes(row, result, result.probabilities)
         _put_answer(row, result, answers)
-        if taxonomy is not None and (result.answer is not None or result.status is Status.UNSURE):
+        if scorer.judges and result.status not in {None, Status.UNKNOWN}:
             _put_answers_at(row, taxonomy, node_probabilities(taxonomy, result.probabilities))
         read.append(place)
     rows = rows[read]
-    rows["weight"] = 1 if dataset.weights is None else dataset.weights[rows["picture"]]
     check_read(dataset, rows["weight"])
-    return Outcomes(rows, tuple(failed), tuple(answers), has_answers=taxonomy is not None)
+    return Outcomes(
+        dataset, labels, tuple(matches), rows, tuple(failed), tuple(answers),
+        scorer.judges, scorer.min_confidence,
+    )  # fmt: skip
 
 
-def class_indices(matches: Sequence[Match | Unmatched]) -> NDArray[np.int32]:
-    """The class index of each label, ``LEFT_OUT`` for unmatched ones."""
-    found = (one.class_index if isinstance(one, Match) else LEFT_OUT for one in matches)
-    return np.fromiter(found, np.int32)
+def class_indices(matches: Sequence[Match]) -> NDArray[np.int32]:
+    """The class index of each label, ``NONE`` for unmatched ones."""
+    return np.array(
+        [NONE if one.class_index is None else one.class_index for one in matches], np.int32
+    )
 
 
 def check_read(dataset: Dataset, weights: Floats) -> None:
@@ -182,17 +233,9 @@ def classify_pictures(
         yield picture, result
 
 
-def _flat_taxonomy(classifier: Classifier) -> Taxonomy:
-    classes = classifier.spec.labels
-    return build(classes, (), [len(classes)] * len(classes))
-
-
-# A row of a structured array is a view: writing to it writes to the array.
-
-
 def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
     best = result.predictions
-    row["best"] = [*(one.class_index for one in best), *[-1] * (TOP - len(best))]
+    row["best"] = [*(one.class_index for one in best), *[NONE] * (TOP - len(best))]
     row["scores"][: len(best)] = [one.score for one in best]
     row["target_score"] = probabilities[row["target"]]
     row["sum_of_squares"] = (probabilities**2).sum()
@@ -200,8 +243,7 @@ def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
 
 
 def _put_answer(row: np.void, result: Result, answers: dict[str, int]) -> None:
-    row["answer"] = NO_ANSWER
-    row["abstained"] = result.status not in {None, Status.SURE}
+    row["answer"] = NONE
     if result.answer is not None and result.status is Status.SURE:
         row["answer"] = answers.setdefault(result.answer.name, len(answers))
         row["answer_size"] = len(result.answer.classes)

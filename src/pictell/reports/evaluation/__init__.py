@@ -1,4 +1,7 @@
-"""Reports of an evaluation: text and JSON on stdout, and an HTML page."""
+"""Reports of an evaluation: text and JSON on stdout, and an HTML page.
+
+``figures``, ``tables`` and ``notes`` hold what the text and the page both show.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from msgspec.structs import astuple
+
 from pictell.evaluation.calibrate import CalibrationResult
 from pictell.reports.evaluation.figures import percent
 
@@ -19,7 +21,7 @@ def render(result: CalibrationResult) -> str:
     abstention = fitted.abstention
     return "\n".join(
         [
-            f"{fitted.pictures} pictures: top-1 accuracy {percent(result.top1_accuracy)}, "
+            f"{fitted.data.pictures} pictures: top-1 accuracy {percent(result.top1_accuracy)}, "
             f"mean score {percent(result.mean_confidence[0])}",
             _change(result),
             "",
@@ -34,7 +36,7 @@ def render(result: CalibrationResult) -> str:
 def _change(result: CalibrationResult) -> str:
     if result.unchanged:
         return "scores unchanged: the fit does not improve the scores of held-out pictures"
-    temperature, knee = result.fitted.calibration
+    temperature, knee = astuple(result.fitted.calibration)
     before, after = result.mean_confidence
     direction = "raised" if after > before else "lowered"
     rising = "" if math.isinf(knee) else f", knee {knee:.1f}"
@@ -46,15 +48,14 @@ def _change(result: CalibrationResult) -> str:
 
 def _errors(result: CalibrationResult) -> list[str]:
     names = ("calibration error", "log loss", "Brier score")
-    before, after, chance = result.fitted.before, result.fitted.after, result.error_by_chance
-    legend = "0 is best; by chance: the error of exact scores on as many pictures"
-    if result.unchanged:
-        heading = []
-        lines = [f"{name:20}{value:8.3f}" for name, value in zip(names, before, strict=True)]
-    else:
-        heading = [f"{'':20}{'before':>8}{'after':>8}"]
-        rows = zip(names, before, after, strict=True)
-        lines = [f"{name:20}{one:8.3f}{other:8.3f}" for name, one, other in rows]
-        legend += "; after: measured on pictures held out of the fit"
+    before, after = astuple(result.fitted.before), astuple(result.fitted.after)
+    rows = zip(names, before, after, strict=True)
+    lines = [f"{name:20}{one:8.3f}{other:8.3f}" for name, one, other in rows]
+    chance = result.error_by_chance
     lines[0] += f"  {chance.low:.3f} to {chance.high:.3f} by chance"
-    return [*heading, *lines, legend]
+    return [
+        f"{'':20}{'before':>8}{'after':>8}",
+        *lines,
+        "0 is best; by chance: the error of exact scores on as many pictures; "
+        "after: measured on pictures held out of the fit",
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from math import floor
 from typing import NamedTuple
 
@@ -10,82 +11,21 @@ from pictell.evaluation.metrics import BINS
 from pictell.evaluation.summary import Share, Summary
 
 NOT_GIVEN = "—"
+UNWEIGHTED = "the same with weight 1 for every picture"
 
 
 class Figure(NamedTuple):
-    """A figure of a model: its value, and its interval or a reference value."""
+    """A figure of a model: its name, its meaning in one short line, and how to compute it.
+
+    ``value`` is ``NOT_GIVEN`` for a model without it; ``range`` is an interval, or a value to
+    compare with.
+    """
 
     name: str
-    value: str
-    range: str = ""
-
-    @property
-    def meaning(self) -> Meaning:
-        """What the figure means."""
-        return MEANINGS[self.name]
-
-
-class Meaning(NamedTuple):
-    """What a figure means, in one short line; ``details``: how to read and compute it."""
-
-    group: str
-    text: str
-    details: str = ""
-
-
-_ONCE = Meaning("Best class", "the same with weight 1 for every picture", "95 % interval (Wilson).")
-MEANINGS = {
-    "right answers": Meaning(
-        "Answers",
-        "answers that name the right class or a category above it",
-        "Share of the pictures with an answer (hierarchical accuracy), 95 % interval (Wilson).",
-    ),
-    "abstained": Meaning(
-        "Answers",
-        "pictures without a sure answer",
-        "No label reaches the confidence threshold, or the picture is unlike anything known.",
-    ),
-    "information": Meaning(
-        "Answers",
-        "one bit for each time the answer halves the number of classes, 0 if wrong",
-        "Mean of log2(classes / classes of the answer). A category tells less than a class.",
-    ),
-    "top-1 accuracy": Meaning(
-        "Best class", "pictures whose best class is the right one", "95 % interval (Wilson)."
-    ),
-    "top-5 accuracy": Meaning(
-        "Best class",
-        "pictures with the right class among the best five",
-        "95 % interval (Wilson).",
-    ),
-    "top-1 accuracy, unweighted": _ONCE,
-    "top-5 accuracy, unweighted": _ONCE,
-    "calibration error": Meaning(
-        "Scores",
-        "mean gap between the best class's score and its accuracy; 0 is best",
-        "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. By "
-        "chance: the error of exact scores on as many pictures. Expected calibration error (ECE), "
-        f"{BINS} bins.",
-    ),
-    "log loss": Meaning(
-        "Scores",
-        "mean negative log of the right class's score; 0 is best",
-        "0.69 means a score of 50 %. Confident mistakes cost most (NLL).",
-    ),
-    "Brier score": Meaning(
-        "Scores",
-        "mean squared error of all scores; 0 is best, 2 is worst",
-        "Sum over the classes, mean over the pictures.",
-    ),
-    "risk-coverage area": Meaning(
-        "Scores",
-        "error rate among the highest scores, mean over all coverages; 0 is best",
-        "Area under the risk-coverage curve (AURC).",
-    ),
-    "latency": Meaning(
-        "Speed", "median per picture, from reading to the model's output, all cores busy"
-    ),
-}
+    meaning: str
+    details: str
+    value: Callable[[Summary], str]
+    range: Callable[[Summary], str] = lambda summary: ""
 
 
 def percent(share: Share | float | None) -> str:
@@ -112,58 +52,78 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else ending}"
 
 
-def side_by_side(summaries: Sequence[Summary]) -> list[list[Figure]]:
-    """A row for each figure, with the value of each model; a dash where a model has none."""
-    columns = [{figure.name: figure for figure in figures(summary)} for summary in summaries]
-    longest = max(columns, key=len)
-    return [[column.get(name, Figure(name, NOT_GIVEN)) for column in columns] for name in longest]
+def _share(name: str, meaning: str, share: Callable[[Summary], Share | None]) -> Figure:
+    details = "95 % interval (Wilson)."
+    return Figure(
+        name, meaning, details, lambda of: percent(share(of)), lambda of: interval(share(of))
+    )
 
 
-def figures(summary: Summary) -> list[Figure]:
-    """The figures of a model in the order of the reports."""
-    by_chance = summary.reliability.by_chance
-    median, slow = summary.latency_ms
-    return [
-        *_answers(summary),
-        _share("top-1 accuracy", summary.top1),
-        _share("top-5 accuracy", summary.top5),
-        *_unweighted(summary),
-        Figure(
-            "calibration error",
-            f"{summary.reliability.error:.3f}",
-            f"{by_chance.low:.3f} to {by_chance.high:.3f} by chance",
+FIGURES = (
+    _share(
+        "right answers",
+        "answers that name the right class or a broader label above it",
+        lambda of: of.answers.right if of.answers else None,
+    ),
+    Figure(
+        "abstained",
+        "pictures without a sure answer",
+        "No label reaches the confidence threshold, or the picture is unlike anything known.",
+        lambda of: percent(1 - of.answers.answered if of.answers else None),
+    ),
+    Figure(
+        "information",
+        "one bit for each time the answer halves the number of classes, 0 if wrong",
+        "Mean of log2(classes / classes of the answer). A broader label tells less than a class.",
+        lambda of: f"{of.answers.information:.2f} bits" if of.answers else NOT_GIVEN,
+        lambda of: f"best class alone: {of.best_class_information:.2f}" if of.answers else "",
+    ),
+    _share("top-1 accuracy", "pictures whose best class is the right one", lambda of: of.top1),
+    _share(
+        "top-5 accuracy", "pictures with the right class among the best five", lambda of: of.top5
+    ),
+    _share("top-1 accuracy, unweighted", UNWEIGHTED, lambda of: of.top1_unweighted),
+    _share("top-5 accuracy, unweighted", UNWEIGHTED, lambda of: of.top5_unweighted),
+    Figure(
+        "calibration error",
+        "mean gap between the best class's score and its accuracy; 0 is best",
+        "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. By "
+        "chance: the error of exact scores on as many pictures. Expected calibration error (ECE), "
+        f"{BINS} bins.",
+        lambda of: f"{of.calibration_error:.3f}",
+        lambda of: "{low:.3f} to {high:.3f} by chance".format(
+            **asdict(of.calibration_error_by_chance)
         ),
-        Figure("log loss", f"{summary.negative_log_likelihood:.3f}"),
-        Figure("Brier score", f"{summary.brier_score:.3f}"),
-        Figure(
-            "risk-coverage area",
-            f"{summary.risk_coverage.area:.3f}",
-            f"{1 - summary.top1.value:.3f} for random scores",
-        ),
-        Figure("latency", f"{median:.1f} ms", f"99 % within {slow:.1f} ms"),
-    ]
+    ),
+    Figure(
+        "log loss",
+        "mean negative log of the right class's score; 0 is best",
+        "0.69 means a score of 50 %. Confident mistakes cost most (NLL).",
+        lambda of: f"{of.negative_log_likelihood:.3f}",
+    ),
+    Figure(
+        "Brier score",
+        "mean squared error of all scores; 0 is best, 2 is worst",
+        "Sum over the classes, mean over the pictures.",
+        lambda of: f"{of.brier_score:.3f}",
+    ),
+    Figure(
+        "risk-coverage area",
+        "error rate among the highest scores, mean over all coverages; 0 is best",
+        "Area under the risk-coverage curve (AURC).",
+        lambda of: f"{of.risk_coverage_area:.3f}",
+        lambda of: f"{1 - of.top1.value:.3f} for random scores",
+    ),
+    Figure(
+        "latency",
+        "median per picture, from reading to the model's output, all cores busy",
+        "",
+        lambda of: f"{of.median_latency_ms:.1f} ms",
+        lambda of: f"99 % within {of.p99_latency_ms:.1f} ms",
+    ),
+)
 
 
-def _answers(summary: Summary) -> list[Figure]:
-    found = summary.hierarchy
-    if found is None:
-        return []
-    flat = f"best class alone: {found.flat_information:.2f}"
-    return [
-        _share("right answers", found.right),
-        Figure("abstained", percent(summary.abstained)),
-        Figure("information", f"{found.information:.2f} bits", flat),
-    ]
-
-
-def _unweighted(summary: Summary) -> list[Figure]:
-    if summary.plain_top1 is None:
-        return []
-    return [
-        _share("top-1 accuracy, unweighted", summary.plain_top1),
-        _share("top-5 accuracy, unweighted", summary.plain_top5),
-    ]
-
-
-def _share(name: str, share: Share | None) -> Figure:
-    return Figure(name, percent(share), interval(share))
+def shown_figures(summaries: Sequence[Summary]) -> list[Figure]:
+    """The figures that at least one of the models has."""
+    return [one for one in FIGURES if any(one.value(of) != NOT_GIVEN for of in summaries)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from pictell.evaluation.comparison import Comparison, Evaluation
-from pictell.evaluation.matching import Match, Unmatched, describe, folded
+from pictell.evaluation.matching import folded, listed
 from pictell.evaluation.summary import Summary
 from pictell.reports.escape import visible
 from pictell.reports.evaluation.figures import count, percent
@@ -20,15 +20,16 @@ MIN_P = 1e-6
 def data_notes(evaluation: Evaluation) -> Iterator[str]:
     """How many pictures there are, and what is missing or unusual."""
     first, *others = evaluation.summaries
-    data = first.dataset
+    data = first.outcomes.dataset
     yield f"{count(len(data), 'picture')} of {count(len(data.labels), 'class')}"
     if data.weights is not None:
         effective = count(round(first.effective_pictures), "picture")
         yield f"shares are weighted: intervals are those of {effective} of equal weight"
     if data.empty_classes:
-        yield f"classes without pictures: {_listed(data.empty_classes)}"
-    if data.skipped:
-        yield f"{count(data.skipped, 'file')} skipped: not a picture, or not in a class folder"
+        yield f"classes without pictures: {listed(map(visible, data.empty_classes), MAX_LISTED)}"
+    if data.skipped_files:
+        files = count(data.skipped_files, "file")
+        yield f"{files} skipped: not a picture, or not in a class folder"
     if data.repeated:
         yield f"{count(data.repeated, 'row')} with a picture that was listed before: counted again"
     pictures = first.outcomes.rows["picture"]
@@ -38,48 +39,46 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
 
 def model_notes(summary: Summary) -> Iterator[str]:
     """Which pictures were not evaluated, and how labels were matched to classes."""
-    failed = len(summary.outcomes.failed)
+    outcomes = summary.outcomes
+    failed = len(outcomes.failed)
     if failed:
         yield f"{count(failed, 'picture')} could not be read"
-    unmatched = [found for found in summary.matches if isinstance(found, Unmatched)]
+    unmatched = [str(one) for one in outcomes.matches if one.class_index is None]
     if unmatched:
-        left_out = len(summary.dataset) - failed - len(summary.outcomes)
-        more = ", …" if len(unmatched) > MAX_LISTED else ""
+        left_out = len(outcomes.dataset) - failed - len(outcomes)
         yield (
             f"{count(left_out, 'picture')} left out: {count(len(unmatched), 'label')} without a "
-            f"class in this model: {describe(unmatched[:MAX_LISTED])}{more}"
+            f"class in this model: {listed(unmatched, MAX_LISTED)}"
         )
-    matches = [found for found in summary.matches if isinstance(found, Match)]
-    names = [(one, summary.classes[one.class_index].name) for one in matches]
-    by_name = [
-        f"{one.label} is {name}"
-        for one, name in names
-        if one.matched_by in {"number", "synonym"} and folded(one.label) != folded(name)
-    ]
-    if by_name:
-        yield f"labels matched by another name: {_listed(by_name)}"
-    by_index = [f"{one.label} is {name}" for one, name in names if one.matched_by == "index"]
-    if by_index and not summary.dataset.by_index:
-        yield f"labels matched by class index: {_listed(by_index)}"
+    rules = [("another name", {"number", "synonym"})]
+    if not outcomes.dataset.by_index:
+        rules.append(("class index", {"index"}))
+    for words, rule in rules:
+        matched = [
+            f"{visible(one.label)} is {visible(name)}"
+            for one in outcomes.matches
+            if one.class_index is not None and one.matched_by in rule
+            if folded(one.label) != folded(name := outcomes.classes[one.class_index].name)
+        ]
+        if matched:
+            yield f"labels matched by {words}: {listed(matched, MAX_LISTED)}"
 
 
-def wrong_notes(summary: Summary) -> str | None:
+def wrong_title(summary: Summary) -> str:
+    """The title of the pictures with a wrong best class."""
+    pictures = count(len(summary.wrong), "picture")
+    return f"{pictures} with a wrong best class, highest score first"
+
+
+def wrong_notes(summary: Summary) -> Iterator[str]:
     """What became of the pictures with a wrong best class, if the model gives answers."""
-    if not summary.outcomes.has_answers or not len(summary.wrong):
-        return None
-    rows = summary.outcomes.rows[summary.wrong]
-    right, given = int(rows["answer_right"].sum()), int((rows["answer_size"] > 0).sum())
-    return (
-        f"Their answer is right for {right} and wrong for {given - right}; "
-        f"the model abstained for {len(rows) - given}."
-    )
-
-
-def wrong_only_classes(summary: Summary) -> list[str]:
-    """The best classes that no picture shows, with their number: ``espresso (2)``."""
-    wrong = [one for one in summary.per_class if not one.pictures]
-    wrong.sort(key=lambda one: -one.predicted)
-    return [f"{summary.classes[one.class_index].name} ({one.predicted})" for one in wrong]
+    if summary.answers:
+        right = sum(bool(one.answer_right) for one in summary.wrong)
+        abstained = sum(one.answer is None for one in summary.wrong)
+        yield (
+            f"Their answer is right for {right} and wrong for "
+            f"{len(summary.wrong) - right - abstained}; the model abstained for {abstained}."
+        )
 
 
 def model_names(comparison: Comparison) -> tuple[str, str]:
@@ -91,11 +90,11 @@ def model_names(comparison: Comparison) -> tuple[str, str]:
 def verdict(comparison: Comparison) -> str:
     """Which model is better, or that the difference may be chance; then their answers."""
     first, second = model_names(comparison)
-    change = f"{_points(comparison.difference)} points top-1 accuracy"
-    if not len(comparison.changed):
+    change = f"{_points(comparison.top1_difference)} points top-1 accuracy"
+    if not comparison.changed:
         words = f"{first} and {second} have the same best class for every picture."
     elif comparison.clear:
-        better = "better" if comparison.difference > 0 else "worse"
+        better = "better" if comparison.top1_difference > 0 else "worse"
         words = f"{second} is {better} than {first}: {change} (p {_p(comparison)})."
     else:
         words = f"The difference may be chance: {second} has {change} (p {_p(comparison)})."
@@ -107,27 +106,27 @@ def comparison_notes(comparison: Comparison) -> Iterator[str]:
     first, second = model_names(comparison)
     yield (
         f"{count(comparison.pictures, 'picture')}; best class right in both: "
-        f"{comparison.both_right}, only in {first}: {comparison.only_first}, only in {second}: "
-        f"{comparison.only_second}, in neither: {comparison.both_wrong}"
+        f"{comparison.both_right}, only in {first}: {comparison.only_first_right}, only in "
+        f"{second}: {comparison.only_second_right}, in neither: {comparison.both_wrong}"
     )
-    if len(comparison.changed):
-        low, high = _points(comparison.interval.low), _points(comparison.interval.high)
-        weights = ", unweighted" if comparison.first.dataset.weights is not None else ""
+    if comparison.changed:
+        interval = comparison.top1_difference_interval
+        weighted = comparison.first.outcomes.dataset.weights is not None
         yield (
-            f"top-1 accuracy of {second} minus {first}: {_points(comparison.difference)} points, "
-            f"95 % interval {low} to {high} (bootstrap)"
+            f"top-1 accuracy of {second} minus {first}: {_points(comparison.top1_difference)} "
+            f"points, 95 % interval {_points(interval.low)} to {_points(interval.high)} (bootstrap)"
         )
-        yield f"McNemar's exact test{weights}: p {_p(comparison)}"
+        yield f"McNemar's exact test{', unweighted' if weighted else ''}: p {_p(comparison)}"
 
 
 def _answers(comparison: Comparison) -> str:
-    both = (comparison.first, comparison.second)
-    right = [one.hierarchy.right for one in both if one.hierarchy is not None]
-    if len(right) < len(both) or None in right:
+    first, second = comparison.first.answers, comparison.second.answers
+    if not (first and first.right and second and second.right):
         return ""
-    before, after = map(percent, right)
-    abstained, then = (percent(one.abstained) for one in both)
-    return f" Right answers: {before} and {after}; abstained: {abstained} and {then}."
+    return (
+        f" Right answers: {percent(first.right)} and {percent(second.right)}; abstained: "
+        f"{percent(1 - first.answered)} and {percent(1 - second.answered)}."
+    )
 
 
 def _points(difference: float) -> str:
@@ -138,10 +137,5 @@ def _points(difference: float) -> str:
 
 
 def _p(comparison: Comparison) -> str:
-    p = comparison.p_value
+    p = comparison.mcnemar_exact_p
     return f"< {MIN_P:f}" if p < MIN_P else f"= {p:.2g}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = [*map(visible, names)]
-    return ", ".join(shown[:MAX_LISTED]) + (", …" if len(shown) > MAX_LISTED else "")
