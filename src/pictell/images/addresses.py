@@ -1,7 +1,4 @@
-"""Parsing of URLs, redirects and proxies, and which IP addresses are public.
-
-Everything here is pure; ``fetch`` uses the network.
-"""
+"""Parsing of URLs, redirects and proxies, and which IP addresses are public. It uses no network."""
 
 from __future__ import annotations
 
@@ -95,8 +92,10 @@ def parse_proxy(text: str) -> Proxy:
     return Proxy(hop.host, hop.port, {"Proxy-Authorization": basic} if at else {})
 
 
-def parse_url(text: str) -> Hop:
-    """Parse a URL. A byte that is not UTF-8 (see ``os.fsdecode``) is sent as that byte.
+def parse_url(text: str, base: str = "") -> Hop:
+    """Parse a URL, which may be relative to ``base``.
+
+    A byte of the path or query that is not UTF-8 (see ``os.fsdecode``) is sent as that byte.
 
     Raises ``AddressRefusedError``. Its message and its cause never quote ``text``: they could show
     a password.
@@ -106,7 +105,7 @@ def parse_url(text: str) -> Hop:
     if _BLANKS.search(text):
         raise AddressRefusedError("the URL contains spaces or control characters; encode them")
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(urljoin(base, text))
         port = parts.port
         path_and_query = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         target = quote(path_and_query, safe=_URL_CHARS, errors="surrogateescape")
@@ -116,12 +115,9 @@ def parse_url(text: str) -> Hop:
         raise AddressRefusedError("only http:// and https:// URLs are fetched")
     if "@" in parts.netloc:
         raise AddressRefusedError("URLs with a user name or password are refused; remove them")
-    return Hop(
-        scheme=parts.scheme,
-        host=_parse_host(parts.hostname or ""),
-        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
-        target=target,
-    )
+    if port is None:
+        port = _DEFAULT_PORTS[parts.scheme]
+    return Hop(parts.scheme, _parse_host(parts.hostname or ""), port, target)
 
 
 def _parse_host(text: str) -> str:
@@ -142,9 +138,7 @@ def follow(hop: Hop, location: str) -> Hop:
     base = f"{hop.scheme}://{hop.authority}{hop.target}"
     try:
         # Servers send UTF-8 and spaces in this header without encoding them.
-        next_hop = parse_url(urljoin(base, quote(location, safe=_URL_CHARS, encoding="latin-1")))
-    except ValueError:
-        raise AddressRefusedError("the redirect is refused: its URL is malformed") from None
+        next_hop = parse_url(quote(location, _URL_CHARS, "latin-1", "replace"), base)
     except AddressRefusedError as error:
         raise AddressRefusedError(f"the redirect is refused: {error}") from None
     if (hop.scheme, next_hop.scheme) == ("https", "http"):
@@ -158,14 +152,13 @@ def is_public(address: IPAddress) -> bool:
     If an IPv6 address contains an IPv4 address, both must be public. An address with a scope
     (``%eth0``) is never public.
     """
-    if any(address in network for network in _REFUSED):
-        return False
+    refused = any(address in network for network in _REFUSED)
     if isinstance(address, IPv4Address):
-        return address.is_global
+        return address.is_global and not refused
     carried = any(address in network for network in _CARRIERS)
     isatap = int(address) >> 32 & _ISATAP_MASK == _ISATAP
     if (carried or isatap) and not is_public(IPv4Address(int(address) & 0xFFFF_FFFF)):
         return False
-    if address.scope_id is not None:
+    if refused or address.scope_id is not None:
         return False
     return carried or (address in _GLOBAL_UNICAST and address.is_global)

@@ -69,15 +69,13 @@ class Budget:
 
     def timeout_error(self) -> FetchTimeoutError:
         """The error for a download that did not finish in time."""
-        timeout_s = self.limits.timeout_s
-        message = f"the download did not finish within {timeout_s:g} s"
-        return FetchTimeoutError(message, timeout_s=timeout_s)
+        message = f"the download did not finish within {self.limits.timeout_s:g} s"
+        return FetchTimeoutError(message, timeout_s=self.limits.timeout_s)
 
     def size_error(self) -> BodyTooLargeError:
         """The error for a body that is too large."""
-        max_bytes = self.limits.max_bytes
-        message = f"the body is larger than {max_bytes} bytes (--max-bytes)"
-        return BodyTooLargeError(message, max_bytes=max_bytes)
+        message = f"the body is larger than {self.limits.max_bytes} bytes (--max-bytes)"
+        return BodyTooLargeError(message, max_bytes=self.limits.max_bytes)
 
 
 def look_up(host: str, budget: Budget, role: str = "host") -> list[IPAddress]:

@@ -7,7 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -61,8 +61,7 @@ def decode(
     it is slightly less exact. A PIL image is not changed. An array is taken as it is: RGB of shape
     (H, W, 3) and dtype uint8.
 
-    Raises ``NotAPictureError``, ``BrokenPictureError``, ``PictureTooLargeError``,
-    ``DecoderMissingError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
+    Raises ``DecodeError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
     """
     if isinstance(content, np.ndarray):
         with _convert_errors("array"):
@@ -77,11 +76,13 @@ def decode(
     if format_ is None:
         raise NotAPictureError(not_a_picture(content))
     with _convert_errors(format_.name):
-        _check_structure(format_, content)
+        if format_.name == "JPEG":
+            _check_jpeg(content)
+        elif format_.name == "PNG":
+            _check_png(content)
         with _open(format_, content) as file:
             if fast_dct and format_.name == "JPEG":
-                scale, draft = 1, 1
-                file.decoderconfig = (scale, draft)
+                file.decoderconfig = (1, 1)  # scale, draft
             return _to_image(file, max_pixels, useful_side)
 
 
@@ -105,7 +106,10 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
         image.draft(None, (smallest, smallest))
     image.load()
     profile = image.info.get("icc_profile")
-    orientation = _orientation(image)
+    orientation = 1
+    # If the EXIF data is damaged, the pixels may still be whole.
+    with suppress(SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
+        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
     opaque = _flatten(image)
     if smallest is not None and (factor := min(opaque.size) // smallest) > 1:
         opaque = opaque.reduce(factor)
@@ -157,26 +161,19 @@ def _open(format_: PictureFormat, data: bytes) -> ImageFile:
     return file
 
 
-def _check_structure(format_: PictureFormat, data: bytes) -> None:
-    """Refuse damage, and a denial of service, that the decoders do not notice."""
-    if format_.name == "PNG":
-        _check_png(data)
-    elif format_.name == "JPEG" and _count_scans(data) > MAX_JPEG_SCANS:
-        raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
-
-
-def _count_scans(data: bytes) -> int:
-    """The scans of a JPEG up to its end marker (ITU-T T.81, annex B). A video may follow it."""
+def _check_jpeg(data: bytes) -> None:
+    """Count the scans up to the end marker (ITU-T T.81, annex B). A video may follow it."""
     scans, at = 0, len(b"\xff\xd8")
     while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
         scans += marker[0] == b"\xff\xda"
         length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
         at = marker.end() + length
-    return scans
+    if scans > MAX_JPEG_SCANS:
+        raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
 
 
 def _check_png(data: bytes) -> None:
-    """Check the checksum of each critical chunk up to IEND (PNG, ISO/IEC 15948, 5.3-5.5)."""
+    """Check each critical chunk up to IEND, as Pillow does not (ISO/IEC 15948, 5.3-5.5)."""
     view = memoryview(data)
     at, kind = 8, b""
     while kind != b"IEND":
@@ -192,18 +189,14 @@ def _check_png(data: bytes) -> None:
         at += 12 + length
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except (SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
-        # The EXIF data is damaged, but the pixels may be whole.
-        return 1
-
-
 def _flatten(image: Image.Image) -> Image.Image:
     """Resolve palettes, lay transparent pixels over white, reduce 16 bits to 8."""
     if image.mode.startswith("I;16"):
-        return _eight_bits(image)
+        levels = np.asarray(image)
+        grey = (levels >> 8).astype(np.uint8)
+        # A PNG may make one grey level transparent.
+        grey[levels == image.info.get("transparency", -1)] = 255
+        return Image.fromarray(grey)
     if image.mode in {"I", "F"}:
         raise BrokenPictureError(
             f"pixels of type {image.mode} have no known range: convert the picture to 8 or 16 bits"
@@ -219,16 +212,6 @@ def _flatten(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode in {"P", "1", "YCbCr", "HSV", "RGBX"} else image
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey as mode L. The one grey level that a PNG may make transparent becomes white."""
-    levels = np.asarray(image)
-    grey = (levels >> 8).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if transparent is not None:
-        grey[levels == transparent] = 255
-    return Image.fromarray(grey)
-
-
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     # The profile that most cameras and programs embed is sRGB (IEC 61966-2-1).
     if not profile or b"sRGB IEC61966-2" in profile:
@@ -236,12 +219,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     # Few pictures have another colour space, so Little CMS is imported here.
     from PIL import ImageCms
 
-    try:
+    # A profile that is damaged, or is for another kind of pixels, is ignored.
+    with suppress(ImageCms.PyCMSError, OSError):
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):
-        # The profile is damaged, or is for another kind of pixels: ignore it.
-        converted = None
-    return converted or image.convert("RGB")
+        srgb = ImageCms.createProfile("sRGB")
+        if converted := ImageCms.profileToProfile(image, source, srgb, outputMode="RGB"):
+            return converted
+    return image.convert("RGB")

@@ -14,14 +14,7 @@ from urllib3.response import HTTPResponse
 
 from pictell.errors import AddressRefusedError, BadResponseError, HttpStatusError
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_proxy, parse_url
-from pictell.images.connection import (
-    CHUNK_BYTES,
-    Budget,
-    connect,
-    exchange,
-    look_up,
-    status_text,
-)
+from pictell.images.connection import CHUNK_BYTES, Budget, connect, exchange, look_up, status_text
 from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
@@ -48,18 +41,18 @@ def fetch(
     ``reserve`` is called with the size of each piece of the body before the piece is kept. It may
     block; that time does not count towards the limit.
 
-    Raises ``UsageError`` for a malformed proxy, ``AddressRefusedError``, ``HostUnreachableError``,
-    ``FetchTimeoutError``, ``HttpStatusError``, ``BadResponseError``, ``BodyTooLargeError`` or
-    ``OutOfMemoryError``.
+    Raises ``FetchError``, ``OutOfMemoryError``, or ``UsageError`` for a malformed proxy.
     """
     budget = Budget(limits)
     tunnel = None if proxy is None else parse_proxy(proxy)
     hop = parse_url(url.text)
-    guard = _Guard(hop.host if url.allow_private else None, budget)
+    trusted_host = hop.host if url.allow_private else None
+    known: dict[str, list[IPAddress]] = {}
     for _ in range(1 + _MAX_REDIRECTS):
+        addresses = _admit(hop, hop.host == trusted_host, known, budget)
         headers = {"Host": hop.authority, "Accept": "image/*", "Connection": "close"}
         with (
-            connect(hop, guard.admit(hop), budget, tunnel) as sock,
+            connect(hop, addresses, budget, tunnel) as sock,
             exchange(sock, budget, "GET", hop.target, headers) as response,
         ):
             location = response.get_redirect_location()
@@ -71,31 +64,27 @@ def fetch(
     raise BadResponseError(f"the server sent more than {_MAX_REDIRECTS} redirects")
 
 
-class _Guard:
-    """Judges every hop. It looks each name up only once, so that no answer can change later."""
+def _admit(
+    hop: Hop, trusted: bool, known: dict[str, list[IPAddress]], budget: Budget
+) -> list[IPAddress]:
+    """The addresses of the hop's host. Raises ``AddressRefusedError`` if one is private.
 
-    def __init__(self, trusted_host: str | None, budget: Budget) -> None:
-        self._trusted_host = trusted_host
-        self._budget = budget
-        self._addresses: dict[str, list[IPAddress]] = {}
-
-    def admit(self, hop: Hop) -> list[IPAddress]:
-        """The addresses of the hop's host. Raises ``AddressRefusedError`` if one is private."""
-        trusted = hop.host == self._trusted_host
-        remedy = "--allow-private (allow_private=True) permits it"
-        if self._addresses:
-            remedy = "a redirect never leads there"
-        if not trusted and hop.port not in _PORTS:
-            raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {remedy}")
-        if hop.host not in self._addresses:
-            self._addresses[hop.host] = look_up(hop.host, self._budget)
-        addresses = self._addresses[hop.host]
-        public = [address for address in addresses if is_public(address)]
-        if not trusted and public != addresses:
-            raise AddressRefusedError(f"{hop.host} is a private or reserved host; {remedy}")
-        # If a trusted host has public and private addresses, only the public ones are used: its
-        # public server could redirect to a port that only the private one answers on.
-        return public or addresses
+    ``known`` has the addresses of the hosts before: no answer for a name can change later.
+    """
+    remedy = "--allow-private (allow_private=True) permits it"
+    if known:
+        remedy = "a redirect never leads there"
+    if not trusted and hop.port not in _PORTS:
+        raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {remedy}")
+    if hop.host not in known:
+        known[hop.host] = look_up(hop.host, budget)
+    addresses = known[hop.host]
+    public = [address for address in addresses if is_public(address)]
+    if not trusted and public != addresses:
+        raise AddressRefusedError(f"{hop.host} is a private or reserved host; {remedy}")
+    # If a trusted host has public and private addresses, only the public ones are used: its
+    # public server could redirect to a port that only the private one answers on.
+    return public or addresses
 
 
 def _read_body(response: HTTPResponse, budget: Budget, reserve: Reserve) -> bytes:

@@ -1,7 +1,4 @@
-"""What the user names becomes an ordered, lazy stream of ``Source``s.
-
-Nothing is decoded or fetched here.
-"""
+"""What the user names becomes an ordered, lazy stream of ``Source``s. No picture is opened here."""
 
 from __future__ import annotations
 
@@ -13,12 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from pictell.errors import (
-    NoPicturesError,
-    SourceNotFoundError,
-    SourceUnreadableError,
-    UsageError,
-)
+from pictell.errors import NoPicturesError, SourceNotFoundError, SourceUnreadableError, UsageError
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.images.read import unreadable
 from pictell.types import Source, Url
