@@ -45,7 +45,7 @@ def renamed(folder: Path, text: str, scorer: Scorer = NAMING) -> Scorer:
         "1;Lastwagen\n;\ntabby;Tigerkatze\ncat;Katze\n",
     ],
 )
-def test_classes_and_the_names_above_them_are_renamed(tmp_path: Path, text: str) -> None:
+def test_classes_and_broader_labels_are_renamed(tmp_path: Path, text: str) -> None:
     scorer = renamed(tmp_path, text)
     assert [label.name for label in scorer.labels] == ["Tigerkatze", "Lastwagen", "crane"]
     assert scorer.labels[0].synset == "n02123045"
@@ -124,9 +124,9 @@ def test_one_file_serves_several_models(tmp_path: Path) -> None:
         ('{"1": "Lastwagen", "9": "Kran"}', "entry 2: the model has no"),
         ('{"1": "Lastwagen", "1": "Laster"}', "entry 2: '1' was named before"),
         ('{"1": {"de": "Lastwagen"}}', "entry 1: the name of '1' must be text"),
-        ('{"1": "Lastwagen",\n', "line 2: "),
-        ('{"1": ' + "[" * 100_000, " is nested too deeply"),
-        ('{"1": ' + "9" * 5000 + "}", " has a number in place of a name"),
+        ('{"1": "Lastwagen",\n', "line 2 "),
+        ('{"1": ' + "[" * 100_000, " is not valid JSON: "),
+        ('{"1": ' + "9" * 5000 + "}", " is not valid JSON: "),
     ],
 )
 def test_an_error_names_the_line(tmp_path: Path, text: str, message: str) -> None:

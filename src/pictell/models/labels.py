@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
@@ -91,24 +90,23 @@ def _own_format(line: str) -> Label:
 
 
 def _without_numbers(lines: list[str]) -> list[str]:
-    found = [NUMBERED.fullmatch(line) for line in lines]
-    matches = [match for match in found if match]
+    matches = [match for match in map(NUMBERED.fullmatch, lines) if match]
     if len(matches) < len(lines):
         return lines
     numbers = [int(match[1]) for match in matches]
-    if numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] in {0, 1}:
+    consecutive = list(range(min(numbers), min(numbers) + len(numbers)))
+    if numbers == consecutive and numbers[0] in {0, 1}:
         return [match[2] for match in matches]
-    if sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers))):
+    if sorted(numbers) == consecutive:
         raise InvalidModelError("the labels are numbered, but not in this order")
     return lines
 
 
 def _with_synsets(lines: list[str]) -> tuple[Label, ...] | None:
-    first: tuple[Label, ...] = ()
-    if lines[0].lower() == BACKGROUND.name:
-        first, lines = (Label(lines[0]),), lines[1:]
+    """The labels if every line has a WordNet id, except for a background line before them."""
+    first = tuple(map(Label, lines[:1])) if lines[0].lower() == BACKGROUND.name else ()
     labels = []
-    for line in lines:
+    for line in lines[len(first) :]:
         match = WITH_SYNSET.fullmatch(line)
         if match is None:
             return None
@@ -118,26 +116,17 @@ def _with_synsets(lines: list[str]) -> tuple[Label, ...] | None:
 
 
 def _imagenet(lines: list[str]) -> tuple[Label, ...] | None:
+    """The labels if the lines are those of ImageNet, with or without a line before them."""
     extra = len(lines) - IMAGENET_CLASSES
     if extra not in {0, 1}:
         return None
-    ours = _imagenet_labels()
-    theirs = lines[extra:]
-    matches = [_is_named(line, label) for line, label in zip(theirs, ours, strict=True)]
-    if sum(matches) < IMAGENET_SHARE * IMAGENET_CLASSES:
+    ours = read_labels(IMAGENET)
+    labels = [
+        label
+        if line.partition(",")[0] in (label.name, *label.synonyms)
+        else Label(line, label.synset)
+        for line, label in zip(lines[extra:], ours, strict=True)
+    ]
+    if len(set(ours).intersection(labels)) < IMAGENET_SHARE * IMAGENET_CLASSES:
         return None
-    labels = (
-        label if matched else Label(line, label.synset)
-        for line, label, matched in zip(theirs, ours, matches, strict=True)
-    )
     return (*map(Label, lines[:extra]), *labels)
-
-
-def _is_named(line: str, label: Label) -> bool:
-    """Whether the line begins with one of the label's names."""
-    return line.partition(",")[0] in (label.name, *label.synonyms)
-
-
-@cache
-def _imagenet_labels() -> tuple[Label, ...]:
-    return read_labels(IMAGENET)
