@@ -89,7 +89,7 @@ class DeadlineError(PictellError):
 
 
 class OutOfMemoryError(PictellError):
-    """There is not enough memory to read or decode the picture; the picture may be whole."""
+    """There is not enough memory for the picture or the model, which may be whole."""
 
     code = "out_of_memory"
 

@@ -14,7 +14,13 @@ import pytest
 
 from command import ROOT, environment
 from pictell import models, runtimes
-from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.errors import (
+    InvalidModelError,
+    OutOfMemoryError,
+    PictellError,
+    RuntimeMissingError,
+    UsageError,
+)
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
@@ -262,6 +268,30 @@ def test_an_engine_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.Monk
         runtimes.RUNTIMES, "torn", runtimes.Runtime("torn_engine", "torn_engine", ("onnx",))
     )
     with pytest.raises(RuntimeMissingError, match=r"torn is installed but .*: libGL.so.1: no such"):
+        runtimes.open_session(
+            spec("onnx", 8, 2, "scores"), Weights("onnx", {}), EngineOptions(runtime="torn")
+        )
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "message"),
+    [
+        ("ValueError('bad graph\\nat 0x0')", InvalidModelError, "^torn refuses the .*: bad graph$"),
+        ("MemoryError", OutOfMemoryError, "^not enough memory to run the model$"),
+    ],
+)
+def test_an_engine_that_fails_to_load_a_model(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: str,
+    expected: type[PictellError],
+    message: str,
+) -> None:
+    name = f"refusing_{expected.code}"
+    (tmp_path / f"{name}.py").write_text(f"def open_engine(*_):\n    raise {raised}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(runtimes.RUNTIMES, "torn", runtimes.Runtime(name, name, ("onnx",)))
+    with pytest.raises(expected, match=message):
         runtimes.open_session(
             spec("onnx", 8, 2, "scores"), Weights("onnx", {}), EngineOptions(runtime="torn")
         )

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pictell.errors import RuntimeFailedError, UsageError
+from pictell.errors import OutOfMemoryError, RuntimeFailedError, UsageError
 from pictell.runtimes.session import EngineSession
 from pictell.types import TensorSpec
 
@@ -147,6 +147,13 @@ class Failing(MeanEngine):
         raise ZeroDivisionError("it broke\nhere\nand there")
 
 
+class OutOfMemory(MeanEngine):
+    def run(
+        self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        raise MemoryError
+
+
 class Gives(MeanEngine):
     """An engine whose output always has one shape."""
 
@@ -174,6 +181,12 @@ def test_an_engine_that_fails_is_reported_in_one_line(engine: MeanEngine, messag
     engine.outputs = [TensorSpec("scores", None, "float32")]
     session = EngineSession("mean", engine, ["scores"])
     with pytest.raises(RuntimeFailedError, match=message):
+        run(session, images(3))
+
+
+def test_an_engine_that_runs_out_of_memory() -> None:
+    session = EngineSession("mean", OutOfMemory())
+    with pytest.raises(OutOfMemoryError, match="not enough memory to run the model"):
         run(session, images(3))
 
 

@@ -64,11 +64,9 @@ def test_openvino_gives_what_tensorflow_gives(shared: Path, name: str) -> None:
 
 def test_openvino_says_in_one_line_what_it_cannot_run(shared: Path) -> None:
     model, files = frozen_graphs(shared)["quantized"]
-    with pytest.raises(
-        InvalidModelError, match=r"does not support .*Dequantize: give another"
-    ) as caught:
+    with pytest.raises(InvalidModelError, match=r"does not support .*Dequantize: give") as caught:
         opened(model, files, "openvino")
-    assert str(caught.value).endswith("--runtime (tensorflow)")
+    assert str(caught.value).endswith(" --runtime tensorflow")
     assert "\n" not in str(caught.value)
 
 

@@ -145,7 +145,7 @@ def test_litert_refuses_a_batch_of_another_shape(shared: Path) -> None:
 def test_a_custom_operation_is_refused_in_one_line(shared: Path) -> None:
     path = shared / "models" / "coral" / "invalid_models" / "model_invoking_error.tflite"
     model = dataclasses.replace(coral(shared)[NAMES[0]][0], input_name="")
-    with pytest.raises(InvalidModelError, match=r"LiteRT refuses the weights: .*fake-op") as caught:
+    with pytest.raises(InvalidModelError, match=r"litert refuses the weights: .*fake-op") as caught:
         opened(model, weights("tflite", path))
     assert "\n" not in str(caught.value)
 

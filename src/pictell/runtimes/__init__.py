@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from pictell.errors import RuntimeMissingError, UsageError
+from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
 from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
 
@@ -60,7 +60,10 @@ RUNTIMES = {
 
 
 class Engine(Protocol):
-    """A model in an engine: what ``open_engine(spec, weights, options)`` of a runtime returns."""
+    """A model in an engine: what ``open_engine(spec, weights, options)`` of a runtime returns.
+
+    ``open_engine`` and ``run`` may raise whatever the engine raises.
+    """
 
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
@@ -68,8 +71,8 @@ class Engine(Protocol):
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name, of the graph's shapes and dtypes -> the named outputs, as stored.
 
-        Safe to call from several threads at once. May raise whatever the engine raises. The
-        engine is closed when it is garbage-collected, after the last run in flight.
+        Safe to call from several threads at once. The engine is closed when it is
+        garbage-collected, after the last run in flight.
         """
 
 
@@ -119,20 +122,17 @@ def open_session(
 ) -> Session:
     """Load the weights into an engine that reads their format.
 
-    Raises ``InvalidModelError`` if the graph does not fit the spec, ``UsageError`` for options
-    that the engine does not support, ``RuntimeMissingError`` if the engine fails to import, and
-    what ``choose`` raises.
+    Raises ``InvalidModelError`` if the engine refuses the weights or the graph does not fit the
+    spec, ``UsageError`` for options that the engine does not support, ``OutOfMemoryError``,
+    ``RuntimeMissingError`` if the engine fails to import, and what ``choose`` raises.
     """
     from pictell.runtimes.fit import check_fits
-    from pictell.runtimes.session import EngineSession, first_line
+    from pictell.runtimes.session import EngineSession, engine_errors
 
     name = choose(weights.format, options.runtime)
-    try:
+    with engine_errors(RuntimeMissingError, f"{name} is installed but fails to import"):
         module = import_module(RUNTIMES[name].module)
-    except ImportError as error:
-        raise RuntimeMissingError(
-            f"{name} is installed but fails to import: {first_line(error)}"
-        ) from error
-    engine: Engine = module.open_engine(spec, weights, options)
+    with engine_errors(InvalidModelError, f"{name} refuses the weights"):
+        engine: Engine = module.open_engine(spec, weights, options)
     check_fits(engine.inputs, engine.outputs, spec)
     return EngineSession(name, engine, [spec.output_name, *filter(None, [spec.embedding])])

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import UsageError
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices
-from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
 
@@ -47,14 +46,11 @@ class LitertEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> LitertEngine:
-    """Load a TFLite file. Raises ``InvalidModelError`` if the engine refuses it."""
+    """Load a TFLite file. Raises ``UsageError`` for a GPU."""
     if options.device != "cpu":
         raise UsageError("litert runs only on the CPU: give --device cpu")
-    try:
-        with without_notices():
-            return LitertEngine(weights.graph, options.threads)
-    except Exception as error:
-        raise InvalidModelError(f"LiteRT refuses the weights: {first_line(error)}") from error
+    with without_notices():
+        return LitertEngine(weights.graph, options.threads)
 
 
 def _tensor(details: Mapping[str, Any]) -> TensorSpec:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.errors import RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
-from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
 # Unless this is set before the import, the published builds report every session to Microsoft and
@@ -51,22 +50,16 @@ class OnnxEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:
-    """Load ONNX weights.
-
-    Raises ``InvalidModelError`` if the engine refuses them, ``UsageError`` if it cannot use a GPU.
-    """
+    """Load ONNX weights. Raises ``UsageError`` if the engine cannot use a GPU."""
     providers = _providers(options)
     session_options = _options(options.threads)
     if int8_products_saturate():
         session_options.add_session_config_entry(EXACT_PRODUCTS, "1")
     _add_external_data(session_options, weights)
-    try:
-        # Its fallback would repeat a failed run on the CPU and print to stdout.
-        session = onnxruntime.InferenceSession(
-            weights.graph, session_options, providers=providers, enable_fallback=0
-        )
-    except Exception as error:
-        raise InvalidModelError(f"ONNX Runtime refuses the weights: {first_line(error)}") from error
+    # The fallback would repeat a failed run on the CPU and print to stdout.
+    session = onnxruntime.InferenceSession(
+        weights.graph, session_options, providers=providers, enable_fallback=0
+    )
     if options.device == "gpu" and CUDA not in session.get_providers():
         # Without CUDA's libraries or a GPU it opens the model on the CPU and only logs that.
         raise UsageError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import inspect_weights
 from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
@@ -60,21 +61,18 @@ class OpenvinoEngine:
     def run(self, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         """Inputs by name -> the named outputs."""
         places = [tensor.name for tensor in self.inputs]
-        with self._pool.borrow() as request:
-            try:
-                values = request.infer(
-                    {places.index(name): tensor for name, tensor in inputs.items()},
-                    share_inputs=True,
-                )
-            except RuntimeError as error:
-                raise RuntimeError(_why(str(error))) from error
+        with self._pool.borrow() as request, _clear_errors():
+            values = request.infer(
+                {places.index(name): tensor for name, tensor in inputs.items()}, share_inputs=True
+            )
             return {name: values[self._places[name]] for name in outputs}
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OpenvinoEngine:
     """Convert and compile a model.
 
-    Raises ``InvalidModelError`` if the engine refuses it, ``UsageError`` if it cannot use a GPU.
+    Raises ``InvalidModelError`` for an operation that OpenVINO does not support, ``UsageError`` if
+    it finds no GPU to use.
     """
     devices = openvino.Core().available_devices
     if not any(device.startswith(DEVICES[options.device]) for device in devices):
@@ -82,12 +80,11 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
             f"OpenVINO finds no {options.device.upper()}, only {', '.join(devices)}: "
             "install the driver of the device, or give --device cpu"
         )
-    try:
+    own = next(name for name, runtime in RUNTIMES.items() if weights.format in runtime.formats)
+    with _clear_errors(f"give --runtime {own}"):
         with without_notices():
             model = _convert(spec, weights)
         engine = OpenvinoEngine(model, spec, options)
-    except Exception as error:
-        raise InvalidModelError(_refusal(str(error), weights.format)) from error
     if weights.format == "tflite":
         engine.inputs, engine.outputs = _quantised(engine, inspect_weights(weights))
     return engine
@@ -188,20 +185,17 @@ def _quantised(engine: OpenvinoEngine, found: Inspection) -> Iterator[list[Tenso
         yield [replace(tensor, quantisation=by_name[tensor.name]) for tensor in tensors]
 
 
-def _refusal(message: str, weights_format: WeightsFormat) -> str:
-    missing = NO_RULE.search(message)
-    if missing:
-        others = [
-            name
-            for name, runtime in RUNTIMES.items()
-            if weights_format in runtime.formats and name != "openvino"
-        ]
-        return (
-            f"OpenVINO does not support {missing[1]}: give another --runtime ({', '.join(others)})"
-        )
-    return f"OpenVINO refuses the weights: {TEMPORARY.sub('', _why(message))}"
-
-
-def _why(message: str) -> str:
-    lines = [line.strip() for line in message.splitlines() if not WHERE.match(line)]
-    return next(filter(None, lines), "no reason given")
+@contextmanager
+def _clear_errors(advice: str = "give another --runtime") -> Iterator[None]:
+    """Raise OpenVINO's errors with one line that names the cause."""
+    try:
+        yield
+    except (PictellError, MemoryError):
+        raise
+    except Exception as error:
+        missing = NO_RULE.search(str(error))
+        if missing:
+            raise InvalidModelError(f"OpenVINO does not support {missing[1]}: {advice}") from error
+        lines = [line.strip() for line in str(error).splitlines() if not WHERE.match(line)]
+        reason = next(filter(None, lines), "no reason given")
+        raise RuntimeError(TEMPORARY.sub("", reason)) from error

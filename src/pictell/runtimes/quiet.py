@@ -74,15 +74,13 @@ def _write(out: Any, lines: list[bytes]) -> None:
 @contextmanager
 def without_package(package: str) -> Iterator[None]:
     """Hide a package from an engine that works without it."""
-    missing = object()
-    kept: Any = sys.modules.get(package, missing)
+    kept = {package: sys.modules[package]} if package in sys.modules else {}
     sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield
     finally:
         del sys.modules[package]
-        if kept is not missing:
-            sys.modules[package] = kept
+        sys.modules.update(kept)
 
 
 @contextmanager
@@ -92,12 +90,10 @@ def temporary_settings(variable: str) -> Iterator[None]:
     ``variable`` is the environment variable that names the folder. If it is set already, nothing
     changes.
     """
-    if variable in os.environ:
-        yield
-        return
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[variable] = folder
+        used = os.environ.setdefault(variable, folder)
         try:
             yield
         finally:
-            del os.environ[variable]
+            if used == folder:
+                del os.environ[variable]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
+from pictell.errors import (
+    InvalidModelError,
+    ModelError,
+    OutOfMemoryError,
+    PictellError,
+    RuntimeFailedError,
+    UsageError,
+)
 from pictell.inspection.selection import listed
 from pictell.runtimes import Engine, Tensor, Tensors
 from pictell.scoring.postprocess import count_classes, shape_text
@@ -36,7 +44,7 @@ class EngineSession:
 
         Quantised tensors are given and returned as real numbers (float32); uint8 arrays are
         passed on as they are. Raises ``UsageError`` for a wrong name, a missing input and after
-        ``close``, ``RuntimeFailedError`` if the engine fails.
+        ``close``, ``RuntimeFailedError`` or ``OutOfMemoryError`` if the engine fails.
         """
         # The local reference keeps the engine alive until this run ends.
         engine = self._engine
@@ -67,11 +75,8 @@ class EngineSession:
 
     def _run(self, engine: Engine, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
         rows = len(next(iter(inputs.values())))
-        try:
+        with engine_errors(RuntimeFailedError, f"{self._runtime} failed"):
             found = engine.run(inputs, outputs)
-        except Exception as error:
-            # The engines' errors have no common base below Exception.
-            raise RuntimeFailedError(f"{self._runtime} failed: {first_line(error)}") from error
         for name in outputs:
             shape = found[name].shape
             if not shape or shape[0] != rows:
@@ -87,9 +92,21 @@ class EngineSession:
         return _real(values, self._outputs[name])
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an engine's message, or the error's type if there is none."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+@contextmanager
+def engine_errors(raised: type[ModelError], failed: str) -> Iterator[None]:
+    """Raise an engine's errors, which have no common base, as ``raised``, in one line.
+
+    Errors of pictell stay as they are; a ``MemoryError`` becomes an ``OutOfMemoryError``.
+    """
+    try:
+        yield
+    except PictellError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError("not enough memory to run the model") from error
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise raised(f"{failed}: {reason}") from error
 
 
 def _fixed_batch(tensors: Iterable[TensorSpec]) -> int | None:

@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.errors import UsageError
 from pictell.inspection import saved_model
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.files import temporary_files
 from pictell.runtimes.fit import wanted_outputs
 from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
-from pictell.runtimes.session import first_line
 from pictell.types import ModelSpec, TensorSpec, Weights
 
 # TensorFlow reports errors as exceptions; the rest of its log is about its build.
@@ -65,19 +64,12 @@ class GraphEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
-    """Load a frozen graph or a SavedModel.
-
-    Raises ``InvalidModelError`` if the engine refuses it, ``UsageError`` if it cannot use a GPU.
-    """
+    """Load a frozen graph or a SavedModel. Raises ``UsageError`` if there is no GPU to use."""
     if options.device == "gpu":
         _set_up_gpu(options)
-    opened = _saved_model if weights.format == "saved-model" else _frozen_graph
-    try:
-        return opened(spec, weights, options)
-    except PictellError:
-        raise
-    except Exception as error:
-        raise InvalidModelError(f"TensorFlow refuses the weights: {first_line(error)}") from error
+    if weights.format == "saved-model":
+        return _saved_model(weights, options)
+    return _frozen_graph(spec, weights, options)
 
 
 def _frozen_graph(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
@@ -87,7 +79,7 @@ def _frozen_graph(spec: ModelSpec, weights: Weights, options: EngineOptions) -> 
     return GraphEngine(graph, (spec.input_name, _find(graph, spec.input_name)), fetches, options)
 
 
-def _saved_model(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
+def _saved_model(weights: Weights, options: EngineOptions) -> GraphEngine:
     """The part of the graph that the signature runs, with variables read from the checkpoint.
 
     TensorFlow's own loader would also run the operations that restore and initialise the model.

@@ -108,11 +108,11 @@ def _raise_again(answer: bytes) -> None:
     # JSON, because a pickle from a compromised child could run code here.
     try:
         found: dict[str, Any] = json.loads(answer)
-        failed = (error_classes()[found["code"]], str(found["message"])) if found else None
+        error = error_classes()[found["code"]](str(found["message"])) if found else None
     except (ValueError, KeyError, TypeError):
         raise InvalidModelError("the model's trial run ended without an answer") from None
-    if failed:
-        raise failed[0](failed[1])
+    if error:
+        raise error
 
 
 if __name__ == "__main__":
