@@ -58,7 +58,7 @@ def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     page = report.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
-    assert page.count("<svg") >= 4
+    assert page.count("data:image/svg+xml") >= 4
     assert "close-up" in page
 
 
@@ -114,12 +114,15 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     ("words", "message"),
     [
         ([], "the following arguments are required: -d/--data"),
-        (["--data", "nothing"], "nothing: no such file or folder"),
+        (["--data", "nothing"], "nothing cannot be read: No such file or directory"),
         (["--data", ""], "empty name: give a folder or a list"),
-        (["--data", "/dev/null"], "/dev/null: not a regular file: give a folder or a list"),
+        (["--data", "/dev/null"], "/dev/null is not a regular file: give a folder of"),
         (["--data", "{insects}", "--report", "{insects}/" + "n" * 300], "File name too long"),
-        (["--data", "{insects}/ants"], "the pictures are not in class folders"),
-        (["--data", "samples/golf-ball.png"], "a picture, not labelled data: give a folder of"),
+        (["--data", "{insects}/ants"], "no class folders with pictures"),
+        (
+            ["--data", "samples/golf-ball.png"],
+            "samples/golf-ball.png is not UTF-8 text: give a folder of",
+        ),
         (["--data", "{insects}", "--report", "README.md/x"], "README.md is not a writable folder"),
         (["--data", "{insects}", "--compare"], "give --model twice"),
         (["--data", "{insects}", "--model", "nothing"], "no model named 'nothing'"),
@@ -251,12 +254,14 @@ def test_the_main_help_names_the_command() -> None:
     assert pictell("evaluate", "--help").stdout.startswith("Measure a model")
 
 
-def test_folders_named_by_a_category_are_refused(insects: Path, tmp_path: Path) -> None:
+def test_folders_named_by_a_broader_label_are_refused(insects: Path, tmp_path: Path) -> None:
     for place, name in (("ants", "cat"), ("bees", "dog")):
         shutil.copytree(insects / place, tmp_path / name)
     run = pictell("evaluate", "--data", tmp_path)
     assert run.returncode == 2
-    assert "'cat' is a category of 5 classes (tabby cat, tiger cat, Persian cat, …)" in run.stderr
+    assert (
+        "'cat' (a broader label of 5 classes: tabby cat, tiger cat, Persian cat, …)" in run.stderr
+    )
     assert "nearest" not in run.stderr
 
 

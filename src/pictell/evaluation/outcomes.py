@@ -167,28 +167,25 @@ def collect(
     ``RuntimeFailedError`` when the model fails, and ``UsageError`` when no picture with a weight
     above 0 could be read.
     """
-    target_of = class_indices(matches)[dataset.label_of]
-    pictures = np.flatnonzero(target_of != NONE)
+    rows = np.zeros(len(dataset), ROW)
+    rows["picture"] = np.arange(len(dataset))
+    rows["target"] = class_indices(matches)[dataset.label_of]
+    rows["answer"] = NONE
+    rows["weight"] = 1 if dataset.weights is None else dataset.weights
     scorer, labels = classifier.scorer, classifier.spec.labels
     taxonomy = scorer.taxonomy or build(labels, (), [len(labels)] * len(labels))
-    rows = np.zeros(len(pictures), ROW)
     read, failed, answers = list[int](), list[FailedPicture](), dict[str, int]()
-    results = classify_pictures(classifier, dataset, pictures, watch, top_k=TOP)
-    for place, (picture, result) in enumerate(results):
+    pictures = np.flatnonzero(rows["target"] != NONE)
+    for picture, result in classify_pictures(classifier, dataset, pictures, watch, top_k=TOP):
         if result.error is not None:
             error = result.error
             failed.append(FailedPicture(dataset.files[picture], error.code, error.message))
-        if result.probabilities is None:
-            continue
-        # A row of a structured array is a view: writing to it writes to the array.
-        row = rows[place]
-        row["picture"], row["target"] = picture, target_of[picture]
-        row["weight"] = 1 if dataset.weights is None else dataset.weights[picture]
-        _put_classes(row, result, result.probabilities)
-        _put_answer(row, result, answers)
-        if scorer.judges and result.status not in {None, Status.UNKNOWN}:
-            _put_answers_at(row, taxonomy, node_probabilities(taxonomy, result.probabilities))
-        read.append(place)
+        elif result.probabilities is not None:
+            # A row of a structured array is a view: writing to it writes to the array.
+            _put_classes(rows[picture], result, result.probabilities)
+            if scorer.judges:
+                _put_answers(rows[picture], result, result.probabilities, answers, taxonomy)
+            read.append(picture)
     rows = rows[read]
     check_read(dataset, rows["weight"])
     return Outcomes(
@@ -242,17 +239,19 @@ def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
     row["latency_ms"] = 0.0 if result.timings is None else result.timings.total_ms
 
 
-def _put_answer(row: np.void, result: Result, answers: dict[str, int]) -> None:
-    row["answer"] = NONE
+def _put_answers(
+    row: np.void, result: Result, probabilities: Floats, answers: dict[str, int], taxonomy: Taxonomy
+) -> None:
     if result.answer is not None and result.status is Status.SURE:
         row["answer"] = answers.setdefault(result.answer.name, len(answers))
         row["answer_size"] = len(result.answer.classes)
         row["answer_right"] = row["target"] in result.answer.classes
-
-
-def _put_answers_at(row: np.void, taxonomy: Taxonomy, probabilities: Floats) -> None:
+    # An unknown picture has no answer at any threshold.
+    if result.status in {None, Status.UNKNOWN}:
+        return
+    of_nodes = node_probabilities(taxonomy, probabilities)
     for place, min_confidence in enumerate(CONFIDENCE_GRID):
-        node = back_off(taxonomy, probabilities, min_confidence)
+        node = back_off(taxonomy, of_nodes, min_confidence)
         if node != taxonomy.root:
             classes = taxonomy.classes_below(node)
             row["size_at"][place] = len(classes)
