@@ -29,7 +29,7 @@ def test_a_class_is_given_by_wordnet_id_name_or_index() -> None:
     assert [label.synset for label in tree.labels[6:]] == [None, "n02121620"]
 
 
-def test_classes_that_are_not_mentioned_have_no_name_above_them() -> None:
+def test_classes_that_are_not_mentioned_have_no_label_above_them() -> None:
     assert read(f"{NAMES}tabby\tn02121620\n").path(1) == ("lorry",)
     assert read(f"{NAMES}tabby\tn02121620\nlorry\t-\n").path(1) == ("lorry",)
 
@@ -65,10 +65,10 @@ def test_a_class_may_begin_with_a_number_sign() -> None:
         ("a\tanimal\t\n", "line 1: must be three fields"),
         ("a\t\t-\n", "line 1: must be three fields"),
         ("\ttabby\t-\n", "line 1: must be three fields"),
-        ("# names\na\tanimal\t-\na\tape\t-\n", "line 3: another name has the id 'a'"),
-        ("-\tanimal\t-\n", "line 1: another name has the id '-'"),
-        ("a\tanimal\tb\ntabby\ta\n", "line 1: no name has the id 'b'"),
-        (f"{NAMES}tabby\tcat\n", "line 3: no name has the id 'cat'"),
+        ("# names\na\tanimal\t-\na\tape\t-\n", "line 3: another broader label has the id 'a'"),
+        ("-\tanimal\t-\n", "line 1: another broader label has the id '-'"),
+        ("a\tanimal\tb\ntabby\ta\n", "line 1: no broader label has the id 'b'"),
+        (f"{NAMES}tabby\tcat\n", "line 3: no broader label has the id 'cat'"),
         ("a\tanimal\ta\ntabby\ta\n", "line 1: 'animal' is above itself"),
         ("a\tanimal\tb\nb\tbeast\ta\ntabby\ta\n", "line 1: 'animal' is above itself"),
         ("c\tcat\ta\na\tanimal\ta\ntabby\tc\n", "line 2: 'animal' is above itself"),
@@ -130,7 +130,7 @@ def test_everyday_names_of_the_default_model(default: Taxonomy, path: tuple[str,
     assert default.path(names.index(path[-1])) == path
 
 
-def test_every_class_of_the_default_model_has_a_name_above_it(default: Taxonomy) -> None:
+def test_every_class_of_the_default_model_has_a_label_above_it(default: Taxonomy) -> None:
     tops = {default.path(leaf)[0] for leaf in range(default.root)}
     assert tops == {"animal", "nature", "food", "person", "man-made thing"}
 

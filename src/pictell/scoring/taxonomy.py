@@ -1,6 +1,6 @@
-"""A taxonomy of classes, and the most specific name above the confidence threshold.
+"""A taxonomy of classes, and the most specific label above the confidence threshold.
 
-How specific a name is, is measured as in Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
+How specific a label is, is measured as in Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
 optimizing accuracy-specificity trade-offs in large scale visual recognition", CVPR 2012. Their rule
 (DARTS) is slightly more specific at the same accuracy, but abstains twice as often, and its
 parameter is not a probability. ``benchmarks/backoff.py`` compares it with a threshold.
@@ -27,7 +27,7 @@ MIN_CONFIDENCE = 0.9
 class Taxonomy:
     """A tree whose leaves are the classes of a model.
 
-    Nodes are numbers: first the classes by their index, then the root, then the names between.
+    Nodes are numbers: first the classes by their index, then the root, then the broader labels.
     ``labels``: one for each node. ``parents``: the node above each node; the root is its own
     parent. ``information``, shape (nodes,): how specific a node is, log2(classes / classes below
     it) in bits, 0 for the root and highest for a class (Deng et al. 2012). The classes below a node
@@ -52,14 +52,19 @@ class Taxonomy:
 
     def path(self, node: int) -> tuple[str, ...]:
         """The names from the top down to the node; empty for the root."""
-        return tuple(self.labels[step].name for step in _lineage(self.parents, self.root, node))
+        names = []
+        while node != self.root:
+            names.append(self.labels[node].name)
+            node = self.parents[node]
+        return tuple(names[::-1])
 
 
-def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[int]) -> Taxonomy:
-    """The taxonomy of ``classes`` below ``names``.
+def build(classes: Sequence[Label], broader: Sequence[Label], parents: Sequence[int]) -> Taxonomy:
+    """The taxonomy of ``classes`` below ``broader`` labels.
 
-    ``parents``: the node above each class, then above each name, numbered as in ``Taxonomy``.
-    Every node must lead to the root (``len(classes)``), and every name must have a class below it.
+    ``parents``: the node above each class, then above each broader label, numbered as in
+    ``Taxonomy``. Every node must lead to the root (``len(classes)``), and every broader label must
+    have a class below it.
     """
     root = len(classes)
     above = [*parents[:root], root, *parents[root:]]
@@ -79,10 +84,9 @@ def build(classes: Sequence[Label], names: Sequence[Label], parents: Sequence[in
         starts[node] = len(order)
         if node < root:
             order.append(node)
-        to_visit.append(~node)
-        to_visit.extend(reversed(below[node]))
+        to_visit += [~node, *reversed(below[node])]
     return Taxonomy(
-        labels=(*classes, ROOT, *names),
+        labels=(*classes, ROOT, *broader),
         parents=tuple(above),
         information=np.log2(root / np.subtract(stops, starts)),
         order=np.array(order),
@@ -98,12 +102,8 @@ def limit_depth(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
     """
     if type(max_depth) is not int or max_depth < 1:
         raise UsageError(f"max_depth must be a whole number, 1 or more, not {max_depth!r}")
-    depths = [
-        len(_lineage(taxonomy.parents, taxonomy.root, node)) for node in range(len(taxonomy.labels))
-    ]
-    return replace(
-        taxonomy, information=np.where(np.array(depths) <= max_depth, taxonomy.information, 0)
-    )
+    depths = np.array([len(taxonomy.path(node)) for node in range(len(taxonomy.labels))])
+    return replace(taxonomy, information=np.where(depths <= max_depth, taxonomy.information, 0))
 
 
 def node_probabilities(
@@ -112,8 +112,8 @@ def node_probabilities(
     """The probability of each node: the sum over its classes. (…, classes) to (…, nodes)."""
     sums = np.zeros((*probabilities.shape[:-1], taxonomy.root + 1))
     probabilities.take(taxonomy.order, axis=-1).cumsum(axis=-1, out=sums[..., 1:])
-    names = slice(taxonomy.root, None)
-    below = sums.take(taxonomy.stops[names], axis=-1) - sums.take(taxonomy.starts[names], axis=-1)
+    starts, stops = taxonomy.starts[taxonomy.root :], taxonomy.stops[taxonomy.root :]
+    below = sums.take(stops, axis=-1) - sums.take(starts, axis=-1)
     return np.concatenate([probabilities, below], axis=-1)
 
 
@@ -126,17 +126,8 @@ def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confide
     likely = np.flatnonzero(probabilities >= min_confidence).tolist()
     node: int = max(
         likely,
-        # A name above a single class is equally probable, except for rounding.
+        # A broader label of a single class is equally probable, except for rounding.
         key=lambda node: (taxonomy.information[node], round(float(probabilities[node]), 12)),
         default=taxonomy.root,
     )
     return node if taxonomy.information[node] > 0 else taxonomy.root
-
-
-def _lineage(parents: Sequence[int], root: int, node: int) -> list[int]:
-    """The nodes from below the root down to a node, inclusive."""
-    steps = []
-    while node != root:
-        steps.append(node)
-        node = parents[node]
-    return steps[::-1]
