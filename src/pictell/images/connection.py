@@ -1,4 +1,4 @@
-"""One HTTP exchange with a judged address, directly or through a proxy, within a budget."""
+"""One HTTP exchange with a judged address, directly or through a proxy, within bounds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MAX_HEAD_BYTES = 1024 * 1024
 _MAX_REASON_CHARS = 80
 
 
-class Budget:
+class Bounds:
     """The time and the bytes that a download may take, with all its redirects."""
 
     def __init__(self, limits: Limits) -> None:
@@ -78,7 +78,7 @@ class Budget:
         return BodyTooLargeError(message, max_bytes=self.limits.max_bytes)
 
 
-def look_up(host: str, budget: Budget, role: str = "host") -> list[IPAddress]:
+def look_up(host: str, bounds: Bounds, role: str = "host") -> list[IPAddress]:
     """The addresses of a host name. Raises ``HostUnreachableError`` or ``FetchTimeoutError``."""
     lookup: Future[list[IPAddress]] = Future()
 
@@ -90,30 +90,30 @@ def look_up(host: str, budget: Budget, role: str = "host") -> list[IPAddress]:
         except Exception as error:
             lookup.set_exception(error)
 
-    with _convert_errors(f"the {role} does not resolve", budget):
+    with _convert_errors(f"the {role} does not resolve", bounds):
         # The system's resolver takes no timeout. If it hangs, its thread is left behind.
         threading.Thread(target=resolve, name="pictell-look-up", daemon=True).start()
-        return lookup.result(budget.remaining_s())
+        return lookup.result(bounds.remaining_s())
 
 
 @contextmanager
 def connect(
-    hop: Hop, addresses: list[IPAddress], budget: Budget, proxy: Proxy | None
+    hop: Hop, addresses: list[IPAddress], bounds: Bounds, proxy: Proxy | None
 ) -> Iterator[socket.socket]:
     """A connection to the first of ``addresses`` that answers, with TLS if the hop is https.
 
     Raises ``HostUnreachableError`` or ``FetchTimeoutError``.
     """
     if proxy is None:
-        connection = _dial(addresses, hop.port, budget)
+        connection = _dial(addresses, hop.port, bounds)
     else:
-        connection = _open_tunnel(proxy, addresses, hop.port, budget)
+        connection = _open_tunnel(proxy, addresses, hop.port, bounds)
     with connection as sock:
         if hop.scheme == "http":
             yield sock
             return
-        with _convert_errors("the TLS handshake failed", budget):
-            sock.settimeout(budget.remaining_s())
+        with _convert_errors("the TLS handshake failed", bounds):
+            sock.settimeout(bounds.remaining_s())
             context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             tls_sock = context.wrap_socket(sock, server_hostname=hop.host)
         with tls_sock:
@@ -121,13 +121,13 @@ def connect(
 
 
 def _dial(
-    addresses: list[IPAddress], port: int, budget: Budget, role: str = "host"
+    addresses: list[IPAddress], port: int, bounds: Bounds, role: str = "host"
 ) -> socket.socket:
     failure = OSError(0, "it has no address")
-    with _convert_errors(f"the {role} cannot be reached", budget):
+    with _convert_errors(f"the {role} cannot be reached", bounds):
         for index, address in enumerate(addresses):
             # An address that does not answer must leave time for the others.
-            share_s = budget.remaining_s() / (len(addresses) - index)
+            share_s = bounds.remaining_s() / (len(addresses) - index)
             try:
                 return socket.create_connection((str(address), port), share_s)
             except OSError as error:
@@ -136,21 +136,21 @@ def _dial(
 
 
 def _open_tunnel(
-    proxy: Proxy, addresses: list[IPAddress], port: int, budget: Budget
+    proxy: Proxy, addresses: list[IPAddress], port: int, bounds: Bounds
 ) -> socket.socket:
     """Ask the proxy for each address in turn (CONNECT: RFC 9110 §9.3.6).
 
     It never gets the name of the host, which could have another address there.
     """
-    proxy_addresses = look_up(proxy.host, budget, "proxy")
+    proxy_addresses = look_up(proxy.host, bounds, "proxy")
     answer = "the host has no address"
     for address in addresses:
         target = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         with ExitStack() as stack:
-            sock = stack.enter_context(_dial(proxy_addresses, proxy.port, budget, "proxy"))
+            sock = stack.enter_context(_dial(proxy_addresses, proxy.port, bounds, "proxy"))
             try:
                 headers = {"Host": target, **proxy.headers}
-                with exchange(sock, budget, "CONNECT", target, headers) as response:
+                with exchange(sock, bounds, "CONNECT", target, headers) as response:
                     if 200 <= response.status < 300:
                         stack.pop_all()
                         return sock
@@ -162,7 +162,7 @@ def _open_tunnel(
 
 @contextmanager
 def exchange(
-    sock: socket.socket, budget: Budget, method: str, target: str, headers: Mapping[str, str]
+    sock: socket.socket, bounds: Bounds, method: str, target: str, headers: Mapping[str, str]
 ) -> Iterator[HTTPResponse]:
     """Send a request and give the response; the block reads its body.
 
@@ -171,13 +171,13 @@ def exchange(
     """
     connection = HTTPConnection("")
     connection.auto_open = 0  # it must never connect itself
-    connection.sock = cast("socket.socket", _Wire(sock, budget))
+    connection.sock = cast("socket.socket", _Wire(sock, bounds))
     headers = {"User-Agent": f"pictell/{__version__}", **headers}
     try:
         connection.request(method, target, headers=headers, preload_content=False)
         yield connection.getresponse()
     except (TimeoutError, ReadTimeoutError):
-        raise budget.timeout_error() from None
+        raise bounds.timeout_error() from None
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         raise BadResponseError("the response broke off or is not valid HTTP") from error
     except MemoryError as error:
@@ -185,14 +185,14 @@ def exchange(
 
 
 class _Wire(io.RawIOBase):
-    """The methods of a socket that http.client calls, within a budget.
+    """The methods of a socket that http.client calls, within bounds.
 
-    The budget counts every byte, because http.client reads a chunk of size -1 without end.
+    The bounds count every byte, because http.client reads a chunk of size -1 without end.
     """
 
-    def __init__(self, sock: socket.socket, budget: Budget) -> None:
+    def __init__(self, sock: socket.socket, bounds: Bounds) -> None:
         self._sock = sock
-        self._budget = budget
+        self._bounds = bounds
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, CHUNK_BYTES)
@@ -201,17 +201,17 @@ class _Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        self._sock.settimeout(self._budget.remaining_s())
+        self._sock.settimeout(self._bounds.remaining_s())
         received = self._sock.recv_into(buffer)
-        self._budget.spend(received)
+        self._bounds.spend(received)
         return received
 
     def sendall(self, data: ReadableBuffer) -> None:
-        self._sock.settimeout(self._budget.remaining_s())
+        self._sock.settimeout(self._bounds.remaining_s())
         self._sock.sendall(data)
 
     def settimeout(self, timeout_s: float | None) -> None:
-        """Do nothing: the budget decides."""
+        """Do nothing: the bounds decide."""
 
     def close(self) -> None:
         """Do nothing: http.client closes before the body is read."""
@@ -224,12 +224,12 @@ def status_text(response: HTTPResponse) -> str:
 
 
 @contextmanager
-def _convert_errors(problem: str, budget: Budget) -> Iterator[None]:
+def _convert_errors(problem: str, bounds: Bounds) -> Iterator[None]:
     """Turn errors of ssl, socket, threading and codecs into ``FetchError``s."""
     try:
         yield
     except TimeoutError:
-        raise budget.timeout_error() from None
+        raise bounds.timeout_error() from None
     except (OSError, ValueError, RuntimeError) as error:
         told = (getattr(error, name, None) for name in ("verify_message", "reason", "strerror"))
         reason = next(filter(None, told), type(error).__name__)

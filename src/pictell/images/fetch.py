@@ -2,8 +2,8 @@
 
 A URL may come from somebody else: it may name a host in the user's own network, or a server that
 sends one byte a minute or never stops. So pictell judges the resolved addresses, those of every
-redirect too; it connects to a judged address and to no other; and one budget of time and bytes
-bounds the whole download.
+redirect too; it connects to a judged address and to no other; and one limit of time and one of
+bytes hold for the whole download.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib3.response import HTTPResponse
 
 from pictell.errors import AddressRefusedError, BadResponseError, HttpStatusError
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_proxy, parse_url
-from pictell.images.connection import CHUNK_BYTES, Budget, connect, exchange, look_up, status_text
+from pictell.images.connection import CHUNK_BYTES, Bounds, connect, exchange, look_up, status_text
 from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
@@ -43,21 +43,21 @@ def fetch(
 
     Raises ``FetchError``, ``OutOfMemoryError``, or ``UsageError`` for a malformed proxy.
     """
-    budget = Budget(limits)
+    bounds = Bounds(limits)
     tunnel = None if proxy is None else parse_proxy(proxy)
     hop = parse_url(url.text)
     trusted_host = hop.host if url.allow_private else None
     known: dict[str, list[IPAddress]] = {}
     for _ in range(1 + _MAX_REDIRECTS):
-        addresses = _admit(hop, hop.host == trusted_host, known, budget)
+        addresses = _admit(hop, hop.host == trusted_host, known, bounds)
         headers = {"Host": hop.authority, "Accept": "image/*", "Connection": "close"}
         with (
-            connect(hop, addresses, budget, tunnel) as sock,
-            exchange(sock, budget, "GET", hop.target, headers) as response,
+            connect(hop, addresses, bounds, tunnel) as sock,
+            exchange(sock, bounds, "GET", hop.target, headers) as response,
         ):
             location = response.get_redirect_location()
             if location is False:
-                return _read_body(response, budget, reserve)
+                return _read_body(response, bounds, reserve)
         if not location:
             raise BadResponseError("the server sent a redirect without a location")
         hop = follow(hop, location)
@@ -65,7 +65,7 @@ def fetch(
 
 
 def _admit(
-    hop: Hop, trusted: bool, known: dict[str, list[IPAddress]], budget: Budget
+    hop: Hop, trusted: bool, known: dict[str, list[IPAddress]], bounds: Bounds
 ) -> list[IPAddress]:
     """The addresses of the hop's host. Raises ``AddressRefusedError`` if one is private.
 
@@ -77,7 +77,7 @@ def _admit(
     if not trusted and hop.port not in _PORTS:
         raise AddressRefusedError(f"port {hop.port} of {hop.host} is refused; {remedy}")
     if hop.host not in known:
-        known[hop.host] = look_up(hop.host, budget)
+        known[hop.host] = look_up(hop.host, bounds)
     addresses = known[hop.host]
     public = [address for address in addresses if is_public(address)]
     if not trusted and public != addresses:
@@ -87,19 +87,19 @@ def _admit(
     return public or addresses
 
 
-def _read_body(response: HTTPResponse, budget: Budget, reserve: Reserve) -> bytes:
+def _read_body(response: HTTPResponse, bounds: Bounds, reserve: Reserve) -> bytes:
     if response.status != 200:
         message = f"the server answered {status_text(response)}"
         raise HttpStatusError(message, status_code=response.status)
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadResponseError("the server sent a compressed body, which pictell does not accept")
-    if (response.length_remaining or 0) > budget.limits.max_bytes:
-        raise budget.size_error()
+    if (response.length_remaining or 0) > bounds.limits.max_bytes:
+        raise bounds.size_error()
     body = io.BytesIO()
     while chunk := response.read(CHUNK_BYTES):
-        if body.tell() + len(chunk) > budget.limits.max_bytes:
-            raise budget.size_error()
-        with budget.paused():
+        if body.tell() + len(chunk) > bounds.limits.max_bytes:
+            raise bounds.size_error()
+        with bounds.paused():
             reserve(len(chunk))
         body.write(chunk)
     if not body.tell():
