@@ -89,12 +89,13 @@ def test_downloads_wait_while_the_budget_is_spent(monkeypatch: pytest.MonkeyPatc
 def test_a_stream_that_is_left_keeps_no_download_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_stream, "MAX_BYTES_IN_FLIGHT", 1)
     model = ImageModel(fake.spec(["dark", "grey", "bright"]), fake.FakeSession(3))
+    before = set(threading.enumerate())
     with FileServer(picture=bitmap()) as server:
         url = Url(server.url("picture"), allow_private=True)
         results = Classifier(model).stream([Source("picture", url)] * PICTURES)
         assert next(results).top.label == "grey"
         results.close()  # type: ignore[attr-defined]
         deadline = time.monotonic() + 10
-        while any(one.name.startswith("pictell") for one in threading.enumerate()):
+        while any(one.name.startswith("pictell") for one in {*threading.enumerate()} - before):
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -104,14 +104,14 @@ class _Stream(Generic[T, R]):
                     break
                 self._add(item)
                 pool.submit(self._work)
-            if isinstance(iterator, Generator):
-                iterator.close()
         except Exception as error:
             # Also the error of a pool that is shut down; the caller has stopped by then.
             self._fail(error)
         with self._has_result:
             self._fed = True
             self._has_result.notify()
+        if isinstance(items, Generator):
+            items.close()
 
     def results(self) -> Iterator[R]:
         """The results in order."""
