@@ -21,8 +21,9 @@ from hostile_models import (
     tflite_model,
 )
 from pictell.errors import ModelError
-from pictell.inspection import check_safe, inspect_weights, saved_model, sniff_format
+from pictell.inspection import check_safe, inspect_weights, saved_model
 from pictell.inspection.onnx import external_data
+from pictell.inspection.sniff import sniff_format
 from pictell.reports.escape import visible
 from pictell.types import Weights, WeightsFormat
 

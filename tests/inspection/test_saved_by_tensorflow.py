@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pictell.inspection import check_safe, inspect_weights, read_files, saved_model, sniff_format
+from pictell.inspection import check_safe, inspect_weights, read_files, saved_model
+from pictell.inspection.sniff import sniff_format
 from pictell.types import Weights
 
 pytestmark = [

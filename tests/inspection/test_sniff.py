@@ -16,7 +16,7 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator
 import pictell
 from hostile_models import classifier, graph_def, onnx_model, saved, tflite, tflite_model
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection import sniff_format
+from pictell.inspection.sniff import sniff_format
 
 NOBODY = 65534
 KINDS = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 
+from pictell.inspection.model_files import read_files as read_files
 from pictell.types import Inspection, Weights, WeightsFormat
 
 # The only list of formats, with the modules that read them.
@@ -19,17 +19,6 @@ READERS: dict[WeightsFormat, str] = {
     "frozen-graph": "pictell.inspection.frozen_graph",
     "saved-model": "pictell.inspection.saved_model",
 }
-
-
-def sniff_format(path: Path) -> WeightsFormat:
-    """The format of a model's file or folder, detected from its content.
-
-    Raises ``InvalidModelError`` if it is not a model, ``UnsafeModelError`` for formats that can run
-    code when loaded (pickles, Keras files).
-    """
-    from pictell.inspection.sniff import sniff_format as sniff
-
-    return sniff(path)
 
 
 def check_safe(weights: Weights) -> None:
@@ -48,19 +37,6 @@ def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection
     """
     inspection: Inspection = import_module(READERS[weights.format]).inspect(weights, outputs)
     return inspection
-
-
-def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, bytes]:
-    """The contents of a model's files by relative name (with ``/``), the graph first.
-
-    ``path`` is a file, or the folder of a SavedModel or its ``saved_model.pb``. ``external_data``
-    names files in the folder of an ONNX graph.
-
-    Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and files outside the folder.
-    """
-    from pictell.inspection.model_files import read_files as read
-
-    return read(path, external_data)
 
 
 def checksum(files: Mapping[str, bytes]) -> str:

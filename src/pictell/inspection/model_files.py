@@ -24,8 +24,14 @@ NAME_PART = r"(?!\.{1,2}(/|\Z))[\w.+@=, ()#~-]+"
 SAFE_NAME = re.compile(rf"{NAME_PART}(/{NAME_PART})*\Z")
 
 
-def read_files(path: Path, external_data: Sequence[str]) -> Mapping[str, bytes]:
-    """See ``pictell.inspection.read_files``."""
+def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, bytes]:
+    """The contents of a model's files by relative name (with ``/``), the graph first.
+
+    ``path`` is a file, or the folder of a SavedModel or its ``saved_model.pb``. ``external_data``
+    names files in the folder of an ONNX graph.
+
+    Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and files outside the folder.
+    """
     try:
         paths = _saved_model(path) if _is_saved_model(path) else _beside(path, external_data)
         _refuse_too_large(paths.values())

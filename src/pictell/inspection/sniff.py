@@ -9,26 +9,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.inspection.model_files import SAVED_MODEL, because, read_head
 from pictell.types import WeightsFormat
 
 READ = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
 # Enough for the first node of a graph, and to recognise text.
 HEAD_BYTES = 64 * 1024
-PICKLE_SUFFIXES = {".pkl", ".pickle", ".pth", ".pt", ".joblib"}
-# CPython's Lib/pickletools.py: protocols 2 to 5 begin with their number. 0 and 1 begin with a list,
-# a dictionary or a name to import, as text may; but they end with a full stop, text with a newline.
-PICKLE = re.compile(rb"\x80[\x02-\x05]")
+# The files of a TensorFlow checkpoint.
+CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
+ZIP = rb"(PK\x03\x04|PK\x05\x06)"
+PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
+KERAS = f"a Keras file, which can contain code: model.export() a SavedModel; {READ}"
+# Other files: patterns of the name in lower case and of the first bytes, and the error.
+# Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
+OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
+    (r"", rb"\Z", InvalidModelError, "the file is empty"),
+    (r"", rb"\x80[\x02-\x05]", UnsafeModelError, PICKLE),
+    (r".*\.(pkl|pickle|pth|pt|joblib)\Z", rb"(?!%b)" % ZIP, UnsafeModelError, PICKLE),
+    (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
+    (r".*\.keras\Z", ZIP, UnsafeModelError, KERAS),
+    (r"", ZIP + rb".*(metadata\.json|config\.json|model\.weights\.h5)", UnsafeModelError, KERAS),
+    (r"", ZIP + rb".*\.pkl", UnsafeModelError, PICKLE),
+    (r"", ZIP, InvalidModelError, f"a zip archive: unpack it first; {READ}"),
+    (r"", rb"....ORTM", InvalidModelError, f"a model in ONNX Runtime's own format; {READ}"),
+    (CHECKPOINT, rb"", InvalidModelError, "a checkpoint has no graph: freeze it with its graph"),
+)
+# Pickles of protocols 0 and 1 begin with a list, a dictionary or a name to import, as text may; but
+# they end with a full stop, text with a newline.
 OLD_PICKLE = re.compile(rb"\(?[\]}lcd](q\0|p0?\n|[\w.]+\n\w+\n)")
 PICKLE_END = b"."
-# The files of a TensorFlow checkpoint.
-CHECKPOINT_NAME = re.compile(r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z")
-HDF5 = b"\x89HDF\r\n\x1a\n"
-ZIP = (b"PK\3\4", b"PK\5\6")
-KERAS_MEMBER = re.compile(rb"metadata\.json|config\.json|model\.weights\.h5")
 TFLITE = b"TFL3"
-ORT_MARK = b"ORTM"
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Text forms of protocol buffers, as TensorFlow and ONNX write them.
 PROTOBUF_TEXT = re.compile(
@@ -45,14 +56,18 @@ MAX_FIELDS = 1000
 
 
 def sniff_format(path: Path) -> WeightsFormat:
-    """See ``pictell.inspection.sniff_format``."""
+    """The format of a model's file or folder, detected from its content.
+
+    Raises ``InvalidModelError`` if it is not a model, ``UnsafeModelError`` for formats that can run
+    code when loaded (pickles, Keras files).
+    """
     try:
         if path.is_dir():
             return _sniff_folder(path)
         head = read_head(path, HEAD_BYTES)
         if head[4:8] == TFLITE:
             return "tflite"
-        _refuse_known(path, head)
+        _refuse_others(path, head)
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
         raise InvalidModelError(f"the model cannot be read: {because(error)}") from error
@@ -64,7 +79,7 @@ def _sniff_folder(path: Path) -> WeightsFormat:
         return "saved-model"
     if "saved_model.pbtxt" in names:
         raise InvalidModelError("the SavedModel is in text form: save it in binary form")
-    if any(map(CHECKPOINT_NAME.match, names)):
+    if any(re.match(CHECKPOINT, name) for name in names):
         raise InvalidModelError("the folder has a checkpoint, not a model: freeze it first")
     raise InvalidModelError(
         f"the folder has neither model.toml nor {SAVED_MODEL}: give the model's file in it"
@@ -120,43 +135,20 @@ def _varint(file: BinaryIO) -> int | None:
     return None
 
 
-def _refuse_known(path: Path, head: bytes) -> None:
+def _refuse_others(path: Path, head: bytes) -> None:
     """Raise an error that names the format, if it is a known one that is not a model's."""
-    if not head:
-        raise InvalidModelError("the file is empty")
-    if _is_pickle(path, head):
-        raise UnsafeModelError(f"a pickle, which can run code: export it to ONNX; {READ}")
-    if head.startswith(HDF5):
-        raise UnsafeModelError(
-            f"a Keras HDF5 file can contain code: model.export() a SavedModel; {READ}"
-        )
-    if head.startswith(ZIP):
-        _refuse_archive(path, head)
-    if head[4:8] == ORT_MARK:
-        raise InvalidModelError(f"a model in ONNX Runtime's own format: give the ONNX file; {READ}")
-    if CHECKPOINT_NAME.match(path.name):
-        raise InvalidModelError("a checkpoint has only variables: freeze it with its graph first")
+    for name, start, error, message in OTHERS:
+        if re.match(name, path.name.lower(), re.DOTALL) and re.match(start, head, re.DOTALL):
+            raise error(message)
+    if OLD_PICKLE.match(head) and _last_byte(path) == PICKLE_END:
+        raise UnsafeModelError(PICKLE)
     _refuse_text(head)
 
 
-def _is_pickle(path: Path, head: bytes) -> bool:
-    if PICKLE.match(head):
-        return True
-    if OLD_PICKLE.match(head):
-        with path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == PICKLE_END
-    return path.suffix.lower() in PICKLE_SUFFIXES and not head.startswith(ZIP)
-
-
-def _refuse_archive(path: Path, head: bytes) -> None:
-    if KERAS_MEMBER.search(head) or path.suffix.lower() == ".keras":
-        raise UnsafeModelError(
-            f"a Keras archive can contain code: model.export() a SavedModel; {READ}"
-        )
-    if b".pkl" in head:
-        raise UnsafeModelError(f"an archive with pickles, which can run code; {READ}")
-    raise InvalidModelError(f"a zip archive: unpack it first; {READ}")
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)
 
 
 def _refuse_text(head: bytes) -> None:

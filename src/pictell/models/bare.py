@@ -17,10 +17,10 @@ from typing import Any
 
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.images.formats import HEAD_BYTES, sniff
-from pictell.inspection import check_safe, checksum, inspect_weights, read_files, sniff_format
+from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
-from pictell.inspection.sniff import READ
+from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.presets import PRESETS, is_raw, merge_options
