@@ -167,9 +167,7 @@ def test_a_read_only_folder_is_refused_at_once(model: Path, tmp_path: Path) -> N
     command = [sys.executable, "-c", AS_NOBODY, "calibrate", "-m", model, "-d", data]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 2
-    assert run.stderr.endswith(
-        f"\npictell: {model} is not writable: use a copy of the folder\n"
-    )
+    assert run.stderr.endswith(f"\npictell: {model} is not writable: use a copy of the folder\n")
 
 
 @pytest.mark.parametrize("bare", ["net.onnx", "saved-model"])
@@ -190,9 +188,3 @@ def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "no model named" in run.stderr
     assert len(run.stderr.splitlines()) == 1
-
-
-def test_help_starts_with_an_example() -> None:
-    run = pictell("calibrate", "--help")
-    assert run.returncode == 0
-    assert "  pictell calibrate --model MY-MODEL/ --data VAL/\n" in run.stdout

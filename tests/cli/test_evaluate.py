@@ -249,11 +249,6 @@ def test_weights_of_0_only_are_refused(insects: Path, tmp_path: Path) -> None:
     )
 
 
-def test_the_main_help_names_the_command() -> None:
-    assert "pictell evaluate   measure a model" in pictell("--help").stdout
-    assert pictell("evaluate", "--help").stdout.startswith("Measure a model")
-
-
 def test_folders_named_by_a_broader_label_are_refused(insects: Path, tmp_path: Path) -> None:
     for place, name in (("ants", "cat"), ("bees", "dog")):
         shutil.copytree(insects / place, tmp_path / name)

@@ -62,7 +62,10 @@ def test_help_is_a_word_too() -> None:
     ("words", "message"),
     [
         (("--flatt", "x.jpg"), "--flatt (did you mean --flat?) (see pictell --help)"),
-        (("--min-confidance=0.9", "x.jpg"), "--min-confidance=0.9 (did you mean --min-confidence?) (see"),
+        (
+            ("--min-confidance=0.9", "x.jpg"),
+            "--min-confidance=0.9 (did you mean --min-confidence?) (see",
+        ),
         (
             ("--max-deth", "--flatt", "x"),
             "--max-deth (did you mean --max-depth?) --flatt (did you mean --flat?)",
@@ -91,7 +94,7 @@ def test_an_option_close_to_another(words: tuple[str, ...], message: str) -> Non
         ("101", "must be in 0..1, not '101' ("),
         ("-1", "must be in 0..1, not '-1' ("),
         ("%", "must be a number, not '%'"),
-        ("nan", "must be a number, not 'nan'"),
+        ("nan", "must be in 0..1, not 'nan'"),
     ],
 )
 def test_how_sure_an_answer_must_be_is_no_percentage(value: str, message: str) -> None:

@@ -123,7 +123,10 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
         (["inspect", "model.pth"], "pickle"),
         (["inspect", "--size", "0", "x.pb"], "argument --size: must be a whole number from 1"),
         (["inspect", "--mean", "1,2", "x.pb"], "argument --mean: must be 3 numbers"),
-        (["inspect", "--crop-fraction", "2", "x.pb"], "argument --crop-fraction: must be a number from 0.01 to 1"),
+        (
+            ["inspect", "--crop-fraction", "2", "x.pb"],
+            "argument --crop-fraction: must be a number from 0.01 to 1",
+        ),
     ],
 )
 def test_bad_input_gets_one_line(words: list[str], message: str, tmp_path: Path) -> None:

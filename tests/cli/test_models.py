@@ -190,6 +190,7 @@ def test_a_damaged_model_does_not_hide_the_others(root: Path) -> None:
         (["rm", "default"], "default is built in and cannot be removed"),
         (["rm", "../x"], "no model named '../x' is installed"),
         (["path", "x"], "no model named 'x': give one of default"),
+        (["path", "/dev"], "dev: the folder has neither model.toml"),
         (
             ["path", "inception5h"],
             "inception5h is not downloaded: run pictell models pull inception5h",
@@ -226,18 +227,10 @@ def test_using_a_model_that_is_not_downloaded_says_how_to_get_it(coral: Path) ->
     assert run.returncode == 2
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["pull"], ["rm"], ["path"], ["import"]])
-def test_help_starts_with_an_example(command: list[str]) -> None:
-    run = pictell("models", *command, "--help")
-    assert run.returncode == 0
-    assert run.stdout.split("\n")[2].startswith("  pictell models")
-    assert f"usage: {' '.join(['pictell models', *command])}".removesuffix(" list") in run.stdout
-
-
 def test_listing_and_removing_need_no_network_code() -> None:
     script = (
         "import sys; from pictell.cli.models import run; run([]); "
-        "print(*({'urllib3', 'ssl', 'filelock', 'onnxruntime', 'tqdm'} & set(sys.modules)))"
+        "print(*({'numpy', 'urllib3', 'filelock', 'onnxruntime', 'tqdm'} & set(sys.modules)))"
     )
     run = subprocess.run(
         [os.fspath(Path(PICTELL).with_name("python")), "-c", script],

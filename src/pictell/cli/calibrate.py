@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pictell import models
 from pictell.cli.model_options import add_engine_options, report_crashes
+from pictell.cli.own_folder import own_folder
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
+from pictell.models.folder import CALIBRATION_FILE
 from pictell.reports.escape import visible
 
 EXAMPLE = """\
@@ -24,12 +27,9 @@ model was not trained on, in the format of pictell evaluate.
 def run(words: list[str]) -> int:
     """Calibrate the model; 1 when some pictures could not be read."""
     options = _parser().parse(words)
-    from pictell import models
-    from pictell.cli.own_folder import own_folder
     from pictell.evaluation.calibrate import MAX_PICTURES, collect_sample, fit_calibration
     from pictell.evaluation.dataset import read_dataset
     from pictell.models.calibration_file import write_calibration
-    from pictell.models.folder import CALIBRATION_FILE
     from pictell.reports.evaluation.calibration import render
 
     folder = own_folder(options.model)

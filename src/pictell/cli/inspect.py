@@ -12,7 +12,9 @@ from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import write_json
 from pictell.cli.parser import Parser
 from pictell.errors import ModelError
+from pictell.models import locate
 from pictell.reports.escape import visible
+from pictell.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from pictell.models.examine import Examination
@@ -37,7 +39,6 @@ MEANINGS = {
 def run(words: list[str]) -> int:
     """Show what is in the file, or write it as a model folder or a single file."""
     options = _parser().parse(words)
-    from pictell.models import locate
     from pictell.models.examine import examine
 
     examination = examine(locate(options.file), options.model_options)
@@ -152,8 +153,6 @@ def _ops_text(inspection: Inspection) -> str:
 
 
 def _runtimes(inspection: Inspection) -> list[str]:
-    from pictell.runtimes import RUNTIMES
-
     return [
         name if runtime.installed else f"{name} (pip install 'pictell[{name}]')"
         for name, runtime in RUNTIMES.items()

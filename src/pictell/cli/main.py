@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -27,7 +28,10 @@ def main() -> int:
     if sys.stdout is None:
         say("cannot write the output: standard output is closed")
         return SOME_FAILED
-    _use_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # UTF-8 whatever the locale; what it cannot encode is escaped.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     # Libraries warn of odd metadata, which does not matter for labels.
     warnings.simplefilter("ignore")
     logging.lastResort = None
@@ -100,10 +104,3 @@ def _end_by(number: signal.Signals) -> int:
 def _discard_stdout() -> None:
     """Discard what is still buffered: it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _use_utf8() -> None:
-    """Write UTF-8 whatever the locale, and escape what UTF-8 cannot encode."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")

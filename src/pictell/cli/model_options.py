@@ -23,18 +23,14 @@ def add_model_options(parser: Parser) -> None:
     group = parser.add_argument_group("model files without their own labels and preprocessing")
     add = group.add_argument
     add("--labels", metavar="FILE", help="a file with one label per line, in output order")
-    add_choice(group, "--preset", choices=PRESETS, meaning="known preprocessing")
+    add_choice(group, "--preset", PRESETS, "known preprocessing")
     add("--input", dest="input_name", metavar="NAME", help="the name of the input")
     add("--output", dest="output_name", metavar="NAME", help="the name of the output")
     add("--size", type=_size, metavar="WxH", help="the input size in pixels: 224 or 320x240")
     add("--mean", type=_colour, metavar="M", help="subtracted from pixels in 0..255: 117, or R,G,B")
     add("--std", type=_colour, metavar="S", help="then the divisor: 127.5, or R,G,B")
-    add(
-        "--crop-fraction",
-        type=number,
-        metavar="F",
-        help="the central part to use, such as 0.875 (1)",
-    )
+    central = "the central part to use, such as 0.875 (1)"
+    add("--crop-fraction", type=number, metavar="F", help=central)
     for name, meaning in {
         "resize_mode": "cut to the input's proportions, or squash the image (squash)",
         "interpolation": "how to resize (bilinear)",
@@ -42,8 +38,7 @@ def add_model_options(parser: Parser) -> None:
         "channels": "the order of the colours (RGB)",
         "activation": "what turns the output into probabilities",
     }.items():
-        option = f"--{name.replace('_', '-')}"
-        add_choice(group, option, choices=MODEL_OPTION_CHOICES[name], meaning=meaning)
+        add_choice(group, f"--{name.replace('_', '-')}", MODEL_OPTION_CHOICES[name], meaning)
     background = "class 0 is background and not in the labels file"
     add("--background", action="store_true", default=None, help=background)
     unlabelled = "the last N outputs are not in the labels file"
@@ -54,13 +49,12 @@ def add_engine_options(parser: Parser) -> None:
     """Add ``engine_options``: how the model runs."""
     parser.parts["engine_options"] = EngineOptions
     group = parser.add_argument_group("how the model runs")
-    add_choice(group, "--runtime", choices=RUNTIMES, meaning="the engine (the first that fits)")
+    add_choice(group, "--runtime", RUNTIMES, "the engine (the first that fits)")
     threads = "threads for one run (1)"
     group.add_argument("--threads", type=whole_number, default=1, metavar="N", help=threads)
-    where, exactness = "where the model runs", "engine may be faster and less exact"
-    add_choice(group, "--device", choices=get_args(Device), meaning=where, default="cpu")
-    precisions = get_args(Precision)
-    add_choice(group, "--precision", choices=precisions, meaning=exactness, default=precisions[0])
+    add_choice(group, "--device", get_args(Device), "where the model runs (cpu)", "cpu")
+    exactness = "engine may be faster and less exact (float32)"
+    add_choice(group, "--precision", get_args(Precision), exactness, "float32")
 
 
 def _size(text: str) -> tuple[int, ...]:

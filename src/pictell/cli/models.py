@@ -11,7 +11,7 @@ from pictell.cli.model_options import add_model_options
 from pictell.cli.output import say, write_json
 from pictell.cli.parser import Parser
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
-from pictell.models import BUILT_IN, locate
+from pictell.models import BUILT_IN, find
 from pictell.models.folder import read_model_folder
 from pictell.models.store import catalog
 from pictell.models.store import local as store
@@ -52,16 +52,8 @@ Copy a model of your own into pictell's data folder, under a name:
   pictell models import my-model MODEL-FOLDER/
   pictell models import my-model MODEL.pb --labels LABELS.txt --preset tf-slim
 """
-PATH_EXAMPLE = """\
-Print the folder of an installed model:
-
-  pictell models path default
-"""
-REMOVE_EXAMPLE = """\
-Remove models that were pulled or imported:
-
-  pictell models rm inception5h MY-MODEL
-"""
+PATH_EXAMPLE = "Print the folder of an installed model:\n\n  pictell models path default\n"
+REMOVE_EXAMPLE = "Remove a pulled or imported model:\n\n  pictell models rm inception5h\n"
 NOT_GIVEN = "—"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"", "0", "false", "no", "off"}
@@ -119,7 +111,7 @@ def path(words: list[str]) -> None:
     """Print the folder of a model."""
     parser = Parser("pictell models path", "NAME", PATH_EXAMPLE)
     parser.add_argument("name", metavar="NAME", help="an installed model")
-    print(locate(parser.parse(words).name))
+    print(find(parser.parse(words).name).weights.parent)
 
 
 def remove(words: list[str]) -> None:

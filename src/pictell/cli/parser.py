@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Collection
 from typing import NoReturn, TypeAlias
 
@@ -33,8 +32,9 @@ class Parser(argparse.ArgumentParser):
     def add_format(self, formats: Collection[str]) -> None:
         """Add the option for the format on stdout; the first one is the default."""
         default = next(iter(formats))
-        add_choice(
-            self, "-f", "--format", choices=formats, meaning="the format on stdout", default=default
+        text = f"{', '.join(formats)} ({default})"
+        self.add_argument(
+            "-f", "--format", choices=formats, default=default, help=text, metavar="F"
         )
 
     def format_help(self) -> str:
@@ -81,19 +81,14 @@ class Parser(argparse.ArgumentParser):
 
 def add_choice(
     group: argparse._ActionsContainer,
-    *names: str,
+    option: str,
     choices: Collection[str],
     meaning: str,
     default: str | None = None,
 ) -> None:
     """Add an option with a fixed list of values, which its help names."""
-    group.add_argument(
-        *names,
-        choices=choices,
-        default=default,
-        metavar=names[-1][2].upper(),
-        help=f"{', '.join(choices)}: {meaning}" + (f" ({default})" if default else ""),
-    )
+    metavar, text = option[2].upper(), f"{', '.join(choices)}: {meaning}"
+    group.add_argument(option, choices=choices, default=default, metavar=metavar, help=text)
 
 
 def whole_number(text: str) -> int:
@@ -112,14 +107,11 @@ def positive_int(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """A number."""
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
-    return value
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
 
 
 def probability(text: str) -> float:

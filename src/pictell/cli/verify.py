@@ -6,11 +6,15 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pictell import models, runtimes
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import say
+from pictell.cli.own_folder import own_folder
 from pictell.cli.parser import Parser, add_choice, probability
 from pictell.errors import UsageError
+from pictell.models.folder import GOLDEN_FILE, read_weights
+from pictell.models.golden import read_golden, write_golden
 from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
 
@@ -38,11 +42,7 @@ def run(words: list[str]) -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
-    from pictell import models, runtimes
-    from pictell.cli.own_folder import own_folder
     from pictell.evaluation import verification
-    from pictell.models.folder import GOLDEN_FILE
-    from pictell.models.golden import write_golden
 
     folder = own_folder(options.model)
     spec = models.find(options.model, options.model_options)
@@ -56,9 +56,7 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _compare_to_golden(options: argparse.Namespace) -> int:
-    from pictell import models
     from pictell.evaluation import verification
-    from pictell.models.golden import read_golden
 
     spec = models.find(options.model, options.model_options)
     golden = read_golden(spec.weights.parent)
@@ -74,7 +72,6 @@ def _compare_to_golden(options: argparse.Namespace) -> int:
 
 
 def _compare_engines(options: argparse.Namespace) -> int:
-    from pictell import models, runtimes
     from pictell.evaluation import verification
 
     spec = models.find(options.model, options.model_options)
@@ -95,10 +92,8 @@ def _compare_engines(options: argparse.Namespace) -> int:
 
 def _open_safely(spec: ModelSpec, engine: EngineOptions) -> Classifier:
     """Open the model after a trial run in another process, which a broken model may crash."""
-    from pictell import runtimes
     from pictell.classifier import Classifier
     from pictell.image_model import ImageModel
-    from pictell.models.folder import read_weights
     from pictell.runtimes.trial import try_in_child
 
     weights = read_weights(spec)
@@ -135,7 +130,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
-    add_choice(parser, "--against", choices=RUNTIMES, meaning="a second engine for the pictures")
+    add_choice(parser, "--against", RUNTIMES, "a second engine for the pictures")
     add("--record", action="store_true", help="store the current answers in the model's folder")
     largest = "largest difference of a probability (0.02, or as stored with the answers)"
     add("--tolerance", type=probability, metavar="T", help=largest)

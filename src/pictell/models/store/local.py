@@ -19,10 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.errors import StoreError, UnknownModelError, UsageError
+from platformdirs import user_cache_path, user_data_path
+
+from pictell.errors import UnknownModelError, UsageError
 from pictell.files import new_folder
-from pictell.models import BUILT_IN, bare
-from pictell.models.folder import SPEC_FILE, read_model_folder, read_weights, write_model_folder
+from pictell.models import BUILT_IN, find
+from pictell.models.folder import SPEC_FILE, read_weights, store_errors, write_model_folder
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, Weights
@@ -32,20 +34,16 @@ if TYPE_CHECKING:
 
 # How long an interrupted download may wait until the same model is pulled again.
 MAX_WORK_AGE_S = 7 * 24 * 3600.0
+FAILED = "the model store {} cannot be used"
 
 
 def cache_root() -> Path:
     """The folder of pulled models. It need not exist yet."""
-    # Imported here: most commands do not ask.
-    from platformdirs import user_cache_path
-
     return _chosen_root() or user_cache_path("pictell", appauthor=False) / "models"
 
 
 def data_root() -> Path:
     """The folder of imported models. It need not exist yet."""
-    from platformdirs import user_data_path
-
     return _chosen_root() or user_data_path("pictell", appauthor=False) / "models"
 
 
@@ -53,7 +51,7 @@ def installed() -> dict[str, Path]:
     """The folder of each model in the store, sorted by name. Raises ``StoreError``."""
     names = set[str]()
     for root in (data_root(), cache_root()):
-        with store_errors(root), suppress(FileNotFoundError):
+        with store_errors(FAILED.format(root)), suppress(FileNotFoundError):
             names |= {entry.name for entry in root.iterdir()}
     return {name: folder for name in sorted(names) if (folder := folder_of(name))}
 
@@ -78,10 +76,13 @@ def add(
     """Import a model's file or folder as ``name``; its folder in the store.
 
     ``check`` may refuse the model before anything is written. Raises ``UsageError`` if the name is
-    not valid or taken, ``StoreError``, what describing a model raises and what ``check`` raises.
+    not valid or taken, ``StoreError``, what ``find`` raises and what ``check`` raises.
     """
     check_name(name)
-    spec = _describe(path, options)
+    if not os.path.exists(path):
+        raise UnknownModelError(f"no file or folder {str(path)!r}")
+    # An absolute path is never the name of a model.
+    spec = find(path.absolute(), options)
     row = catalog.load().get(name)
     if row is not None and spec.sha256 not in row.weights_sha256:
         raise UsageError(f"{name} is another model in the catalogue: choose another name")
@@ -128,7 +129,7 @@ def changing(root: Path, name: str) -> Iterator[Path]:
     Files ``*.part`` stay in it after an error, for the next attempt; the rest is removed. Raises
     ``StoreError`` for every ``OSError``.
     """
-    with store_errors(root):
+    with store_errors(FAILED.format(root)):
         _sweep(root)
         work = root / ".work" / name
         with _lock(name):
@@ -140,28 +141,9 @@ def changing(root: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(work)
 
 
-@contextmanager
-def store_errors(root: Path) -> Iterator[None]:
-    """Turn ``OSError`` into ``StoreError``."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"the model store {root} cannot be used: {reason}") from error
-
-
 def _chosen_root() -> Path | None:
     folder = os.environ.get("PICTELL_MODELS")
     return Path(folder).absolute() if folder else None
-
-
-def _describe(path: Path, options: ModelOptions) -> ModelSpec:
-    if os.path.isfile(path / SPEC_FILE):
-        bare.refuse_options(str(path), options)
-        return read_model_folder(path)
-    if not os.path.exists(path):
-        raise UnknownModelError(f"no file or folder {str(path)!r}")
-    return bare.describe(path, options)
 
 
 def _lock(name: str) -> BaseFileLock:
