@@ -9,16 +9,14 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     size: int
     is_regular: bool
     open: Callable[[], IO[bytes] | None]

@@ -23,6 +23,7 @@ from pictell.types import WeightsFormat
 CATALOG = Path(__file__).with_name("catalog.toml")
 # The value of ``labels`` that means pictell's own thousand ImageNet labels.
 IMAGENET = "imagenet"
+DOWNLOADS = {"download", "labels_download"}
 # The names that a model may have, in the catalogue and in the store.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 
@@ -62,8 +63,8 @@ class Row:
     weights: str
     labels: str
     options: ModelOptions
-    download: Download | None
-    labels_download: Download | None
+    download: Download | None = None
+    labels_download: Download | None = None
     weights_sha256: tuple[str, ...] = ()
     top1_accuracy: float | None = None
 
@@ -95,33 +96,20 @@ def by_checksum(sha256: str) -> Row | None:
 
 
 def _row(name: str, table: dict[str, Any]) -> Row:
+    for key in DOWNLOADS & table.keys():
+        table[key] = Download(**table[key])
     options = _options(table.pop("options"), table["labels"])
     sha256 = tuple(table.pop("weights_sha256", ()))
-    download, labels_download = _take_download(table), _take_download(table, "labels_")
-    row = Row(
-        name=name,
-        options=options,
-        download=download,
-        labels_download=labels_download,
-        weights_sha256=sha256,
-        **table,
-    )
-    if download is None or row.is_archive:
+    row = Row(name=name, options=options, weights_sha256=sha256, **table)
+    if row.download is None or row.is_archive:
         return row
-    return replace(row, weights_sha256=(*sha256, download.checksum))
+    return replace(row, weights_sha256=(*sha256, row.download.checksum))
 
 
-def _options(table: Mapping[str, Any], labels: str) -> ModelOptions:
+def _options(table: dict[str, Any], labels: str) -> ModelOptions:
     """The row's options with its preset resolved, and ``labels`` set if they are pictell's own."""
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
-    }
+    values = table | {"size": tuple(table["size"])}
     options = ModelOptions(**values, labels=IMAGENET if labels == IMAGENET else None)
     if options.preset is None:
         return options
     return replace(merge_options(options, PRESETS[options.preset]), preset=None)
-
-
-def _take_download(table: dict[str, Any], prefix: str = "") -> Download | None:
-    keys = [f"{prefix}{key}" for key in ("url", "bytes", "checksum")]
-    return Download(*(table.pop(key) for key in keys)) if keys[0] in table else None
