@@ -125,9 +125,9 @@ def test_a_broader_label_is_right_if_it_is_above_the_right_class(
     summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.97))
     rows, answers = summary.outcomes.rows, summary.answers
     # Bright and dark have one neighbour, and scores of 0.98 where the others have 0.963.
-    assert rows["answer_size"].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
+    assert rows["answer_size"][:, 0].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
     right = [True, False, True, True, True, True, True, False, False, False]
-    assert rows["answer_right"].tolist() == right
+    assert rows["answer_right"][:, 0].tolist() == right
     names = [None if number == NONE else summary.outcomes.answers[number]
              for number in rows["answer"]]  # fmt: skip
     kinds = ["low", "low", "low", "low", None, None]
@@ -153,9 +153,9 @@ def test_answers_at_each_threshold_are_those_that_a_classifier_gives(tmp_path: P
             result = model.classify(data.path(int(row["picture"])))
             answer = result.answer if result.status is Status.SURE else None
             classes = () if answer is None else answer.classes
-            assert row["size_at"][place] == len(classes)
-            assert row["right_at"][place] == (row["target"] in classes)
-    assert outcomes.rows["size_at"].min() == 0
+            assert row["answer_size"][1 + place] == len(classes)
+            assert row["answer_right"][1 + place] == (row["target"] in classes)
+    assert outcomes.rows["answer_size"].min() == 0
 
 
 def test_an_unknown_picture_has_no_answer_at_any_threshold(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_unknown_picture_has_no_answer_at_any_threshold(tmp_path: Path) -> No
         min_confidence=0.9,
     )
     summary = evaluated(read_dataset(make(tmp_path)), unknown)
-    assert not summary.outcomes.rows["size_at"].any()
+    assert not summary.outcomes.rows["answer_size"].any()
     assert [one.right for one in summary.answers_at] == [None] * len(CONFIDENCE_GRID)
     assert {one.answered for one in summary.answers_at} == {0.0}
     assert summary.answers is not None
@@ -180,7 +180,7 @@ def test_a_calibrated_model_without_a_taxonomy_answers_with_classes(tmp_path: Pa
     model.scorer = replace(model.scorer, calibration=Calibration(), min_confidence=0.97)
     summary = evaluated(read_dataset(make(tmp_path)), model)
     # The scores of dark and bright are 0.98, the others 0.963.
-    assert summary.outcomes.rows["answer_size"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 1]
+    assert summary.outcomes.rows["answer_size"][:, 0].tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 1]
     assert summary.answers is not None
     assert summary.answers.answered == pytest.approx(0.4)
     assert summary.answers.right is not None
@@ -196,7 +196,7 @@ def test_a_model_without_a_taxonomy_may_find_pictures_unknown(tmp_path: Path) ->
     summary = evaluated(read_dataset(make(tmp_path)), model)
     assert summary.answers is not None
     assert summary.answers.answered == 0
-    assert not summary.outcomes.rows["size_at"].any()
+    assert not summary.outcomes.rows["answer_size"].any()
 
 
 def test_the_grid_agrees_with_the_figures_of_the_chosen_threshold(tmp_path: Path) -> None:

@@ -76,9 +76,8 @@ def compare(first: Summary, second: Summary) -> Comparison | None:
     gain = other_right.astype(np.float64) - right
     changed = _changed(one, other, rows, other_rows)
     # First the losses, then the gains; the sort keeps the order of the pictures.
-    changed = changed[
-        np.argsort(np.select([gain < 0, gain > 0], [0, 1], 2)[changed], kind="stable")
-    ]
+    order = np.select([gain < 0, gain > 0], [0, 1], 2)[changed]
+    changed = changed[np.argsort(order, kind="stable")]
     only_first, only_second = int((gain < 0).sum()), int((gain > 0).sum())
     return Comparison(
         first=first,

@@ -27,6 +27,8 @@ NONE = -1
 # The confidence thresholds at which answers are evaluated.
 CONFIDENCE_GRID = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
+# The answer that the model gave, and that at each threshold.
+ANSWERS = 1 + len(CONFIDENCE_GRID)
 # 122 bytes per picture.
 ROW = np.dtype(
     [
@@ -37,10 +39,8 @@ ROW = np.dtype(
         ("target_score", np.float32),
         ("sum_of_squares", np.float32),
         ("answer", np.int32),
-        ("answer_size", np.int32),
-        ("answer_right", np.bool_),
-        ("size_at", np.int32, len(CONFIDENCE_GRID)),
-        ("right_at", np.bool_, len(CONFIDENCE_GRID)),
+        ("answer_size", np.int32, ANSWERS),
+        ("answer_right", np.bool_, ANSWERS),
         ("weight", np.float64),
         ("latency_ms", np.float32),
     ]
@@ -85,9 +85,10 @@ class Outcomes:
       the model has fewer classes);
     - ``target_score``: the probability of the right class; ``sum_of_squares``: of all
       probabilities;
-    - ``answer``: an index into ``answers``, or ``NONE``; ``answer_size``: the number of classes
-      that it covers (0 without one); ``answer_right``: whether the right class is among them;
-      ``size_at`` and ``right_at``: the same for each threshold of ``CONFIDENCE_GRID``;
+    - ``answer``: an index into ``answers``, or ``NONE``;
+    - ``answer_size``: the number of classes that the answer covers (0 without one), then the same
+      for the answer at each threshold of ``CONFIDENCE_GRID``; ``answer_right``: whether the right
+      class is among them;
     - ``weight``: 1 in datasets without weights; ``latency_ms``: from reading to the model's output
       while all cores are busy.
 
@@ -151,7 +152,7 @@ class Outcomes:
             score=float(row["scores"][0]),
             right=target == best,
             answer=None if row["answer"] == NONE else self.answers[row["answer"]],
-            answer_right=bool(row["answer_right"]) if self.has_answers else None,
+            answer_right=bool(row["answer_right"][0]) if self.has_answers else None,
         )
 
 
@@ -242,17 +243,16 @@ def _put_classes(row: np.void, result: Result, probabilities: Floats) -> None:
 def _put_answers(
     row: np.void, result: Result, probabilities: Floats, answers: dict[str, int], taxonomy: Taxonomy
 ) -> None:
+    covered: list[Sequence[int]] = [()] * ANSWERS
     if result.answer is not None and result.status is Status.SURE:
         row["answer"] = answers.setdefault(result.answer.name, len(answers))
-        row["answer_size"] = len(result.answer.classes)
-        row["answer_right"] = row["target"] in result.answer.classes
+        covered[0] = result.answer.classes
     # An unknown picture has no answer at any threshold.
-    if result.status in {None, Status.UNKNOWN}:
-        return
-    of_nodes = node_probabilities(taxonomy, probabilities)
-    for place, min_confidence in enumerate(CONFIDENCE_GRID):
-        node = back_off(taxonomy, of_nodes, min_confidence)
-        if node != taxonomy.root:
-            classes = taxonomy.classes_below(node)
-            row["size_at"][place] = len(classes)
-            row["right_at"][place] = row["target"] in classes
+    if result.status not in {None, Status.UNKNOWN}:
+        of_nodes = node_probabilities(taxonomy, probabilities)
+        nodes = (back_off(taxonomy, of_nodes, threshold) for threshold in CONFIDENCE_GRID)
+        covered[1:] = [
+            () if node == taxonomy.root else taxonomy.classes_below(node).tolist() for node in nodes
+        ]
+    row["answer_size"] = [len(classes) for classes in covered]
+    row["answer_right"] = [row["target"] in classes for classes in covered]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pictell.classifier import Classifier
 from pictell.evaluation import metrics
@@ -110,7 +109,8 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
     error = metrics.calibration_error(confidence, weights)
     curve = metrics.risk_coverage(right, confidence, weights)
     weighted = outcomes.dataset.weights is not None
-    answers = _answers(outcomes)
+    answers = tuple(_answers(outcomes))
+    wrong = np.flatnonzero(~right)
     median, slow = np.quantile(rows["latency_ms"], (0.5, 0.99)).tolist()
     classes = (outcomes.targets, outcomes.best, weights, outcomes.classes)
     return Summary(
@@ -118,7 +118,7 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
         outcomes=outcomes,
         effective_pictures=effective_pictures(weights),
         answers=answers[0] if answers else None,
-        answers_at=tuple(answers[1:]),
+        answers_at=answers[1:],
         best_class_information=float(np.log2(len(outcomes.classes))) * metrics.mean(right, weights),
         top1=_share(right, weights),
         top5=_share(top5, weights),
@@ -136,12 +136,8 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
         p99_latency_ms=slow,
         classes=metrics.per_class(*classes),
         confusions=metrics.confusions(*classes),
-        wrong=outcomes.pictures(_by_score(np.flatnonzero(~right), confidence)),
+        wrong=outcomes.pictures(wrong[np.argsort(-confidence[wrong], kind="stable")]),
     )
-
-
-def _by_score(rows: NDArray[np.int64], confidence: metrics.Floats) -> NDArray[np.int64]:
-    return rows[np.argsort(-confidence[rows], kind="stable")]
 
 
 def _share(right: metrics.Bools, weights: metrics.Floats) -> Share:
@@ -149,28 +145,17 @@ def _share(right: metrics.Bools, weights: metrics.Floats) -> Share:
     return Share(share, wilson(share, effective_pictures(weights)))
 
 
-def _answers(outcomes: Outcomes) -> list[Answers]:
-    """With the model's own threshold, then with each of the grid; empty without answers."""
-    if not outcomes.has_answers:
-        return []
-    thresholds = (outcomes.min_confidence, *CONFIDENCE_GRID)
-    rows = outcomes.rows
-    sizes = np.column_stack([rows["answer_size"], rows["size_at"]]).T
-    right = np.column_stack([rows["answer_right"], rows["right_at"]]).T
-    return [
-        _answers_with(threshold, size, hits, outcomes)
-        for threshold, size, hits in zip(thresholds, sizes, right, strict=True)
-    ]
-
-
-def _answers_with(
-    min_confidence: float, size: NDArray[np.int32], right: metrics.Bools, outcomes: Outcomes
-) -> Answers:
-    weights, given = outcomes.weights, size > 0
-    bits = np.where(right, np.log2(len(outcomes.classes) / np.maximum(size, 1)), 0.0)
-    return Answers(
-        min_confidence,
-        right=_share(right[given], weights[given]) if weights[given].any() else None,
-        answered=metrics.mean(given, weights),
-        information=metrics.mean(bits, weights),
-    )
+def _answers(outcomes: Outcomes) -> Iterator[Answers]:
+    """With the model's own threshold, then with each of the grid; none without answers."""
+    thresholds = (outcomes.min_confidence, *CONFIDENCE_GRID) if outcomes.has_answers else ()
+    rows, weights, classes = outcomes.rows, outcomes.weights, len(outcomes.classes)
+    for place, min_confidence in enumerate(thresholds):
+        size, right = rows["answer_size"][:, place], rows["answer_right"][:, place]
+        given = size > 0
+        bits = np.where(right, np.log2(classes / np.maximum(size, 1)), 0.0)
+        yield Answers(
+            min_confidence,
+            right=_share(right[given], weights[given]) if weights[given].any() else None,
+            answered=metrics.mean(given, weights),
+            information=metrics.mean(bits, weights),
+        )

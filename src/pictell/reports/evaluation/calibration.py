@@ -7,7 +7,7 @@ import math
 from msgspec.structs import astuple
 
 from pictell.evaluation.calibrate import CalibrationResult
-from pictell.reports.evaluation.figures import percent
+from pictell.reports.evaluation.figures import by_chance, percent
 
 REASONS = {
     "peak": "no class stands out from the others",
@@ -51,8 +51,7 @@ def _errors(result: CalibrationResult) -> list[str]:
     before, after = astuple(result.fitted.before), astuple(result.fitted.after)
     rows = zip(names, before, after, strict=True)
     lines = [f"{name:20}{one:8.3f}{other:8.3f}" for name, one, other in rows]
-    chance = result.error_by_chance
-    lines[0] += f"  {chance.low:.3f} to {chance.high:.3f} by chance"
+    lines[0] += f"  {by_chance(result.error_by_chance)}"
     return [
         f"{'':20}{'before':>8}{'after':>8}",
         *lines,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from math import floor
 from typing import NamedTuple
 
+from pictell.evaluation.intervals import Interval
 from pictell.evaluation.metrics import BINS
 from pictell.evaluation.summary import Share, Summary
 
@@ -41,6 +41,11 @@ def interval(share: Share | None) -> str:
     return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f}"
 
 
+def by_chance(error: Interval) -> str:
+    """Where the calibration error of exact scores would lie."""
+    return f"{error.low:.3f} to {error.high:.3f} by chance"
+
+
 def score_threshold(score: float | None) -> str:
     """A threshold with three digits, rounded down: rounded up, fewer pictures would reach it."""
     return "not reached" if score is None else f"{floor(1000 * score) / 1000:.3f}"
@@ -53,77 +58,79 @@ def count(number: int, noun: str) -> str:
 
 
 def _share(name: str, meaning: str, share: Callable[[Summary], Share | None]) -> Figure:
-    details = "95 % interval (Wilson)."
-    return Figure(
-        name, meaning, details, lambda of: percent(share(of)), lambda of: interval(share(of))
-    )
+    value, ends = lambda model: percent(share(model)), lambda model: interval(share(model))
+    return Figure(name, meaning, "95 % interval (Wilson).", value, ends)
 
 
 FIGURES = (
     _share(
         "right answers",
         "answers that name the right class or a broader label above it",
-        lambda of: of.answers.right if of.answers else None,
+        lambda model: model.answers.right if model.answers else None,
     ),
     Figure(
         "abstained",
         "pictures without a sure answer",
         "No label reaches the confidence threshold, or the picture is unlike anything known.",
-        lambda of: percent(1 - of.answers.answered if of.answers else None),
+        lambda model: percent(1 - model.answers.answered if model.answers else None),
     ),
     Figure(
         "information",
         "one bit for each time the answer halves the number of classes, 0 if wrong",
         "Mean of log2(classes / classes of the answer). A broader label tells less than a class.",
-        lambda of: f"{of.answers.information:.2f} bits" if of.answers else NOT_GIVEN,
-        lambda of: f"best class alone: {of.best_class_information:.2f}" if of.answers else "",
+        lambda model: f"{model.answers.information:.2f} bits" if model.answers else NOT_GIVEN,
+        lambda model: (
+            f"best class alone: {model.best_class_information:.2f}" if model.answers else ""
+        ),
     ),
-    _share("top-1 accuracy", "pictures whose best class is the right one", lambda of: of.top1),
     _share(
-        "top-5 accuracy", "pictures with the right class among the best five", lambda of: of.top5
+        "top-1 accuracy", "pictures whose best class is the right one", lambda model: model.top1
     ),
-    _share("top-1 accuracy, unweighted", UNWEIGHTED, lambda of: of.top1_unweighted),
-    _share("top-5 accuracy, unweighted", UNWEIGHTED, lambda of: of.top5_unweighted),
+    _share(
+        "top-5 accuracy",
+        "pictures with the right class among the best five",
+        lambda model: model.top5,
+    ),
+    _share("top-1 accuracy, unweighted", UNWEIGHTED, lambda model: model.top1_unweighted),
+    _share("top-5 accuracy, unweighted", UNWEIGHTED, lambda model: model.top5_unweighted),
     Figure(
         "calibration error",
         "mean gap between the best class's score and its accuracy; 0 is best",
         "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. By "
         "chance: the error of exact scores on as many pictures. Expected calibration error (ECE), "
         f"{BINS} bins.",
-        lambda of: f"{of.calibration_error:.3f}",
-        lambda of: "{low:.3f} to {high:.3f} by chance".format(
-            **asdict(of.calibration_error_by_chance)
-        ),
+        lambda model: f"{model.calibration_error:.3f}",
+        lambda model: by_chance(model.calibration_error_by_chance),
     ),
     Figure(
         "log loss",
         "mean negative log of the right class's score; 0 is best",
         "0.69 means a score of 50 %. Confident mistakes cost most (NLL).",
-        lambda of: f"{of.negative_log_likelihood:.3f}",
+        lambda model: f"{model.negative_log_likelihood:.3f}",
     ),
     Figure(
         "Brier score",
         "mean squared error of all scores; 0 is best, 2 is worst",
         "Sum over the classes, mean over the pictures.",
-        lambda of: f"{of.brier_score:.3f}",
+        lambda model: f"{model.brier_score:.3f}",
     ),
     Figure(
         "risk-coverage area",
         "error rate among the highest scores, mean over all coverages; 0 is best",
         "Area under the risk-coverage curve (AURC).",
-        lambda of: f"{of.risk_coverage_area:.3f}",
-        lambda of: f"{1 - of.top1.value:.3f} for random scores",
+        lambda model: f"{model.risk_coverage_area:.3f}",
+        lambda model: f"{1 - model.top1.value:.3f} for random scores",
     ),
     Figure(
         "latency",
         "median per picture, from reading to the model's output, all cores busy",
         "",
-        lambda of: f"{of.median_latency_ms:.1f} ms",
-        lambda of: f"99 % within {of.p99_latency_ms:.1f} ms",
+        lambda model: f"{model.median_latency_ms:.1f} ms",
+        lambda model: f"99 % within {model.p99_latency_ms:.1f} ms",
     ),
 )
 
 
 def shown_figures(summaries: Sequence[Summary]) -> list[Figure]:
     """The figures that at least one of the models has."""
-    return [one for one in FIGURES if any(one.value(of) != NOT_GIVEN for of in summaries)]
+    return [one for one in FIGURES if any(one.value(model) != NOT_GIVEN for model in summaries)]

@@ -40,7 +40,7 @@ def _figures(summaries: tuple[Summary, ...]) -> Iterator[str]:
     rows = [
         [
             one.name,
-            *(cell for of in summaries for cell in (one.value(of), one.range(of))),
+            *(cell for model in summaries for cell in (one.value(model), one.range(model))),
         ]
         for one in shown
     ]
@@ -83,7 +83,7 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
         (
             one.file,
             one.label,
-            *(f"{_mark(of.right)} {of.best_class} {percent(of.score)}" for of in (one, other)),
+            *(f"{_mark(it.right)} {it.best_class} {percent(it.score)}" for it in (one, other)),
         )
         for one, other in comparison.changed
     ]
