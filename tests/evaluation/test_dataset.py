@@ -95,6 +95,7 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
         ("a.csv", "", "no pictures: a CSV list has a header row"),
         ("a.csv", "file,label\n", "no pictures: a CSV list has a header row"),
         ("a.jsonl", "", "no pictures: .*one object with file and label per line"),
+        ("a.csv", "file,label,label\na,cat,dog\n", "2 columns are called label"),
         ("a.csv", "file,label\na,tench, Tinca\n", "line 2: more cells than columns: quote"),
         ("a.csv", "file\na\n", "line 2: no column synset or .*: the columns are file"),
         ("a.csv", "label\na\n", "line 2: no column file or path or filename or image"),

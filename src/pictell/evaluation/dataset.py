@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -158,6 +159,9 @@ def _read_list(path: Path, column: str | None) -> Dataset:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
     reader = csv.DictReader(StringIO(text, newline=""), strict=True)
+    for name, count in Counter(reader.fieldnames or ()).items():
+        if count > 1 and name.strip():
+            raise UsageError(f"{count} columns are called {name}: rename all but one")
     for row in reader:
         yield reader.line_num, row
 
