@@ -21,9 +21,7 @@ TRANSPARENT = frozenset(
     """.split()
 )
 PROBABILITIES = frozenset(
-    """
-    hardsigmoid logistic qlinearsigmoid qlinearsoftmax sigmoid softmax
-    """.split()
+    "hardsigmoid logistic qlinearsigmoid qlinearsoftmax sigmoid softmax".split()
 )
 # Unbounded sums: as the last operation of a classifier they give logits.
 LOGITS = frozenset(

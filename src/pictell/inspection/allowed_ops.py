@@ -124,22 +124,10 @@ TEXT = """
     StringToHashBucketFast StringToNumber StringUpper Substr TensorSummary TensorSummaryV2
 """
 ALLOWED = frozenset(
-    " ".join(
-        (
-            PLUMBING,
-            ARITHMETIC,
-            LINEAR_ALGEBRA,
-            SHAPES,
-            LAYERS,
-            DERIVATIVES,
-            PICTURES,
-            QUANTISATION,
-            CONTROL_FLOW,
-            LISTS,
-            RANDOM,
-            TEXT,
-        )
-    ).split()
+    f"""
+    {PLUMBING} {ARITHMETIC} {LINEAR_ALGEBRA} {SHAPES} {LAYERS} {DERIVATIVES} {PICTURES}
+    {QUANTISATION} {CONTROL_FLOW} {LISTS} {RANDOM} {TEXT}
+    """.split()
 )
 
 # Variables. A frozen graph has none; those of a SavedModel get their values from its checkpoint.

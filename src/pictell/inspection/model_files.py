@@ -33,7 +33,10 @@ def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, by
     Raises ``InvalidModelError``, and ``UnsafeModelError`` for links and files outside the folder.
     """
     try:
-        paths = _saved_model(path) if _is_saved_model(path) else _beside(path, external_data)
+        if path.is_dir() or path.name == SAVED_MODEL:
+            paths = _saved_model(path)
+        else:
+            paths = _beside(path, external_data)
         _refuse_too_large(paths.values())
         return {name: found.read_bytes() for name, found in paths.items()}
     except (OSError, ValueError) as error:
@@ -60,10 +63,6 @@ def check_name(name: str) -> str:
 def because(error: OSError | ValueError) -> str:
     """The reason without the path. A ``ValueError`` is about a NUL in the path."""
     return str(getattr(error, "strerror", None) or error)
-
-
-def _is_saved_model(path: Path) -> bool:
-    return path.is_dir() or path.name == SAVED_MODEL
 
 
 def _saved_model(path: Path) -> dict[str, Path]:
@@ -96,10 +95,7 @@ def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
     _refuse_irregular(path)
-    found = {path.name: path}
-    for name in external_data:
-        found[name] = _member(path.parent, name)
-    return found
+    return {path.name: path} | {name: _member(path.parent, name) for name in external_data}
 
 
 def _member(folder: Path, name: str) -> Path:

@@ -20,7 +20,7 @@ from pictell.runtimes.files import PREFIX, temporary_files
 from pictell.runtimes.fit import AXES, wanted_outputs
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices, without_package
-from pictell.types import Inspection, ModelSpec, TensorSpec, Weights, WeightsFormat
+from pictell.types import Inspection, ModelSpec, TensorSpec, Weights
 
 # With this package, the import of OpenVINO reports to Intel and stores an identifier of the machine
 # in the home folder (openvino/tools/ovc/__init__.py). Without it OpenVINO uses a stub.
@@ -30,13 +30,8 @@ with without_package("openvino_telemetry"):
     from openvino.frontend import FrontEndManager
     from openvino.frontend.tensorflow import ConversionExtension
 
-FRONTENDS: dict[WeightsFormat, str] = {
-    "frozen-graph": "tf",
-    "saved-model": "tf",
-    "tflite": "tflite",
-    "onnx": "onnx",
-}
-DEVICES = {"cpu": "CPU", "gpu": "GPU"}
+# OpenVINO's names of formats that differ from those of pictell.
+FRONTENDS = {"frozen-graph": "tf", "saved-model": "tf"}
 NO_RULE = re.compile(
     r"(?:No conversion rule found for operations|no translator found for operation\(s\)): (.*)"
 )
@@ -51,7 +46,7 @@ class OpenvinoEngine:
     def __init__(self, model: Any, spec: ModelSpec, options: EngineOptions) -> None:
         wanted = wanted_outputs(spec)
         self._compiled = openvino.Core().compile_model(
-            model, DEVICES[options.device], _properties(options)
+            model, options.device.upper(), _properties(options)
         )
         self._pool = Pool(self._compiled.create_infer_request)
         self.inputs = [_tensor(port, (spec.input_name,)) for port in model.inputs]
@@ -75,7 +70,7 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
     it finds no GPU to use.
     """
     devices = openvino.Core().available_devices
-    if not any(device.startswith(DEVICES[options.device]) for device in devices):
+    if not any(device.startswith(options.device.upper()) for device in devices):
         raise UsageError(
             f"OpenVINO finds no {options.device.upper()}, only {', '.join(devices)}: "
             "install the driver of the device, or give --device cpu"
@@ -92,8 +87,9 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
 
 def _convert(spec: ModelSpec, weights: Weights) -> Any:
     """The part of the model between the spec's input and outputs."""
-    frontend = FrontEndManager().load_by_framework(FRONTENDS[weights.format])
-    if FRONTENDS[weights.format] == "tf":
+    framework = FRONTENDS.get(weights.format, weights.format)
+    frontend = FrontEndManager().load_by_framework(framework)
+    if framework == "tf":
         frontend.add_extension(ConversionExtension("LRN", _lrn))
     with temporary_files(weights) as folder:
         whole = weights.format == "saved-model"
@@ -150,14 +146,11 @@ def _place(model: Any, name: str) -> Any:
 
 
 def _properties(options: EngineOptions) -> dict[str, Any]:
-    streams = max(1, available_cores() // options.threads)
-    properties = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": streams,
-        "INFERENCE_NUM_THREADS": streams * options.threads,
-    }
-    if options.device == "gpu":
-        properties = {"PERFORMANCE_HINT": "LATENCY"}
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if options.device == "cpu":
+        streams = max(1, available_cores() // options.threads)
+        properties["NUM_STREAMS"] = streams
+        properties["INFERENCE_NUM_THREADS"] = streams * options.threads
     if options.precision == "float32":
         # The default is bfloat16 if the processor has it, which changes scores by up to 0.2.
         properties["INFERENCE_PRECISION_HINT"] = "f32"

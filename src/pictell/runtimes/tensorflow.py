@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pictell.errors import UsageError
-from pictell.inspection import saved_model
+from pictell.inspection import inspect_weights, saved_model
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.files import temporary_files
@@ -74,8 +74,11 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Gr
 
 def _frozen_graph(spec: ModelSpec, weights: Weights, options: EngineOptions) -> GraphEngine:
     graph = _graph(weights.graph)
-    wanted = {name: _find(graph, name) for name in wanted_outputs(spec)}
-    fetches = wanted if all(tensor is not None for tensor in wanted.values()) else _sinks(graph)
+    fetches = {name: _find(graph, name) for name in wanted_outputs(spec)}
+    if any(tensor is None for tensor in fetches.values()):
+        # ``check_fits`` lists these instead.
+        found = [tensor.name for tensor in inspect_weights(weights).outputs]
+        fetches = {name: tensor for name in found if (tensor := _find(graph, name)) is not None}
     return GraphEngine(graph, (spec.input_name, _find(graph, spec.input_name)), fetches, options)
 
 
@@ -136,16 +139,6 @@ def _find(graph: Any, name: str) -> Any:
         return graph.get_tensor_by_name(name if ":" in name else f"{name}:0")
     except (KeyError, ValueError):
         return None
-
-
-def _sinks(graph: Any) -> dict[str, Any]:
-    """Tensors that no operation consumes."""
-    return {
-        _plain(tensor.name): tensor
-        for operation in graph.get_operations()
-        for tensor in operation.outputs
-        if not tensor.consumers()
-    }
 
 
 def _needed_inputs(outputs: Iterable[Any], feed: Any) -> list[Any]:
