@@ -270,6 +270,23 @@ def test_a_variable_without_a_value(more: list[Message]) -> None:
     assert str(error) == "the model does not say how to restore w"
 
 
+def test_malicious_restores_take_no_longer() -> None:
+    many = 20_000
+    names = [f"w{n}" for n in range(many)]
+    assigned = [node(f"a{n}", "Assign", names[n], f"restore:{n}") for n in range(many)]
+    variables = [node("w", "VariableV2"), *(node(name, "VariableV2") for name in names)]
+    graph = [*restoring(*(b"k%d" % n for n in range(many))), *variables, *assigned]
+    content = saved([*with_variables(*graph), node("more", "Assign", "w", "restore:7")])
+    assert saved_model.signature(content).variables == {"w": "k7"}
+    arguments = [f"arg{n}" for n in range(many)]
+    body = [node(f"a{n}", "Assign", arguments[n], f"restore:{n}") for n in range(many)]
+    keys = restoring(*(b"k%d" % n for n in range(many)))
+    library = function("f", *keys, *body, arguments=many)
+    calls = [call(f"c{n}", "f", "w") for n in range(many)]
+    content = saved([*with_variables(), *calls], library)
+    assert saved_model.signature(content).variables == {"w": "k0"}
+
+
 def test_reading_does_not_change_the_graph() -> None:
     content = saved(classifier())
     before = content.graph

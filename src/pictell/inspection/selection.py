@@ -1,4 +1,4 @@
-"""Selects outputs by name, and lists names in messages."""
+"""Selects inputs and outputs by name, and lists names in messages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pictell.errors import InvalidModelError
 MAX_NAMES = 10
 
 
-def select(wanted: Sequence[str], found: Collection[str]) -> list[str]:
+def select(wanted: Sequence[str], found: Collection[str], kind: str = "output") -> list[str]:
     """The wanted names, or all that were found if none are wanted.
 
     Raises ``InvalidModelError`` for a name that was not found.
     """
     for name in wanted:
         if name not in found:
-            raise InvalidModelError(f"the model has no output {name!r}: it has {listed(found)}")
+            raise InvalidModelError(f"the model has no {kind} {name!r}: it has {listed(found)}")
     return list(wanted or found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.selection import listed
+from pictell.inspection.selection import listed, select
 from pictell.scoring.postprocess import check_label_count, count_classes, shape_text
 from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
 
@@ -19,8 +19,8 @@ def check_fits(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], spec: ModelSpec
 ) -> None:
     """Raise ``InvalidModelError`` if the graph does not have what the spec names."""
-    check_input(_picture_input(inputs, spec), spec.preprocess)
-    check_outputs({tensor.name: tensor for tensor in outputs}, spec)
+    _check_input(_picture_input(inputs, spec), spec.preprocess)
+    _check_outputs({tensor.name: tensor for tensor in outputs}, spec)
 
 
 def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(filter(None, (spec.output_name, spec.embedding, spec.feature_map)))
 
 
-def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
+def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     """Raise ``InvalidModelError`` if an image preprocessed as ``spec`` says does not fit."""
     given = {"batch": None, "height": spec.height, "width": spec.width, "channels": 3}
     wanted = tensor.shape
@@ -50,11 +50,9 @@ def check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
         )
 
 
-def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
+def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     """Raise ``InvalidModelError`` if an output is missing or the label count does not fit."""
-    for name in wanted_outputs(spec):
-        if name not in outputs:
-            raise InvalidModelError(f"the model has no output {name!r}: it has {listed(outputs)}")
+    select(wanted_outputs(spec), outputs)
     shape = outputs[spec.output_name].shape
     classes = None if shape is None else count_classes(spec.output_name, shape)
     if classes is not None:
@@ -63,10 +61,7 @@ def check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
 
 def _picture_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:
     named = {tensor.name: tensor for tensor in inputs}
-    if spec.input_name not in named:
-        raise InvalidModelError(
-            f"the model has no input {spec.input_name!r}: it has {listed(named)}"
-        )
+    select([spec.input_name], named, "input")
     if len(named) > 1:
         raise InvalidModelError(
             f"the model takes several inputs ({listed(named)}): pictell gives it images only"
