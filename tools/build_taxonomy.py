@@ -24,8 +24,8 @@ NOUNS = Path("/usr/share/wordnet/data.noun")
 TAXONOMY = IMAGENET.with_name("taxonomy.tsv")
 INDENT = 2
 HEADER = """\
-# What the default model's classes are kinds of: tools/build_taxonomy.py, from WordNet 3.0.
-# Names: id, name, id of the name above. Classes: WordNet id, id of the name above.
+# The broader labels of the default model's classes: tools/build_taxonomy.py, from WordNet 3.0.
+# Broader labels: id, name, id of the label above. Classes: WordNet id, id of the label above.
 """
 
 Hypernyms = Mapping[str, Sequence[str]]

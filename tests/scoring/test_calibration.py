@@ -188,7 +188,7 @@ def test_too_few_pictures_are_refused_with_the_number_needed() -> None:
         calibration.fit(evidence, targets, np.ones(150))
     weights = np.repeat([1.0, 0.01], 75)
     with pytest.raises(UsageError, match=r"at least 39\d of such unequal weights are needed"):
-        calibration.cross_fit(evidence, targets, weights)
+        calibration.fit(evidence, targets, weights)
 
 
 def test_a_model_without_errors_cannot_be_calibrated() -> None:

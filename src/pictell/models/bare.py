@@ -268,25 +268,17 @@ def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
 def _layout_and_size(
     image: TensorSpec, options: ModelOptions, weights_format: WeightsFormat
 ) -> tuple[Layout, tuple[int, int]]:
-    layout = options.layout or _layout(image, weights_format)
-    return layout, options.size or _size(image, layout)
-
-
-def _layout(image: TensorSpec, weights_format: WeightsFormat) -> Layout:
-    shape = image.shape
-    if shape is not None and len(shape) == 4 and 3 in (shape[1], shape[3]):
-        return "NHWC" if shape[3] == 3 else "NCHW"
-    if weights_format == "onnx":
+    shape = image.shape if image.shape is not None and len(image.shape) == 4 else 4 * (None,)
+    layout = options.layout
+    if layout is None and 3 in (shape[1], shape[3]):
+        layout = "NHWC" if shape[3] == 3 else "NCHW"
+    if layout is None and weights_format == "onnx":
         raise InvalidModelError(
             f"the channel axis of the input {image.name!r} is unknown: give --layout"
         )
-    return "NHWC"
-
-
-def _size(image: TensorSpec, layout: Layout) -> tuple[int, int]:
-    shape = image.shape
-    if shape is not None and len(shape) == 4:
-        height, width = shape[1:3] if layout == "NHWC" else shape[2:]
-        if height is not None and width is not None:
-            return width, height
-    raise InvalidModelError(f"the input {image.name!r} takes images of any size: give --size")
+    height, width = shape[2:] if layout == "NCHW" else shape[1:3]
+    if options.size is not None:
+        width, height = options.size
+    if height is None or width is None:
+        raise InvalidModelError(f"the input {image.name!r} takes images of any size: give --size")
+    return layout or "NHWC", (width, height)

@@ -166,9 +166,8 @@ def cross_fit(
 ) -> Floats:
     """Calibrated logits (N, classes), each by a calibration fitted on other pictures.
 
-    Measurements on them are valid for new pictures. Raises ``UsageError`` as ``fit`` does.
+    Measurements on them are valid for new pictures.
     """
-    check_enough(evidence.argmax(axis=1) == targets, weights)
     logits = np.empty_like(evidence)
     for held_out in folds(len(evidence), seed):
         rest = np.setdiff1d(np.arange(len(evidence)), held_out)
@@ -194,9 +193,10 @@ def check_enough(right: NDArray[np.bool_], weights: Floats) -> None:
     for answers, kind in ((counted, "right"), (~counted, "wrong")):
         found = int(answers.sum())
         if found < ANSWERS_NEEDED:
+            needed = math.ceil(ANSWERS_NEEDED * len(counted) / max(found, 1))
             raise UsageError(
                 f"only {found} of {len(counted)} answers are {kind}: at least {ANSWERS_NEEDED} "
-                f"are needed, about {_needed(found, len(counted))} pictures"
+                f"are needed, about {needed} pictures"
             )
 
 
@@ -221,10 +221,6 @@ def _best(
         if cost < lowest_cost:
             best, lowest_cost = Calibration(temperature, knee), cost
     return best
-
-
-def _needed(found: int, pictures: int) -> int:
-    return math.ceil(ANSWERS_NEEDED * pictures / max(found, 1))
 
 
 def _compress(evidence: Floats, knee: float) -> Floats:
