@@ -10,8 +10,5 @@ WRONG_USE = 2
 
 def exit_status(error: PictellError) -> int:
     """1 where a picture or a file failed, 2 for wrong use and for a model that cannot be used."""
-    if isinstance(error, UsageError):
-        return WRONG_USE
-    if isinstance(error, ModelError) and not isinstance(error, RuntimeFailedError):
-        return WRONG_USE
-    return SOME_FAILED
+    failed = isinstance(error, RuntimeFailedError) or not isinstance(error, UsageError | ModelError)
+    return SOME_FAILED if failed else WRONG_USE

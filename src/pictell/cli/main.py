@@ -50,15 +50,13 @@ def _run(words: list[str]) -> int:
     command, rest = "classify", words
     if words and words[0] in COMMANDS:
         command, *rest = words
-    elif words and words[0].isalpha():
+    elif words and words[0].isalpha() and not os.path.lexists(words[0]):
         _check_not_mistyped(words[0])
     return int(import_module(f"pictell.cli.{command}").run(rest))
 
 
 def _check_not_mistyped(word: str) -> None:
-    """Raises ``SourceNotFoundError`` for a word that is close to a command and not a file."""
-    if os.path.lexists(word):
-        return
+    """Raise ``SourceNotFoundError`` if the word is close to a command."""
     from difflib import get_close_matches
 
     from pictell.cli.parser import CLOSE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,13 +123,7 @@ def remove(words: list[str]) -> None:
         say(f"{name} is removed")
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "list": show,
-    "pull": pull,
-    "import": add,
-    "path": path,
-    "rm": remove,
-}
+COMMANDS = {"list": show, "pull": pull, "import": add, "path": path, "rm": remove}
 
 
 def _is_set(variable: str) -> bool:

@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from pictell.reports.escape import json_escaped, visible
 
 
-def message_line(message: str) -> str:
-    """A message as one line that starts with the name of the program."""
-    return f"pictell: {visible(message)}"
-
-
 def say(message: str) -> None:
-    """Write a message to stderr. A stderr that cannot be written does not stop the results."""
+    """Write a message to stderr, as one line. Errors of stderr are ignored."""
     with contextlib.suppress(OSError):
-        print(message_line(message), file=sys.stderr, flush=True)
+        print(f"pictell: {visible(message)}", file=sys.stderr, flush=True)
 
 
 def write(pieces: Iterable[bytes]) -> None:

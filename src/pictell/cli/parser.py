@@ -31,11 +31,9 @@ class Parser(argparse.ArgumentParser):
 
     def add_format(self, formats: Collection[str]) -> None:
         """Add the option for the format on stdout; the first one is the default."""
-        default = next(iter(formats))
-        text = f"{', '.join(formats)} ({default})"
-        self.add_argument(
-            "-f", "--format", choices=formats, default=default, help=text, metavar="F"
-        )
+        first, names = next(iter(formats)), ", ".join(formats)
+        text = f"{names}: the format of the output ({first})"
+        self.add_argument("-f", "--format", choices=formats, default=first, help=text, metavar="F")
 
     def format_help(self) -> str:
         """The example, then argparse's help."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli.exit_status import exit_status
-from pictell.cli.output import message_line, say
+from pictell.cli.output import say
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ class Progress:
         """Count a result, and name it if it failed."""
         if result.error is not None:
             self.exit_status = max(self.exit_status, exit_status(result.error))
-            if self._bar is None:
-                say(str(result))
-            else:
-                self._bar.write(message_line(str(result)), file=sys.stderr)
+            if self._bar is not None:
+                self._bar.clear()
+            say(str(result))
         if self._bar is not None:
             self._bar.update()
