@@ -80,7 +80,7 @@ def _write(examination: Examination, target: Path) -> None:
 
 
 def _record(examination: Examination) -> dict[str, Any]:
-    model, findings = examination.model, examination.findings
+    model = examination.model
     inspection = model.inspection
     return {
         "file": str(model.path),
@@ -94,9 +94,9 @@ def _record(examination: Examination) -> dict[str, Any]:
         "ops": dict(inspection.ops),
         "runtimes": _runtimes(inspection),
         "refusal": examination.refusal,
-        "preprocessing": findings.preprocessing,
-        "missing": findings.missing,
-        "model_toml": findings.toml,
+        "preprocessing": examination.preprocessing,
+        "missing": examination.missing,
+        "model_toml": examination.toml,
     }
 
 
@@ -138,7 +138,7 @@ def _tensor_text(tensor: TensorSpec) -> str:
 
 
 def _output_text(examination: Examination, tensor: TensorSpec) -> str:
-    spec = examination.findings.spec
+    spec = examination.spec
     if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
     found = examination.model.inspection.activations.get(tensor.name)

@@ -23,7 +23,6 @@ import csv
 import io
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from typing import NamedTuple
 
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
+from pictell.models.labels import positions
 from pictell.models.taxonomy_file import SYNSET
 from pictell.scoring.decision import Scorer
 from pictell.types import Label
@@ -60,15 +60,13 @@ def rename(scorer: Scorer, path: Path) -> Scorer:
 
 def _targets(labels: Sequence[Label], classes: int) -> dict[str, Target]:
     """What each key means: an index (rank 0), else a WordNet id (1), else a current name (2)."""
-    synsets, names = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for node, label in enumerate(labels):
-        # The root is the first node after the classes and never shown.
-        if node != classes:
-            names[label.name].append(node)
-            if label.synset is not None:
-                synsets[label.synset].append(node)
-    indices = {str(index): [index] for index in range(classes)}
-    kinds: tuple[Mapping[str, list[int]], ...] = (indices, synsets, names)
+    # The root is the first node after the classes and never shown.
+    shown = [None if node == classes else label for node, label in enumerate(labels)]
+    kinds = (
+        positions(map(str, range(classes))),
+        positions(label.synset if label else None for label in shown),
+        positions(label.name if label else None for label in shown),
+    )
     # Later entries replace earlier ones, so the keys with rank 0 come last.
     ranked = reversed(list(enumerate(kinds)))
     return {key: Target(rank, nodes) for rank, kind in ranked for key, nodes in kind.items()}

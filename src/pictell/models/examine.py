@@ -17,34 +17,28 @@ from pictell.options import ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
 
 
-class Findings(NamedTuple):
-    """What is known of a model's preprocessing and labels.
+class Examination(NamedTuple):
+    """What is in a model's files, and what is known of its preprocessing and labels.
 
-    ``spec``, or ``missing``: what the user still has to give. ``preprocessing`` describes it, says
-    where it comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are
-    marked; empty if too little is known.
+    ``refusal`` says why pictell does not run it. ``preprocessing`` describes it, says where it
+    comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are marked;
+    empty if too little is known. ``spec``, or ``missing``: what the user still has to give.
     """
 
-    spec: ModelSpec | None
-    missing: str | None
+    model: BareModel
+    refusal: str | None
     preprocessing: str
     toml: str
-
-
-class Examination(NamedTuple):
-    """What is in a model's files and known of them; ``refusal``: why pictell does not run it."""
-
-    model: BareModel
-    findings: Findings
-    refusal: str | None
+    spec: ModelSpec | None = None
+    missing: str | None = None
 
     def ready_spec(self) -> ModelSpec:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
         if self.refusal is not None:
             raise UnsafeModelError(self.refusal)
-        if self.findings.spec is None:
-            raise InvalidModelError(self.findings.missing or "")
-        return self.findings.spec
+        if self.spec is None:
+            raise InvalidModelError(self.missing or "")
+        return self.spec
 
 
 def examine(path: Path, options: ModelOptions) -> Examination:
@@ -57,14 +51,13 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     path = Path(os.path.abspath(path))  # noqa: PTH100
     with bare.prefix_file_name(path):
         if not (path / SPEC_FILE).is_file():
-            model = bare.inspect_bare(path, bare.read_unchecked(path), options)
-            return Examination(model, _find_out(model), _refusal(model.content))
+            return _find_out(bare.inspect_bare(path, bare.read_unchecked(path), options))
         bare.refuse_options(path.name, options)
         spec = read_model_folder(path)
         content = Weights(spec.format, read_files(spec.weights, spec.external_data))
         check_checksum(spec, content)
         model = bare.inspect_bare(path, content, options)
-        return Examination(model, _complete(spec, f"from {SPEC_FILE}"), _refusal(content))
+        return _complete(model, spec, f"from {SPEC_FILE}")
 
 
 def preprocess_text(spec: PreprocessSpec) -> str:
@@ -81,32 +74,30 @@ def preprocess_text(spec: PreprocessSpec) -> str:
     )
 
 
-def _complete(spec: ModelSpec, origin: str) -> Findings:
-    return Findings(spec, None, f"{preprocess_text(spec.preprocess)}; {origin}", to_toml(spec))
+def _complete(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
+    text = f"{preprocess_text(spec.preprocess)}; {origin}"
+    return Examination(model, _refusal(model.content), text, to_toml(spec), spec)
 
 
-def _find_out(model: BareModel) -> Findings:
+def _find_out(model: BareModel) -> Examination:
     """The spec, or as much of it as the file, the options, the catalogue and a guess give."""
     if single_file.carries_spec(model.inspection):
-        return _complete(bare.spec_of(model), "from the file's metadata")
+        return _complete(model, bare.spec_of(model), "from the file's metadata")
     try:
-        return _complete(bare.assemble(model), _origin(model))
+        return _complete(model, bare.assemble(model), _origin(model))
     except InvalidModelError as error:
         missing = str(error)
     draft = _draft(model)
     if draft is not None:
-        return _complete(draft, _origin(model))._replace(spec=None, missing=missing)
+        return _complete(model, draft, _origin(model))._replace(spec=None, missing=missing)
+    text, toml = "unknown: nothing in the file hints at it", ""
     guessed = guess(model.inspection)
-    if guessed is None:
-        return Findings(None, missing, "unknown: nothing in the file hints at it", "")
-    draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
-    name = f"{guessed.sure} the preset {guessed.preset}"
-    return Findings(
-        None,
-        missing,
-        f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right",
-        f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else "",
-    )
+    if guessed is not None:
+        name = f"{guessed.sure} the preset {guessed.preset}"
+        text = f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right"
+        draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
+        toml = f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else ""
+    return Examination(model, _refusal(model.content), text, toml, missing=missing)
 
 
 def _draft(model: BareModel) -> ModelSpec | None:

@@ -15,7 +15,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
@@ -62,6 +63,15 @@ def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tupl
     known = (*first, *labels)
     rest = range(len(known), len(known) + unlabelled)
     return (*known, *(Label(f"unlabelled output {index}") for index in rest))
+
+
+def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
+    """The positions of each key, such as a name; ``None`` is not a key."""
+    found = defaultdict[str, list[int]](list)
+    for position, key in enumerate(keys):
+        if key is not None:
+            found[key].append(position)
+    return found
 
 
 def to_text(labels: Sequence[Label]) -> str:

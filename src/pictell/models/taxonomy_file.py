@@ -20,12 +20,12 @@ A class that the file does not mention has no label above it.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
+from pictell.models.labels import positions
 from pictell.scoring.taxonomy import Taxonomy, build
 from pictell.types import Attachment, Label
 
@@ -109,12 +109,11 @@ def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _
 
 def _class_indices(labels: Sequence[Label]) -> dict[str, list[int]]:
     """The classes by WordNet id, name or index, the first of these that the model has."""
-    names, synsets = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for index, label in enumerate(labels):
-        names[label.name].append(index)
-        if label.synset is not None:
-            synsets[label.synset].append(index)
-    return {str(index): [index] for index in range(len(labels))} | names | synsets
+    return (
+        positions(map(str, range(len(labels))))
+        | positions(label.name for label in labels)
+        | positions(label.synset for label in labels)
+    )
 
 
 def _check_no_cycle(broader: Sequence[_Line]) -> None:
