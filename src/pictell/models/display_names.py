@@ -8,9 +8,8 @@ The file is UTF-8 text with a key and a new name on each line:
     892,Wanduhr
 
 A key is a class index (from 0), a WordNet id, or a current name, which renames everything of that
-name. If several keys mean the same label, the first of these three kinds wins. WordNet ids are in
-the ``labels.tsv`` and ``taxonomy.tsv`` of the model. Ids of other models are ignored, so one file
-serves several models. Anything that is not in the file keeps its name.
+name; if several keys mean the same label, the first of these three wins. WordNet ids of other
+models are ignored, so one file serves several models.
 
 The separator is the tab if the first line with any separator has one, else the comma or the
 semicolon, whichever comes first outside quotes. A first line whose key is in ``HEADINGS`` is a

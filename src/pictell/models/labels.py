@@ -1,16 +1,4 @@
-"""A labels file becomes one ``Label`` for each line.
-
-- The file is UTF-8 text, with or without a byte order mark, with any line ends. Blank lines at the
-  end are ignored. Anywhere else they are an error, because they would shift the labels after them.
-- pictell's own format is ``name``, tab, WordNet id, tab, synonyms.
-- Line numbers (``0:background``, ``1 tench``) are removed if every line has its own. Numbers in
-  another order are an error.
-- A WordNet id before the name (``n01440764 tench, Tinca tinca``) is kept if every line has one
-  (except a background line). Commas then separate synonyms.
-- The thousand ImageNet names in their order, with or without a background line before them, get
-  their WordNet ids and pictell's names and synonyms.
-- Any other line is a name as it is, with its commas.
-"""
+"""A labels file becomes one ``Label`` for each line. Its formats are in docs/models.md."""
 
 from __future__ import annotations
 

@@ -1,21 +1,4 @@
-"""A taxonomy file: the broader labels above a model's classes.
-
-    # animals
-    animal      animal          -
-    n02121808   cat             animal
-    n02123045   n02121808
-    tiger cat   n02121808
-
-The file is UTF-8 text. Each line is one entry, its fields separated by tabs, in any order:
-
-- Three fields are a broader label: its id, the name to show, and the id of the label above it
-  (``-`` at the top). An id is any text. A WordNet 3.0 id (``n02121808``) is part of the answer.
-- Two fields are a class of the model and the id of the label above it. The class is given by its
-  WordNet id, its name or its index (from 0), the first of these that the model has.
-- Lines that begin with ``#`` and have no tab are comments. Blank lines are ignored.
-
-A class that the file does not mention has no label above it.
-"""
+"""A taxonomy file: the broader labels above a model's classes. Its format is in docs/models.md."""
 
 from __future__ import annotations
 
