@@ -307,8 +307,30 @@ def test_a_call_ends_at_its_deadline() -> None:
     assert classifier.classify(encoded("dark"), timeout_s=20).top.label == "dark"
 
 
-@pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
-def test_a_deadline_must_be_above_0(timeout_s: float, classifier: pictell.Classifier) -> None:
+def test_the_end_of_the_program_does_not_wait_for_what_is_read_after_the_deadline() -> None:
+    code = (
+        "import os, test_classifier as t\n"
+        "empty, _ = os.pipe()\n"
+        "classifier = t.pictell.Classifier(t.brightness_model())\n"
+        "try: classifier.classify(open(empty, 'rb'), timeout_s=0.05)\n"
+        "except t.errors.DeadlineError as error: print(error)\n"
+    )
+    here = Path(__file__).parent
+    run = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, timeout=20)
+    assert (run.stdout.strip(), run.stderr) == (b"stream: not finished within 0.05 s", b"")
+
+
+def test_numbers_of_numpy_are_numbers(classifier: pictell.Classifier) -> None:
+    limit: Any = np.float32(20)
+    for k in (np.int64(2), np.uint8(2)):
+        result = classifier.classify(image("dark"), top_k=k, timeout_s=limit)
+        assert len(result.predictions) == 2
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf"), 10**400, "5"])
+def test_a_deadline_must_be_a_number_above_0(
+    timeout_s: Any, classifier: pictell.Classifier
+) -> None:
     with pytest.raises(errors.UsageError, match="timeout_s"):
         classifier.classify(encoded("dark"), timeout_s=timeout_s)
 

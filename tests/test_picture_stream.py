@@ -1,9 +1,12 @@
 """Pictures through a model: what is in flight is bounded."""
 
 import io
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -99,3 +102,23 @@ def test_a_stream_that_is_left_keeps_no_download_waiting(monkeypatch: pytest.Mon
         while any(one.name.startswith("pictell") for one in {*threading.enumerate()} - before):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+UNDER_WAY = """
+import test_picture_stream as t
+t.picture_stream.MAX_BYTES_IN_FLIGHT = 1
+model = t.ImageModel(t.fake.spec(["dark", "grey", "bright"]), t.fake.FakeSession(3))
+url = t.Url({url!r}, allow_private=True)
+results = t.Classifier(model).stream([t.Source("picture", url)] * 100)
+print(next(results).top.label)
+"""
+
+
+def test_downloads_under_way_do_not_keep_the_program_from_ending() -> None:
+    with FileServer(picture=bitmap()) as server:
+        code = UNDER_WAY.format(url=server.url("picture"))
+        here = Path(__file__).parent
+        run = subprocess.run(
+            [sys.executable, "-c", code], cwd=here, capture_output=True, timeout=20
+        )
+    assert (run.stdout.strip(), run.stderr) == (b"grey", b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class ToResult:
 
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for a ``top_k`` that is not a whole number of 1 or more."""
-        if not isinstance(self.top_k, int | np.integer) or self.top_k < 1:
+        if not isinstance(self.top_k, Integral) or self.top_k < 1:
             raise UsageError(f"top_k must be a whole number of 1 or more, not {self.top_k!r}")
 
     def __call__(self, output: Output | PictellError) -> Result:
@@ -36,7 +37,7 @@ class ToResult:
             return Result(output.source or "", self.model, error=output)
         picture = output.picture
         try:
-            decision = self.scorer.score(output.row, self.top_k)
+            decision = self.scorer.score(output.row, int(self.top_k))
         except PictellError as error:
             return Result(picture.name, self.model, error=named(error, picture.name))
         return Result(

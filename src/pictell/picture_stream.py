@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import TypeVar
 
 from pictell.errors import DeadlineError, PictellError, UsageError
 from pictell.image_model import ImageModel, Output, ReadPicture, named
+from pictell.options import MAX_TIMEOUT_S
 from pictell.pipeline.budget import Budget, Ticket
 from pictell.pipeline.deadline import run_with_deadline
 from pictell.pipeline.executor import Executor, Threads
@@ -28,14 +31,18 @@ def run_one(
 ) -> Output | PictellError:
     """One picture's row of ``output``, or its error. Raises ``UsageError`` for ``timeout_s``."""
     if timeout_s is None:
-        (found,) = model.run_pictures([source], output)
-        return found
-    if not timeout_s > 0:
-        raise UsageError(f"timeout_s must be above 0, not {timeout_s!r}")
+        return model.run_pictures([source], output)[0]
+    if not isinstance(timeout_s, Real) or not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise UsageError(f"timeout_s must be above 0, at most {MAX_TIMEOUT_S}, not {timeout_s!r}")
+    end_s = time.monotonic() + float(timeout_s)
     try:
-        return run_with_deadline(lambda: run_one(model, source, output), timeout_s)
-    except DeadlineError as error:
-        return named(error, source.name)
+        # A daemon, because a pipe may never have a byte to read.
+        read = run_with_deadline(lambda: model.read(source), float(timeout_s), daemon=True)
+        left_s = max(0.0, end_s - time.monotonic())
+        return run_with_deadline(lambda: model.run_pictures([read], output)[0], left_s)
+    except TimeoutError:
+        message = f"not finished within {timeout_s:g} s"
+        return named(DeadlineError(message, timeout_s=float(timeout_s)), source.name)
 
 
 def run_stream(
@@ -60,7 +67,8 @@ def run_stream(
     with_tickets = (
         (source, budget.ticket() if isinstance(source.content, Url) else None) for source in sources
     )
-    fetched = Threads(FETCH_WORKERS, FETCH_WORKERS).map(fetch, with_tickets)
+    # Daemons: where the program ends with a stream under way, nothing lets a download go on.
+    fetched = Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True).map(fetch, with_tickets)
     try:
         yield from executor.map_batches(run, fetched, BATCH_SIZE)
     finally:

@@ -1,5 +1,6 @@
 """A map on threads: in order, lazy, bounded."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -122,6 +123,52 @@ def test_an_exception_of_the_items_comes_after_the_results_before_it() -> None:
     assert [next(results), next(results)] == ["1", "2"]
     with pytest.raises(KeyError, match="lost"):
         next(results)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_items_may_raise_what_is_no_exception(error: type[BaseException]) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise error
+
+    results = Threads(2).map(str, items())
+    assert next(results) == "1"
+    with pytest.raises(error):
+        next(results)
+
+
+NO_THREADS = """
+import threading
+from pictell.pipeline.executor import Threads
+start = threading.Thread.start
+def refuse(thread):
+    if thread.name.startswith("pictell"):
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse
+try:
+    list(Threads(2, daemon={daemon}).map(str, [1, 2, 3]))
+except RuntimeError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_a_system_without_threads_is_an_error(daemon: bool) -> None:
+    code = NO_THREADS.format(daemon=daemon)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
+    assert (run.stdout, run.stderr) == (b"can't start new thread\n", b"")
+
+
+def test_the_end_of_the_program_does_not_wait_for_daemons() -> None:
+    code = (
+        "import threading\n"
+        "from pictell.pipeline.executor import Threads\n"
+        "wait = lambda item: item or threading.Event().wait()\n"
+        "print(next(Threads(2, 2, daemon=True).map(wait, [1, 0, 0])))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20)
+    assert (run.stdout, run.stderr) == (b"1\n", b"")
 
 
 def test_items_that_are_a_generator_are_closed_when_the_caller_stops() -> None:

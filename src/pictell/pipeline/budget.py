@@ -34,9 +34,7 @@ class Budget:
     def reserve(self, ticket: Ticket, n_bytes: int) -> None:
         """Take bytes for a ticket once there are enough."""
         with self._changed:
-            while (
-                self._left < n_bytes and not self._closed and next(iter(self._open)) is not ticket
-            ):
+            while self._left < n_bytes and not self._may_exceed(ticket):
                 self._changed.wait()
             self._left -= n_bytes
 

@@ -33,13 +33,16 @@ class Threads:
     """An executor on ``workers`` threads of this process, by default one for each processor.
 
     At most ``look_ahead`` items have been taken whose results have not been given. A caller who
-    stops early waits for nothing; the batches that have begun end in the background, and the end
-    of the program waits for them.
+    stops early waits for nothing; the batches that have begun end in the background. The end of the
+    program waits for them, unless the threads are ``daemon``; then a thread serves one batch.
     """
 
-    def __init__(self, workers: int | None = None, look_ahead: int | None = None) -> None:
+    def __init__(
+        self, workers: int | None = None, look_ahead: int | None = None, *, daemon: bool = False
+    ) -> None:
         self.workers = workers or available_cores()
         self.look_ahead = look_ahead
+        self.daemon = daemon
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``map_batches`` for a function of one item."""
@@ -53,12 +56,17 @@ class Threads:
         stream = _Stream(function, batch_size, self.workers, look_ahead)
         pool = ThreadPoolExecutor(self.workers, "pictell")
         # A daemon, because ``items`` may wait without end for a program that writes a list.
-        threading.Thread(target=stream.feed, args=(items, pool), daemon=True).start()
+        begin = _begin_daemon if self.daemon else pool.submit
+        threading.Thread(target=stream.feed, args=(items, begin), daemon=True).start()
         try:
             yield from stream.results()
         finally:
             stream.close()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin_daemon(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="pictell", daemon=True).start()
 
 
 class _Slot(Generic[R]):
@@ -93,8 +101,8 @@ class _Stream(Generic[T, R]):
         self._has_room = threading.Condition(lock)
         self._has_result = threading.Condition(lock)
 
-    def feed(self, items: Iterable[T], pool: ThreadPoolExecutor) -> None:
-        """Take items while there is room, and let the pool work on them."""
+    def feed(self, items: Iterable[T], begin: Callable[[Callable[[], None]], object]) -> None:
+        """Take items while there is room; ``begin`` lets a thread work on them."""
         try:
             iterator = iter(items)
             while self._wait_for_room():
@@ -103,9 +111,8 @@ class _Stream(Generic[T, R]):
                 except StopIteration:
                     break
                 self._add(item)
-                pool.submit(self._work)
-        except Exception as error:
-            # Also the error of a pool that is shut down; the caller has stopped by then.
+                self._begin(begin)
+        except BaseException as error:
             self._fail(error)
         with self._has_result:
             self._fed = True
@@ -146,29 +153,41 @@ class _Stream(Generic[T, R]):
             self._waiting.append((slot, item))
             self._ordered.append(slot)
 
+    def _begin(self, begin: Callable[[Callable[[], None]], object]) -> None:
+        try:
+            begin(self._work)
+        except RuntimeError as error:
+            # No thread can be started, or the program ends: nobody takes what waits.
+            self._end([slot for slot, _ in self._take(self._look_ahead)], error)
+            raise
+
+    def _take(self, at_most: int) -> list[tuple[_Slot[R], T]]:
+        with self._has_room:
+            return [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
+
     def _work(self) -> None:
         """Run the next batch, of the items that are there; another worker may have taken them."""
-        with self._has_room:
-            # A share for each worker: a few items keep all of them busy.
-            share = -(-len(self._waiting) // self._workers)
-            batch = [self._waiting.popleft() for _ in range(min(share, self._batch_size))]
-        if not batch:
-            return
+        # A share for each worker: a few items keep all of them busy.
+        share = -(-len(self._waiting) // self._workers)
+        batch = self._take(min(share, self._batch_size))
         slots = [slot for slot, _ in batch]
+        error = None
         try:
-            results = self._function([item for _, item in batch])
+            results = self._function([item for _, item in batch]) if batch else ()
             for slot, result in zip(slots, results, strict=True):
                 slot.result = result
-        except BaseException as error:
-            for slot in slots:
-                slot.error = error
+        except BaseException as raised:
+            error = raised
+        self._end(slots, error)
+
+    def _end(self, slots: Sequence[_Slot[R]], error: BaseException | None) -> None:
         with self._has_result:
             for slot in slots:
-                slot.done = True
+                slot.error, slot.done = error, True
             self._has_result.notify()
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         slot = _Slot[R]()
-        slot.error, slot.done = error, True
         with self._has_result:
             self._ordered.append(slot)
+        self._end([slot], error)
