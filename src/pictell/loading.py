@@ -9,7 +9,6 @@ from functools import partial
 from pictell import models, runtimes
 from pictell.classifier import Classifier
 from pictell.image_model import ImageModel
-from pictell.images.addresses import parse_proxy
 from pictell.models.folder import read_weights
 from pictell.models.scorer import build_scorer
 from pictell.options import EngineOptions, Limits, ModelOptions
@@ -56,6 +55,9 @@ def load(
         labels_from=labels_from,
     )
     if proxy is not None:
+        # Most runs need no addresses.
+        from pictell.images.addresses import parse_proxy
+
         parse_proxy(proxy)
     spec = models.find(model, options)
     scorer = build_scorer(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.reports import FORMATS
+from pictell.reports import render
 from pictell.reports.escape import json_escaped, visible
 from pictell.reports.style import Style
 from pictell.results import Prediction, Result
@@ -72,7 +72,7 @@ def test_escaped_json_means_the_same_and_is_harmless(value: object) -> None:
 @given(st.lists(name_text, min_size=1, max_size=5))
 def test_json_lines_give_back_the_bytes_of_every_name(names: list[str]) -> None:
     results = [Result(name, "m", predictions=TABBY) for name in names]
-    written = b"".join(FORMATS["jsonl"](results, Style())).decode()
+    written = b"".join(render("jsonl", results, Style())).decode()
     sources = [json.loads(line)["source"] for line in written.splitlines()]
     assert [os.fsencode(source) for source in sources] == [os.fsencode(name) for name in names]
 
@@ -81,7 +81,7 @@ def test_json_lines_give_back_the_bytes_of_every_name(names: list[str]) -> None:
 def test_csv_gives_back_every_label_and_no_formula(labels: list[str]) -> None:
     predictions = tuple(Prediction(label, 0.5, index) for index, label in enumerate(labels))
     result = Result("a", "m", predictions=predictions)
-    written = b"".join(FORMATS["csv"]([result], Style())).decode()
+    written = b"".join(render("csv", [result], Style())).decode()
     rows = csv.DictReader(io.StringIO(written, newline=""))
     for label, row in zip(labels, rows, strict=True):
         shown = "\n".join(visible(line) for line in label.split("\n"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from pictell.errors import BrokenPictureError, InvalidModelError
-from pictell.reports import FORMATS
+from pictell.reports import FORMATS, render
 from pictell.reports.escape import visible
 from pictell.reports.style import Style
 from pictell.reports.text import bar, display_width
@@ -75,7 +75,7 @@ HOSTILE = [
 
 
 def rendered(format_: str, results: list[Result], style: Style = Style()) -> str:
-    return b"".join(FORMATS[format_](results, style)).decode()
+    return b"".join(render(format_, results, style)).decode()
 
 
 def named(text: str) -> Result:
@@ -110,7 +110,7 @@ def test_every_result_is_written_before_the_next_is_asked_for(format_: str) -> N
             yield result
 
     written = b""
-    for piece in FORMATS[format_](results(), Style()):
+    for piece in render(format_, results(), Style()):
         written += piece
         if b"dog.jpg" not in written and b"cat.jpg" in written:
             assert asked == ["cat.jpg"]

@@ -13,10 +13,9 @@ from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, number, positive_int, probability, whole_number
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
-from pictell.images.lists import expand_list
 from pictell.images.sources import STDIN, expand_argument
 from pictell.options import Limits, ModelOptions
-from pictell.reports import FORMATS
+from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.types import ModelSpec, Source
 from pictell.version import __version__
@@ -71,7 +70,7 @@ def run(words: list[str]) -> int:
     _warn_of_other_preprocessing(classifier.spec, options.model_options)
     with classifier, Progress(beside_results=True) as progress:
         results = classifier.stream(_sources(options, progress.skip), top_k=options.top_k)
-        write(FORMATS[options.format](progress.pass_on(results), _terminal_style()))
+        write(render(options.format, progress.pass_on(results), _terminal_style()))
     if progress.skipped:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
@@ -94,6 +93,8 @@ def _sources(options: argparse.Namespace, on_skip: Callable[[Path], None]) -> It
     for word in options.pictures:
         yield from expand_argument(word, on_skip)
     if options.from_file is not None:
+        from pictell.images.lists import expand_list
+
         yield from expand_list(
             options.from_file,
             separator=b"\0" if options.null else b"\n",

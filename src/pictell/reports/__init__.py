@@ -1,18 +1,19 @@
-"""One writer for each format: results in, pieces of bytes out. ``FORMATS`` is the only list."""
+"""One writer for each format: results in, pieces of bytes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 
-from pictell.reports import csv, json, jsonl, text
 from pictell.reports.style import Style
 from pictell.results import Result
 
-Report = Callable[[Iterable[Result], Style], Iterator[bytes]]
+# The only list of formats; each is a module here of that name with ``render(results, style)``,
+# imported when it is used.
+FORMATS = ("text", "json", "jsonl", "csv")
 
-FORMATS: dict[str, Report] = {
-    "text": text.render,
-    "json": json.render,
-    "jsonl": jsonl.render,
-    "csv": csv.render,
-}
+
+def render(format_: str, results: Iterable[Result], style: Style = Style()) -> Iterator[bytes]:
+    """The report in one of ``FORMATS``, piece by piece as the results come."""
+    pieces: Iterator[bytes] = import_module(f"pictell.reports.{format_}").render(results, style)
+    return pieces
