@@ -166,3 +166,11 @@ def test_any_taxonomy_against_the_definitions(data: st.DataObject) -> None:
     sure = [node for node in range(len(scores)) if scores[node] >= min_confidence]
     assert chosen == tree.root or scores[chosen] >= min_confidence
     assert all(tree.information[node] <= tree.information[chosen] for node in sure)
+
+
+def test_the_depth_of_a_very_deep_taxonomy_is_limited_at_once() -> None:
+    depth = 100_000
+    deep = build([Label("class")], [Label("name")] * depth, [2, *range(3, depth + 2), 1])
+    limited = limit_depth(deep, 3)
+    assert len(deep.path(0)) == depth + 1
+    assert limited.information[0] == 0

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection import check_safe, read_files
+from pictell.inspection import check_safe
 from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
-from pictell.models.folder import SPEC_FILE, check_checksum, read_model_folder, to_toml
+from pictell.models.folder import SPEC_FILE, read_model_folder, read_unchecked_weights, to_toml
 from pictell.models.guess import guess
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
@@ -54,9 +54,7 @@ def examine(path: Path, options: ModelOptions) -> Examination:
             return _find_out(bare.inspect_bare(path, bare.read_unchecked(path), options))
         bare.refuse_options(path.name, options)
         spec = read_model_folder(path)
-        content = Weights(spec.format, read_files(spec.weights, spec.external_data))
-        check_checksum(spec, content)
-        model = bare.inspect_bare(path, content, options)
+        model = bare.inspect_bare(path, read_unchecked_weights(spec), options)
         return _complete(model, spec, f"from {SPEC_FILE}")
 
 

@@ -157,19 +157,20 @@ def read_weights(spec: ModelSpec) -> Weights:
 
     Raises ``InvalidModelError`` or ``UnsafeModelError``.
     """
-    found = Weights(spec.format, read_files(spec.weights, spec.external_data))
-    check_checksum(spec, found)
+    found = read_unchecked_weights(spec)
     if spec.sha256 not in BUILT_IN_SHA256:
         check_safe(found)
     return found
 
 
-def check_checksum(spec: ModelSpec, content: Weights) -> None:
-    """Raise ``InvalidModelError`` if these are not the weights that the spec is for."""
-    if checksum(content.files) != spec.sha256:
+def read_unchecked_weights(spec: ModelSpec) -> Weights:
+    """The model's files, with the right checksum. Raises ``InvalidModelError``."""
+    found = Weights(spec.format, read_files(spec.weights, spec.external_data))
+    if checksum(found.files) != spec.sha256:
         raise InvalidModelError(
             f"the SHA-256 of {spec.weights.name} is not the one in {SPEC_FILE}: it is another file"
         )
+    return found
 
 
 def create_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
@@ -186,7 +187,7 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     Golden answers are not part of a spec; they are copied from the folder of the weights.
     """
     for name, data in content.files.items():
-        path = weights_path(spec, name)
+        path = Path(spec.weights.name, name) if spec.format == "saved-model" else Path(name)
         if path.parts[0] in RESERVED:
             raise InvalidModelError(f"weights cannot be named {path.parts[0]}: rename the file")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -215,11 +216,6 @@ def store_errors(message: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"{message}: {error.strerror or error}") from error
-
-
-def weights_path(spec: ModelSpec, name: str) -> Path:
-    """The path of a file of the weights, relative to the model's folder."""
-    return Path(spec.weights.name, name) if spec.format == "saved-model" else Path(name)
 
 
 def to_toml(spec: ModelSpec) -> str:

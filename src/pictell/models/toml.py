@@ -60,5 +60,6 @@ def _explain(error: str) -> str:
     message, _, place = error.partition(" - at `$.")
     message = message.replace("Object missing required field", "missing key")
     message = message.replace("Object contains unknown field", "unknown key")
+    message = message.replace("Invalid enum value", "unknown value")
     message = f"{message[:1].lower()}{message[1:]}"
     return f"{place.removesuffix('`')}: {message}" if place else message

@@ -84,16 +84,12 @@ def top_k(
     """
     if len(probabilities) != len(labels):
         raise RuntimeFailedError(f"{len(probabilities)} outputs for {len(labels)} labels")
-    best = _best(probabilities, min(k, len(probabilities)))
+    # Sorting all thousand values takes several times as long.
+    k = min(k, len(labels))
+    lowest = np.partition(probabilities, -k)[-k]
+    candidates = np.flatnonzero(probabilities >= lowest)
+    best = candidates[np.argsort(-probabilities[candidates], kind="stable")[:k]]
     return tuple(
         Prediction(labels[index].name, score, index, labels[index].synset)
         for index, score in zip(best.tolist(), probabilities[best].tolist(), strict=True)
     )
-
-
-def _best(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-    """The indices of the ``k`` highest values, highest first."""
-    # Sorting all thousand values takes several times as long.
-    lowest = np.partition(values, -k)[-k]
-    candidates = np.flatnonzero(values >= lowest)
-    return candidates[np.argsort(-values[candidates], kind="stable")[:k]]

@@ -102,8 +102,14 @@ def limit_depth(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
     """
     if type(max_depth) is not int or max_depth < 1:
         raise UsageError(f"max_depth must be a whole number, 1 or more, not {max_depth!r}")
-    depths = np.array([len(taxonomy.path(node)) for node in range(len(taxonomy.labels))])
-    return replace(taxonomy, information=np.where(depths <= max_depth, taxonomy.information, 0))
+    parents = np.array(taxonomy.parents)
+    above = np.arange(len(parents))
+    for _ in range(max_depth):
+        if (above == taxonomy.root).all():
+            break
+        above = parents[above]
+    within = above == taxonomy.root
+    return replace(taxonomy, information=np.where(within, taxonomy.information, 0))
 
 
 def node_probabilities(
