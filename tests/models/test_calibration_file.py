@@ -1,4 +1,4 @@
-"""``calibration.toml``: read back as written; an error names the line."""
+"""``calibration.toml``: read back as written; an error names the key."""
 
 import dataclasses
 import math
