@@ -8,18 +8,16 @@ from __future__ import annotations
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 
 
-class _Member(NamedTuple):
-    size: int
-    is_regular: bool
-    open: Callable[[], IO[bytes] | None]
+# A member's name and size in bytes; a function that opens it, None if it is not a regular file.
+_Member = tuple[str, int, Callable[[], IO[bytes] | None] | None]
 
 
 def read_members(archive: Path, names: Collection[str], max_bytes: int) -> dict[str, bytes]:
@@ -40,37 +38,31 @@ def read_members(archive: Path, names: Collection[str], max_bytes: int) -> dict[
         raise InvalidModelError(f"the archive is damaged: {error}") from error
 
 
-def _zip_members(archive: zipfile.ZipFile) -> dict[str, _Member]:
-    members = {}
+def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
     for entry in archive.infolist():
         kind = stat.S_IFMT(entry.external_attr >> 16)  # 0 if the archive was not made on Unix
         is_regular = not entry.is_dir() and kind in {0, stat.S_IFREG}
-        opener = partial(archive.open, entry)
-        members[entry.filename.removeprefix("./")] = _Member(entry.file_size, is_regular, opener)
-    return members
+        yield entry.filename, entry.file_size, partial(archive.open, entry) if is_regular else None
 
 
-def _tar_members(archive: tarfile.TarFile) -> dict[str, _Member]:
-    return {
-        entry.name.removeprefix("./"): _Member(
-            entry.size, entry.isreg(), partial(archive.extractfile, entry)
-        )
-        for entry in archive
-    }
+def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
+    for entry in archive:
+        yield entry.name, entry.size, partial(archive.extractfile, entry) if entry.isreg() else None
 
 
-def _read(members: Mapping[str, _Member], names: Collection[str], left: int) -> dict[str, bytes]:
+def _read(members: Iterable[_Member], names: Collection[str], left: int) -> dict[str, bytes]:
+    found = {name.removeprefix("./"): (size, opener) for name, size, opener in members}
     contents = {}
     for name in names:
-        member = members.get(name)
-        if member is None:
+        if name not in found:
             raise InvalidModelError(f"the archive has no member {name!r}")
-        content = member.open() if member.is_regular else None
+        size, opener = found[name]
+        content = opener() if opener else None
         if content is None:
             raise UnsafeModelError(f"the archive's member {name!r} is not a regular file")
-        left -= member.size
+        left -= size
         if left < 0:
             raise InvalidModelError("the archive's members are larger than any model in it")
         with content:
-            contents[name] = content.read(member.size)
+            contents[name] = content.read(size)
     return contents
