@@ -15,7 +15,6 @@ from typing import IO
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 
-
 # A member's name and size in bytes; a function that opens it, None if it is not a regular file.
 _Member = tuple[str, int, Callable[[], IO[bytes] | None] | None]
 
