@@ -13,8 +13,7 @@ import fake_model as fake
 from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Evaluation, compare
 from pictell.evaluation.dataset import Dataset, read_dataset
-from pictell.evaluation.summary import evaluate
-from pictell.evaluation.summary import Summary
+from pictell.evaluation.summary import Summary, evaluate
 from pictell.image_model import ImageModel
 from pictell.scoring.taxonomy import build
 from pictell.types import Label
@@ -31,7 +30,7 @@ def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
 
 
 def with_answers(**scorer: Any) -> Classifier:
-    """A model with the broader label low above dark, dim and grey; ``scorer``: fields of its Scorer."""
+    """A model with the broader label low above dark, dim and grey. ``scorer``: its fields."""
     model = classifier()
     tree = build(model.spec.labels, [Label("low")], [6, 6, 6, 5, 5, 5])
     model.scorer = replace(model.scorer, taxonomy=tree, **scorer)

@@ -79,7 +79,7 @@ def test_a_picture_is_not_a_list(tmp_path: Path, flavour: str, separator: bytes)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"a.jpg\n"), "a gzip file"),
+        (gzip.compress(b"a.jpg\n", mtime=0), "a gzip file"),
         (b"PK\3\4" + bytes(50), "a ZIP archive"),
         (b"\x1c\0\0\0TFL3", "a TFLite model"),
         (b"%PDF-1.7\n", "a PDF document"),
