@@ -1,4 +1,4 @@
-"""Fixtures for all rooms."""
+"""Fixtures for all packages."""
 
 import atexit
 import os
@@ -9,12 +9,12 @@ from tempfile import mkdtemp
 import pytest
 from hypothesis import settings
 
-# What lands must not depend on luck: the same examples every time there, new ones everywhere else.
+# CI runs the same examples every time, every other machine new ones.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-# Tests never see, nor touch, the models of whoever runs them.
+# Tests do not use the models of the user who runs them.
 os.environ["PICTELL_MODELS"] = mkdtemp(prefix="pictell-tests-")
 atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
 
@@ -23,7 +23,7 @@ SHARED = Path(__file__).parents[1].joinpath("../shared")
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Material for building and testing that is no part of the project."""
+    """Material for tests that is not part of the project."""
     if not SHARED.is_dir():
         pytest.skip("../shared is not here")
     return SHARED

@@ -88,7 +88,7 @@ def test_an_open_file_is_left_open(classifier: pictell.Classifier, tmp_path: Pat
         assert not stream.closed
 
 
-def test_what_is_no_picture_is_wrong_use(classifier: pictell.Classifier) -> None:
+def test_an_object_that_is_not_a_picture_is_wrong_use(classifier: pictell.Classifier) -> None:
     with pytest.raises(errors.UsageError, match="not int"):
         classifier.classify(3)  # type: ignore[arg-type]
 
@@ -171,7 +171,7 @@ def test_limits_hold(tmp_path: Path) -> None:
         short.classify(path)
 
 
-def test_one_picture_is_no_stream(classifier: pictell.Classifier, tmp_path: Path) -> None:
+def test_stream_takes_no_single_picture(classifier: pictell.Classifier, tmp_path: Path) -> None:
     for one in ("cat.jpg", b"bytes", tmp_path):
         with pytest.raises(errors.UsageError, match="put the one picture into a list"):
             classifier.stream(one)  # type: ignore[arg-type]
@@ -183,7 +183,7 @@ def test_a_folder_is_for_streams(classifier: pictell.Classifier, tmp_path: Path)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
-def test_a_picture_without_pixels_has_no_name(
+def test_a_picture_without_pixels_is_broken(
     size: tuple[int, int], classifier: pictell.Classifier
 ) -> None:
     with pytest.raises(errors.BrokenPictureError, match="no pixels"):
@@ -191,7 +191,7 @@ def test_a_picture_without_pixels_has_no_name(
 
 
 class FailingStream(io.RawIOBase):
-    """Raises what no library of ours knows."""
+    """Raises an error that no library expects."""
 
     def read(self, size: int = -1) -> bytes:
         raise RuntimeError("the camera is asleep")
@@ -203,7 +203,7 @@ def test_a_stream_that_raises_anything_is_its_own_failure(classifier: pictell.Cl
     assert good.top.label == "dark"
 
 
-def test_what_ends_the_input_does_not_lose_the_results_before(
+def test_an_error_of_the_input_comes_after_the_results_before_it(
     classifier: pictell.Classifier,
 ) -> None:
     stream = classifier.stream([*[encoded("dark")] * 10, 3])  # type: ignore[list-item]
@@ -235,6 +235,33 @@ def test_a_failed_result_does_not_keep_its_file_in_memory(classifier: pictell.Cl
     assert result.error is not None
     gc.collect()
     assert sys.getrefcount(data) == before
+
+
+class Starved:
+    """An object for whose bytes there is no memory."""
+
+    @property
+    def read(self) -> Any:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("timeout_s", [None, 20])
+def test_too_little_memory_to_read_is_an_error_of_that_picture(
+    timeout_s: float | None, classifier: pictell.Classifier
+) -> None:
+    starved: Any = Source("starved", Starved())  # type: ignore[arg-type]
+    with pytest.raises(errors.OutOfMemoryError, match="^starved: "):
+        classifier.classify(starved, timeout_s=timeout_s)
+    bad, good = classifier.stream([starved, encoded("dark")])
+    assert isinstance(bad.error, errors.OutOfMemoryError)
+    assert good.top.label == "dark"
+
+
+def test_a_failed_read_keeps_no_frames() -> None:
+    """Their variables would hold what was downloaded until then."""
+    read = brightness_model().read(Source("missing.png", Path("missing.png")))
+    assert isinstance(read.content, errors.SourceNotFoundError)
+    assert read.content.__traceback__ is None
 
 
 class FailingSession:
@@ -271,7 +298,7 @@ def test_an_engine_that_fails_gives_results_with_errors(
     assert [(type(r.error), str(r.error)) for r in results] == [(kind, f"bytes: {message}")] * 9
 
 
-def test_an_output_that_is_no_number_fails_alone() -> None:
+def test_an_output_that_is_not_a_number_fails_alone() -> None:
     class OneBadRow(fake.FakeSession):
         def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
             (batch,), found = inputs.values(), super().run(inputs, outputs)
@@ -307,7 +334,7 @@ def test_a_call_ends_at_its_deadline() -> None:
     assert classifier.classify(encoded("dark"), timeout_s=20).top.label == "dark"
 
 
-def test_the_end_of_the_program_does_not_wait_for_what_is_read_after_the_deadline() -> None:
+def test_reading_after_the_deadline_does_not_keep_the_program_from_ending() -> None:
     code = (
         "import os, test_classifier as t\n"
         "empty, _ = os.pipe()\n"
@@ -384,7 +411,7 @@ def test_a_classifier_opens_itself_again_in_another_process() -> None:
     assert (run.stdout.strip(), run.stderr) == (b"animal", b"")
 
 
-def test_a_classifier_of_its_parts_cannot_be_pickled(classifier: pictell.Classifier) -> None:
+def test_a_classifier_made_from_parts_cannot_be_pickled(classifier: pictell.Classifier) -> None:
     with pytest.raises(TypeError, match=r"pictell\.load"):
         pickle.dumps(classifier)
 

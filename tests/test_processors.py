@@ -31,6 +31,11 @@ def version_1(folder: str, quota: int, period: int) -> dict[str, str]:
     }
 
 
+def test_a_cgroup_whose_name_is_not_text_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"0::/\xff\n")
+    assert available_cores() == 8
+
+
 def test_without_cgroups_the_affinity_decides() -> None:
     assert available_cores() == 8
 

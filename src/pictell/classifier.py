@@ -69,8 +69,8 @@ class Classifier:
         """Classify many pictures: lazily, in order, in bounded memory, on all processors.
 
         Takes what ``classify`` takes, and folders. A picture that fails gives a ``Result`` with its
-        ``error``. Pictures are taken ahead of their results, on another thread: until its result is
-        there, keep a stream open and an array unchanged, and give neither twice.
+        ``error``. Pictures are taken ahead of their results, on another thread: keep a stream or
+        PIL image open, and an array unchanged, until its result comes; give no stream twice.
         """
         to_result = ToResult(self.scorer, self.spec.name, top_k, probabilities)
         sources = self._to_sources(pictures)

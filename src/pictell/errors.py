@@ -31,7 +31,7 @@
         └── RuntimeFailedError     runtime_failed
 
 A message is one line: what happened and, where there is a remedy, what to do. Text from outside is
-kept as it came; whoever shows it escapes it.
+kept as it came; the code that shows it escapes it.
 """
 
 from __future__ import annotations

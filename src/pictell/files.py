@@ -68,7 +68,7 @@ def write_file(path: Path, content: bytes) -> None:
 def new_folder(folder: Path, drafts: Path | None = None) -> Iterator[Path]:
     """A draft to fill, which then becomes ``folder``; an error removes it.
 
-    The draft lies in ``drafts``, a folder on the same file system, or else beside ``folder``.
+    The draft lies in ``drafts``, a folder on the same file system, or beside ``folder``.
     Raises ``OSError``, also if ``folder`` exists by then and is not an empty folder.
     """
     draft = _draft_in(drafts or folder.parent)

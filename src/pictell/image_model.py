@@ -88,8 +88,8 @@ class ImageModel:
         content: Content | PictellError
         try:
             content = read_content(source, self.limits, proxy=self._proxy, reserve=reserve)
-        except PictellError as error:
-            content = error
+        except (PictellError, MemoryError) as error:
+            content = named(error, source.name)
         return ReadPicture(source, content, _ms_since(started), release)
 
     def prepare(self, picture: Source | ReadPicture) -> Prepared:
@@ -151,7 +151,7 @@ class ImageModel:
 def named(error: PictellError | MemoryError, source: str) -> PictellError:
     """A copy of the error that names its source.
 
-    Its history is dropped: the frames would keep a whole file in memory.
+    It has no traceback and no cause: their frames would keep a whole file in memory.
     """
     if isinstance(error, MemoryError):
         error = OutOfMemoryError("not enough memory for this picture")

@@ -36,7 +36,7 @@ def run_one(
         raise UsageError(f"timeout_s must be above 0, at most {MAX_TIMEOUT_S}, not {timeout_s!r}")
     end_s = time.monotonic() + float(timeout_s)
     try:
-        # A daemon, because a pipe may never have a byte to read.
+        # A daemon, because reading a pipe may never end.
         read = run_with_deadline(lambda: model.read(source), float(timeout_s), daemon=True)
         left_s = max(0.0, end_s - time.monotonic())
         return run_with_deadline(lambda: model.run_pictures([read], output)[0], left_s)
@@ -67,7 +67,7 @@ def run_stream(
     with_tickets = (
         (source, budget.ticket() if isinstance(source.content, Url) else None) for source in sources
     )
-    # Daemons: where the program ends with a stream under way, nothing lets a download go on.
+    # Daemons, because downloads that wait for the budget would keep the program from ending.
     fetched = Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True).map(fetch, with_tickets)
     try:
         yield from executor.map_batches(run, fetched, BATCH_SIZE)

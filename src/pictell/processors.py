@@ -29,7 +29,7 @@ def _cgroup_quotas() -> Iterator[float]:
     """The quotas of this process's cgroups and of those above them, in processors."""
     try:
         lines = OWN_CGROUPS.read_text().splitlines()
-    except OSError:
+    except (OSError, ValueError):
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""What pictell says of a picture; plain data that can be written as JSON and read back."""
+"""Results: plain data that can be written as JSON and read back."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The most specific label that is probable enough: a class, or a name above some classes.
+    """The most specific label that is probable enough: a class or a broader label.
 
-    ``score`` is the sum of the probabilities of its classes, 0..1. ``path`` holds the names from
-    the top of the taxonomy down to its own, ``classes`` the indices of its classes.
+    ``score`` is the sum of the probabilities of its classes, 0..1. ``path`` holds the names of the
+    labels from the top of the taxonomy down to this one, ``classes`` the indices of its classes.
     """
 
     name: str
@@ -73,12 +73,12 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What pictell says of one source: predictions, best first, or the error.
+    """The result for one source: predictions, best first, or the error.
 
-    ``status`` says how sure it is; it is ``None`` where nothing judges that (a model with neither a
-    taxonomy nor a calibration, labels alone) and with an ``error``. ``answer`` is set where the
-    status is ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in
-    pixels. ``probabilities`` are those of all classes, (classes,) float64, if they were asked for.
+    ``status`` says how sure it is; it is ``None`` for a model with neither a taxonomy nor a
+    calibration, with the option ``flat`` and with an ``error``. ``answer`` is set if the status is
+    ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in pixels.
+    ``probabilities`` are those of all classes, (classes,) float64, if the caller requested them.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The first bytes tell the format; the name does not matter."""
+"""The first bytes decide the format; the name does not matter."""
 
 import pytest
 from hypothesis import given

@@ -53,7 +53,7 @@ def test_no_more_items_than_allowed_are_under_way(look_ahead: int) -> None:
         assert len(taken) - given <= look_ahead
 
 
-def test_an_endless_stream_is_fine() -> None:
+def test_an_endless_stream_gives_results() -> None:
     results = Threads(2, 4).map(abs, iter(int, 1))
     assert [next(results) for _ in range(10)] == [0] * 10
     results.close()
@@ -126,7 +126,7 @@ def test_an_exception_of_the_items_comes_after_the_results_before_it() -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
-def test_items_may_raise_what_is_no_exception(error: type[BaseException]) -> None:
+def test_items_may_raise_any_base_exception(error: type[BaseException]) -> None:
     def items() -> Iterator[int]:
         yield 1
         raise error

@@ -1,4 +1,4 @@
-"""Foreign text made harmless, for any text there is."""
+"""Text from outside is safe for terminals, whatever it holds."""
 
 import csv
 import io

@@ -146,7 +146,7 @@ def test_only_text_is_coloured_and_only_when_asked() -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_foreign_text_is_harmless_wherever_it_stands(format_: str, text: str) -> None:
+def test_text_from_outside_is_escaped_everywhere(format_: str, text: str) -> None:
     failed = Result(text, text, error=InvalidModelError(text))
     for result in (named(text), failed):
         written = rendered(format_, [result])
@@ -172,7 +172,7 @@ def test_a_line_of_jsonl_is_one_line(text: str) -> None:
     assert len(rendered("jsonl", [named(text)]).splitlines()) == 1
 
 
-def test_an_answer_that_is_a_class_is_told_once() -> None:
+def test_an_answer_that_is_a_class_has_one_line() -> None:
     answer = Answer("Egyptian cat", 0.825, "n02124075", ("animal", "cat", "Egyptian cat"), (285,))
     result = Result("a", "m", Status.SURE, answer, (CAT, TABBY))
     _, *lines = rendered("text", [result]).splitlines()

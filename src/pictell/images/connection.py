@@ -1,4 +1,4 @@
-"""One HTTP exchange with a judged address, directly or through a proxy, within bounds."""
+"""One HTTP exchange with a checked address, directly or through a proxy, within bounds."""
 
 from __future__ import annotations
 
@@ -231,6 +231,6 @@ def _convert_errors(problem: str, bounds: Bounds) -> Iterator[None]:
     except TimeoutError:
         raise bounds.timeout_error() from None
     except (OSError, ValueError, RuntimeError) as error:
-        told = (getattr(error, name, None) for name in ("verify_message", "reason", "strerror"))
-        reason = next(filter(None, told), type(error).__name__)
+        words = (getattr(error, name, None) for name in ("verify_message", "reason", "strerror"))
+        reason = next(filter(None, words), type(error).__name__)
         raise HostUnreachableError(f"{problem}: {reason}") from error

@@ -116,7 +116,7 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
     rgb = _to_srgb(opaque, profile)
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
-    if 5 <= orientation <= 8:  # it lies on its side
+    if 5 <= orientation <= 8:  # it is rotated by 90 degrees
         width, height = height, width
     # np.asarray copies once more and takes three times as long.
     pixels = np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)

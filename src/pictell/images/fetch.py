@@ -1,9 +1,9 @@
 """The only code that downloads pictures.
 
 A URL may come from somebody else: it may name a host in the user's own network, or a server that
-sends one byte a minute or never stops. So pictell judges the resolved addresses, those of every
-redirect too; it connects to a judged address and to no other; and one limit of time and one of
-bytes hold for the whole download.
+sends one byte a minute or never stops. So pictell checks the resolved addresses, also those of
+redirects, and connects to no others. One limit of time and one of bytes hold for the whole
+download.
 """
 
 from __future__ import annotations

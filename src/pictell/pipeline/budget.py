@@ -8,8 +8,8 @@ import threading
 class Budget:
     """Lets tickets reserve ``max_bytes`` in all.
 
-    A ticket waits where the budget is spent, except the oldest one: its work is needed next, so it
-    may exceed the budget and work never stops for good. Safe to use from several threads.
+    A ticket waits while the budget is spent. The oldest one may exceed the budget, because its work
+    is needed next; so work always goes on. Safe to use from several threads.
     """
 
     def __init__(self, max_bytes: int) -> None:

@@ -102,7 +102,7 @@ class _Stream(Generic[T, R]):
         self._has_result = threading.Condition(lock)
 
     def feed(self, items: Iterable[T], begin: Callable[[Callable[[], None]], object]) -> None:
-        """Take items while there is room; ``begin`` lets a thread work on them."""
+        """Take items while the look-ahead permits; ``begin`` starts work on a thread."""
         try:
             iterator = iter(items)
             while self._wait_for_room():

@@ -1,4 +1,4 @@
-"""Foreign text (file names, labels, headers) made harmless for terminals and other readers."""
+"""Text from outside (file names, labels, headers), safe for terminals and other readers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def visible(text: str) -> str:
 
 
 def json_escaped(json_text: str) -> str:
-    """JSON whose strings mean the same, but with nothing in them that a terminal obeys."""
+    """The same JSON, with the control characters in its strings escaped."""
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json_text)
 
 

@@ -10,10 +10,10 @@ STEP = " › "
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What formats for people may do, others ignore it.
+    """How a format for people may look; other formats ignore it.
 
-    ``colour``: whether ANSI colours may be used, which a terminal alone can show. ``columns``:
-    how many characters a line may have; ``None`` is for any number.
+    ``colour`` permits ANSI colours, for a terminal. ``columns`` is the width of a line in
+    characters, ``None`` for any.
     """
 
     colour: bool = False

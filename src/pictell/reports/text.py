@@ -1,4 +1,4 @@
-"""Text for people: the picture's name, then what it shows, with bars and percentages."""
+"""Text for people: the picture's name, then its labels with bars and percentages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pictell.results import Result, Status
 BAR_CELLS = 20
 # The spaces and the score of a line; label, bar and path come on top.
 OTHER_CELLS = 12
-# The last names of an answer's path are shown.
+# How many names of an answer's path are shown: the last ones.
 MAX_STEPS = 2
 # Classes of an answer that would read 0.0 % are not shown.
 MIN_SHOWN = 0.0005

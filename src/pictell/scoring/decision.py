@@ -84,7 +84,7 @@ class Scorer:
         if self.calibration is None:
             return to_probabilities(outputs, self.activation), True
         if self.activation == "none":
-            # Refuses what ``evidence`` would take for rounded probabilities.
+            # Refuses values that ``evidence`` would take for rounded probabilities.
             to_probabilities(outputs, "none")
         found = evidence(outputs, self.activation)
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
