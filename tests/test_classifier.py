@@ -250,7 +250,7 @@ def test_too_little_memory_to_read_is_an_error_of_that_picture(
     timeout_s: float | None, classifier: pictell.Classifier
 ) -> None:
     starved: Any = Source("starved", Starved())  # type: ignore[arg-type]
-    with pytest.raises(errors.OutOfMemoryError, match="^starved: "):
+    with pytest.raises(errors.OutOfMemoryError, match=r"^starved: "):
         classifier.classify(starved, timeout_s=timeout_s)
     bad, good = classifier.stream([starved, encoded("dark")])
     assert isinstance(bad.error, errors.OutOfMemoryError)

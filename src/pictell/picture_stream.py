@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TypeVar
 
 from pictell.errors import DeadlineError, PictellError, UsageError
-from pictell.image_model import ImageModel, Output, ReadPicture, named
+from pictell.image_model import ImageModel, Output, ReadPicture
 from pictell.options import MAX_TIMEOUT_S
 from pictell.pipeline.budget import Budget, Ticket
 from pictell.pipeline.deadline import run_with_deadline
@@ -42,7 +42,7 @@ def run_one(
         return run_with_deadline(lambda: model.run_pictures([read], output)[0], left_s)
     except TimeoutError:
         message = f"not finished within {timeout_s:g} s"
-        return named(DeadlineError(message, timeout_s=float(timeout_s)), source.name)
+        return DeadlineError(message, timeout_s=float(timeout_s), source=source.name)
 
 
 def run_stream(
