@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def test_limits_hold(tmp_path: Path) -> None:
 
 
 def test_stream_takes_no_single_picture(classifier: pictell.Classifier, tmp_path: Path) -> None:
-    for one in ("cat.jpg", b"bytes", tmp_path):
+    for one in ("cat.jpg", b"bytes", tmp_path, io.BytesIO(b"a\nb"), Source("one", tmp_path)):
         with pytest.raises(errors.UsageError, match="put the one picture into a list"):
             classifier.stream(one)  # type: ignore[arg-type]
 
@@ -431,6 +432,23 @@ def test_embedding_fails_with_the_first_picture_that_fails(default: pictell.Clas
         default.embed([skimage.data.coffee(), b"hello"])
     with pytest.raises(errors.UsageError, match="no pictures"):
         default.embed([])
+
+
+@pytest.mark.parametrize(("value", "norm"), [(1e30, 1), (1e-30, 1), (0, 0), (np.inf, None)])
+def test_an_embedding_of_extreme_values(value: float, norm: float | None) -> None:
+    class Extreme(fake.FakeSession):
+        def run(self, inputs: Any, outputs: Any) -> dict[str, Any]:
+            (batch,) = inputs.values()
+            return dict.fromkeys(outputs, np.full((len(batch), 4), value, np.float32))
+
+    spec = replace(fake.spec(list(LEVELS)), embedding="features")
+    classifier = pictell.Classifier(ImageModel(spec, Extreme(3)))
+    if norm is None:
+        with pytest.raises(errors.RuntimeFailedError, match=r"^array: .*not finite"):
+            classifier.embed([np.asarray(image("dark"))])
+    else:
+        found = classifier.embed([image("dark")])
+        assert np.linalg.norm(found) == pytest.approx(norm)
 
 
 def test_a_model_without_an_embedding_says_so(classifier: pictell.Classifier) -> None:

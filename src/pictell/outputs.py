@@ -8,7 +8,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import PictellError, UsageError
+from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.image_model import Output, named
 from pictell.results import Result
 from pictell.scoring.decision import Scorer
@@ -54,9 +54,15 @@ class ToResult:
 
 
 def to_embedding(output: Output | PictellError) -> NDArray[np.float32]:
-    """A row (D,) scaled to an L2 norm of 1, float32; zeros stay zeros. Raises the error."""
+    """A row (D,) scaled to an L2 norm of 1, float32; zeros stay zeros.
+
+    Raises the error, or ``RuntimeFailedError`` for values that are not finite.
+    """
     if isinstance(output, PictellError):
         raise output
-    row = output.row.astype(np.float32).ravel()
+    row = output.row.astype(np.float64).ravel()
     norm = np.linalg.norm(row)
-    return row / norm if norm > 0 else row
+    if not np.isfinite(norm):
+        message = "the model gave an embedding that is not finite"
+        raise RuntimeFailedError(message, source=output.picture.name)
+    return (row / (norm or 1.0)).astype(np.float32)

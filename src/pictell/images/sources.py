@@ -73,9 +73,9 @@ def expand_path(name: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
 def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator[Source]:
     """The sources for many pictures; a path may name a folder. See ``to_source``.
 
-    Raises ``UsageError`` at once for a single path.
+    Raises ``UsageError`` at once for a single path, stream or ``Source``.
     """
-    if isinstance(pictures, str | bytes | os.PathLike):
+    if isinstance(pictures, str | bytes | os.PathLike | Source) or hasattr(pictures, "read"):
         raise UsageError("pictures must be a list: put the one picture into a list")
 
     def expand() -> Iterator[Source]:
