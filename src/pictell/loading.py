@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from pictell import models, runtimes
 from pictell.classifier import Classifier
@@ -43,8 +44,8 @@ def load(
     """
     reopen = partial(
         load,
-        model,
-        options=options,
+        _reference(model),
+        options=replace(options, labels=options.labels and _absolute(options.labels)),
         engine=engine,
         limits=limits,
         allow_private=allow_private,
@@ -52,7 +53,7 @@ def load(
         min_confidence=min_confidence,
         max_depth=max_depth,
         flat=flat,
-        labels_from=labels_from,
+        labels_from=labels_from and _absolute(labels_from),
     )
     if proxy is not None:
         # Most runs need no addresses.
@@ -71,3 +72,14 @@ def load(
         allow_private=allow_private,
         reopen=reopen,
     )
+
+
+def _reference(model: str | os.PathLike[str]) -> str:
+    """The model's name, or its absolute path: another process may have another current folder."""
+    name = os.fspath(model)
+    is_path = name not in models.BUILT_IN and models.locate(name) == Path(name)
+    return _absolute(name) if is_path else name
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return str(Path(path).absolute())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Integral
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,42 +11,40 @@ from pictell.results import Result
 from pictell.scoring.decision import Scorer
 
 
-@dataclass(frozen=True, slots=True)
 class ToResult:
     """Scores a row (classes,). The result has the ``top_k`` best classes, 1 or more.
 
     ``model`` is the name that results show; ``probabilities`` keeps those of all classes.
     """
 
-    scorer: Scorer
-    model: str
-    top_k: int
-    probabilities: bool
-
-    def __post_init__(self) -> None:
+    def __init__(self, scorer: Scorer, model: str, top_k: int, probabilities: bool) -> None:
         """Raises ``UsageError`` for a ``top_k`` that is not a whole number of 1 or more."""
-        if not isinstance(self.top_k, Integral) or self.top_k < 1:
-            raise UsageError(f"top_k must be a whole number of 1 or more, not {self.top_k!r}")
+        if not isinstance(top_k, int | np.integer) or top_k < 1:
+            raise UsageError(f"top_k must be a whole number of 1 or more, not {top_k!r}")
+        self._scorer = scorer
+        self._model = model
+        self._top_k = int(top_k)
+        self._probabilities = probabilities
 
     def __call__(self, output: Output | PictellError) -> Result:
         """The result, with the error where there is one."""
         if isinstance(output, PictellError):
-            return Result(output.source or "", self.model, error=output)
+            return Result(output.source or "", self._model, error=output)
         picture = output.picture
         try:
-            decision = self.scorer.score(output.row, int(self.top_k))
+            decision = self._scorer.score(output.row, self._top_k)
         except PictellError as error:
-            return Result(picture.name, self.model, error=named(error, picture.name))
+            return Result(picture.name, self._model, error=named(error, picture.name))
         return Result(
             source=picture.name,
-            model=self.model,
+            model=self._model,
             status=decision.status,
             answer=decision.answer,
             predictions=decision.predictions,
             width=picture.width,
             height=picture.height,
             timings=picture.timings,
-            probabilities=decision.probabilities if self.probabilities else None,
+            probabilities=decision.probabilities if self._probabilities else None,
         )
 
 

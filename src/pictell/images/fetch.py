@@ -9,13 +9,13 @@ download.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 from urllib3.response import HTTPResponse
 
 from pictell.errors import AddressRefusedError, BadResponseError, HttpStatusError
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_proxy, parse_url
 from pictell.images.connection import CHUNK_BYTES, Bounds, connect, exchange, look_up, status_text
-from pictell.images.read import Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Url
 
@@ -28,7 +28,7 @@ def fetch(
     limits: Limits = Limits(),
     *,
     proxy: str | None = None,
-    reserve: Reserve = reserve_nothing,
+    reserve: Callable[[int], None] = lambda n_bytes: None,
 ) -> bytes:
     """Download the bytes of ``url``, whatever type the server declares.
 
@@ -87,7 +87,7 @@ def _admit(
     return public or addresses
 
 
-def _read_body(response: HTTPResponse, bounds: Bounds, reserve: Reserve) -> bytes:
+def _read_body(response: HTTPResponse, bounds: Bounds, reserve: Callable[[int], None]) -> bytes:
     if response.status != 200:
         message = f"the server answered {status_text(response)}"
         raise HttpStatusError(message, status_code=response.status)
