@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from pictell.errors import UsageError
 from pictell.image_model import ImageModel
 from pictell.images.sources import Input, expand_inputs, to_source
-from pictell.outputs import ToResult, to_embedding
+from pictell.outputs import ToResult, stack, to_embedding
 from pictell.picture_stream import run_one, run_stream
 from pictell.pipeline.executor import Executor, Threads
 from pictell.results import Result
@@ -21,9 +20,8 @@ from pictell.scoring.decision import Scorer
 class Classifier:
     """Labels pictures with a model. Safe to use from several threads at once.
 
-    ``pictell.load`` makes one; ``with`` closes it. ``scorer`` turns outputs into scores and an
-    answer, ``allow_private`` lets URLs name private hosts, ``executor`` runs ``stream`` and
-    ``embed``. With ``reopen``, which makes it again, it can be pickled: another process opens it.
+    ``pictell.load`` makes one; ``with`` closes it. ``allow_private`` lets URLs name private hosts,
+    ``executor`` runs ``stream`` and ``embed``, ``reopen`` makes it again where it is unpickled.
     """
 
     def __init__(
@@ -37,8 +35,7 @@ class Classifier:
     ) -> None:
         self.model, self.spec = model, model.spec
         self.scorer = scorer or Scorer(model.spec.labels, model.spec.activation)
-        self._to_source = partial(to_source, allow_private=allow_private)
-        self._to_sources = partial(expand_inputs, allow_private=allow_private)
+        self._allow_private = allow_private
         self._executor = executor or Threads()
         self._reopen = reopen
 
@@ -57,7 +54,7 @@ class Classifier:
         out of range, ``DeadlineError``, or the ``PictellError`` of the picture.
         """
         to_result = ToResult(self.scorer, self.spec.name, top_k, probabilities)
-        source = self._to_source(picture)
+        source = to_source(picture, allow_private=self._allow_private)
         result = to_result(run_one(self.model, source, self.spec.output_name, timeout_s))
         if result.error is not None:
             raise result.error
@@ -68,12 +65,12 @@ class Classifier:
     ) -> Iterator[Result]:
         """Classify many pictures: lazily, in order, in bounded memory, on all processors.
 
-        Takes what ``classify`` takes, and folders. A picture that fails gives a ``Result`` with its
-        ``error``. Pictures are taken ahead of their results, on another thread: keep a stream or
-        PIL image open, and an array unchanged, until its result comes; give no stream twice.
+        Takes what ``classify`` takes, and folders. A failure is a ``Result`` with its ``error``.
+        Another thread takes pictures ahead of their results: until its result comes, keep a binary
+        stream or PIL image open and an array unchanged. Give no binary stream twice.
         """
         to_result = ToResult(self.scorer, self.spec.name, top_k, probabilities)
-        sources = self._to_sources(pictures)
+        sources = expand_inputs(pictures, allow_private=self._allow_private)
         return run_stream(self.model, sources, self.spec.output_name, to_result, self._executor)
 
     def embed(self, pictures: Iterable[Input]) -> NDArray[np.float32]:
@@ -82,13 +79,10 @@ class Classifier:
         Takes what ``stream`` takes. Raises the ``PictellError`` of the first picture that fails,
         ``UsageError`` for a model without an embedding and for no pictures.
         """
-        name, sources = self.spec.embedding, self._to_sources(pictures)
-        if name is None:
+        if (name := self.spec.embedding) is None:
             raise UsageError(f"the model {self.spec.name} has no embedding")
-        rows = list(run_stream(self.model, sources, name, to_embedding, self._executor))
-        if not rows:
-            raise UsageError("no pictures to embed")
-        return np.stack(rows)
+        sources = expand_inputs(pictures, allow_private=self._allow_private)
+        return stack(run_stream(self.model, sources, name, to_embedding, self._executor))
 
     def close(self) -> None:
         """Release the model once the calls in flight have ended. Safe to call again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,3 +63,11 @@ def to_embedding(output: Output | PictellError) -> NDArray[np.float32]:
         message = "the model gave an embedding that is not finite"
         raise RuntimeFailedError(message, source=output.picture.name)
     return (row / (norm or 1.0)).astype(np.float32)
+
+
+def stack(rows: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The rows (D,) as one array (N, D). Raises ``UsageError`` for none."""
+    array = list(rows)
+    if not array:
+        raise UsageError("no pictures to embed")
+    return np.stack(array)
