@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import fake_model as fake
+import hostile_models as hostile
 from pictell import models
 from pictell.errors import InvalidModelError, StoreError, UnknownModelError, UsageError
+from pictell.models.examine import examine
 from pictell.models.folder import (
     create_model_folder,
     read_model_folder,
@@ -21,6 +23,8 @@ from pictell.models.folder import (
     write_model_folder,
 )
 from pictell.models.scorer import build_scorer
+from pictell.models.store import local as store
+from pictell.options import ModelOptions
 from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Weights
 
 WEIGHTS = fake.weights(2).graph
@@ -303,7 +307,6 @@ def test_each_key_must_be_there(folder: Path, line: str) -> None:
         ('"weights.onnx"', '"../weights"', "model: weights must be the name of a file"),
         ('"weights.onnx"', '".."', "model: weights must be the name of a file"),
         ('"weights.onnx"', '""', "model: weights must be the name of a file"),
-        ('"weights.onnx"', "'a\\b'", "model: weights must be the name of a file"),
         ('"labels.tsv"', '"/etc/passwd"', "model: labels must be the name of a file"),
     ],
 )  # fmt: skip
@@ -343,7 +346,15 @@ def test_a_std_that_cannot_divide_is_refused(folder: Path, std: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"[model", b"x = " + 5000 * b"[", b"a." * 100_000 + b"a = 1", b'[a."b"' * 100_000]
+    "content",
+    [
+        b"[model",
+        b"x = " + 5000 * b"[",
+        b"a." * 100_000 + b"a = 1",
+        b'[a."b"' * 100_000,
+        # Taken for itself, the second line has the long key in quotes.
+        b'x = ["""\n""", {' + b"a." * 1_000_000 + b"a = 1}, '\"']",
+    ],
 )
 def test_invalid_toml_is_refused(folder: Path, content: bytes) -> None:
     (folder / "model.toml").write_bytes(content)
@@ -381,6 +392,38 @@ def test_what_is_written_is_read_back(
     write_model_folder(copy, spec, read_weights(spec))
     assert read_model_folder(copy) == replace(spec, weights=copy / "weights.onnx")
     assert read_weights(read_model_folder(copy)) == read_weights(spec)
+
+
+def test_weights_of_any_name_are_written_and_read_back(folder: Path, tmp_path: Path) -> None:
+    name = 'a\\b "c"\n.onnx'
+    spec = replace(read_model_folder(folder), weights=folder / name)
+    create_model_folder(tmp_path / "new", spec, Weights("onnx", {name: WEIGHTS}))
+    assert read_model_folder(tmp_path / "new") == replace(spec, weights=tmp_path / "new" / name)
+
+
+def test_the_folder_above_the_current_one_can_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICTELL_MODELS", str(tmp_path / "store"))
+    (tmp_path / "model" / "variables").mkdir(parents=True)
+    scores = hostile.tensor_info("scores:0", sizes=(-1, 3))
+    usual = hostile.signature({"image": hostile.tensor_info("image:0")}, {"scores": scores})
+    graph = hostile.saved(hostile.classifier(), signatures={"serving_default": usual}).graph
+    (tmp_path / "model" / "saved_model.pb").write_bytes(graph)
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    monkeypatch.chdir(tmp_path / "model" / "variables")
+    options = ModelOptions(labels=tmp_path / "labels.txt", preset="unit", size=(4, 4))
+    store.add("above", Path(".."), options)
+    read_weights(models.find("above"))
+    assert list(tmp_path.glob("store/.work/*")) == []
+
+
+def test_links_in_a_path_are_followed_before_its_dots(tmp_path: Path) -> None:
+    (tmp_path / "there" / "deep").mkdir(parents=True)
+    (tmp_path / "there" / "model.onnx").write_bytes(WEIGHTS)
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "deep")
+    path = tmp_path / "link" / ".." / "model.onnx"
+    assert examine(path, ModelOptions()).model.content.graph == WEIGHTS
 
 
 def test_the_specs_of_the_package_are_written_as_they_are_read() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,13 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection import check_safe
 from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
-from pictell.models.folder import SPEC_FILE, read_model_folder, read_unchecked_weights, to_toml
+from pictell.models.folder import (
+    SPEC_FILE,
+    named,
+    read_model_folder,
+    read_unchecked_weights,
+    to_toml,
+)
 from pictell.models.guess import guess
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
@@ -47,8 +52,7 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for something that is not a model, and
     ``UsageError`` for wrong options.
     """
-    # The path '.' has no name, its absolute path has.
-    path = Path(os.path.abspath(path))  # noqa: PTH100
+    path = named(path)
     with bare.prefix_file_name(path):
         if not (path / SPEC_FILE).is_file():
             return _find_out(bare.inspect_bare(path, bare.read_unchecked(path), options))

@@ -65,7 +65,7 @@ class ModelTable(toml.Table, frozen=True, kw_only=True):
             name = getattr(self, key)
             if name is None:
                 continue
-            if PurePath(name).name != name or name in {"", ".."} or "\\" in name:
+            if PurePath(name).name != name or name in {"", ".."}:
                 raise ValueError(f"{key} must be the name of a file in the folder, not {name!r}")
 
 
@@ -120,6 +120,11 @@ class SpecDocument(toml.Table, frozen=True):
     model: ModelTable
     input: InputTable
     output: OutputTable
+
+
+def named(path: Path) -> Path:
+    """The absolute path, which ends in a name; '.' and '..' are none."""
+    return path.resolve() if path.name == ".." else path.absolute()
 
 
 def read_model_folder(folder: Path) -> ModelSpec:

@@ -24,7 +24,13 @@ from platformdirs import user_cache_path, user_data_path
 from pictell.errors import UnknownModelError, UsageError
 from pictell.files import new_folder
 from pictell.models import BUILT_IN, find
-from pictell.models.folder import SPEC_FILE, read_weights, store_errors, write_model_folder
+from pictell.models.folder import (
+    SPEC_FILE,
+    named,
+    read_weights,
+    store_errors,
+    write_model_folder,
+)
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, Weights
@@ -82,7 +88,7 @@ def add(
     if not os.path.exists(path):
         raise UnknownModelError(f"no file or folder {str(path)!r}")
     # An absolute path is never the name of a model.
-    spec = find(path.absolute(), options)
+    spec = find(named(path), options)
     row = catalog.load().get(name)
     if row is not None and spec.sha256 not in row.weights_sha256:
         raise UsageError(f"{name} is another model in the catalogue: choose another name")
