@@ -6,7 +6,7 @@
         print(classifier.classify("cat.jpg"))
 
 The names in ``__all__`` and the module ``pictell.errors`` are the public API; all other modules are
-internal and may change in any release. Importing the package imports neither an engine nor an
+internal and may change in any release. Importing the package imports neither a runtime nor an
 image library.
 """
 

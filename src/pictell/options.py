@@ -125,7 +125,7 @@ class EngineOptions:
     ``runtime`` is a name in ``pictell.runtimes.RUNTIMES``; ``None`` takes the first that is
     installed and reads the model's format. ``threads``: how many threads one run may use, 1 or
     more. ``device``: ``cpu`` or ``gpu``. ``precision``: ``float32``, or ``engine`` for what the
-    engine chooses on this processor, which may be faster and less exact.
+    runtime chooses on this processor, which may be faster and less exact.
     """
 
     runtime: str | None = None

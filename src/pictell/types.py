@@ -1,4 +1,4 @@
-"""The plain types that flow between packages; importing them loads no engine or image library."""
+"""The plain types that flow between packages; importing them loads no runtime or image library."""
 
 from __future__ import annotations
 

@@ -64,10 +64,10 @@ def test_the_preset_of_an_unknown_file_is_a_marked_guess(shared: Path) -> None:
     assert [output["name"] for output in found["outputs"]] == ["final_result"]
     assert found["activations"] == {"final_result": "none"}
     assert found["ops"]["Conv2D"] > 10
-    assert found["preprocessing"].startswith("possible the preset retrain: retrain.py names")
+    assert found["preprocessing"].startswith("possible preset retrain: retrain.py names")
     assert "give --labels FILE" in found["missing"]
     assert "give --mean and --std, or --preset" in found["missing"]
-    assert found["model_toml"].startswith("# [input] is a guess: possible the preset retrain\n")
+    assert found["model_toml"].startswith("# [input] is a guess: possible preset retrain\n")
     assert tomllib.loads(found["model_toml"])["input"]["mean"] == [127.5, 127.5, 127.5]
 
 

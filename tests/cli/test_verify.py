@@ -1,4 +1,4 @@
-"""``pictell verify``: golden answers, and two engines compared."""
+"""``pictell verify``: golden answers, and two runtimes compared."""
 
 import re
 import shutil

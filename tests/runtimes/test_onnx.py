@@ -111,7 +111,7 @@ def in_memory(model: onnx.ModelProto) -> Weights:
 def test_weights_in_files_beside_the_graph(
     tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are passed as bytes, so the engine reads no file in the current folder."""
+    """They are passed as bytes, so the runtime reads no file in the current folder."""
     onnx.save(
         linear(),
         tmp_path / "model.onnx",

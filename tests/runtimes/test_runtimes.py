@@ -1,4 +1,4 @@
-"""The default model in its engine: what fits, and int8 products on every processor."""
+"""The default model in its runtime: what fits, and int8 products on every processor."""
 
 import dataclasses
 import platform

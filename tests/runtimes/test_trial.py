@@ -75,7 +75,7 @@ def test_a_good_model_passes(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_model_that_crashes_its_engine(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InvalidModelError, match=r"crashed its engine \(SIG(SEGV|ABRT|BUS)\)$"):
+    with pytest.raises(InvalidModelError, match=r"crashed its runtime \(SIG(SEGV|ABRT|BUS)\)$"):
         try_in_child(small(), calling_itself(), EngineOptions(runtime=engine))
     assert capfd.readouterr().err == ""
 
@@ -116,9 +116,9 @@ def open_engine(spec, weights, options):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        ("os.abort()", r"crashed its engine \(SIGABRT\)$"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", r"crashed its engine \(SIGKILL\)$"),
-        ("os._exit(3)", r"crashed its engine \(exit status 3\)$"),
+        ("os.abort()", r"crashed its runtime \(SIGABRT\)$"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", r"crashed its runtime \(SIGKILL\)$"),
+        ("os._exit(3)", r"crashed its runtime \(exit status 3\)$"),
         ("os._exit(0)", "ended without an answer$"),
         ("sys.exit()", "ended without an answer$"),
         ("print('{}')", None),

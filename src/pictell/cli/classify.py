@@ -34,7 +34,7 @@ Other commands, each with its own --help:
 
   pictell models     list, download, import and remove models
   pictell inspect    show what a model file contains and what it needs
-  pictell verify     check that a model still gives the answers it gave
+  pictell verify     check that a model still gives its recorded answers
   pictell evaluate   measure a model on labelled pictures
   pictell calibrate  fit a model's scores to labelled pictures
 """
@@ -46,7 +46,7 @@ def run(words: list[str]) -> int:
     Raises ``PictellError`` for what concerns the whole run.
     """
     options = _parse(words)
-    # The engine and the image library are imported once the command line is known to be right.
+    # The runtime and the image library are imported only if the command line is right.
     from pictell.loading import load
     from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
@@ -141,14 +141,14 @@ def _parser() -> Parser:
         type=positive_int,
         default=5,
         metavar="N",
-        help="labels for each picture (5)",
+        help="classes for each picture (5)",
     )
     parser.add_format(FORMATS)
     model = "a model's name, folder or file (default)"
     add("-m", "--model", default="default", metavar="M", help=model)
-    listed = "classify the pictures named in LIST, one on each line; - is stdin"
+    listed = "classify the pictures listed in LIST, one on each line; - is stdin"
     add("--from-file", metavar="LIST", help=listed)
-    null = "LIST is separated by NUL, as find -print0 writes it"
+    null = "the entries of LIST are separated by NUL, as by find -print0"
     add("-0", "--null", action="store_true", help=null)
     add("--allow-private", action="store_true", help="allow private hosts in URLs of LIST")
     add("--proxy", metavar="URL", help="fetch pictures through this HTTP proxy")
@@ -166,7 +166,7 @@ def _add_answer_options(parser: Parser) -> None:
     add("--min-confidence", type=probability, metavar="P", help=threshold)
     depth = "answer with the top N levels of the taxonomy: 1 for animal, food, …"
     add("--max-depth", type=positive_int, metavar="N", help=depth)
-    add("--flat", action="store_true", help="the best labels alone, without an answer")
+    add("--flat", action="store_true", help="only the best classes, without an answer")
     names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
     add("--labels-from", metavar="FILE", help=names)
 

@@ -1,4 +1,4 @@
-"""``pictell inspect``: what is in a model's file, what is known of it, and its model.toml."""
+"""``pictell inspect``: what is in a model's file, what is missing, and its model.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pictell.types import Inspection, TensorSpec
 
 EXAMPLE = """\
-Show what is in a model's file, what is known of it and what is missing to run it:
+Show what is in a model's file, what pictell knows about it and what is missing to run it:
 
   pictell inspect default
   pictell inspect default --write model.onnx
@@ -32,7 +32,7 @@ MAX_OPS_SHOWN = 8
 MEANINGS = {
     "none": "probabilities",
     "softmax": "logits",
-    None: "probabilities or logits, its last operation does not show which",
+    None: "probabilities or logits (its last operation does not show which)",
 }
 
 
@@ -167,7 +167,7 @@ def _parser() -> Parser:
     parser.add_format(("text", "json"))
     written = "write a model folder, or if TARGET ends in .onnx one file with everything in it"
     add("--write", metavar="TARGET", help=written)
-    tried = "run the model once on a grey image, in a process of its own"
+    tried = "run the model once on a grey image, in a separate process"
     add("--try", dest="try_it", action="store_true", help=tried)
     add_model_options(parser)
     add_engine_options(parser)

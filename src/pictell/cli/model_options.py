@@ -49,11 +49,11 @@ def add_engine_options(parser: Parser) -> None:
     """Add ``engine_options``: how the model runs."""
     parser.parts["engine_options"] = EngineOptions
     group = parser.add_argument_group("how the model runs")
-    add_choice(group, "--runtime", RUNTIMES, "the engine (the first that fits)")
+    add_choice(group, "--runtime", RUNTIMES, "software that runs the model (the first that fits)")
     threads = "threads for one run (1)"
     group.add_argument("--threads", type=whole_number, default=1, metavar="N", help=threads)
     add_choice(group, "--device", get_args(Device), "where the model runs (cpu)", "cpu")
-    exactness = "engine may be faster and less exact (float32)"
+    exactness = "engine lets the runtime be faster and less exact (float32)"
     add_choice(group, "--precision", get_args(Precision), exactness, "float32")
 
 

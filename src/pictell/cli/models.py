@@ -158,7 +158,7 @@ def _pull(name: str, mirror: str | None, offline: bool) -> None:
 
 
 def _check_it_runs(spec: ModelSpec, weights: Weights) -> None:
-    """Run the model once in a process of its own, if an engine for it is installed."""
+    """Run the model once in a separate process, if a runtime for it is installed."""
     from pictell.runtimes.trial import try_in_child
 
     try:

@@ -1,4 +1,4 @@
-"""``pictell verify MODEL``: check a model against its recorded answers, or in two engines."""
+"""``pictell verify MODEL``: check a model against its recorded answers, or with two runtimes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pictell.types import ModelSpec
 
 EXAMPLE = """\
-Check that a model gives its recorded answers, or the same answers in two engines:
+Check that a model gives its recorded answers, or the same answers with two runtimes:
 
   pictell verify
   pictell verify MY-MODEL/ --record
@@ -63,7 +63,7 @@ def _compare_to_golden(options: argparse.Namespace) -> int:
     if golden is None:
         raise UsageError(
             f"{options.model} has no golden answers: store them with --record, "
-            "or compare two engines with --against RUNTIME PICTURE …"
+            "or compare two runtimes with --against RUNTIME PICTURE …"
         )
     classifier = _open_safely(spec, options.engine_options)
     agreement = verification.compare_to_golden(classifier, golden)
@@ -117,7 +117,7 @@ def _report(agreement: Agreement, given: float | None, default: float) -> int:
 def _parse(words: list[str]) -> argparse.Namespace:
     options = _parser().parse(words)
     if options.pictures and options.against is None:
-        raise UsageError("pictures are used only to compare two engines: give --against RUNTIME")
+        raise UsageError("pictures are used only to compare two runtimes: give --against RUNTIME")
     if options.against is not None and not options.pictures:
         raise UsageError("--against needs pictures: give MODEL, then the pictures")
     if options.against is not None and options.record:
@@ -130,7 +130,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
-    add_choice(parser, "--against", RUNTIMES, "a second engine for the pictures")
+    add_choice(parser, "--against", RUNTIMES, "a second runtime for the pictures")
     add("--record", action="store_true", help="store the current answers in the model's folder")
     largest = "largest difference of a probability (0.02, or as stored with the answers)"
     add("--tolerance", type=probability, metavar="T", help=largest)

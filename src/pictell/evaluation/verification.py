@@ -1,4 +1,4 @@
-"""Check that a model gives its recorded answers, or the same answers in two engines."""
+"""Check that a model gives its recorded answers, or the same answers with two runtimes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pictell.version import __version__
 
 WIDTH, HEIGHT = 320, 240
 TOP_K = 5
-# Processors and engine versions round differently, int8 models by some thousandths.
+# Processors and runtime versions round differently, int8 models by some thousandths.
 TOLERANCE = 0.02
 
 
@@ -53,7 +53,7 @@ def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
 def record(classifier: Classifier, package: str) -> Golden:
     """Classify the golden pictures, for storage with the model.
 
-    ``package`` is the import name of the engine.
+    ``package`` is the import name of the runtime.
     """
     answers = {
         name: tuple(

@@ -1,4 +1,4 @@
-"""Model files read without an engine: format, inputs, outputs, metadata, and what they could do.
+"""Model files read without a runtime: format, inputs, outputs, metadata, and what they could do.
 
 Each format is one module with ``inspect`` and ``check``.
 """

@@ -129,7 +129,7 @@ def message_class(package: str, name: str) -> Any:
 
 @cache
 def _pool(package: str) -> Any:
-    """A separate pool of the package's messages, so that they do not clash with an engine's."""
+    """A separate pool of the package's messages, so that they do not clash with a runtime's."""
     from google.protobuf import descriptor_pb2, descriptor_pool
 
     file = descriptor_pb2.FileDescriptorProto(

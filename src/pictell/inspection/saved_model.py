@@ -1,7 +1,7 @@
 """SavedModels: the part that one signature runs.
 
 TensorFlow's own loader also runs the operations that restore and initialise the model. pictell
-gives an engine only the part in ``Signature``: the nodes and functions between the signature's
+gives a runtime only the part in ``Signature``: the nodes and functions between the signature's
 input and its outputs, and the keys of the variables' values in the checkpoint.
 """
 

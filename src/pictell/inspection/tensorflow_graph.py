@@ -160,7 +160,7 @@ def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
 
 
 def _refuse_recursion(library: Mapping[str, Function]) -> None:
-    # Engines follow such a call until the stack overflows and the process crashes.
+    # Runtimes follow such a call until the stack overflows and the process crashes.
     try:
         TopologicalSorter({name: library[name].callees for name in library}).prepare()
     except CycleError as error:

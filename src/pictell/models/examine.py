@@ -23,11 +23,11 @@ from pictell.types import ModelSpec, PreprocessSpec, Weights
 
 
 class Examination(NamedTuple):
-    """What is in a model's files, and what is known of its preprocessing and labels.
+    """What is in a model's files, its preprocessing and what is missing to run it.
 
-    ``refusal`` says why pictell does not run it. ``preprocessing`` describes it, says where it
-    comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are marked;
-    empty if too little is known. ``spec``, or ``missing``: what the user still has to give.
+    ``refusal`` says why pictell does not run it. ``preprocessing`` describes the preprocessing,
+    where it comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are
+    marked; empty if too little is known. ``spec``, or ``missing``: what the user has to give.
     """
 
     model: BareModel
@@ -95,7 +95,7 @@ def _find_out(model: BareModel) -> Examination:
     text, toml = "unknown: nothing in the file hints at it", ""
     guessed = guess(model.inspection)
     if guessed is not None:
-        name = f"{guessed.sure} the preset {guessed.preset}"
+        name = f"{guessed.sure} preset {guessed.preset}"
         text = f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right"
         draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
         toml = f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else ""

@@ -1,4 +1,4 @@
-"""Engines that run models: one module for each, imported only when used, behind ``Session``."""
+"""Runtimes for models: one module for each, imported only when used, behind ``Session``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Tensors: TypeAlias = "Mapping[str, Tensor]"
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An engine: its module, the package that the module needs, and the formats that it reads.
+    """A runtime: its module, the package that the module needs, and the formats that it reads.
 
     If ``core`` is true pictell requires the package. Otherwise the extra of pictell with the
     runtime's name installs it.
@@ -43,7 +43,7 @@ class Runtime:
             return False
 
 
-# The only list of engines, in order of preference: for each format its own engine first, then
+# The only list of runtimes, in order of preference: for each format its own runtime first, then
 # those that convert it.
 RUNTIMES = {
     "onnx": Runtime("pictell.runtimes.onnx", "onnxruntime", ("onnx",), core=True),
@@ -60,9 +60,9 @@ RUNTIMES = {
 
 
 class Engine(Protocol):
-    """A model in an engine: what ``open_engine(spec, weights, options)`` of a runtime returns.
+    """A model in a runtime: what its ``open_engine(spec, weights, options)`` returns.
 
-    ``open_engine`` and ``run`` may raise whatever the engine raises.
+    ``open_engine`` and ``run`` may raise any exception of the runtime.
     """
 
     inputs: Sequence[TensorSpec]
@@ -83,7 +83,7 @@ class Session(Protocol):
         """Run the model: inputs by name (N, …) -> the named outputs (N, …).
 
         Images are laid out as the model's ``PreprocessSpec`` says. Raises ``RuntimeFailedError``
-        if the engine fails, ``UsageError`` for wrong names and after ``close``.
+        if the runtime fails, ``UsageError`` for wrong names and after ``close``.
         """
 
     def close(self) -> None:
@@ -120,11 +120,11 @@ def choose(weights_format: WeightsFormat, name: str | None = None) -> str:
 def open_session(
     spec: ModelSpec, weights: Weights, options: EngineOptions = EngineOptions()
 ) -> Session:
-    """Load the weights into an engine that reads their format.
+    """Load the weights into a runtime that reads their format.
 
-    Raises ``InvalidModelError`` if the engine refuses the weights or the graph does not fit the
-    spec, ``UsageError`` for options that the engine does not support, ``OutOfMemoryError``,
-    ``RuntimeMissingError`` if the engine fails to import, and what ``choose`` raises.
+    Raises ``InvalidModelError`` if the runtime refuses the weights or the graph does not fit the
+    spec, ``UsageError`` for options that the runtime does not support, ``OutOfMemoryError``,
+    ``RuntimeMissingError`` if the runtime fails to import, and what ``choose`` raises.
     """
     from pictell.runtimes.fit import check_fits
     from pictell.runtimes.session import EngineSession, engine_errors

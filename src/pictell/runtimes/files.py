@@ -1,4 +1,4 @@
-"""Weights as temporary files, for engines that read only files."""
+"""Weights as temporary files, for runtimes that read only files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LiteRT, the engine for TFLite files."""
+"""LiteRT, the runtime for TFLite files."""
 
 from __future__ import annotations
 

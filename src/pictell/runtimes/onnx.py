@@ -1,4 +1,4 @@
-"""ONNX Runtime, the engine of the core install."""
+"""ONNX Runtime, the runtime of the core install."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OnnxEngine:
 
 
 def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> OnnxEngine:
-    """Load ONNX weights. Raises ``UsageError`` if the engine cannot use a GPU."""
+    """Load ONNX weights. Raises ``UsageError`` if there is no GPU to use."""
     providers = _providers(options)
     session_options = _options(options.threads)
     if int8_products_saturate():

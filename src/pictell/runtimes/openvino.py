@@ -1,4 +1,4 @@
-"""OpenVINO, which converts the formats of the other engines."""
+"""OpenVINO, which converts the formats of the other runtimes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pool for engines that serve one thread at a time."""
+"""A pool for runtimes that serve one thread at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Side effects of engines that start: notices on stderr, packages, settings in the home folder."""
+"""Side effects of runtimes that start: notices on stderr, packages, settings in the home folder."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NOTICE = re.compile(
 )
 CHUNK_BYTES = 64 * 1024
 # The reader ends when all copies of the pipe are closed. A child process that another thread starts
-# meanwhile keeps a copy: the reader passes its lines on, but the engine waits no longer than this.
+# meanwhile keeps a copy: the reader passes its lines on, but the runtime waits no longer than this.
 DRAIN_S = 0.5
 _one_at_a_time = Lock()
 
 
 @contextmanager
 def without_notices() -> Iterator[None]:
-    """Keep an engine's notices from stderr. All other lines are passed on at once, in order.
+    """Keep a runtime's notices from stderr. All other lines are passed on at once, in order.
 
-    File descriptor 2 belongs to the whole process, so use this only while an engine starts.
+    File descriptor 2 belongs to the whole process, so use this only while a runtime starts.
     """
     with _one_at_a_time:
         try:
@@ -73,7 +73,7 @@ def _write(out: Any, lines: list[bytes]) -> None:
 
 @contextmanager
 def without_package(package: str) -> Iterator[None]:
-    """Hide a package from an engine that works without it."""
+    """Hide a package from a runtime that works without it."""
     kept = {package: sys.modules[package]} if package in sys.modules else {}
     sys.modules[package] = None  # type: ignore[assignment]
     try:
@@ -85,7 +85,7 @@ def without_package(package: str) -> Iterator[None]:
 
 @contextmanager
 def temporary_settings(variable: str) -> Iterator[None]:
-    """Let an engine write its settings into a temporary folder instead of the home folder.
+    """Let a runtime write its settings into a temporary folder instead of the home folder.
 
     ``variable`` is the environment variable that names the folder. If it is set already, nothing
     changes.

@@ -1,4 +1,4 @@
-"""What all engines share: batches of any size, quantised tensors as real numbers, closing."""
+"""What all runtimes share: batches of any size, quantised tensors as real numbers, closing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EngineSession:
     """An engine as a ``Session``."""
 
     def __init__(self, runtime: str, engine: Engine, vectors: Collection[str] = ()) -> None:
-        """``runtime`` names the engine in messages.
+        """``runtime`` is the name of the runtime in messages.
 
         ``vectors`` names the outputs to return as (N, D), without axes of size 1.
         """
@@ -44,7 +44,7 @@ class EngineSession:
 
         Quantised tensors are given and returned as real numbers (float32); uint8 arrays are
         passed on as they are. Raises ``UsageError`` for a wrong name, a missing input and after
-        ``close``, ``RuntimeFailedError`` or ``OutOfMemoryError`` if the engine fails.
+        ``close``, ``RuntimeFailedError`` or ``OutOfMemoryError`` if the runtime fails.
         """
         # The local reference keeps the engine alive until this run ends.
         engine = self._engine
@@ -94,7 +94,7 @@ class EngineSession:
 
 @contextmanager
 def engine_errors(raised: type[ModelError], failed: str) -> Iterator[None]:
-    """Raise an engine's errors, which have no common base, as ``raised``, in one line.
+    """Raise a runtime's errors, which have no common base, as ``raised``, in one line.
 
     Errors of pictell stay as they are; a ``MemoryError`` becomes an ``OutOfMemoryError``.
     """

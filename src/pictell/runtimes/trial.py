@@ -1,6 +1,6 @@
-"""A trial run of a model in a child process, which alone is lost if the engine crashes.
+"""A trial run of a model in a child process, in case the model crashes its runtime.
 
-Engines are large C++ programs: a malicious file can crash one or make it loop. ``try_in_child``
+Runtimes are large C++ programs: a malicious file can crash one or make it loop. ``try_in_child``
 shows that before this process opens the file.
 """
 
@@ -25,7 +25,7 @@ from pictell.runtimes import RUNTIMES, open_session
 from pictell.runtimes.files import PREFIX
 from pictell.types import ModelSpec, Weights
 
-# On a slow machine the largest engine takes ten seconds to load, and a large model more.
+# On a slow machine the largest runtime takes ten seconds to load, and a large model more.
 DEADLINE_S = 120.0
 MID_GREY = 128
 
@@ -39,10 +39,10 @@ def try_in_child(
 ) -> None:
     """Open the model and run it on one mid-grey image, in a child process.
 
-    Raises what opening and running raise, and ``InvalidModelError`` if the engine crashes or does
+    Raises what opening and running raise, and ``InvalidModelError`` if the runtime crashes or does
     not finish within ``deadline_s`` seconds.
     """
-    # With the table of engines, to which this program may have added one.
+    # With the table of runtimes, to which this program may have added one.
     request = pickle.dumps((spec, weights.format, dict(weights.files), options, RUNTIMES))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         try:
@@ -60,7 +60,7 @@ def try_in_child(
                 f"the model's trial run did not finish within {deadline_s:g} s"
             ) from None
     if child.returncode != 0:
-        raise InvalidModelError(f"the model crashed its engine ({_cause(child.returncode)})")
+        raise InvalidModelError(f"the model crashed its runtime ({_cause(child.returncode)})")
     _raise_again(child.stdout)
 
 
@@ -71,7 +71,7 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     request = sys.stdin.buffer.read()
-    # What an engine prints goes to stderr, not between the answer.
+    # The output of a runtime goes to stderr, so that stdout has only the answer.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     json.dump(_attempt(request), answer)

@@ -12,7 +12,7 @@ from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.results import Prediction
 from pictell.types import Label
 
-# Engines round, so a probability may be slightly out of range.
+# Runtimes round, so a probability may be slightly out of range.
 PROBABILITY_SLACK = 1e-3
 MAX_PROBABLE = 1 + PROBABILITY_SLACK
 # Up to this many outputs without a label may be padding. With more, the labels are wrong.

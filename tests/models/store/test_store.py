@@ -558,10 +558,10 @@ def test_an_import_that_the_check_refuses(graph: Path, root: Path) -> None:
 
 
 def test_a_model_that_is_not_installed_cannot_be_removed(row: Row) -> None:
-    with pytest.raises(UnknownModelError, match="'x' is installed; installed are: none"):
+    with pytest.raises(UnknownModelError, match="'x' is installed"):
         store.remove("x")
     pull(row, retries=AT_ONCE)
-    with pytest.raises(UnknownModelError, match=f"installed are: {row.name}"):
+    with pytest.raises(UnknownModelError, match=row.name):
         store.remove("x")
     with pytest.raises(UsageError, match="built in"):
         store.remove("default")

@@ -68,8 +68,8 @@ def origin(download: Download, model: str, mirror: str | None, offline: bool) ->
         return Path(folder) / model / download.file_name
     if offline:
         raise ModelUnavailableError(
-            f"{model} is not here, and offline nothing is downloaded: save {download.url} as "
-            f"{model}/{download.file_name} in a folder and give that folder as the mirror"
+            f"{model} is not in the store, and offline pictell downloads nothing: save "
+            f"{download.url} as {model}/{download.file_name} in a folder and give it as the mirror"
         )
     if mirror:
         return f"{mirror.rstrip('/')}/{quote(model)}/{download.file_name}"
@@ -111,7 +111,7 @@ def _copy(download: Download, source: Path, part: Path, report: Report) -> None:
         found = source.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size != download.bytes:
             raise ModelUnavailableError(
-                f"{source} is not the file in the catalogue: that has {download.bytes} bytes"
+                f"{source} is not the file in the catalogue, which has {download.bytes} bytes"
             )
         content = source.read_bytes()
     except (OSError, ValueError) as error:
@@ -205,7 +205,7 @@ def _append(
     start = have if continues else 0
     length = response.length_remaining
     if length is not None and start + length != total:
-        raise ResponseError(f"the file there has {start + length} bytes, the catalogue's {total}")
+        raise ResponseError(f"the file there has {start + length} bytes instead of {total}")
     with part.open("ab" if start else "wb") as file:
         report(start, total)
         for chunk in _chunks(response, timeout_s):
@@ -228,8 +228,8 @@ def _chunks(response: BaseHTTPResponse, timeout_s: float) -> Iterator[bytes]:
 
 
 def _reason(error: Exception) -> str:
-    """The reason alone, without the objects that urllib3 puts before it."""
+    """The reason only, without the objects that urllib3 puts before it."""
     if isinstance(error, NameResolutionError):
-        return "its name does not resolve; is this machine offline?"
+        return "the host does not resolve; is this machine offline?"
     message = str(error.args[0]) if isinstance(error, ProtocolError) else str(error)
     return URLLIB3_PREFIX.sub("", message) or type(error).__name__

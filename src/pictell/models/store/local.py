@@ -123,7 +123,7 @@ def remove(name: str) -> None:
     folder = folder_of(name)
     if folder is None:
         names = ", ".join(installed()) or "none"
-        raise UnknownModelError(f"no model named {name!r} is installed; installed are: {names}")
+        raise UnknownModelError(f"no model named {name!r} is installed; installed models: {names}")
     with changing(folder.parent, name) as work:
         folder.rename(work / "removed")
 
