@@ -70,7 +70,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         pictell.loda  # noqa: B018
 
 
-def test_importing_pictell_imports_neither_engine_nor_image_library() -> None:
+def test_importing_pictell_imports_neither_runtime_nor_image_library() -> None:
     code = "import sys, pictell; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = set(run.stdout.split())

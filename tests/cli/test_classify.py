@@ -41,7 +41,7 @@ def test_names_a_picture_best_label_first() -> None:
     assert (run.stderr, run.returncode) == ("", 0)
 
 
-def test_flat_gives_the_best_labels_alone() -> None:
+def test_flat_gives_only_the_best_classes() -> None:
     name, first, *others = pictell("--flat", BALL).stdout.splitlines()
     assert name == str(BALL)
     assert re.fullmatch(r"  golf ball +█+\S* +\d+\.\d %", first)
@@ -361,7 +361,7 @@ def test_colour_can_be_declined(changes: dict[str, str]) -> None:
     assert "\x1b[" not in on_a_terminal(str(BALL), **changes)
 
 
-def test_progress_shows_where_somebody_watches_and_results_go_elsewhere() -> None:
+def test_progress_shows_on_a_terminal_if_results_go_elsewhere() -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     streams = {"stdout": subprocess.DEVNULL, "stderr": theirs}
@@ -415,7 +415,7 @@ def test_a_closed_output_is_no_traceback(redirection: str, stderr: str, status: 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_errors_that_cannot_be_told_cost_no_results() -> None:
+def test_errors_that_cannot_be_written_cost_no_results() -> None:
     with Path("/dev/full").open("w") as full:
         run = pictell(
             "missing.jpg", BALL, capture_output=False, stdout=subprocess.PIPE, stderr=full
@@ -436,7 +436,7 @@ def test_flat_gives_no_answer_to_be_limited(option: str) -> None:
     assert (run.stderr.count("\n"), run.returncode) == (1, 2)
 
 
-def test_a_model_without_a_taxonomy_and_a_calibration_gives_labels_alone(tmp_path: Path) -> None:
+def test_a_model_without_a_taxonomy_and_a_calibration_gives_only_classes(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(models.locate("default"), tmp_path / "flat"))
     spec = (folder / "model.toml").read_text()
     (folder / "model.toml").write_text(re.sub(r"taxonomy = .*\n", "", spec))

@@ -41,7 +41,7 @@ def test_while_the_program_is_loading(tmp_path: Path, name: str) -> None:
     assert run_with(tmp_path, "sitecustomize.py", content) == (-signal.SIGINT, "", "")
 
 
-def test_while_an_engine_is_loading_that_makes_something_else_of_it(tmp_path: Path) -> None:
+def test_while_a_runtime_is_loading_that_turns_it_into_another_error(tmp_path: Path) -> None:
     assert run_with(tmp_path, "onnxruntime.py", ENGINE) == (-signal.SIGINT, "", "")
 
 
@@ -52,7 +52,7 @@ def test_while_it_ends(tmp_path: Path) -> None:
     assert "golf ball" in stdout
 
 
-def test_who_starts_it_may_have_it_ignored(tmp_path: Path) -> None:
+def test_it_stays_ignored_if_the_parent_process_ignores_it(tmp_path: Path) -> None:
     def ignore() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -41,7 +41,7 @@ def test_answers_are_recorded_in_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_engines_agree_on_a_frozen_graph(shared: Path) -> None:
+def test_two_runtimes_agree_on_a_frozen_graph(shared: Path) -> None:
     folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
     run = pictell(
         "verify", folder / "frozen_graph.pb", "--labels", folder / "labels.txt",

@@ -58,7 +58,7 @@ def test_the_rules(label: str, name: str, rule: str) -> None:
     assert match([label], DEFAULT) == [Match(label, index_of(name), rule)]  # type: ignore[arg-type]
 
 
-def test_every_class_is_found_by_each_of_its_marks() -> None:
+def test_every_class_is_found_by_its_name_synset_and_index() -> None:
     for marks in (
         [label.name for label in DEFAULT],
         [label.synset or "" for label in DEFAULT],

@@ -106,7 +106,7 @@ def test_only_the_files_of_a_saved_model_are_read(saved_model: Path) -> None:
     assert read_files(saved_model / "saved_model.pb") == read
 
 
-def test_a_saved_model_may_be_the_graph_alone(tmp_path: Path) -> None:
+def test_a_saved_model_may_have_only_a_graph(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"graph")
     assert read_files(tmp_path) == {"saved_model.pb": b"graph"}
 

@@ -52,7 +52,7 @@ def test_the_default_model() -> None:
     assert found.ops["Conv"] == 49
 
 
-def test_the_outputs_are_those_the_engine_gives() -> None:
+def test_the_outputs_are_those_of_the_runtime() -> None:
     session = onnxruntime.InferenceSession(DEFAULT.read_bytes())
     found = inspect_weights(weights("onnx", DEFAULT.read_bytes()))
     assert [tensor.name for tensor in found.outputs] == [o.name for o in session.get_outputs()]
@@ -167,7 +167,7 @@ def test_the_operations_of_a_function_are_checked() -> None:
 
 
 @pytest.mark.parametrize("domain", ["com.microsoft", "com.microsoft.experimental", "com.ms.x"])
-def test_a_function_does_not_hide_an_operation_of_the_engine(domain: str) -> None:
+def test_a_function_does_not_hide_an_operation_of_the_runtime(domain: str) -> None:
     harmless = helper.make_node("Relu", ["a"], ["b"])
     function = helper.make_function(
         domain, "EPContext", ["a"], ["b"], [harmless], [helper.make_opsetid("", 17)]

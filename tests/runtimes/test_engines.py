@@ -111,7 +111,7 @@ def test_a_missing_gpu(shared: Path, engine: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("engine", READS)
-def test_the_precision_of_the_engine_can_be_chosen(shared: Path, engine: str) -> None:
+def test_the_precision_of_the_runtime_can_be_chosen(shared: Path, engine: str) -> None:
     model, files = a_model(shared, engine)
     options = EngineOptions(runtime=engine, precision="engine")
     images = pictures(shared, model, 1)
@@ -131,7 +131,7 @@ session.run({spec.input_name: images}, [spec.output_name])
 
 
 @pytest.mark.parametrize("engine", READS)
-def test_an_engine_prints_nothing_and_leaves_no_files(
+def test_a_runtime_prints_nothing_and_leaves_no_files(
     shared: Path, engine: str, tmp_path: Path
 ) -> None:
     """OpenVINO would report each import, ONNX Runtime each session."""
@@ -218,7 +218,7 @@ for kind in ("onnx", "tflite", "frozen-graph", "saved-model"):
 
 
 @pytest.mark.parametrize("by_finder", [True, False])
-def test_an_engine_that_is_not_installed_is_named_with_its_extra(by_finder: bool) -> None:
+def test_a_runtime_that_is_not_installed_is_named_with_its_extra(by_finder: bool) -> None:
     def choices(*blocked: str) -> list[str]:
         program = BLOCKED.format(blocked=list(blocked), by_finder=by_finder)
         run = subprocess.run(
@@ -242,7 +242,7 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(by_finder: bool
     )
 
 
-def test_an_engine_is_one_module_and_one_line(
+def test_a_runtime_is_one_module_and_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The module is the one that docs/runtimes.md shows."""
@@ -261,7 +261,7 @@ def test_an_engine_is_one_module_and_one_line(
     assert run(session, model, batch).argmax(axis=1).tolist() == [0, 1, 1]
 
 
-def test_an_engine_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torn_engine.py").write_text("raise ImportError('libGL.so.1: no such file')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(
@@ -280,7 +280,7 @@ def test_an_engine_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.Monk
         ("MemoryError", OutOfMemoryError, "^not enough memory to run the model$"),
     ],
 )
-def test_an_engine_that_fails_to_load_a_model(
+def test_a_runtime_that_fails_to_load_a_model(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     raised: str,

@@ -151,7 +151,7 @@ def test_a_batch_that_only_the_graph_s_end_fixes(engine: str, count: int) -> Non
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_that_fails_says_so_once(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_runtime_that_fails_says_so_once(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Five numbers for each of three images do not make rows of seven."""
     model = dataclasses.replace(linear_spec(), labels=tuple(Label(str(n)) for n in range(7)))
     session = opened(model, in_memory(linear(("N", 7))), engine)

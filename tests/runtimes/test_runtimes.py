@@ -85,7 +85,7 @@ def test_a_batch_of_the_wrong_shape_fails_in_one_line(session: runtimes.Session)
     assert "\n" not in str(caught.value)
 
 
-def test_the_fake_model_gives_the_same_logits_with_and_without_an_engine() -> None:
+def test_the_fake_model_gives_the_same_logits_with_and_without_a_runtime() -> None:
     model, files = fake.spec(["dark", "bright"]), fake.weights(2)
     black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
     images = np.concatenate([black, white])
@@ -146,7 +146,7 @@ def test_an_older_processor_gives_the_same_logits(
     np.testing.assert_allclose(np.load(array), expected, atol=1e-4)
 
 
-def test_the_telemetry_of_the_engine_is_off(tmp_path: Path) -> None:
+def test_the_telemetry_of_the_runtime_is_off(tmp_path: Path) -> None:
     """With telemetry on, ONNX Runtime writes a device identifier and a database of events."""
     env = environment(HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     for name in ("ORT_DISABLE_TELEMETRY", "CI"):

@@ -177,14 +177,14 @@ class Gives(MeanEngine):
         (Gives(3, CLASSES, 7, 7), r"has shape \(3, 5, 7, 7\), not \(N, classes\)$"),
     ],
 )
-def test_an_engine_that_fails_is_reported_in_one_line(engine: MeanEngine, message: str) -> None:
+def test_a_runtime_that_fails_is_reported_in_one_line(engine: MeanEngine, message: str) -> None:
     engine.outputs = [TensorSpec("scores", None, "float32")]
     session = EngineSession("mean", engine, ["scores"])
     with pytest.raises(RuntimeFailedError, match=message):
         run(session, images(3))
 
 
-def test_an_engine_that_runs_out_of_memory() -> None:
+def test_a_runtime_that_runs_out_of_memory() -> None:
     session = EngineSession("mean", OutOfMemory())
     with pytest.raises(OutOfMemoryError, match="not enough memory to run the model"):
         run(session, images(3))

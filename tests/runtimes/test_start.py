@@ -47,7 +47,7 @@ def test_lines_are_passed_on_at_once() -> None:
             assert os.read(pipe, 100) == line
 
 
-def test_nobody_waits_for_a_reader_of_stderr_that_is_gone() -> None:
+def test_a_closed_pipe_on_stderr_blocks_no_writer() -> None:
     with stderr_in_a_pipe() as pipe:
         os.close(pipe)
         with without_notices():
@@ -55,7 +55,7 @@ def test_nobody_waits_for_a_reader_of_stderr_that_is_gone() -> None:
             os.write(2, b"y" * 1_000_000 + b"\n")
 
 
-def test_nobody_waits_for_a_process_that_keeps_stderr() -> None:
+def test_a_child_process_that_keeps_stderr_blocks_no_writer() -> None:
     """Another thread may start one while an engine starts; its lines are passed on as well."""
     with stderr_in_a_pipe() as pipe:
         with without_notices():
@@ -90,7 +90,7 @@ def test_stderr_is_back_after_a_failure(capfd: pytest.CaptureFixture[str]) -> No
     assert capfd.readouterr().err == "before\n" + XNNPACK.decode()
 
 
-def test_several_engines_start_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+def test_several_runtimes_start_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     def start(number: int) -> None:
         with without_notices():
             os.write(2, XNNPACK + b"%d\n" % number)
@@ -128,7 +128,7 @@ thread.join()
 
 
 @pytest.mark.parametrize("engine", ["litert", "tensorflow", "openvino"])
-def test_another_thread_keeps_its_lines_while_an_engine_starts(
+def test_another_thread_keeps_its_lines_while_a_runtime_starts(
     shared: Path, tmp_path: Path, engine: str
 ) -> None:
     model, files = (

@@ -146,7 +146,7 @@ def test_unknown_names(engine: str, changes: dict[str, str], message: str) -> No
         ((None, 3, SIDE, SIDE), r"give --layout NCHW, not NHWC"),
     ],
 )
-def test_engines_know_the_shape_of_the_input(
+def test_runtimes_know_the_shape_of_the_input(
     engine: str, shape: tuple[int | None, ...], message: str
 ) -> None:
     def build(image: Any) -> None:
@@ -157,7 +157,7 @@ def test_engines_know_the_shape_of_the_input(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_engines_know_the_shape_of_the_output(engine: str) -> None:
+def test_runtimes_know_the_shape_of_the_output(engine: str) -> None:
     with pytest.raises(InvalidModelError, match="labels for an output of 5 classes"):
         opened(small(labels=small().labels[:3]), frozen(scores), engine)
 

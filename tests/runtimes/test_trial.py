@@ -74,7 +74,7 @@ def test_a_good_model_passes(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_model_that_crashes_its_engine(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_crashes_its_runtime(engine: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InvalidModelError, match=r"crashed its runtime \(SIG(SEGV|ABRT|BUS)\)$"):
         try_in_child(small(), calling_itself(), EngineOptions(runtime=engine))
     assert capfd.readouterr().err == ""

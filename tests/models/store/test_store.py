@@ -150,7 +150,7 @@ def test_a_damaged_model_is_replaced(row: Row, root: Path) -> None:
     assert files_below(root) == model_files(row)
 
 
-def test_a_bare_file_with_labels_of_its_own(server: FileServer, bird: Path, root: Path) -> None:
+def test_a_bare_file_with_its_own_labels(server: FileServer, bird: Path, root: Path) -> None:
     known = catalog.find("mobilenet_v2_1.0_224_inat_bird_quant")
     labels = bird.with_name("inat_bird_labels.txt")
     for path in (bird, labels):
