@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in float32 for the other engines, from the same published weights.
+"""EfficientNet-Lite0 in float32 for the other runtimes, from the same published weights.
 
     python tools/efficientnet_lite0_tensorflow.py FOLDER
 

@@ -36,7 +36,7 @@ def load(
     ``limits`` bound what one picture may cost. ``allow_private`` lets URLs name hosts on private
     networks, ``proxy`` is the URL of an HTTP proxy for downloads. An answer is the most specific
     label of probability ``min_confidence`` (0..1) or more, at most ``max_depth`` names from the top
-    of the taxonomy; ``flat`` gives classes alone. ``labels_from`` is a file of other names (see
+    of the taxonomy; ``flat`` gives only classes. ``labels_from`` is a file of other names (see
     ``pictell.models.display_names``).
 
     The classifier can be pickled: it then loads the same model again, which must be there.

@@ -112,8 +112,8 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON prints it, without ``probabilities``.
 
-        Scores have 6 digits after the point and milliseconds 3. A failed result has ``source``,
-        ``model`` and ``error`` alone.
+        Scores have 6 digits after the point and milliseconds 3. A failed result has only
+        ``source``, ``model`` and ``error``.
         """
         record: dict[str, Any] = {"source": self.source, "model": self.model}
         if self.error is not None:

@@ -207,11 +207,11 @@ def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None
     start = lines.index("fake: classes with the most errors")
     table = lines[start + 1 : lines.index("", start)]
     assert [line.split()[0] for line in table] == ["class", "dim"]
-    assert lines[lines.index("fake: best classes that no picture shows") + 2].split() == [
+    assert lines[lines.index("fake: best classes without a picture in the data") + 2].split() == [
         "bright",
         "3",
     ]
-    assert "Best classes that no picture shows" in Page(page_of(evaluation)).text
+    assert "Best classes without a picture in the data" in Page(page_of(evaluation)).text
 
 
 def test_weights_are_explained(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Thumbnails as JPEG, encoded from the pixels alone: no metadata of the files is kept."""
+"""Thumbnails as JPEG, encoded only from the pixels: no metadata of the files is kept."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ training: arithmetic, linear algebra, layers, images, quantisation, control flow
 Excluded are operations that use files, the network, other processes, Python, the terminal, queues,
 datasets, summaries or checkpoints; that read memory by address or name (ImmutableConst,
 GetSessionTensor); that end the program (Abort) or wait; debug copies (DebugIdentity writes to
-URLs); and all that nobody has reviewed.
+URLs); and all that are not reviewed yet.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ RANDOM = """
     StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
     StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
 """
-# Class names, parsing of records, summaries that nobody writes. ParseTensor is excluded because it
+# Class names, parsing of records, summaries that go nowhere. ParseTensor is excluded because it
 # makes handles from bytes. A failed assertion ends one run with an error.
 TEXT = """
     AsString Assert CheckNumerics CheckNumericsV2 DecodeBase64 DecodeRaw HistogramSummary

@@ -2,8 +2,7 @@
 
 Each value comes from the first place that has it: the user's options, the preset, the catalogue
 (by checksum), the file. Resize and channel order have defaults, those of the programs that came
-with such files. Mean and std have none: if nobody gives them there is an error that says what to
-give.
+with such files. Mean and std have none: if they are not found, the error says what to give.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def build_scorer(
     """The scorer of a model.
 
     ``min_confidence`` (0..1) is the confidence threshold. Answers are at most ``max_depth`` names
-    below the top of the taxonomy. ``flat`` gives classes alone.
+    below the top of the taxonomy. ``flat`` gives only classes.
     ``labels_from`` is a file of other names (``models.display_names``). Raises
     ``InvalidModelError``, or ``UsageError`` for wrong arguments or a wrong file of names.
     """

@@ -157,7 +157,7 @@ class _Stream(Generic[T, R]):
         try:
             begin(self._work)
         except RuntimeError as error:
-            # No thread can be started, or the program ends: nobody takes what waits.
+            # No thread can be started, or the program ends: no worker takes the waiting items.
             self._end([slot for slot, _ in self._take(self._look_ahead)], error)
             raise
 

@@ -44,7 +44,7 @@ class Scorer:
     are the model's own. Without an ``abstention`` no picture is ``unknown``. Without a ``taxonomy``
     an answer is one of the classes; without both a taxonomy and a calibration there is no status.
     ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1. ``flat`` gives
-    classes alone, without a status.
+    only classes, without a status.
     """
 
     labels: tuple[Label, ...]

@@ -81,7 +81,7 @@ def _drawn(
     draw: Callable[[Figure, Summary], None], summary: Summary, inches: tuple[float, float]
 ) -> str:
     with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        # Matplotlib's own font is used for the layout alone.
+        # Matplotlib's own font is used only for the layout.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         figure = Figure(figsize=inches)
         draw(figure, summary)
