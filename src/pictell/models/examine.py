@@ -12,7 +12,7 @@ from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
 from pictell.models.folder import (
     SPEC_FILE,
-    named,
+    absolute,
     read_model_folder,
     read_unchecked_weights,
     to_toml,
@@ -52,7 +52,7 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     Raises ``InvalidModelError`` or ``UnsafeModelError`` for something that is not a model, and
     ``UsageError`` for wrong options.
     """
-    path = named(path)
+    path = absolute(path)
     with bare.prefix_file_name(path):
         if not (path / SPEC_FILE).is_file():
             return _find_out(bare.inspect_bare(path, bare.read_unchecked(path), options))

@@ -122,7 +122,7 @@ class SpecDocument(toml.Table, frozen=True):
     output: OutputTable
 
 
-def named(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     """The absolute path, which ends in a name; '.' and '..' are none."""
     return path.resolve() if path.name == ".." else path.absolute()
 

@@ -318,6 +318,22 @@ def test_the_proxy_of_the_environment_is_used(
     assert server.requests[0][1]["proxy-authorization"] == "Basic bWU6cGFzcw=="  # me:pass
 
 
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("http://127.0.0.1:9", "the proxy cannot be used: Connection refused$"),
+        ("http://[::1", "Failed to parse"),
+        ("127.0.0.1:9", "Proxy URL had no scheme"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(
+    server: FileServer, part: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, reason: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ModelUnavailableError, match=f"from 127.0.0.1: {reason}"):
+        get(server.download("file.bin"), part)
+
+
 # --- mirrors
 
 

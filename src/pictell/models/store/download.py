@@ -19,11 +19,12 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass, url2pathname
 
 import truststore
-from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Retry, make_headers
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Retry, make_headers, util
 from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     ProtocolError,
+    ProxyError,
     ResponseError,
     SSLError,
 )
@@ -175,8 +176,8 @@ def _pool(hop: Hop, timeout_s: float) -> PoolManager:
     proxy = proxies.get(hop.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(hop.host):
         return PoolManager(timeout=timeout_s, ssl_context=context, retries=False)
-    parts = urlsplit(proxy)
-    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+    name, _, password = (util.parse_url(proxy).auth or "").partition(":")
+    user = f"{unquote(name)}:{unquote(password)}" if name else None
     return ProxyManager(
         proxy,
         proxy_headers=make_headers(proxy_basic_auth=user),
@@ -231,5 +232,7 @@ def _reason(error: Exception) -> str:
     """The reason only, without the objects that urllib3 puts before it."""
     if isinstance(error, NameResolutionError):
         return "the host does not resolve; is this machine offline?"
+    if isinstance(error, ProxyError):
+        return f"the proxy cannot be used: {_reason(error.original_error)}"
     message = str(error.args[0]) if isinstance(error, ProtocolError) else str(error)
     return URLLIB3_PREFIX.sub("", message) or type(error).__name__

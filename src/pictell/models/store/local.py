@@ -26,7 +26,7 @@ from pictell.files import new_folder
 from pictell.models import BUILT_IN, find
 from pictell.models.folder import (
     SPEC_FILE,
-    named,
+    absolute,
     read_weights,
     store_errors,
     write_model_folder,
@@ -88,7 +88,7 @@ def add(
     if not os.path.exists(path):
         raise UnknownModelError(f"no file or folder {str(path)!r}")
     # An absolute path is never the name of a model.
-    spec = find(named(path), options)
+    spec = find(absolute(path), options)
     row = catalog.load().get(name)
     if row is not None and spec.sha256 not in row.weights_sha256:
         raise UsageError(f"{name} is another model in the catalogue: choose another name")
