@@ -146,13 +146,11 @@ def calibration_error(
     return error
 
 
-def reliability(
-    right: Bools, confidence: Floats, weights: Floats, bins: int = BINS
-) -> tuple[ReliabilityBin, ...]:
+def reliability(right: Bools, confidence: Floats, weights: Floats) -> tuple[ReliabilityBin, ...]:
     """The bins with a weight above 0, from low to high."""
-    number, total = bin_of(confidence, bins), float(weights.sum())
+    number, total = bin_of(confidence), float(weights.sum())
     found = []
-    for index in range(bins):
+    for index in range(BINS):
         inside = (number == index) & (weights > 0)
         if not inside.any():
             continue
@@ -160,8 +158,8 @@ def reliability(
         accuracy = mean(right[inside], share)
         found.append(
             ReliabilityBin(
-                low=index / bins,
-                high=(index + 1) / bins,
+                low=index / BINS,
+                high=(index + 1) / BINS,
                 pictures=int(inside.sum()),
                 share=float(share.sum()) / total,
                 confidence=mean(confidence[inside], share),

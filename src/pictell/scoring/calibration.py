@@ -118,18 +118,16 @@ def choose_score(classes: int) -> Score:
     return "peak" if classes >= CLASSES_FOR_PEAK else "probability"
 
 
-def fit(
-    evidence: Floats, targets: Indices, weights: Floats, knees: tuple[float, ...] = KNEES
-) -> Calibration:
+def fit(evidence: Floats, targets: Indices, weights: Floats) -> Calibration:
     """The calibration with the highest weighted likelihood of the right classes ``targets`` (N,).
 
     A finite knee must raise the log-likelihood by more than half the logarithm of the number of
     pictures (Schwarz 1978, 'Estimating the dimension of a model'), or plain temperature scaling
-    wins. ``evidence`` (N, classes), ``weights`` (N,) of 0 or more, ``knees`` to try. Raises
-    ``UsageError`` for too few data, see ``check_enough``.
+    wins. ``evidence`` (N, classes), ``weights`` (N,) of 0 or more. Raises ``UsageError`` for
+    too few data, see ``check_enough``.
     """
     check_enough(evidence.argmax(axis=1) == targets, weights)
-    return _best(evidence, targets, weights, knees)
+    return _best(evidence, targets, weights, KNEES)
 
 
 def abstention_threshold(scores: Floats, weights: Floats, share: float = FALSE_ALARMS) -> float:
