@@ -1,13 +1,14 @@
 """Only the files of a model are read, and only from its own folder."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.inspection import checksum, read_files
 from pictell.inspection import model_files as files
-from pictell.inspection import read_files
 
 BAD_NAMES = [
     "../secret",
@@ -104,6 +105,13 @@ def test_only_the_files_of_a_saved_model_are_read(saved_model: Path) -> None:
     assert list(read) == ["saved_model.pb", "variables/variables.index", "assets/deep/words.txt"]
     assert all(content == name.encode() for name, content in read.items())
     assert read_files(saved_model / "saved_model.pb") == read
+
+
+def test_a_file_of_a_saved_model_may_have_a_name_that_is_not_utf_8(saved_model: Path) -> None:
+    (saved_model / "assets" / os.fsdecode(b"w\xff")).write_bytes(b"")
+    found = read_files(saved_model)
+    sums = (f"{hashlib.sha256(found[name]).hexdigest()}  {name}\n" for name in sorted(found))
+    assert checksum(found) == hashlib.sha256(os.fsencode("".join(sums))).hexdigest()
 
 
 def test_a_saved_model_may_have_only_a_graph(tmp_path: Path) -> None:

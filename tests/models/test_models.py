@@ -199,7 +199,11 @@ def test_texts_may_begin_with_a_byte_order_mark(folder: Path) -> None:
     assert read_model_folder(folder) == spec
 
 
-@pytest.mark.parametrize("name", ["model.toml", "labels.tsv", "taxonomy.tsv", "calibration.toml"])
+@pytest.mark.parametrize(
+    "name",
+    # TOML cannot hold a name that is not UTF-8.
+    ["model.toml", "labels.tsv", "taxonomy.tsv", "calibration.toml", "m\udcff.onnx"],
+)
 def test_weights_cannot_take_the_name_of_another_file(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:

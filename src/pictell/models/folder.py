@@ -193,8 +193,9 @@ def write_model_folder(folder: Path, spec: ModelSpec, content: Weights) -> None:
     """
     for name, data in content.files.items():
         path = Path(spec.weights.name, name) if spec.format == "saved-model" else Path(name)
-        if path.parts[0] in RESERVED:
-            raise InvalidModelError(f"weights cannot be named {path.parts[0]}: rename the file")
+        first = path.parts[0]
+        if first in RESERVED or first != first.encode(errors="replace").decode():
+            raise InvalidModelError(f"weights cannot be named {first}: rename the file")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     texts = {SPEC_FILE: to_toml(spec), LABELS_FILE: to_text(spec.labels)}
