@@ -250,3 +250,22 @@ def test_a_stream_under_way_does_not_keep_the_program_from_ending(wait: str) -> 
         assert process.stdout is not None
         assert process.stderr is not None
         assert (process.stdout.read(), process.stderr.read()) == (b"1\n", b"")
+
+
+def test_streams_that_the_garbage_collector_ends_block_no_other() -> None:
+    program = """
+import gc, itertools, sys
+from pictell.pipeline.executor import Threads
+
+sys.setswitchinterval(1e-5)
+gc.set_threshold(3)
+for _ in range(50):
+    cycle = [Threads(2, 1000).map(abs, itertools.count()) for _ in range(4)]
+    for stream in cycle:
+        next(stream)
+    cycle.append(cycle)
+    del cycle, stream
+    assert list(Threads(2).map(abs, range(200))) == list(range(200))
+"""
+    # In a process of its own, because a deadlock would hold up the tests.
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from pictell.processors import available_cores
@@ -57,12 +58,16 @@ class Threads:
         pool = ThreadPoolExecutor(self.workers, "pictell")
         # A daemon, because ``items`` may wait without end for a program that writes a list.
         begin = _begin_daemon if self.daemon else pool.submit
-        threading.Thread(target=stream.feed, args=(items, begin), daemon=True).start()
+
+        def feed() -> None:
+            stream.feed(items, begin)
+            pool.shutdown(wait=False)
+
+        threading.Thread(target=feed, daemon=True).start()
         try:
             yield from stream.results()
         finally:
             stream.close()
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin_daemon(work: Callable[[], None]) -> None:
@@ -93,13 +98,14 @@ class _Stream(Generic[T, R]):
         self._function = function
         self._batch_size = batch_size
         self._workers = workers
-        self._look_ahead = look_ahead
         self._waiting = deque[tuple[_Slot[R], T]]()  # not taken by a worker yet
         self._ordered = deque[_Slot[R]]()  # not given to the caller yet
         self._fed = self._closed = False
-        lock = threading.Lock()
-        self._has_room = threading.Condition(lock)
-        self._has_result = threading.Condition(lock)
+        self._has_result = threading.Condition(threading.Lock())
+        # One for each item that may be taken.
+        self._room = SimpleQueue[None]()
+        for _ in range(look_ahead):
+            self._room.put(None)
 
     def feed(self, items: Iterable[T], begin: Callable[[Callable[[], None]], object]) -> None:
         """Take items while the look-ahead permits; ``begin`` starts work on a thread."""
@@ -129,27 +135,27 @@ class _Stream(Generic[T, R]):
                         return
                     self._has_result.wait()
                 slot = self._ordered.popleft()
-                self._has_room.notify()
+            self._room.put(None)
             if slot.error is not None:
                 raise slot.error
             yield slot.result
 
     def close(self) -> None:
-        """Take no more items and begin no more batches."""
-        with self._has_room:
-            self._closed = True
-            self._waiting.clear()
-            self._has_room.notify()
+        """Take no more items and begin no more batches.
+
+        It takes no lock, because the garbage collector calls it for a stream that a caller has
+        left, on any thread, whatever lock that thread holds. ``SimpleQueue.put`` is made for that.
+        """
+        self._closed = True
+        self._room.put(None)
 
     def _wait_for_room(self) -> bool:
-        with self._has_room:
-            while len(self._ordered) >= self._look_ahead and not self._closed:
-                self._has_room.wait()
-            return not self._closed
+        self._room.get()
+        return not self._closed
 
     def _add(self, item: T) -> None:
         slot = _Slot[R]()
-        with self._has_room:
+        with self._has_result:
             self._waiting.append((slot, item))
             self._ordered.append(slot)
 
@@ -158,12 +164,13 @@ class _Stream(Generic[T, R]):
             begin(self._work)
         except RuntimeError as error:
             # No thread can be started, or the program ends: no worker takes the waiting items.
-            self._end([slot for slot, _ in self._take(self._look_ahead)], error)
+            self._end([slot for slot, _ in self._take(len(self._waiting))], error)
             raise
 
     def _take(self, at_most: int) -> list[tuple[_Slot[R], T]]:
-        with self._has_room:
-            return [self._waiting.popleft() for _ in range(min(at_most, len(self._waiting)))]
+        with self._has_result:
+            n_items = 0 if self._closed else min(at_most, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(n_items)]
 
     def _work(self) -> None:
         """Run the next batch, of the items that are there; another worker may have taken them."""
