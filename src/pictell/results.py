@@ -104,9 +104,9 @@ class Result:
             return f"{self.source}: {self.error.message}"
         if self.answer is not None:
             probably = "probably " if self.status is Status.LIKELY else ""
-            return f"{self.source}: {probably}{self.answer.name} {self.answer.score:.0%}"
+            return f"{self.source}: {probably}{self.answer.name} {100 * self.answer.score:.0f} %"
         if self.status is None:
-            return f"{self.source}: {self.top.label} {self.top.score:.0%}"
+            return f"{self.source}: {self.top.label} {100 * self.top.score:.0f} %"
         return f"{self.source}: not sure"
 
     def to_dict(self) -> dict[str, Any]:

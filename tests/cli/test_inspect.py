@@ -114,7 +114,7 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
     ("words", "message"),
     [
         (["inspect"], "the following arguments are required: MODEL"),
-        (["inspect", "nothing.pb"], "no model named 'nothing.pb'"),
+        (["inspect", "nothing.pb"], "nothing.pb: no such file or folder"),
         (
             ["inspect", "inception5h"],
             "inception5h is not downloaded: run pictell models pull inception5h",

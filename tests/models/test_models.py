@@ -441,6 +441,16 @@ def test_a_model_is_found_by_its_folder(folder: Path, kind: type) -> None:
     assert models.find(kind(folder)) == read_model_folder(folder)
 
 
+@pytest.mark.parametrize("name", ["nothing.onnx", "Nothing.PB", "folder/nothing"])
+def test_a_model_file_that_is_not_there_is_named_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModelError) as caught:
+        models.find(name)
+    assert str(caught.value) == f"{name}: no such file or folder"
+
+
 @pytest.mark.parametrize("name", ["nothing", "", "a\nb", "x" * 5000, "a\0b"])
 def test_an_unknown_model_lists_the_known_ones(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -82,6 +82,8 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
         return _read_class_folders(place)
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
+    except FileNotFoundError:
+        raise UsageError(f"{place}: no such file or folder") from None
     except TextFileError as error:
         raise UsageError(f"{place} {error}: give a folder of class folders or a list") from error
     except (OSError, csv.Error) as error:

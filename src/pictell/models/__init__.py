@@ -13,6 +13,8 @@ from pictell.types import ModelSpec
 
 # The models in the package, by name.
 BUILT_IN = {"default": Path(__file__).parent / "default"}
+# A word that ends like this is a file, not the name of a model.
+MODEL_SUFFIXES = (".onnx", ".tflite", ".pb")
 
 
 def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) -> ModelSpec:
@@ -49,6 +51,8 @@ def locate(name: str) -> Path:
         return Path(name)
     if name in catalog.load():
         raise ModelUnavailableError(f"{name} is not downloaded: run pictell models pull {name}")
+    if os.sep in name or name.lower().endswith(MODEL_SUFFIXES):
+        raise UnknownModelError(f"{name}: no such file or folder")
     nearest = _nearest(name, [*BUILT_IN, *store.installed(), *catalog.load()])
     raise UnknownModelError(
         f"no model named {name!r}{nearest}: "
