@@ -50,10 +50,10 @@ def test_scores_are_rounded_to_six_digits_and_times_to_three() -> None:
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (RESULT, "cat.jpg: cat 88%"),
-        (replace(RESULT, status=Status.LIKELY), "cat.jpg: probably cat 88%"),
+        (RESULT, "cat.jpg: cat 88 %"),
+        (replace(RESULT, status=Status.LIKELY), "cat.jpg: probably cat 88 %"),
         (replace(RESULT, status=Status.UNSURE, answer=None), "cat.jpg: not sure"),
-        (replace(RESULT, status=None, answer=None), "cat.jpg: Egyptian cat 82%"),
+        (replace(RESULT, status=None, answer=None), "cat.jpg: Egyptian cat 82 %"),
         (FAILED, "a.jpg: the server answered 404"),
     ],
 )
