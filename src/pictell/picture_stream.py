@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from numbers import Real
 from typing import TypeVar
 
@@ -64,12 +65,23 @@ def run_stream(
     def run(batch: list[Source | ReadPicture]) -> list[R]:
         return [function(one) for one in model.run_pictures(batch, output)]
 
-    with_tickets = (
-        (source, budget.ticket() if isinstance(source.content, Url) else None) for source in sources
-    )
-    # Daemons, because downloads that wait for the budget would keep the program from ending.
-    fetched = Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True).map(fetch, with_tickets)
+    def fetched() -> Iterator[Source | ReadPicture]:
+        left = iter(sources)
+        for source in left:
+            if isinstance(source.content, Url):
+                yield from from_first_url(chain([source], left))
+            else:
+                yield source  # without a thread that it does not need
+
+    def from_first_url(sources: Iterable[Source]) -> Iterator[Source | ReadPicture]:
+        with_tickets = (
+            (source, budget.ticket() if isinstance(source.content, Url) else None)
+            for source in sources
+        )
+        # Daemons, because downloads that wait for the budget would keep the program from ending.
+        return Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True).map(fetch, with_tickets)
+
     try:
-        yield from executor.map_batches(run, fetched, BATCH_SIZE)
+        yield from executor.map_batches(run, fetched(), BATCH_SIZE)
     finally:
         budget.close()
