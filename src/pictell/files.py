@@ -38,9 +38,13 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     except UnicodeDecodeError as error:
         raise TextFileError("is not UTF-8 text") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TextFileError(f"cannot be read: {reason}") from error
+        raise TextFileError(f"cannot be read: {os_reason(error)}") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def os_reason(error: Exception) -> str:
+    """Why a file cannot be used, without its path. A ``ValueError`` is about a NUL in the path."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def write_file(path: Path, content: bytes) -> None:

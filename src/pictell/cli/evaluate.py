@@ -14,7 +14,7 @@ from pictell.cli.output import say, write
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
 from pictell.errors import PictellError, UsageError
-from pictell.files import write_file
+from pictell.files import os_reason, write_file
 from pictell.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
     try:
         write_file(path, page.encode())
     except OSError as error:
-        raise PictellError(f"{path} cannot be written: {error.strerror}") from error
+        raise PictellError(f"{path} cannot be written: {os_reason(error)}") from error
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -131,7 +131,7 @@ def _check_report(path: Path) -> None:
     try:
         taken = path.is_file() and _head(path) not in {b"", PAGE_HEAD}
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be written: {os_reason(error)}") from error
     if taken:
         raise UsageError(f"{path} exists and is not a report: give another name")
 

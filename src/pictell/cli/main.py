@@ -15,6 +15,7 @@ from types import FrameType
 from pictell.cli.exit_status import SOME_FAILED, exit_status
 from pictell.cli.output import say
 from pictell.errors import PictellError, SourceNotFoundError
+from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
 COMMANDS = ("models", "inspect", "verify", "evaluate", "calibrate")
@@ -85,7 +86,7 @@ def _report(error: BaseException) -> int:
         return exit_status(error)
     if isinstance(error, OSError):
         # Errors of sources and downloads are PictellErrors, so this is stdout.
-        say(f"cannot write the output: {error.strerror}")
+        say(f"cannot write the output: {os_reason(error)}")
         _discard_stdout()
         return SOME_FAILED
     raise error

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, UsageError
-from pictell.files import TextFileError, read_text
+from pictell.files import TextFileError, os_reason, read_text
 from pictell.images.sources import expand_path, natural_key
 
 LISTS = ("labels.csv", "labels.jsonl")
@@ -87,8 +87,7 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
     except TextFileError as error:
         raise UsageError(f"{place} {error}: give a folder of class folders or a list") from error
     except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", error)
-        raise UsageError(f"{place} cannot be read: {reason}") from error
+        raise UsageError(f"{place} cannot be read: {os_reason(error)}") from error
 
 
 def _read_class_folders(root: Path) -> Dataset:

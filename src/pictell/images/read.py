@@ -15,6 +15,7 @@ from pictell.errors import (
     SourceTooLargeError,
     SourceUnreadableError,
 )
+from pictell.files import os_reason
 from pictell.options import Limits
 from pictell.types import Source, Url
 
@@ -96,5 +97,4 @@ def unreadable(error: OSError | ValueError) -> SourceError:
     """The error for what the operating system could not read, with its reason."""
     if isinstance(error, FileNotFoundError):
         return SourceNotFoundError("no such file or folder")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return SourceUnreadableError(f"cannot be read: {reason}")
+    return SourceUnreadableError(f"cannot be read: {os_reason(error)}")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.files import os_reason
 
 SAVED_MODEL = "saved_model.pb"
 # The folders in a SavedModel that pictell reads (tensorflow/cc/saved_model/constants.h).
@@ -40,7 +41,7 @@ def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, by
         _refuse_too_large(paths.values())
         return {name: found.read_bytes() for name, found in paths.items()}
     except (OSError, ValueError) as error:
-        raise InvalidModelError(f"the weights cannot be read: {because(error)}") from error
+        raise InvalidModelError(f"the weights cannot be read: {os_reason(error)}") from error
 
 
 def read_head(path: Path, max_bytes: int) -> bytes:
@@ -50,7 +51,7 @@ def read_head(path: Path, max_bytes: int) -> bytes:
         with path.open("rb") as file:
             return file.read(max_bytes)
     except (OSError, ValueError) as error:
-        raise InvalidModelError(f"the model cannot be read: {because(error)}") from error
+        raise InvalidModelError(f"the model cannot be read: {os_reason(error)}") from error
 
 
 def check_name(name: str) -> str:
@@ -58,11 +59,6 @@ def check_name(name: str) -> str:
     if not SAFE_NAME.match(name):
         raise UnsafeModelError(f"the model names a file outside its folder: {name!r}")
     return name
-
-
-def because(error: OSError | ValueError) -> str:
-    """The reason without the path. A ``ValueError`` is about a NUL in the path."""
-    return str(getattr(error, "strerror", None) or error)
 
 
 def _saved_model(path: Path) -> dict[str, Path]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
-from pictell.inspection.model_files import SAVED_MODEL, because, read_head
+from pictell.files import os_reason
+from pictell.inspection.model_files import SAVED_MODEL, read_head
 from pictell.types import WeightsFormat
 
 READ = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
@@ -70,7 +71,7 @@ def sniff_format(path: Path) -> WeightsFormat:
         _refuse_others(path, head)
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
-        raise InvalidModelError(f"the model cannot be read: {because(error)}") from error
+        raise InvalidModelError(f"the model cannot be read: {os_reason(error)}") from error
 
 
 def _sniff_folder(path: Path) -> WeightsFormat:

@@ -13,7 +13,7 @@ from msgspec import Meta, field
 from msgspec.structs import asdict
 
 from pictell.errors import InvalidModelError, StoreError
-from pictell.files import TextFileError, new_folder, read_text, write_file
+from pictell.files import TextFileError, new_folder, os_reason, read_text, write_file
 from pictell.inspection import check_safe, checksum, read_files
 from pictell.models import toml
 from pictell.models.labels import read_labels, to_text
@@ -221,7 +221,7 @@ def store_errors(message: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"{message}: {error.strerror or error}") from error
+        raise StoreError(f"{message}: {os_reason(error)}") from error
 
 
 def to_toml(spec: ModelSpec) -> str:

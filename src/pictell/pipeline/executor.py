@@ -56,13 +56,13 @@ class Threads:
         look_ahead = self.look_ahead or 2 * self.workers * batch_size
         stream = _Stream(function, batch_size, self.workers, look_ahead)
         pool = ThreadPoolExecutor(self.workers, "pictell")
-        # A daemon, because ``items`` may wait without end for a program that writes a list.
         begin = _begin_daemon if self.daemon else pool.submit
 
         def feed() -> None:
             stream.feed(items, begin)
             pool.shutdown(wait=False)
 
+        # A daemon, because ``items`` may wait without end for a program that writes a list.
         threading.Thread(target=feed, daemon=True).start()
         try:
             yield from stream.results()

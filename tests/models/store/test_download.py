@@ -7,7 +7,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +28,7 @@ from file_server import (
 from pictell.errors import ModelUnavailableError
 from pictell.models.store.catalog import Download
 from pictell.models.store.download import CHUNK_BYTES, obtain, origin
+from waiting import wait_until
 
 CONTENT = random.Random(1).randbytes(1_000_000)
 AT_ONCE = Retry(3)  # without waiting
@@ -430,12 +430,3 @@ def test_a_killed_download_is_continued(
     get(server.download("file"), part)
     assert part.read_bytes() == CONTENT
     assert server.ranges() == [None, f"bytes={have}-"]
-
-
-def wait_until(truth: Callable[[], bool]) -> None:
-    tick = threading.Event()
-    for _ in range(6000):
-        if truth():
-            return
-        tick.wait(0.01)
-    pytest.fail("timed out")

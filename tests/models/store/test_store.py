@@ -10,10 +10,9 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +39,7 @@ from pictell.models.store.catalog import Row
 from pictell.models.store.pull import pull
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, Weights
+from waiting import wait_until
 
 AT_ONCE = Retry(2)  # without waiting
 GRAPH, LABELS = "tensorflow_inception_graph.pb", "imagenet_comp_graph_label_strings.txt"
@@ -310,15 +310,6 @@ def start(row: Row, tmp_path: Path, largest_file: int = 0) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_until(truth: Callable[[], object]) -> None:
-    tick = threading.Event()
-    for _ in range(6000):
-        if truth():
-            return
-        tick.wait(0.01)
-    pytest.fail("timed out")
 
 
 def test_several_processes_download_a_model_once(

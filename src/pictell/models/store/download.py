@@ -30,6 +30,7 @@ from urllib3.exceptions import (
 )
 
 from pictell.errors import AddressRefusedError, ModelUnavailableError, UsageError
+from pictell.files import os_reason
 from pictell.images.addresses import Hop, follow, parse_url
 from pictell.models.store.catalog import Download
 from pictell.version import __version__
@@ -116,8 +117,7 @@ def _copy(download: Download, source: Path, part: Path, report: Report) -> None:
             )
         content = source.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ModelUnavailableError(f"{source} cannot be read: {reason}") from error
+        raise ModelUnavailableError(f"{source} cannot be read: {os_reason(error)}") from error
     part.write_bytes(content)
     report(len(content), download.bytes)
 
