@@ -57,7 +57,7 @@ def read_set(
     for row in rows:
         data = folder.joinpath(row["file"]).read_bytes()
         picture = decode(data, Limits().max_pixels, shortest_useful_side(spec))
-        tensors.append(preprocess(picture.pixels, spec))
+        tensors.append(preprocess(picture, spec))
     classes = np.array([int(row["class_index"]) for row in rows])
     weights = np.array([float(row.get("weight", 1)) for row in rows])
     return np.concatenate(tensors), Targets(classes, weights)

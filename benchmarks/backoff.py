@@ -33,9 +33,10 @@ from pictell import models
 from pictell.models.folder import read_attachment
 from pictell.models.labels import IMAGENET
 from pictell.models.taxonomy_file import read_taxonomy
+from pictell.options import MIN_CONFIDENCE
 from pictell.scoring import calibration
 from pictell.scoring.postprocess import to_probabilities
-from pictell.scoring.taxonomy import MIN_CONFIDENCE, Taxonomy, back_off, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, back_off, node_probabilities
 
 FOLDS, REPEATS, RESAMPLES = 5, 10, 2000
 WANTED = (0.80, 0.85, 0.90, 0.95, 0.96, 0.97, 0.99)
@@ -80,7 +81,7 @@ def read_pictures() -> Pictures:
 
 def by_threshold(tree: Taxonomy, min_confidence: float, scores: Scores) -> Nodes:
     """The nodes of pictures (N,) by pictell's rule; scores of nodes (N, nodes)."""
-    return np.array([back_off(tree, row, min_confidence) for row in scores])
+    return back_off(tree, scores, min_confidence)
 
 
 def by_reward(tree: Taxonomy, weight: float, scores: Scores) -> Nodes:

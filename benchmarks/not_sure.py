@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 import unknown_pictures
 from accuracy import IMAGES, ROOT, Targets, read_set
@@ -26,6 +27,7 @@ from pictell.options import Limits
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Calibration, Floats, Indices
 from pictell.scoring.postprocess import to_probabilities
+from pictell.types import DecodedImage
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -121,13 +123,18 @@ class Model:
 
     def of_pixels(self, pictures: list[unknown_pictures.Pixels]) -> Answers:
         """What it says of pictures RGB (H, W, 3)."""
-        tensors = [preprocess(pixels, self.spec.preprocess) for pixels in pictures]
+        images = [Image.fromarray(pixels) for pixels in pictures]
+        return self.of_decoded([DecodedImage(image, *image.size) for image in images])
+
+    def of_decoded(self, pictures: list[DecodedImage]) -> Answers:
+        """What it says of decoded pictures."""
+        tensors = [preprocess(picture, self.spec.preprocess) for picture in pictures]
         return self.answers(np.concatenate(tensors))
 
     def of_files(self, paths: list[Path]) -> Answers:
         """What it says of files."""
         side, most = shortest_useful_side(self.spec.preprocess), Limits().max_pixels
-        return self.of_pixels([decode(path.read_bytes(), most, side).pixels for path in paths])
+        return self.of_decoded([decode(path.read_bytes(), most, side) for path in paths])
 
 
 def unknown_sets(

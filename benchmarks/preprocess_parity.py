@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pictell import Limits
+from pictell.images.colour import to_srgb
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess
-from pictell.types import Interpolation, PreprocessSpec
+from pictell.types import DecodedImage, Interpolation, PreprocessSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -62,6 +63,12 @@ class Network:
         return int(self.run(batch[np.newaxis]).argmax())
 
 
+def as_decoded(pixels: Pixels) -> DecodedImage:
+    """RGB pixels (H, W, 3) in sRGB."""
+    image = Image.fromarray(pixels)
+    return DecodedImage(image, *image.size)
+
+
 @dataclass(frozen=True)
 class Way:
     """One way from an encoded picture to resized pixels (size, size, 3), float32 in 0..255."""
@@ -76,7 +83,7 @@ class Way:
         spec = PreprocessSpec(
             size, size, "squash", 1.0, self.interpolation, "NHWC", "RGB", none, one
         )
-        return np.asarray(preprocess(self.decode(data), spec)[0], np.float32)
+        return np.asarray(preprocess(as_decoded(self.decode(data)), spec)[0], np.float32)
 
 
 def decode_as_original(data: bytes) -> Pixels:
@@ -100,12 +107,14 @@ def decode_fast(data: bytes) -> Pixels:
 
 def decode_exactly(data: bytes) -> Pixels:
     """Pictell's pixels (H, W, 3) for other interpolations: upright, in sRGB."""
-    return decode(data, Limits().max_pixels).pixels
+    picture = decode(data, Limits().max_pixels)
+    return np.asarray(to_srgb(picture.image, picture.profile))
 
 
 def decode_as_pictell(data: bytes) -> Pixels:
     """Pictell's pixels (H, W, 3) for ``bilinear-tf1``: upright, in sRGB, by the fast DCT."""
-    return decode(data, Limits().max_pixels, fast_dct=True).pixels
+    picture = decode(data, Limits().max_pixels, fast_dct=True)
+    return np.asarray(to_srgb(picture.image, picture.profile))
 
 
 WAYS = (
@@ -177,13 +186,14 @@ def distances(files: list[bytes], way: Way) -> tuple[float, float]:
 def resize_ms(width: int, height: int, interpolation: Interpolation, runs: int = 51) -> float:
     """CPU milliseconds to preprocess a decoded picture, the median."""
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    picture = as_decoded(pixels)
     spec = PreprocessSpec(
         224, 224, "squash", 1.0, interpolation, "NHWC", "RGB", (117.0,) * 3, (1.0,) * 3
     )
     each = []
     for _ in range(runs):
         started = time.thread_time()
-        preprocess(pixels, spec)
+        preprocess(picture, spec)
         each.append(1000 * (time.thread_time() - started))
     return median(each)
 

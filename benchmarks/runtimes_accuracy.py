@@ -96,7 +96,7 @@ def tensors_of_pictell(paths: list[Path], classifier: pictell.Classifier) -> Ite
     side, fast_dct = shortest_useful_side(spec), wants_fast_dct(spec)
     for path in paths:
         picture = decode(path.read_bytes(), pictell.Limits().max_pixels, side, fast_dct=fast_dct)
-        tensor = preprocess(picture.pixels, spec).astype(np.float32)
+        tensor = preprocess(picture, spec).astype(np.float32)
         yield tensor if spec.mean is None else (tensor + 1) * 127.5
 
 

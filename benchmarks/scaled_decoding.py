@@ -41,7 +41,7 @@ def decode_all(files: list[bytes], useful_side: int | None) -> tuple[NDArray[np.
     started = time.thread_time()
     pictures = [decode(data, Limits().max_pixels, useful_side) for data in files]
     decode_ms = 1000 * (time.thread_time() - started) / len(files)
-    return np.concatenate([preprocess(p.pixels, SPEC) for p in pictures]), decode_ms
+    return np.concatenate([preprocess(p, SPEC) for p in pictures]), decode_ms
 
 
 def main() -> None:

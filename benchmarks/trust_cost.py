@@ -26,8 +26,8 @@ from cold_start import MODEL, measure
 from pictell import models
 from pictell.models.folder import CALIBRATION_FILE, SPEC_FILE
 from pictell.models.scorer import build_scorer
+from pictell.options import MIN_CONFIDENCE
 from pictell.scoring.decision import Scorer
-from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
 SET = IMAGES / "imagenet_val650"
 SAMPLE = MODEL.parents[3] / "samples" / "golf-ball.png"

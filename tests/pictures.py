@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pillow_heif
 import skimage.data
+from numpy.typing import NDArray
 from PIL import Image
+
+from pictell.images.colour import to_srgb
+from pictell.types import DecodedImage
 
 pillow_heif.register_heif_opener()
 
@@ -63,6 +67,17 @@ def photo_as(flavour: str) -> bytes:
         return encoded(photo().convert("P"), "GIF")
     format_, options = FLAVOURS[flavour]
     return encoded(photo(), format_, **options)
+
+
+def pixels_of(picture: DecodedImage) -> NDArray[np.uint8]:
+    """A decoded picture's pixels in sRGB: shape (H, W, 3), dtype uint8."""
+    return np.asarray(to_srgb(picture.image, picture.profile))
+
+
+def as_decoded(pixels: NDArray[np.uint8]) -> DecodedImage:
+    """An array of shape (H, W, 3) in sRGB as a decoded picture."""
+    image = Image.fromarray(pixels)
+    return DecodedImage(image, *image.size)
 
 
 def animation(format_: str, colours: list[str], **options: Any) -> bytes:

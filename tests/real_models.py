@@ -94,5 +94,5 @@ def pictures(shared: Path, spec: ModelSpec, count: int) -> np.ndarray:
     """``count`` images of ImageNet's validation set as a batch for the model."""
     paths = sorted((shared / "images" / "imagenet_val650").glob("*.JPEG"))
     chosen = paths[:: len(paths) // count][:count]
-    decoded = [decode(path.read_bytes(), 10**8, spec.preprocess.width).pixels for path in chosen]
-    return np.concatenate([preprocess(pixels, spec.preprocess) for pixels in decoded])
+    decoded = [decode(path.read_bytes(), 10**8, spec.preprocess.width) for path in chosen]
+    return np.concatenate([preprocess(picture, spec.preprocess) for picture in decoded])

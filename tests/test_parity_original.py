@@ -17,7 +17,7 @@ from command import pictell as run_pictell
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, resize_bilinear_tf1, shortest_useful_side
 from pictell.types import PreprocessSpec
-from pictures import MAX_PIXELS, encoded
+from pictures import MAX_PIXELS, as_decoded, encoded
 
 v1 = tf.compat.v1
 
@@ -81,7 +81,7 @@ def test_a_lossless_picture_gives_the_tensor_of_the_original(normalise: Normalis
         # The JPEG operation also reads PNG.
         data = encoded(Image.fromarray(pixels), "PNG")
         picture = decode(data, MAX_PIXELS, shortest_useful_side(SPEC))
-        np.testing.assert_array_equal(preprocess(picture.pixels, SPEC), normalise(data))
+        np.testing.assert_array_equal(preprocess(picture, SPEC), normalise(data))
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_pixels_decoded_by_tensorflow_give_the_tensor_of_the_original(
     jpegs: list[bytes], normalise: Normalise, decode_as_original: Normalise
 ) -> None:
     for data in jpegs:
-        tensor = preprocess(decode_as_original(data), SPEC)
+        tensor = preprocess(as_decoded(decode_as_original(data)), SPEC)
         np.testing.assert_array_equal(tensor, normalise(data))
 
 
@@ -180,8 +180,8 @@ def test_most_jpegs_get_the_best_label_of_the_original(
     half = (127.5, 127.5, 127.5)
     spec = PreprocessSpec(size, size, "squash", 1.0, "bilinear-tf1", "NHWC", "RGB", half, half)
     same = [
-        run(preprocess(decode_as_original(data), spec)).argmax()
-        == run(preprocess(decode(data, MAX_PIXELS, fast_dct=True).pixels, spec)).argmax()
+        run(preprocess(as_decoded(decode_as_original(data)), spec)).argmax()
+        == run(preprocess(decode(data, MAX_PIXELS, fast_dct=True), spec)).argmax()
         for data in jpegs
     ]
     assert np.mean(same) >= 0.98

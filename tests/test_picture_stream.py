@@ -35,7 +35,7 @@ class Held(Threads):
 
     def map_batches(
         self, function: Callable[[list[T]], Sequence[R]], items: Iterable[T], batch_size: int
-    ) -> Iterator[R]:
+    ) -> Iterator[list[R]]:
         def held(batch: list[T]) -> Sequence[R]:
             assert self.go_on.wait(20)
             return function(batch)

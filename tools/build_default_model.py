@@ -3,7 +3,7 @@
 It folds the batch norms of the published float32 weights, quantises the network to int8, compares
 it with float32 on pictures that were not used for quantisation, and writes it to
 ``src/pictell/models/default/``. The labels there (``labels.tsv``: name, WordNet 3.0 id, synonyms)
-are edited by hand. If the weights change, update ``BUILT_IN_SHA256`` in ``models/folder.py``.
+are edited by hand.
 """
 
 from __future__ import annotations

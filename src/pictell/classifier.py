@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pictell.errors import UsageError
 from pictell.image_model import ImageModel
 from pictell.images.sources import Input, expand_inputs, to_source
-from pictell.outputs import ToResult, stack, to_embedding
+from pictell.outputs import ToResults, stack, to_embeddings
 from pictell.picture_stream import run_one, run_stream
 from pictell.pipeline.executor import Executor, Threads
 from pictell.results import Result
@@ -53,9 +53,9 @@ class Classifier:
         unfinished work ends in the background. Raises ``UsageError`` for another type or an option
         out of range, ``DeadlineError``, or the ``PictellError`` of the picture.
         """
-        to_result = ToResult(self.scorer, self.spec.name, top_k, probabilities)
+        to_results = ToResults(self.scorer, self.spec.name, top_k, probabilities)
         source = to_source(picture, allow_private=self._allow_private)
-        result = to_result(run_one(self.model, source, self.spec.output_name, timeout_s))
+        (result,) = to_results([run_one(self.model, source, self.spec.output_name, timeout_s)])
         if result.error is not None:
             raise result.error
         return result
@@ -69,9 +69,9 @@ class Classifier:
         Another thread takes pictures ahead of their results: until its result comes, keep a binary
         stream or PIL image open and an array unchanged. Give no binary stream twice.
         """
-        to_result = ToResult(self.scorer, self.spec.name, top_k, probabilities)
+        to_results = ToResults(self.scorer, self.spec.name, top_k, probabilities)
         sources = expand_inputs(pictures, allow_private=self._allow_private)
-        return run_stream(self.model, sources, self.spec.output_name, to_result, self._executor)
+        return run_stream(self.model, sources, self.spec.output_name, to_results, self._executor)
 
     def embed(self, pictures: Iterable[Input]) -> NDArray[np.float32]:
         """Embeddings of pictures, shape (N, D), dtype float32; the L2 norm of each row is 1.
@@ -82,7 +82,7 @@ class Classifier:
         if (name := self.spec.embedding) is None:
             raise UsageError(f"the model {self.spec.name} has no embedding")
         sources = expand_inputs(pictures, allow_private=self._allow_private)
-        return stack(run_stream(self.model, sources, name, to_embedding, self._executor))
+        return stack(run_stream(self.model, sources, name, to_embeddings, self._executor))
 
     def close(self) -> None:
         """Release the model once the calls in flight have ended. Safe to call again."""

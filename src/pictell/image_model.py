@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from copy import copy
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,12 @@ from pictell.errors import OutOfMemoryError, PictellError
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
-from pictell.options import Limits
+from pictell.options import CPU_BATCH_SIZE, Limits
 from pictell.results import Timings
 from pictell.types import ModelSpec, Source
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
-
-T = TypeVar("T")
-
 
 # Named tuples: to make a dataclass takes half a millisecond, at every start of the program.
 
@@ -43,39 +40,52 @@ class ReadPicture(NamedTuple):
 class Prepared(NamedTuple):
     """A picture ready to run: its ``tensor`` (1, …), its upright size in pixels, its timings."""
 
-    name: str
+    source: str
     tensor: NDArray[np.generic]
+    width: int
+    height: int
+    read_ms: float
+    decode_ms: float
+    preprocess_ms: float
+
+
+class Output(NamedTuple):
+    """One picture's ``row`` of a model's output, shape (D,), with what is known of the picture."""
+
+    source: str
+    row: NDArray[np.generic]
     width: int
     height: int
     timings: Timings
 
 
-class Output(NamedTuple):
-    """One picture's ``row`` of a model's output, shape (D,)."""
-
-    picture: Prepared
-    row: NDArray[np.generic]
-
-
 class ImageModel:
     """Runs a model on pictures. Safe to use from several threads at once.
 
-    ``limits`` bound what one picture may cost; ``proxy`` is the URL of an HTTP proxy for downloads.
+    ``session`` may be still opening; pictures are prepared meanwhile. ``limits`` bound what one
+    picture may cost; ``proxy`` is the URL of an HTTP proxy for downloads; ``batch_size`` is how
+    many pictures of a stream one run takes at most.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        session: Session,
+        session: Session | Future[Session],
         limits: Limits = Limits(),
         proxy: str | None = None,
+        batch_size: int = CPU_BATCH_SIZE,
     ) -> None:
         self.spec = spec
         self.limits = limits
-        self._session = session
+        self.batch_size = batch_size
+        self._session = session if isinstance(session, Future) else _opened(session)
         self._proxy = proxy
         self._useful_side = shortest_useful_side(spec.preprocess)
         self._fast_dct = wants_fast_dct(spec.preprocess)
+
+    def wait(self) -> None:
+        """Wait until the session is open. Raises the ``PictellError`` if it does not open."""
+        self._session.result()
 
     def read(
         self,
@@ -98,20 +108,26 @@ class ImageModel:
         content = read.content
         if isinstance(content, PictellError):
             raise content
-        image, decode_ms = _timed(
-            lambda: decode(
-                content, self.limits.max_pixels, self._useful_side, fast_dct=self._fast_dct
-            )
+        started = time.perf_counter()
+        image = decode(content, self.limits.max_pixels, self._useful_side, fast_dct=self._fast_dct)
+        decoded = time.perf_counter()
+        tensor = preprocess(image, self.spec.preprocess)
+        decode_ms, preprocess_ms = (decoded - started) * 1000, _ms_since(decoded)
+        return Prepared(
+            read.source.name,
+            tensor,
+            image.width,
+            image.height,
+            read.read_ms,
+            decode_ms,
+            preprocess_ms,
         )
-        tensor, preprocess_ms = _timed(lambda: preprocess(image.pixels, self.spec.preprocess))
-        timings = Timings(read.read_ms, decode_ms, preprocess_ms, run_ms=0.0)
-        return Prepared(read.source.name, tensor, image.width, image.height, timings)
 
     def run(
         self, batch: NDArray[np.generic], outputs: Sequence[str]
     ) -> Mapping[str, NDArray[np.generic]]:
         """The named outputs (N, …) for a batch of tensors (N, …). Raises ``RuntimeFailedError``."""
-        return self._session.run({self.spec.input_name: batch}, outputs)
+        return self._session.result().run({self.spec.input_name: batch}, outputs)
 
     def run_pictures(
         self, items: Sequence[Source | ReadPicture], output: str
@@ -124,7 +140,7 @@ class ImageModel:
 
     def close(self) -> None:
         """Release the engine once the runs in flight have ended."""
-        self._session.close()
+        self._session.add_done_callback(_close)
 
     def _try_to_prepare(self, item: Source | ReadPicture) -> Prepared | PictellError:
         read = self.read(item) if isinstance(item, Source) else item
@@ -136,15 +152,23 @@ class ImageModel:
             read.release()
 
     def _run_prepared(self, ready: Sequence[Prepared], output: str) -> list[Output | PictellError]:
+        self.wait()
+        started = time.perf_counter()
         try:
             batch = np.concatenate([picture.tensor for picture in ready])
-            outputs, run_ms = _timed(lambda: self.run(batch, [output]))
+            rows = self.run(batch, [output])[output]
         except (PictellError, MemoryError) as error:
-            return [named(error, picture.name) for picture in ready]
-        share_ms = run_ms / len(ready)
+            return [named(error, picture.source) for picture in ready]
+        run_ms = _ms_since(started) / len(ready)
         return [
-            Output(picture._replace(timings=replace(picture.timings, run_ms=share_ms)), row)
-            for picture, row in zip(ready, outputs[output], strict=True)
+            Output(
+                picture.source,
+                row,
+                picture.width,
+                picture.height,
+                Timings(picture.read_ms, picture.decode_ms, picture.preprocess_ms, run_ms),
+            )
+            for picture, row in zip(ready, rows, strict=True)
         ]
 
 
@@ -161,9 +185,15 @@ def named(error: PictellError | MemoryError, source: str) -> PictellError:
     return found.with_traceback(None)
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    started = time.perf_counter()
-    return work(), _ms_since(started)
+def _opened(session: Session) -> Future[Session]:
+    future: Future[Session] = Future()
+    future.set_result(session)
+    return future
+
+
+def _close(session: Future[Session]) -> None:
+    if session.exception() is None:
+        session.result().close()
 
 
 def _ms_since(started: float) -> float:

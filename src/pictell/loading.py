@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pictell import models, runtimes
-from pictell.classifier import Classifier
-from pictell.image_model import ImageModel
-from pictell.models.folder import read_weights
-from pictell.models.scorer import build_scorer
-from pictell.options import EngineOptions, Limits, ModelOptions
-from pictell.scoring.taxonomy import MIN_CONFIDENCE
+from pictell import models
+from pictell.options import MIN_CONFIDENCE, EngineOptions, Limits, ModelOptions
+from pictell.types import ModelSpec
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.runtimes import Session
 
 
 def load(
@@ -28,6 +30,7 @@ def load(
     max_depth: int | None = None,
     flat: bool = False,
     labels_from: str | os.PathLike[str] | None = None,
+    wait: bool = True,
 ) -> Classifier:
     """Load a model: a name, a folder with a ``model.toml``, or a bare file of weights.
 
@@ -37,7 +40,8 @@ def load(
     networks, ``proxy`` is the URL of an HTTP proxy for downloads. An answer is the most specific
     label of probability ``min_confidence`` (0..1) or more, at most ``max_depth`` names from the top
     of the taxonomy; ``flat`` gives only classes. ``labels_from`` is a file of other names (see
-    ``pictell.models.display_names``).
+    ``pictell.models.display_names``). Without ``wait`` the call returns while the runtime still
+    opens the model, and the first picture raises what fails.
 
     The classifier can be pickled: it then loads the same model again, which must be there.
     Raises ``UsageError`` or a ``ModelError``.
@@ -61,17 +65,35 @@ def load(
 
         parse_proxy(proxy)
     spec = models.find(model, options)
+    session = _open_on_a_thread(spec, engine)
+    # Imported meanwhile.
+    from pictell.classifier import Classifier
+    from pictell.image_model import ImageModel
+    from pictell.models.scorer import build_scorer
+
     scorer = build_scorer(
         spec, min_confidence, max_depth=max_depth, flat=flat, labels_from=labels_from
     )
     spec = replace(spec, labels=scorer.labels)
-    session = runtimes.open_session(spec, read_weights(spec), engine)
-    return Classifier(
-        ImageModel(spec, session, limits, proxy),
-        scorer,
-        allow_private=allow_private,
-        reopen=reopen,
-    )
+    image_model = ImageModel(spec, session, limits, proxy, engine.batch_size)
+    if wait:
+        image_model.wait()
+    return Classifier(image_model, scorer, allow_private=allow_private, reopen=reopen)
+
+
+def _open_on_a_thread(spec: ModelSpec, engine: EngineOptions) -> Future[Session]:
+    def open_session() -> Session:
+        # Imported on the thread: a runtime takes long.
+        from pictell import runtimes
+        from pictell.models.folder import weights_to_run
+
+        return runtimes.open_session(spec, weights_to_run(spec), engine)
+
+    pool = ThreadPoolExecutor(1, "pictell-open")
+    try:
+        return pool.submit(open_session)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def _reference(model: str | os.PathLike[str]) -> str:

@@ -1,8 +1,8 @@
-"""From a row of a model's output to what a caller gets: a result, or an embedding."""
+"""From rows of a model's output to what a caller gets: results, or embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.image_model import Output, named
 from pictell.results import Result
-from pictell.scoring.decision import Scorer
+from pictell.scoring.decision import Decision, Scorer
 
 
-class ToResult:
-    """Scores a row (classes,). The result has the ``top_k`` best classes, 1 or more.
+class ToResults:
+    """Scores rows (classes,). A result has the ``top_k`` best classes, 1 or more.
 
     ``model`` is the name that results show; ``probabilities`` keeps those of all classes.
     """
@@ -28,26 +28,47 @@ class ToResult:
         self._top_k = int(top_k)
         self._probabilities = probabilities
 
-    def __call__(self, output: Output | PictellError) -> Result:
-        """The result, with the error where there is one."""
-        if isinstance(output, PictellError):
-            return Result(output.source or "", self._model, error=output)
-        picture = output.picture
+    def __call__(self, outputs: Sequence[Output | PictellError]) -> list[Result]:
+        """The results, each with its error where there is one."""
+        decisions = iter(self._score([one.row for one in outputs if isinstance(one, Output)]))
+        return [
+            self._failed(one.source or "", one)
+            if isinstance(one, PictellError)
+            else self._result(one, next(decisions))
+            for one in outputs
+        ]
+
+    def _score(self, rows: Sequence[NDArray[np.generic]]) -> list[Decision | PictellError]:
+        if not rows:
+            return []
         try:
-            decision = self._scorer.score(output.row, self._top_k)
+            return [*self._scorer.score(np.stack(rows), self._top_k)]
         except PictellError as error:
-            return Result(picture.name, self._model, error=named(error, picture.name))
+            # One row may be at fault: each is scored alone.
+            return [error] if len(rows) == 1 else [self._score([row])[0] for row in rows]
+
+    def _failed(self, source: str, error: PictellError) -> Result:
+        return Result(source, self._model, error=error)
+
+    def _result(self, output: Output, decision: Decision | PictellError) -> Result:
+        if isinstance(decision, PictellError):
+            return self._failed(output.source, named(decision, output.source))
         return Result(
-            source=picture.name,
+            source=output.source,
             model=self._model,
             status=decision.status,
             answer=decision.answer,
             predictions=decision.predictions,
-            width=picture.width,
-            height=picture.height,
-            timings=picture.timings,
+            width=output.width,
+            height=output.height,
+            timings=output.timings,
             probabilities=decision.probabilities if self._probabilities else None,
         )
+
+
+def to_embeddings(outputs: Sequence[Output | PictellError]) -> list[NDArray[np.float32]]:
+    """The embeddings of pictures. Raises as ``to_embedding`` does."""
+    return [to_embedding(one) for one in outputs]
 
 
 def to_embedding(output: Output | PictellError) -> NDArray[np.float32]:
@@ -61,7 +82,7 @@ def to_embedding(output: Output | PictellError) -> NDArray[np.float32]:
     norm = np.linalg.norm(row)
     if not np.isfinite(norm):
         message = "the model gave an embedding that is not finite"
-        raise RuntimeFailedError(message, source=output.picture.name)
+        raise RuntimeFailedError(message, source=output.source)
     return (row / (norm or 1.0)).astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from numbers import Real
 from typing import TypeVar
@@ -22,9 +22,6 @@ R = TypeVar("R")
 FETCH_WORKERS = 16
 # Downloaded pictures that wait to be decoded.
 MAX_BYTES_IN_FLIGHT = 512 * 1024 * 1024
-# One run on four pictures is a tenth faster than four runs; more gain nothing on a CPU
-# (benchmarks/README.md).
-BATCH_SIZE = 4
 
 
 def run_one(
@@ -50,10 +47,10 @@ def run_stream(
     model: ImageModel,
     sources: Iterable[Source],
     output: str,
-    function: Callable[[Output | PictellError], R],
+    function: Callable[[list[Output | PictellError]], Sequence[R]],
     executor: Executor,
 ) -> Iterator[R]:
-    """The results of ``function``, called on the executor with each picture's row of ``output``."""
+    """The results of ``function``, which gets rows of ``output`` as soon as they are ready."""
     budget = Budget(MAX_BYTES_IN_FLIGHT)
 
     def fetch(item: tuple[Source, Ticket | None]) -> Source | ReadPicture:
@@ -62,8 +59,8 @@ def run_stream(
         # another one frees gets fragmented.
         return model.read(source, ticket.reserve, ticket.release) if ticket else source
 
-    def run(batch: list[Source | ReadPicture]) -> list[R]:
-        return [function(one) for one in model.run_pictures(batch, output)]
+    def run(batch: list[Source | ReadPicture]) -> list[Output | PictellError]:
+        return model.run_pictures(batch, output)
 
     def fetched() -> Iterator[Source | ReadPicture]:
         left = iter(sources)
@@ -82,6 +79,10 @@ def run_stream(
         return Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True).map(fetch, with_tickets)
 
     try:
-        yield from executor.map_batches(run, fetched(), BATCH_SIZE)
+        for outputs in executor.map_batches(run, fetched(), model.batch_size):
+            # A model that does not open is one error, not one for each picture.
+            model.wait()
+            yield from function(outputs)
+        model.wait()
     finally:
         budget.close()

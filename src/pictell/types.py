@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pictell.errors import InvalidModelError, PictellError
@@ -77,17 +77,18 @@ class Source:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedImage:
+class DecodedImage(NamedTuple):
     """A decoded picture.
 
-    ``pixels``: RGB, shape (H, W, 3), dtype uint8, upright, in sRGB. They may be fewer than the
-    file has, if the model needs fewer. ``width`` and ``height`` are the upright picture's own size.
+    ``image`` is upright, of mode RGB or L, in the colours of the ICC ``profile``; without one they
+    are sRGB. It may be smaller than the picture if the model needs no more. ``width`` and
+    ``height`` are the upright picture's own size in pixels.
     """
 
-    pixels: NDArray[np.uint8]
+    image: Image
     width: int
     height: int
+    profile: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +210,13 @@ class Weights:
     """The content of a model's files.
 
     ``files`` maps names, relative to the model's folder, to bytes: first the graph, then the
-    variables of a SavedModel or the external data of an ONNX model.
+    variables of a SavedModel or the external data of an ONNX model. ``path`` is the file of the
+    graph, if a runtime may read it there.
     """
 
     format: WeightsFormat
     files: Mapping[str, bytes]
+    path: Path | None = None
 
     @property
     def graph(self) -> bytes:

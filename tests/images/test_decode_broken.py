@@ -1,11 +1,13 @@
 """Truncated and damaged pictures and other files raise a ``DecodeError``."""
 
 import random
+import struct
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,16 @@ from pictell.errors import (
     OutOfMemoryError,
 )
 from pictell.images.decode import MAX_JPEG_SCANS, decode
-from pictures import FLAVOURS, MAX_PIXELS, animation, encoded, photo, photo_as
+from pictures import (
+    FLAVOURS,
+    MAX_PIXELS,
+    animation,
+    colour_distance,
+    encoded,
+    photo,
+    photo_as,
+    pixels_of,
+)
 
 EVERY_FLAVOUR = [*FLAVOURS, "gif"]
 changes = st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8))
@@ -152,6 +163,59 @@ def test_a_jpeg_of_too_many_scans_is_refused() -> None:
     assert decode(with_scans(MAX_JPEG_SCANS), MAX_PIXELS).width == 256
     with pytest.raises(BrokenPictureError, match="more than 100 scans"):
         decode(with_scans(MAX_JPEG_SCANS + 1), MAX_PIXELS)
+
+
+def one_component_a_scan(times: int, then: bytes = b"") -> bytes:
+    """A sequential JPEG with three scans, one for each component, as often as ``times``."""
+    components = [encoded(one, "JPEG", quality=90) for one in photo().convert("YCbCr").split()]
+    first = components[0]
+    frame, scan = first.index(b"\xff\xc0"), first.index(b"\xff\xda")
+    # ITU-T T.81, B.2.2: the number of components, for each its number, sampling and table.
+    body = first[frame + 4 : frame + 9] + bytes([3, *(1, 0x11, 0), *(2, 0x11, 0), *(3, 0x11, 0)])
+    head = first[:frame] + jpeg_segment(b"\xff\xc0", body) + first[frame + 13 : scan]
+    scans = b"".join(
+        jpeg_segment(b"\xff\xda", bytes([1, number, 0, 0, 63, 0]))
+        + data[data.index(b"\xff\xda") + 10 : -2]
+        for number, data in enumerate(components, start=1)
+    )
+    return head + times * scans + then + b"\xff\xd9"
+
+
+def jpeg_segment(marker: bytes, body: bytes) -> bytes:
+    return marker + struct.pack(">H", len(body) + 2) + body
+
+
+def test_a_sequential_jpeg_may_have_a_scan_for_each_component() -> None:
+    picture = decode(one_component_a_scan(1), MAX_PIXELS)
+    assert colour_distance(pixels_of(picture), np.asarray(photo())) < 4
+
+
+def test_a_sequential_jpeg_of_too_many_scans_is_refused() -> None:
+    times = MAX_JPEG_SCANS // 3
+    assert decode(one_component_a_scan(times), MAX_PIXELS).width == 256
+    with pytest.raises(BrokenPictureError, match="more than 100 scans"):
+        decode(one_component_a_scan(times + 1), MAX_PIXELS)
+
+
+def test_a_scan_of_all_components_hides_no_others() -> None:
+    """Only as the first scan it shows that there are no others."""
+    all_components = jpeg_segment(b"\xff\xda", bytes([3, *(1, 0), *(2, 0), *(3, 0), *(0, 63, 0)]))
+    assert decode(one_component_a_scan(1, all_components), MAX_PIXELS).width == 256
+    times = MAX_JPEG_SCANS // 3 + 1
+    with pytest.raises(BrokenPictureError, match="more than 100 scans"):
+        decode(one_component_a_scan(times, all_components), MAX_PIXELS)
+
+
+@pytest.mark.parametrize("with_pixels", [True, False])
+def test_scans_after_the_only_one_of_a_sequential_jpeg_change_nothing(with_pixels: bool) -> None:
+    """libjpeg expects none: the picture is decoded without them, or refused."""
+    data = photo_as("jpeg")
+    scan = data[data.index(b"\xff\xda") : -2]
+    header = scan[: 2 + int.from_bytes(scan[2:4], "big")]
+    more = 2000 * scan if with_pixels else 100_000 * header
+    with suppress(DecodeError):
+        found = pixels_of(decode(data[:-2] + more + data[-2:], MAX_PIXELS))
+        np.testing.assert_array_equal(found, pixels_of(decode(data, MAX_PIXELS)))
 
 
 def test_data_after_a_jpeg_is_not_counted_as_scans() -> None:

@@ -1,6 +1,7 @@
 """Orientation, transparency and colour spaces give the same pixels as an upright sRGB copy."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from pictell.images.colour import MAX_CACHED_BYTES, to_srgb
 from pictell.images.decode import decode
 from pictures import (
     MAX_PIXELS,
@@ -15,6 +17,7 @@ from pictures import (
     encoded,
     exif_with_orientation,
     photo,
+    pixels_of,
     rotated_profile,
 )
 
@@ -30,6 +33,7 @@ UPRIGHT = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: lambda stored: np.rot90(stored),
 }
+SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 EVERY_COLOUR_FORMAT = [
     ("JPEG", {"quality": 95, "subsampling": 0}),
     ("PNG", {}),
@@ -40,8 +44,8 @@ EVERY_COLOUR_FORMAT = [
 ]
 
 
-def pixels_of(data: bytes) -> np.ndarray:
-    return decode(data, MAX_PIXELS).pixels
+def decoded(data: bytes) -> np.ndarray:
+    return pixels_of(decode(data, MAX_PIXELS))
 
 
 def test_all_eight_orientations_become_the_same_image(odd: Path) -> None:
@@ -53,8 +57,7 @@ def test_all_eight_orientations_become_the_same_image(odd: Path) -> None:
     assert upright.width > upright.height
     for picture in pictures:
         assert (picture.width, picture.height) == (upright.width, upright.height)
-        assert picture.pixels.shape == upright.pixels.shape
-        assert colour_distance(picture.pixels, upright.pixels) < 4
+        assert colour_distance(pixels_of(picture), pixels_of(upright)) < 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -65,7 +68,7 @@ def test_orientation_applies_in_every_format(
     format_: str, options: dict[str, Any], orientation: int
 ) -> None:
     data = encoded(photo(), format_, exif=exif_with_orientation(orientation), **options)
-    np.testing.assert_array_equal(pixels_of(data), UPRIGHT[orientation](PHOTO))
+    np.testing.assert_array_equal(decoded(data), UPRIGHT[orientation](PHOTO))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -75,7 +78,7 @@ def test_decoders_that_rotate_do_so_once(format_: str, orientation: int) -> None
     picture = decode(encoded(photo(), format_, exif=note, quality=95), MAX_PIXELS)
     upright = UPRIGHT[orientation](PHOTO)
     assert (picture.height, picture.width) == upright.shape[:2]
-    assert colour_distance(picture.pixels, upright) < 4
+    assert colour_distance(pixels_of(picture), upright) < 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -84,13 +87,13 @@ def test_the_size_is_that_of_the_upright_picture(orientation: int) -> None:
     picture = decode(data, MAX_PIXELS, useful_side=20)
     height, width = UPRIGHT[orientation](PHOTO).shape[:2]
     assert (picture.width, picture.height) == (width, height)
-    assert (picture.pixels.shape[0] > picture.pixels.shape[1]) == (height > width)
+    assert (picture.image.height > picture.image.width) == (height > width)
 
 
 def test_an_open_image_is_rotated_too() -> None:
     data = encoded(photo(), "PNG", exif=exif_with_orientation(6))
     with Image.open(io.BytesIO(data)) as image:
-        np.testing.assert_array_equal(decode(image, MAX_PIXELS).pixels, UPRIGHT[6](PHOTO))
+        np.testing.assert_array_equal(pixels_of(decode(image, MAX_PIXELS)), UPRIGHT[6](PHOTO))
         assert image.size == photo().size
 
 
@@ -116,7 +119,7 @@ def test_an_open_image_is_rotated_too() -> None:
 def test_damaged_exif_data_is_ignored(format_: str, note: bytes) -> None:
     picture = decode(encoded(photo(), format_, exif=b"Exif\0\0" + note), MAX_PIXELS)
     assert (picture.width, picture.height) == photo().size
-    assert colour_distance(picture.pixels, PHOTO) < 8
+    assert colour_distance(pixels_of(picture), PHOTO) < 8
 
 
 def with_alpha() -> np.ndarray:
@@ -132,7 +135,7 @@ def test_alpha_is_laid_over_white(format_: str, options: dict[str, bool]) -> Non
     rgba = with_alpha()
     opacity = rgba[..., 3:] / 255
     by_hand = PHOTO * opacity + 255 * (1 - opacity)
-    pixels = pixels_of(encoded(Image.fromarray(rgba), format_, **options))
+    pixels = decoded(encoded(Image.fromarray(rgba), format_, **options))
     assert np.abs(pixels - by_hand).max() <= 1
 
 
@@ -141,7 +144,7 @@ def test_the_transparent_colour_of_a_palette_becomes_white(format_: str) -> None
     image = Image.new("P", (4, 2), 1)
     image.putpalette([0, 0, 0, 200, 10, 10])
     image.putpixel((0, 0), 0)
-    pixels = pixels_of(encoded(image, format_, transparency=0))
+    pixels = decoded(encoded(image, format_, transparency=0))
     assert pixels[0, 0].tolist() == [255, 255, 255]
     assert pixels[1, 3].tolist() == [200, 10, 10]
 
@@ -149,20 +152,20 @@ def test_the_transparent_colour_of_a_palette_becomes_white(format_: str) -> None
 def test_a_palette_with_alphas_is_laid_over_white() -> None:
     image = Image.new("P", (2, 1), 1)
     image.putpalette([0, 0, 0, 100, 0, 200])
-    pixels = pixels_of(encoded(image, "PNG", transparency=bytes([255, 51])))
+    pixels = decoded(encoded(image, "PNG", transparency=bytes([255, 51])))
     assert pixels[0, 0].tolist() == pytest.approx([224, 204, 244], abs=1)
 
 
 @pytest.mark.parametrize(("format_", "options"), EVERY_COLOUR_FORMAT)
 def test_other_colour_profiles_are_converted(format_: str, options: dict[str, Any]) -> None:
     data = encoded(photo(), format_, icc_profile=rotated_profile(), **options)
-    assert colour_distance(pixels_of(data), PHOTO[..., [2, 0, 1]]) < 4
+    assert colour_distance(decoded(data), PHOTO[..., [2, 0, 1]]) < 4
 
 
 def test_a_palette_picture_has_its_profile_converted() -> None:
     image = Image.new("P", (2, 2), 1)
     image.putpalette([0, 0, 0, 200, 10, 30])
-    pixels = pixels_of(encoded(image, "PNG", icc_profile=rotated_profile()))
+    pixels = decoded(encoded(image, "PNG", icc_profile=rotated_profile()))
     assert pixels[0, 0].tolist() == pytest.approx([30, 200, 10], abs=2)
 
 
@@ -172,13 +175,13 @@ def test_a_palette_picture_has_its_profile_converted() -> None:
     [
         pytest.param(b"garbage", id="garbage"),
         pytest.param(rotated_profile()[:200], id="truncated"),
-        pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), id="sRGB"),
+        pytest.param(SRGB_PROFILE, id="sRGB"),
         pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), id="LAB"),
     ],
 )
 def test_a_useless_profile_is_ignored(format_: str, profile: bytes) -> None:
     tagged = encoded(photo(), format_, icc_profile=profile)
-    np.testing.assert_array_equal(pixels_of(tagged), pixels_of(encoded(photo(), format_)))
+    np.testing.assert_array_equal(decoded(tagged), decoded(encoded(photo(), format_)))
 
 
 @pytest.mark.parametrize(
@@ -196,10 +199,49 @@ def test_a_useless_profile_is_ignored(format_: str, profile: bytes) -> None:
 def test_a_profile_for_other_pixels_is_ignored(format_: str, mode: str) -> None:
     image = Image.new("I;16", (4, 4), 30000) if mode == "I;16" else photo().convert(mode)
     tagged = encoded(image, format_, icc_profile=rotated_profile())
-    np.testing.assert_array_equal(pixels_of(tagged), pixels_of(encoded(image, format_)))
+    np.testing.assert_array_equal(decoded(tagged), decoded(encoded(image, format_)))
 
 
 def test_a_profile_that_only_mentions_srgb_is_converted() -> None:
     profile = rotated_profile().replace(b"rotated", b"no sRGB")
     data = encoded(photo(), "PNG", icc_profile=profile)
-    assert colour_distance(pixels_of(data), PHOTO[..., [2, 0, 1]]) < 4
+    assert colour_distance(decoded(data), PHOTO[..., [2, 0, 1]]) < 4
+
+
+def photos_with_profiles() -> list[tuple[Image.Image, bytes]]:
+    """Pictures of several sizes, by turns with one profile and another."""
+    sizes = [(256, 200), (64, 50), (1, 1), (100, 300)] * 4
+    profiles = [rotated_profile(), SRGB_PROFILE] * 8
+    return [(photo().resize(size), one) for size, one in zip(sizes, profiles, strict=True)]
+
+
+def converted(image: Image.Image, profile: bytes) -> Image.Image:
+    """The image in sRGB, with a transform of its own."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    srgb = ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_pictures_that_share_a_profile_keep_their_own_colours(workers: int) -> None:
+    pictures = photos_with_profiles()
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(to_srgb, *zip(*pictures, strict=True)))
+    for image, picture in zip(found, pictures, strict=True):
+        np.testing.assert_array_equal(image, converted(*picture))
+
+
+def test_a_profile_serves_pictures_of_every_mode() -> None:
+    """Only those of mode RGB are in its colours; others are converted as without a profile."""
+    profile = rotated_profile()
+    for mode in ("RGB", "L", "CMYK", "RGB", "L", "CMYK"):
+        image = photo().convert(mode)
+        plain = image.convert("RGB")
+        expected = converted(image, profile) if mode == "RGB" else plain
+        np.testing.assert_array_equal(to_srgb(image, profile), expected)
+        np.testing.assert_array_equal(to_srgb(image, None), plain)
+
+
+def test_a_very_large_profile_is_converted_too() -> None:
+    large = rotated_profile() + bytes(MAX_CACHED_BYTES)
+    np.testing.assert_array_equal(to_srgb(photo(), large), converted(photo(), rotated_profile()))

@@ -9,7 +9,7 @@ from PIL import Image
 import png_oracle
 from pictell.errors import BrokenPictureError, DecodeError, NotAPictureError
 from pictell.images.decode import decode
-from pictures import MAX_PIXELS, encoded
+from pictures import MAX_PIXELS, encoded, pixels_of
 
 # What is wrong with each broken file, from PngSuite's own list.
 REFUSED = {
@@ -54,8 +54,8 @@ def suite(odd: Path) -> Path:
     return odd / "pngsuite" / "png"
 
 
-def pixels_of(path: Path) -> np.ndarray:
-    return decode(path.read_bytes(), MAX_PIXELS).pixels
+def decoded(path: Path) -> np.ndarray:
+    return pixels_of(decode(path.read_bytes(), MAX_PIXELS))
 
 
 def is_interlaced(path: Path) -> bool:
@@ -77,11 +77,7 @@ def test_pixels_equal_those_of_an_independent_reader(suite: Path) -> None:
     far = {
         path.name: distance
         for path in plain
-        if (
-            distance := np.abs(
-                pixels_of(path) - png_oracle.read_over_white(path.read_bytes())
-            ).max()
-        )
+        if (distance := np.abs(decoded(path) - png_oracle.read_over_white(path.read_bytes())).max())
         > 1
     }
     assert len(plain) > 100
@@ -91,7 +87,7 @@ def test_pixels_equal_those_of_an_independent_reader(suite: Path) -> None:
 @pytest.mark.parametrize("kind", TWINS)
 def test_interlaced_pixels_equal_their_plain_twins(suite: Path, kind: str) -> None:
     np.testing.assert_array_equal(
-        pixels_of(suite / f"basi{kind}.png"), pixels_of(suite / f"basn{kind}.png")
+        decoded(suite / f"basi{kind}.png"), decoded(suite / f"basn{kind}.png")
     )
 
 
@@ -99,16 +95,16 @@ def test_the_size_of_the_smallest_files_is_right(suite: Path) -> None:
     for side in [*range(1, 10), *range(32, 41)]:
         for interlaced in "ni":
             (path,) = suite.glob(f"s{side:02}{interlaced}3p0*.png")
-            assert pixels_of(path).shape == (side, side, 3)
+            assert decoded(path).shape == (side, side, 3)
 
 
 def test_the_16_bit_grey_level_declared_transparent_becomes_white() -> None:
     image = Image.fromarray(np.array([[0x1234, 0x1235]], np.uint16))
-    pixels = decode(encoded(image, "PNG", transparency=0x1234), MAX_PIXELS).pixels
+    pixels = pixels_of(decode(encoded(image, "PNG", transparency=0x1234), MAX_PIXELS))
     assert pixels.tolist() == [[[255] * 3, [0x12] * 3]]
 
 
 def test_16_bit_grey_keeps_its_high_bytes() -> None:
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     picture = decode(encoded(Image.fromarray(levels), "PNG"), MAX_PIXELS)
-    np.testing.assert_array_equal(picture.pixels, np.repeat(levels[..., None] >> 8, 3, axis=2))
+    np.testing.assert_array_equal(pixels_of(picture), np.repeat(levels[..., None] >> 8, 3, axis=2))

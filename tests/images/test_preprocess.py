@@ -17,8 +17,16 @@ from pictell.images.preprocess import (
     resize_bilinear_tf1,
     shortest_useful_side,
 )
-from pictell.types import Interpolation, PreprocessSpec, ResizeMode
-from pictures import MAX_PIXELS, encoded, photo
+from pictell.types import DecodedImage, Interpolation, PreprocessSpec, ResizeMode
+from pictures import (
+    MAX_PIXELS,
+    as_decoded,
+    colour_distance,
+    encoded,
+    photo,
+    pixels_of,
+    rotated_profile,
+)
 
 SPEC = PreprocessSpec(224, 224, "crop", 0.875, "bicubic", "NHWC", "RGB", None, None)
 WHOLE = PreprocessSpec(4, 2, "squash", 1.0, "nearest", "NHWC", "RGB", None, None)
@@ -73,7 +81,7 @@ def test_the_crop_is_centred_and_has_the_proportions_of_the_input(
 def test_without_resizing_the_pixels_are_those_of_the_crop() -> None:
     pixels = np.asarray(photo())[:64, :96]
     spec = replace(SPEC, width=32, height=32, crop_fraction=0.5)
-    np.testing.assert_array_equal(preprocess(pixels, spec)[0], pixels[16:48, 32:64])
+    np.testing.assert_array_equal(preprocess(as_decoded(pixels), spec)[0], pixels[16:48, 32:64])
 
 
 def test_halving_with_bilinear_uses_a_triangle_filter() -> None:
@@ -81,7 +89,7 @@ def test_halving_with_bilinear_uses_a_triangle_filter() -> None:
     pixels = np.broadcast_to(line[None, :, None], (8, 8, 3)).copy()
     spec = replace(WHOLE, width=4, height=4, interpolation="bilinear")
     # The triangle of support 2 has the weights 1, 3, 3, 1 eighths at every second pixel.
-    assert preprocess(pixels, spec)[0, 1, :, 0].tolist() == [0, 25, 75, 0]
+    assert preprocess(as_decoded(pixels), spec)[0, 1, :, 0].tolist() == [0, 25, 75, 0]
 
 
 def test_halving_as_tensorflow_1_does_takes_every_second_pixel() -> None:
@@ -108,11 +116,13 @@ def test_the_result_of_tensorflow_1s_resize_is_rounded_for_uint8_inputs() -> Non
     pixels = np.array([[0, 1], [2, 5]], np.uint8)[..., None].repeat(3, axis=2)
     spec = replace(WHOLE, width=3, height=3, interpolation="bilinear-tf1")
     exact = resize_bilinear_tf1(pixels, 3, 3)
-    as_bytes = preprocess(pixels, spec)[0]
+    as_bytes = preprocess(as_decoded(pixels), spec)[0]
     assert as_bytes.dtype == np.uint8
     np.testing.assert_array_equal(as_bytes, np.rint(exact))
     normalised = replace(spec, mean=(117, 117, 117), std=(1, 1, 1))
-    np.testing.assert_array_equal(preprocess(pixels, normalised)[0], exact - np.float32(117))
+    np.testing.assert_array_equal(
+        preprocess(as_decoded(pixels), normalised)[0], exact - np.float32(117)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,14 +141,14 @@ def test_tensorflow_1_crops_whole_pixels(
     pixels = np.asarray(photo().resize(size))
     spec = replace(SPEC, interpolation="bilinear-tf1", crop_fraction=fraction)
     by_hand = np.rint(resize_bilinear_tf1(pixels[kept], spec.width, spec.height))
-    np.testing.assert_array_equal(preprocess(pixels, spec)[0], by_hand)
+    np.testing.assert_array_equal(preprocess(as_decoded(pixels), spec)[0], by_hand)
 
 
 def test_a_picture_is_decoded_whole_for_a_kernel_that_does_not_average() -> None:
     data = encoded(photo().resize((2048, 1600)), "JPEG", quality=90)
     spec = replace(SPEC, interpolation="bilinear-tf1")
-    assert decode(data, MAX_PIXELS, shortest_useful_side(SPEC)).pixels.shape[1] < 2048
-    assert decode(data, MAX_PIXELS, shortest_useful_side(spec)).pixels.shape[1] == 2048
+    assert decode(data, MAX_PIXELS, shortest_useful_side(SPEC)).image.width < 2048
+    assert decode(data, MAX_PIXELS, shortest_useful_side(spec)).image.width == 2048
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
@@ -147,7 +157,7 @@ def test_mean_and_std_are_of_each_channel_in_order(layout: str) -> None:
     mean, std = (1.0, 2.0, 3.0), (2.0, 4.0, 8.0)
     spec = replace(WHOLE, width=2, height=1, layout=layout, mean=mean, std=std)
     by_hand = np.array([[[4.5, 4.5, 3.375], [19.5, 12.0, 7.125]]], np.float32)
-    tensor = preprocess(pixels, spec)
+    tensor = preprocess(as_decoded(pixels), spec)
     assert tensor.dtype == np.float32
     np.testing.assert_array_equal(
         tensor[0] if layout == "NHWC" else tensor[0].transpose(1, 2, 0), by_hand
@@ -160,7 +170,7 @@ def test_shape_type_and_range_hold_for_every_picture(
     size: tuple[int, int], spec: PreprocessSpec, data: st.DataObject
 ) -> None:
     pixels = data.draw(arrays(np.uint8, (*size, 3)))
-    tensor = preprocess(pixels, spec)
+    tensor = preprocess(as_decoded(pixels), spec)
     shapes = {"NHWC": (1, spec.height, spec.width, 3), "NCHW": (1, 3, spec.height, spec.width)}
     assert tensor.shape == shapes[spec.layout]
     assert tensor.dtype == np.uint8
@@ -176,7 +186,7 @@ def test_a_plain_image_stays_plain(
     size: tuple[int, int], spec: PreprocessSpec, colour: tuple[int, int, int]
 ) -> None:
     pixels = np.full((*size, 3), colour, np.uint8)
-    tensor = preprocess(pixels, replace(spec, layout="NHWC", channels="RGB"))
+    tensor = preprocess(as_decoded(pixels), replace(spec, layout="NHWC", channels="RGB"))
     assert (tensor == np.array(colour, np.uint8)).all()
 
 
@@ -194,7 +204,7 @@ def test_very_thin_images(
     spec = replace(
         SPEC, resize_mode=resize_mode, crop_fraction=crop_fraction, interpolation=interpolation
     )
-    tensor = preprocess(pixels, spec)
+    tensor = preprocess(as_decoded(pixels), spec)
     assert tensor.shape == (1, 224, 224, 3)
     assert (tensor == 77).all()
 
@@ -230,11 +240,31 @@ def test_a_box_of_full_width_stays_inside_the_image() -> None:
     left, top, right, bottom = crop_box(5, 29, spec)
     assert 0 <= left < right <= 5
     assert 0 <= top < bottom <= 29
-    assert preprocess(np.zeros((29, 5, 3), np.uint8), spec).shape == (1, 1, 7, 3)
+    assert preprocess(as_decoded(np.zeros((29, 5, 3), np.uint8)), spec).shape == (1, 1, 7, 3)
 
 
 def test_bgr_is_rgb_backwards() -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     spec = replace(WHOLE, mean=(1.0, 2.0, 3.0), std=(1.0, 2.0, 4.0))
-    swapped = preprocess(pixels, replace(spec, channels="BGR"))
-    np.testing.assert_array_equal(swapped, preprocess(pixels, spec)[..., ::-1])
+    swapped = preprocess(as_decoded(pixels), replace(spec, channels="BGR"))
+    np.testing.assert_array_equal(swapped, preprocess(as_decoded(pixels), spec)[..., ::-1])
+
+
+@pytest.mark.parametrize("interpolation", get_args(Interpolation))
+def test_a_grey_picture_gives_three_equal_channels(interpolation: Interpolation) -> None:
+    grey = photo().convert("L")
+    spec = replace(SPEC, interpolation=interpolation)
+    found = preprocess(DecodedImage(grey, *grey.size), spec)
+    coloured = preprocess(as_decoded(np.asarray(grey.convert("RGB"))), spec)
+    np.testing.assert_array_equal(found, coloured)
+
+
+@pytest.mark.parametrize("interpolation", get_args(Interpolation))
+def test_the_tensor_is_in_srgb(interpolation: Interpolation) -> None:
+    """It hardly matters whether colours are converted before or after the resize."""
+    picture = DecodedImage(photo(), *photo().size, rotated_profile())
+    spec = replace(SPEC, interpolation=interpolation)
+    (found,), (expected,) = (
+        preprocess(one, spec) for one in (picture, as_decoded(pixels_of(picture)))
+    )
+    assert colour_distance(found, expected) < 1

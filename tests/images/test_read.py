@@ -1,6 +1,9 @@
 """A source becomes its bytes, or the image that it holds."""
 
 import io
+import os
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,35 @@ def test_a_file_becomes_its_bytes(tmp_path: Path) -> None:
     assert read_file(path, 2_560_000) == bytes(range(256)) * 10_000
     with pytest.raises(SourceTooLargeError, match=r"longer than the 2559999 bytes allowed"):
         read_file(path, 2_559_999)
+
+
+def test_an_empty_file_has_no_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "empty.jpg"
+    path.touch()
+    assert read_file(path, 100) == b""
+    assert read_file(path, 0) == b""
+
+
+@pytest.mark.parametrize("size", [9, 3_000_000])
+def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path, size: int) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = os.urandom(size)
+    writer = threading.Thread(target=pipe.write_bytes, args=[content], daemon=True)
+    writer.start()
+    assert read_file(pipe, size) == content
+    writer.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")
+def test_a_file_that_is_longer_than_its_size_is_read_to_its_end() -> None:
+    path = Path("/proc/version")
+    assert path.stat().st_size == 0
+    content = read_file(path, 10_000)
+    assert content == path.read_bytes() != b""
+    assert read_file(path, len(content)) == content
+    with pytest.raises(SourceTooLargeError):
+        read_file(path, len(content) - 1)
 
 
 def test_an_endless_file_is_cut_off() -> None:

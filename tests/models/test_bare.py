@@ -24,7 +24,7 @@ from pictell.models.presets import PRESETS
 from pictell.models.single_file import pack
 from pictell.options import EngineOptions, ModelOptions
 from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
-from pictures import photo_as
+from pictures import as_decoded, photo_as
 from real_models import run
 
 IMAGENET = models.find("default").labels
@@ -414,7 +414,7 @@ def test_a_retrained_inception_takes_pixels_after_its_jpeg_decoder(
     red = np.exp([1.0, -1.0]) / np.exp([1.0, -1.0]).sum()
     for runtime in ("tensorflow", "openvino"):
         session = runtimes.open_session(spec, read_weights(spec), EngineOptions(runtime=runtime))
-        found = run(session, spec, preprocess(pixels, spec.preprocess))
+        found = run(session, spec, preprocess(as_decoded(pixels), spec.preprocess))
         np.testing.assert_allclose(found, [red], atol=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hostile_models import classifier, frozen, node
 from pictell import models
 from pictell.errors import UnsafeModelError
-from pictell.models.folder import BUILT_IN_SHA256, read_weights
+from pictell.models.folder import read_weights, weights_to_run
 
 PACKAGE = Path(models.__file__).parent
 
@@ -57,6 +57,8 @@ def refuses(path: Path) -> None:
     spec = models.find(str(path))
     with pytest.raises(UnsafeModelError, match="WriteFile"):
         read_weights(spec)
+    with pytest.raises(UnsafeModelError, match="WriteFile"):
+        weights_to_run(spec)
 
 
 def test_a_path_through_the_package_is_checked(evil: Path) -> None:
@@ -68,6 +70,9 @@ def test_a_link_to_the_package_is_checked(evil: Path, tmp_path: Path) -> None:
     refuses(tmp_path / "link" / os.path.relpath(evil, PACKAGE))
 
 
-def test_the_default_model_is_built_in() -> None:
-    """Update the constant after tools/build_default_model.py has made another model."""
-    assert {models.find("default").sha256} == BUILT_IN_SHA256
+def test_the_default_model_runs_from_the_file_that_its_checksum_and_safety_are_checked_for() -> None:
+    spec = models.find("default")
+    checked, run = read_weights(spec), weights_to_run(spec)
+    assert run.path is not None
+    assert run.path.read_bytes() == run.graph == checked.graph
+    assert dict(run.files) == dict(checked.files)

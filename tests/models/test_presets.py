@@ -12,7 +12,7 @@ from pictell.models.presets import PRESETS, is_raw, merge_options
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import PreprocessSpec
-from pictures import photo
+from pictures import as_decoded, photo
 
 # mean, std, resize mode, crop fraction, interpolation, channels
 NUMBERS = {
@@ -68,7 +68,7 @@ def test_tf_slim_is_the_preprocessing_of_tf_slim(size: tuple[int, int], side: in
     image = tf.image.central_crop(image, 0.875)
     (image,) = tf.compat.v1.image.resize_bilinear(image[tf.newaxis], [side, side])
     expected = (image.numpy() - 0.5) * 2
-    found = preprocess(pixels, spec_of("tf-slim", side, side))
+    found = preprocess(as_decoded(pixels), spec_of("tf-slim", side, side))
     np.testing.assert_allclose(found[0], expected, atol=1e-6)
 
 

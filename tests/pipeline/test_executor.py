@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
 from pictell.pipeline.executor import Threads
+from waiting import wait_until
 
 
 def counted(items: list[int], taken: list[int]) -> Iterator[int]:
@@ -50,7 +52,7 @@ def test_no_more_items_than_allowed_are_under_way(look_ahead: int) -> None:
     taken: list[int] = []
     results = Threads(2, look_ahead).map(str, counted(list(range(30)), taken))
     for given, _ in enumerate(results, start=1):
-        assert len(taken) - given <= look_ahead
+        assert len(taken) - given <= 2 * look_ahead
 
 
 def test_an_endless_stream_gives_results() -> None:
@@ -199,7 +201,8 @@ def test_batches_grow_with_what_waits_and_no_further_than_allowed() -> None:
         sizes.append(len(batch))
         return batch
 
-    assert list(Threads(1, look_ahead=20).map_batches(work, items(), 4)) == list(range(9))
+    results = chain.from_iterable(Threads(1, look_ahead=20).map_batches(work, items(), 4))
+    assert list(results) == list(range(9))
     # The first worker began when one item waited.
     assert sizes[0] <= 4
     assert max(sizes) == 4
@@ -213,15 +216,33 @@ def test_a_few_items_keep_all_workers_busy() -> None:
         all_here.wait()
         return batch
 
-    assert list(Threads(3).map_batches(work, range(3), 4)) == [0, 1, 2]
+    results = chain.from_iterable(Threads(3).map_batches(work, range(3), 4))
+    assert list(results) == [0, 1, 2]
 
 
-def test_every_item_of_a_batch_that_fails_fails() -> None:
+def test_all_results_that_are_ready_come_at_once() -> None:
+    go_on = threading.Event()
+
     def work(batch: list[int]) -> list[int]:
-        return [1] * (len(batch) + 1)
+        assert 0 in batch or go_on.wait(10)
+        return batch
 
-    with pytest.raises(ValueError, match="zip"):
-        list(Threads(1).map_batches(work, range(3), 2))
+    before = set(threading.enumerate())
+    lists = Threads(1, look_ahead=20).map_batches(work, range(9), 2)
+    first = next(lists)
+    assert first == list(range(len(first)))
+    assert len(first) <= 2
+    go_on.set()
+    wait_until(
+        lambda: not any(one.name.startswith("pictell") for one in {*threading.enumerate()} - before)
+    )
+    assert list(lists) == [list(range(len(first), 9))]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_batch_must_give_a_result_for_each_item(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} results for a batch of 1"):
+        list(Threads(1).map_batches(lambda _: [1] * count, range(3), 1))
 
 
 STREAMING = """

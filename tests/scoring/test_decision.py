@@ -1,14 +1,18 @@
-"""What becomes of a row of outputs: calibrated scores, a status, an answer."""
+"""What becomes of rows of outputs: calibrated scores, a status, an answer."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from pictell.errors import RuntimeFailedError, UsageError
 from pictell.results import Answer, Status
 from pictell.scoring.calibration import Abstention, Calibration
-from pictell.scoring.decision import Scorer
+from pictell.scoring.decision import Decision, Scorer
 from pictell.scoring.taxonomy import Taxonomy, build
 from pictell.types import Label
 
@@ -24,8 +28,14 @@ def scorer(min_confidence: float = 0.9) -> Scorer:
     return Scorer(CLASSES, "softmax", taxonomy=TREE, min_confidence=min_confidence)
 
 
+def score(scorer: Scorer, row: ArrayLike, k: int = 1) -> Decision:
+    """The decision about a single picture."""
+    (decision,) = scorer.score(np.array([row]), k)
+    return decision
+
+
 def test_without_a_taxonomy_and_a_calibration_nothing_judges() -> None:
-    decision = Scorer(CLASSES, "softmax").score(LOGITS, 2)
+    decision = score(Scorer(CLASSES, "softmax"), LOGITS, 2)
     assert [(one.label, round(one.score, 6)) for one in decision.predictions] == [
         ("tabby", 0.5),
         ("Siamese", 0.45),
@@ -34,7 +44,7 @@ def test_without_a_taxonomy_and_a_calibration_nothing_judges() -> None:
 
 
 def test_the_answer_is_the_most_specific_label_above_the_threshold() -> None:
-    answer = scorer().score(LOGITS, 1).answer
+    answer = score(scorer(), LOGITS).answer
     assert answer is not None
     assert answer == Answer("cat", answer.score, "n02121620", ("animal", "cat"), (TABBY, SIAMESE))
     assert answer.score == pytest.approx(0.95)
@@ -52,17 +62,17 @@ def test_the_answer_is_the_most_specific_label_above_the_threshold() -> None:
 def test_the_threshold_decides_between_a_specific_and_a_broad_answer(
     min_confidence: float, status: Status, name: str
 ) -> None:
-    decision = scorer(min_confidence).score(LOGITS, 1)
+    decision = score(scorer(min_confidence), LOGITS)
     assert (decision.status, decision.answer and decision.answer.name) == (status, name)
     assert decision.predictions[0].label == "tabby"
 
 
 def test_a_likely_answer_is_more_likely_right_than_wrong() -> None:
-    decision = scorer(0.96).score(np.log([0.4, 0.3, 0.3]), 1)
+    decision = score(scorer(0.96), np.log([0.4, 0.3, 0.3]))
     assert decision.answer is not None
     assert (decision.status, decision.answer.name) == (Status.LIKELY, "cat")
     unrelated = build(CLASSES, [], [3, 3, 3])
-    undecided = Scorer(CLASSES, "softmax", taxonomy=unrelated).score(np.log([0.4, 0.3, 0.3]), 1)
+    undecided = score(Scorer(CLASSES, "softmax", taxonomy=unrelated), np.log([0.4, 0.3, 0.3]))
     assert (undecided.status, undecided.answer) == (Status.UNSURE, None)
 
 
@@ -73,14 +83,14 @@ def test_a_threshold_that_is_not_a_probability_is_refused(min_confidence: float)
 
 
 def test_no_score_of_an_answer_is_above_1() -> None:
-    answer = scorer().score(np.array([30.0, -30.0, 29.0]), 1).answer
+    answer = score(scorer(), [30.0, -30.0, 29.0]).answer
     assert answer is not None
     assert answer.score <= 1
 
 
 def test_scores_are_calibrated() -> None:
     calibrated = Scorer(CLASSES, "softmax", calibration=Calibration(0.5))
-    found = calibrated.score(LOGITS, 3).predictions
+    found = score(calibrated, LOGITS, 3).predictions
     squares = np.array([0.25, 0.2025, 0.0025])
     assert [one.score for one in found] == pytest.approx(list(squares / squares.sum()))
 
@@ -90,45 +100,36 @@ def test_scores_are_calibrated() -> None:
 def test_a_picture_unlike_anything_known_gets_no_answer(
     limit: float, tree: Taxonomy | None
 ) -> None:
-    decision = Scorer(
+    scorer = Scorer(
         CLASSES,
         "softmax",
         taxonomy=tree,
         calibration=Calibration(),
         abstention=Abstention("probability", limit, 0.05),
-    ).score(LOGITS, 5)
+    )
+    decision = score(scorer, LOGITS, 5)
     assert (decision.status is Status.UNKNOWN) == (limit > 0.5)
     assert (decision.answer is None) == (limit > 0.5)
     assert len(decision.predictions) == 3
 
 
-@pytest.mark.parametrize(
-    ("scores", "status"),
-    [
-        ([0.95, 0.03, 0.02], Status.SURE),
-        ([0.6, 0.2, 0.2], Status.LIKELY),
-        ([0.4, 0.3, 0.3], Status.UNSURE),
-    ],
-)
-def test_a_calibrated_model_without_a_taxonomy_answers_with_a_class(
-    scores: list[float], status: Status
-) -> None:
-    decision = Scorer(CLASSES, "softmax", calibration=Calibration()).score(np.log(scores), 1)
-    assert decision.status is status
-    if status is Status.UNSURE:
-        assert decision.answer is None
-    else:
-        top = decision.predictions[0]
-        assert decision.answer == Answer("tabby", top.score, "n02123045", ("tabby",), (TABBY,))
+def test_a_calibrated_model_without_a_taxonomy_answers_with_a_class() -> None:
+    scores = [[0.4, 0.3, 0.3], [0.95, 0.03, 0.02], [0.2, 0.2, 0.6]]
+    decisions = Scorer(CLASSES, "softmax", calibration=Calibration()).score(np.log(scores), 1)
+    assert [one.status for one in decisions] == [Status.UNSURE, Status.SURE, Status.LIKELY]
+    tabby, siamese = (one.predictions[0].score for one in decisions[1:])
+    assert [one.answer for one in decisions] == [
+        None,
+        Answer("tabby", tabby, "n02123045", ("tabby",), (TABBY,)),
+        Answer("Siamese", siamese, "n02123597", ("Siamese",), (SIAMESE,)),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("total", "judged"), [(0.979, False), (0.981, True), (1.019, True), (1.021, False)]
-)
-def test_scores_that_do_not_add_up_to_1_get_no_status(total: float, judged: bool) -> None:
-    scores = np.array([0.93, 0.03, 0.04]) * total
-    decision = Scorer(CLASSES, "none", taxonomy=TREE).score(scores, 1)
-    assert (decision.status is not None, decision.answer is not None) == (judged, judged)
+def test_scores_that_do_not_add_up_to_1_get_no_status() -> None:
+    scores = np.outer([0.979, 0.981, 1.019, 1.021], [0.93, 0.03, 0.04])
+    decisions = Scorer(CLASSES, "none", taxonomy=TREE).score(scores, 1)
+    for decision, judged in zip(decisions, [False, True, True, False], strict=True):
+        assert (decision.status is not None, decision.answer is not None) == (judged, judged)
 
 
 @pytest.mark.parametrize("calibration", [None, Calibration()])
@@ -145,10 +146,51 @@ def test_outputs_that_cannot_be_scored(
 ) -> None:
     scorer = Scorer(CLASSES, "softmax", taxonomy=TREE, calibration=calibration)
     with pytest.raises(RuntimeFailedError, match=message):
-        scorer.score(np.array(outputs), 1)
+        scorer.score(np.array([outputs]), 1)
 
 
 def test_calibration_does_not_hide_outputs_that_are_not_probabilities() -> None:
     calibrated = Scorer(CLASSES, "none", calibration=Calibration())
     with pytest.raises(RuntimeFailedError, match="give --activation softmax"):
-        calibrated.score(np.array([-5.0, 9.0, 3.0]), 3)
+        calibrated.score(np.array([[-5.0, 9.0, 3.0]]), 3)
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(1, 8),
+    count=st.sampled_from([1, 2, 3, 17, 200, 1000]),
+    seed=st.integers(0, 2**32 - 1),
+    calibration=st.sampled_from([None, Calibration(), Calibration(0.7, 3.0)]),
+    kind=st.sampled_from(["peak", "probability", None]),
+    with_taxonomy=st.booleans(),
+)
+def test_the_decision_about_a_picture_does_not_depend_on_its_neighbours(
+    rows: int,
+    count: int,
+    seed: int,
+    calibration: Calibration | None,
+    kind: Literal["peak", "probability"] | None,
+    with_taxonomy: bool,
+) -> None:
+    random = np.random.default_rng(seed)
+    # Some rows are flat, others have a peak.
+    spread = random.uniform(0, 8, (rows, 1))
+    outputs = (spread * random.standard_normal((rows, count))).astype(np.float32)
+    labels = tuple(Label(str(number)) for number in range(count))
+    # The even classes and the odd ones, if there are any.
+    broader = [Label("even"), Label("odd")][:count]
+    above = [count + 1 + number % 2 for number in range(count)] + [count] * len(broader)
+    scorer = Scorer(
+        labels,
+        "softmax",
+        taxonomy=build(labels, broader, above) if with_taxonomy else None,
+        calibration=calibration,
+        abstention=Abstention(kind, 0.4, 0.05) if kind else None,
+        min_confidence=0.8,
+    )
+    together = scorer.score(outputs, 5)
+    assert len(together) == rows
+    for found, row in zip(together, outputs, strict=True):
+        alone = score(scorer, row, 5)
+        assert found.probabilities.tolist() == alone.probabilities.tolist()
+        assert found[1:] == alone[1:]

@@ -17,7 +17,11 @@ logits = arrays(
     array_shapes(min_dims=1, max_dims=2, max_side=20),
     elements=st.floats(-(2.0**100), 2.0**100, width=32),
 )
-few_scores = st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3]), min_size=1, max_size=30)
+few_scores = arrays(
+    np.float64,
+    array_shapes(min_dims=2, max_dims=2, max_side=30),
+    elements=st.sampled_from([0.0, 0.1, 0.2, 0.3]),
+)
 
 
 def test_softmax_of_known_numbers() -> None:
@@ -58,25 +62,33 @@ def test_an_output_that_is_not_finite_is_an_error(activation: str, bad: float) -
 
 
 def test_predictions_have_everything_known_about_a_label() -> None:
-    assert top_k(np.array([0.2, 0.1, 0.5, 0.2]), LABELS, 3) == (
-        Prediction("cat", 0.5, 2, "n3"),
-        Prediction("ant", 0.2, 0, "n1"),
-        Prediction("dog", 0.2, 3, None),
-    )
+    scores = np.array([[0.2, 0.1, 0.5, 0.2], [0.1, 0.6, 0.0, 0.3]])
+    assert top_k(scores, LABELS, 3) == [
+        (
+            Prediction("cat", 0.5, 2, "n3"),
+            Prediction("ant", 0.2, 0, "n1"),
+            Prediction("dog", 0.2, 3, None),
+        ),
+        (
+            Prediction("bee", 0.6, 1, None),
+            Prediction("dog", 0.3, 3, None),
+            Prediction("ant", 0.1, 0, "n1"),
+        ),
+    ]
 
 
 @pytest.mark.parametrize("k", [4, 5, 1000])
 def test_there_are_no_more_predictions_than_labels(k: int) -> None:
-    assert len(top_k(np.array([0.2, 0.1, 0.5, 0.2]), LABELS, k)) == 4
+    found = top_k(np.array([[0.2, 0.1, 0.5, 0.2], [0.0, 0.0, 1.0, 0.0]]), LABELS, k)
+    assert [len(best) for best in found] == [4, 4]
 
 
 @given(scores=few_scores, k=st.integers(1, 40))
-def test_the_best_come_first_and_the_lower_index_wins_a_tie(scores: list[float], k: int) -> None:
-    labels = [Label(str(index)) for index in range(len(scores))]
-    best = top_k(np.array(scores), labels, k)
-    by_hand = sorted(range(len(scores)), key=lambda index: (-scores[index], index))[:k]
-    assert [prediction.class_index for prediction in best] == by_hand
-    assert [prediction.score for prediction in best] == [scores[index] for index in by_hand]
+def test_the_best_come_first_and_the_lower_index_wins_a_tie(scores: np.ndarray, k: int) -> None:
+    labels = [Label(str(index)) for index in range(scores.shape[1])]
+    for row, best in zip(scores.tolist(), top_k(scores, labels, k), strict=True):
+        by_hand = sorted((-score, index) for index, score in enumerate(row))[:k]
+        assert [(-one.score, one.class_index) for one in best] == by_hand
 
 
 @pytest.mark.parametrize("values", [[-0.1, 0.5], [0.2, 1.2]])

@@ -14,7 +14,7 @@ from pictell.cli.parser import Parser, number, positive_int, probability, whole_
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN, expand_argument
-from pictell.options import Limits, ModelOptions
+from pictell.options import MIN_CONFIDENCE, Limits, ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.types import ModelSpec, Source
@@ -48,7 +48,6 @@ def run(words: list[str]) -> int:
     options = _parse(words)
     # The runtime and the image library are imported only if the command line is right.
     from pictell.loading import load
-    from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
     report_crashes(options.model)
     classifier = load(
@@ -61,6 +60,7 @@ def run(words: list[str]) -> int:
         max_depth=options.max_depth,
         flat=options.flat,
         labels_from=options.labels_from,
+        wait=False,
     )
     if options.min_confidence is not None and not classifier.scorer.judges:
         raise UsageError(

@@ -39,7 +39,9 @@ def main() -> int:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        return _run(sys.argv[1:])
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except (Exception, KeyboardInterrupt) as error:
         return _report(error)
 
@@ -71,6 +73,11 @@ def _check_not_mistyped(word: str) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise ``KeyboardInterrupt``. A second Ctrl-C ends the process at once."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # An exception inside an import can be lost, or leave a lock that other threads wait for.
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            signal.raise_signal(signal.SIGINT)
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable
 
@@ -25,5 +24,8 @@ def write(pieces: Iterable[bytes]) -> None:
 
 def write_json(record: object) -> None:
     """Write a JSON document to stdout, with nothing in it that a terminal obeys."""
+    # Most commands write no JSON.
+    import json
+
     lines = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2).split("\n")
     write(f"{json_escaped(line)}\n".encode() for line in lines)

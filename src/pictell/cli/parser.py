@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NoReturn, TypeAlias
 
 from pictell.errors import UsageError
@@ -17,6 +20,25 @@ CLOSE = 0.75
 UNKNOWN = "unrecognized arguments: "
 
 
+class _Formatter(argparse.HelpFormatter):
+    """The formatter of ``argparse``, whose own way to the width imports archive formats.
+
+    ``argparse`` makes a formatter for each option that a parser gets.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The width of the terminal in characters, which COLUMNS overrides; 80 without one."""
+    with suppress(ValueError):
+        return int(os.environ.get("COLUMNS", "")) or 80
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    return 80
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises ``UsageError`` and whose help starts with ``example``.
 
@@ -25,7 +47,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, prog: str, usage: str, example: str) -> None:
-        super().__init__(prog=prog, usage=f"{prog} {usage}", allow_abbrev=False)
+        super().__init__(
+            prog=prog, usage=f"{prog} {usage}", allow_abbrev=False, formatter_class=_Formatter
+        )
         self._example = example
         self.parts: dict[str, type[Part]] = {}
 

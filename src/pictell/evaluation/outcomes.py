@@ -249,8 +249,8 @@ def _put_answers(
         covered[0] = result.answer.classes
     # An unknown picture has no answer at any threshold.
     if result.status not in {None, Status.UNKNOWN}:
-        of_nodes = node_probabilities(taxonomy, probabilities)
-        nodes = (back_off(taxonomy, of_nodes, threshold) for threshold in CONFIDENCE_GRID)
+        of_nodes = node_probabilities(taxonomy, probabilities[np.newaxis])
+        nodes = [int(back_off(taxonomy, of_nodes, threshold)[0]) for threshold in CONFIDENCE_GRID]
         covered[1:] = [
             () if node == taxonomy.root else taxonomy.classes_below(node).tolist() for node in nodes
         ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from io import BytesIO
 
-from PIL import Image
-
 from pictell.errors import PictellError
 from pictell.evaluation.dataset import Dataset
+from pictell.images.colour import to_srgb
 from pictell.images.decode import decode
 from pictell.images.read import read_file
 from pictell.options import Limits
@@ -25,12 +24,11 @@ def thumbnails(
     found = {}
     for picture in pictures:
         try:
-            pixels = decode(
-                read_file(dataset.path(picture), limits.max_bytes), limits.max_pixels, SIDE
-            ).pixels
+            data = read_file(dataset.path(picture), limits.max_bytes)
+            decoded = decode(data, limits.max_pixels, SIDE)
         except PictellError:
             continue
-        image = Image.fromarray(pixels)
+        image = to_srgb(decoded.image, decoded.profile)
         image.thumbnail((SIDE, SIDE))
         stream = BytesIO()
         image.save(stream, "JPEG", quality=QUALITY)

@@ -1,4 +1,4 @@
-"""Encoded bytes become an upright RGB image in sRGB, or a ``DecodeError``."""
+"""Encoded bytes become an upright image, or a ``DecodeError``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pictell.errors import (
     PictellError,
     PictureTooLargeError,
 )
+from pictell.images.colour import to_srgb
 from pictell.images.formats import PictureFormat, not_a_picture, sniff
 from pictell.images.read import Content
 from pictell.types import DecodedImage
@@ -36,6 +37,8 @@ SHRINK_MARGIN = 2
 MAX_JPEG_SCANS = 100
 # The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
 _JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+# In sequential frames, unlike progressive ones, one scan can hold the whole picture.
+_SEQUENTIAL_FRAME = {b"\xff\xc0", b"\xff\xc1", b"\xff\xc9"}
 _ORIENTATION_TAG = 0x0112
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
 _UPRIGHT = {
@@ -94,7 +97,7 @@ def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
         )
     height, width = array.shape[:2]
     _check_pixels(width, height, max_pixels)
-    return DecodedImage(np.ascontiguousarray(array, np.uint8), width, height)
+    return DecodedImage(Image.fromarray(np.ascontiguousarray(array, np.uint8)), width, height)
 
 
 def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
@@ -113,14 +116,13 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
     opaque = _flatten(image)
     if smallest is not None and (factor := min(opaque.size) // smallest) > 1:
         opaque = opaque.reduce(factor)
-    rgb = _to_srgb(opaque, profile)
+    if opaque.mode not in {"RGB", "L"}:
+        opaque, profile = to_srgb(opaque, profile), None
     if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
+        opaque = opaque.transpose(_UPRIGHT[orientation])
     if 5 <= orientation <= 8:  # it is rotated by 90 degrees
         width, height = height, width
-    # np.asarray copies once more and takes three times as long.
-    pixels = np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.height, rgb.width, 3)
-    return DecodedImage(pixels, width, height)
+    return DecodedImage(opaque, width, height, profile)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -164,10 +166,16 @@ def _open(format_: PictureFormat, data: bytes) -> ImageFile:
 def _check_jpeg(data: bytes) -> None:
     """Count the scans up to the end marker (ITU-T T.81, annex B). A video may follow it."""
     scans, at = 0, len(b"\xff\xd8")
+    components = None
     while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
-        scans += marker[0] == b"\xff\xda"
-        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        at = marker.end() + length
+        segment = marker.end()
+        if marker[0] in _SEQUENTIAL_FRAME:
+            components = data[segment + 7 : segment + 8]
+        elif marker[0] == b"\xff\xda":
+            if not scans and data[segment + 2 : segment + 3] == components:
+                return  # the picture has no other scans, and a search for them takes time
+            scans += 1
+        at = segment + int.from_bytes(data[segment : segment + 2], "big")
     if scans > MAX_JPEG_SCANS:
         raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
 
@@ -210,19 +218,3 @@ def _flatten(image: Image.Image) -> Image.Image:
         opaque.paste(rgba, mask=rgba)
         return opaque
     return image.convert("RGB") if image.mode in {"P", "1", "YCbCr", "HSV", "RGBX"} else image
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    # The profile that most cameras and programs embed is sRGB (IEC 61966-2-1).
-    if not profile or b"sRGB IEC61966-2" in profile:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    # Few pictures have another colour space, so Little CMS is imported here.
-    from PIL import ImageCms
-
-    # A profile that is damaged, or is for another kind of pixels, is ignored.
-    with suppress(ImageCms.PyCMSError, OSError):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
-        if converted := ImageCms.profileToProfile(image, source, srgb, outputMode="RGB"):
-            return converted
-    return image.convert("RGB")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEAD_BYTES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class PictureFormat:
+class PictureFormat(NamedTuple):
     """A picture format.
 
     ``signature`` is a regular expression for the first ``HEAD_BYTES`` bytes of a file. ``decoder``

@@ -1,4 +1,4 @@
-"""From an RGB image to the input tensor of a model, as its ``PreprocessSpec`` says."""
+"""From a decoded picture to the input tensor of a model, as its ``PreprocessSpec`` says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pictell.types import PreprocessSpec
+from pictell.images.colour import to_srgb
+from pictell.types import DecodedImage, PreprocessSpec
 
 # Pillow's kernels. When they shrink an image, all but nearest average pixels.
 RESAMPLING = {
@@ -20,14 +21,13 @@ RESAMPLING = {
 }
 
 
-def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.generic]:
-    """Crop, resize and normalise one image to a batch of one.
+def preprocess(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[np.generic]:
+    """Crop, resize and normalise one picture to a batch of one.
 
-    ``pixels``: RGB, shape (H, W, 3), dtype uint8. Returns shape (1, height, width, 3) for the
-    layout NHWC or (1, 3, height, width) for NCHW; uint8 if ``spec.mean`` is ``None``, else float32
-    ``(x - mean) / std``.
+    Returns shape (1, height, width, 3) for the layout NHWC or (1, 3, height, width) for NCHW; uint8
+    if ``spec.mean`` is ``None``, else float32 ``(x - mean) / std``.
     """
-    tensor = _crop_and_resize(pixels, spec)
+    tensor = _crop_and_resize(picture, spec)
     if spec.mean is not None and spec.std is not None:
         mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
         tensor = (tensor.astype(np.float32, copy=False) - mean) / std
@@ -38,18 +38,20 @@ def preprocess(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.ge
     return np.ascontiguousarray(tensor[np.newaxis])
 
 
-def _crop_and_resize(pixels: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[Any]:
+def _crop_and_resize(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[Any]:
     """Shape (height, width, 3), range 0..255, dtype uint8, or float32 from TensorFlow's kernel.
 
     Pillow rounds to integers. TensorFlow does not; this rounds only if the model takes uint8.
     """
-    height, width = pixels.shape[:2]
-    box = crop_box(width, height, spec)
+    image, profile = picture.image, picture.profile
+    box = crop_box(*image.size, spec)
     if spec.interpolation == "bilinear-tf1":
-        exact = resize_bilinear_tf1(_crop_to_whole_pixels(pixels, box), spec.width, spec.height)
+        pixels = _crop_to_whole_pixels(np.asarray(to_srgb(image, profile)), box)
+        exact = resize_bilinear_tf1(pixels, spec.width, spec.height)
         return np.rint(exact).astype(np.uint8) if spec.mean is None else exact
-    image, size = Image.fromarray(pixels), (spec.width, spec.height)
-    return np.asarray(image.resize(size, RESAMPLING[spec.interpolation], box))
+    resized = image.resize((spec.width, spec.height), RESAMPLING[spec.interpolation], box)
+    # Fewer pixels than before, and hardly other ones (benchmarks/README.md).
+    return np.asarray(to_srgb(resized, profile))
 
 
 def crop_box(width: int, height: int, spec: PreprocessSpec) -> tuple[float, float, float, float]:

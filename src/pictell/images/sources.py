@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import sys
@@ -123,6 +122,9 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
 
 def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
+    # Most arguments are no patterns.
+    import glob
+
     try:
         matches = sorted(glob.iglob(pattern, recursive=True), key=natural_key)  # noqa: PTH207
     except ValueError:  # no file can have such a name

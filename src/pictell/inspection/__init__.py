@@ -5,10 +5,10 @@ Each format is one module with ``inspect`` and ``check``.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
+from pictell.inspection.model_files import OneFile as OneFile
 from pictell.inspection.model_files import read_files as read_files
 from pictell.types import Inspection, Weights, WeightsFormat
 
@@ -44,6 +44,9 @@ def checksum(files: Mapping[str, bytes]) -> str:
 
     The list is what ``sha256sum`` prints, sorted by name: a line ``<SHA-256>  <name>`` per file.
     """
+    # Its import takes long, and the default model needs no checksum.
+    import hashlib
+
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     if len(sums) == 1:
         return next(iter(sums.values()))

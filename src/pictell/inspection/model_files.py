@@ -25,6 +25,22 @@ NAME_PART = r"(?!\.{1,2}(/|\Z))[\w.+@=, ()#~-]+"
 SAFE_NAME = re.compile(rf"{NAME_PART}(/{NAME_PART})*\Z")
 
 
+class OneFile(Mapping[str, bytes]):
+    """A model's only file by its name, read at each use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, name: str) -> bytes:
+        return read_files(self._path)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self._path.name])
+
+    def __len__(self) -> int:
+        return 1
+
+
 def read_files(path: Path, external_data: Sequence[str] = ()) -> Mapping[str, bytes]:
     """The contents of a model's files by relative name (with ``/``), the graph first.
 

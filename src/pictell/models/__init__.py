@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pictell.errors import ModelUnavailableError, UnknownModelError
+from pictell.models.folder import BUILT_IN as BUILT_IN
 from pictell.models.folder import SPEC_FILE, read_model_folder
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec
 
-# The models in the package, by name.
-BUILT_IN = {"default": Path(__file__).parent / "default"}
 # A word that ends like this is a file, not the name of a model.
 MODEL_SUFFIXES = (".onnx", ".tflite", ".pb")
 

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from pictell.errors import InvalidModelError, StoreError
 from pictell.files import TextFileError, new_folder, os_reason, read_text, write_file
-from pictell.inspection import check_safe, checksum, read_files
+from pictell.inspection import OneFile, check_safe, checksum, read_files
 from pictell.models import toml
 from pictell.models.labels import read_labels, to_text
 from pictell.models.presets import is_raw
@@ -40,8 +40,8 @@ CALIBRATION_FILE = "calibration.toml"
 GOLDEN_FILE = "golden.toml"
 # Names that no file of the weights can have.
 RESERVED = {SPEC_FILE, LABELS_FILE, TAXONOMY_FILE, CALIBRATION_FILE, GOLDEN_FILE}
-# The weights in the package are trusted like its code: checking them would slow down each start.
-BUILT_IN_SHA256 = {"0869e45c5348435927a6ef6d652b75b16e5445cce0d72ca2666fb96196152c4d"}
+# The models in the package, by name.
+BUILT_IN = {"default": Path(__file__).parent / "default"}
 Value = Annotated[float, Meta(ge=-MAX_MEAN_OR_STD, le=MAX_MEAN_OR_STD)]
 
 
@@ -163,9 +163,19 @@ def read_weights(spec: ModelSpec) -> Weights:
     Raises ``InvalidModelError`` or ``UnsafeModelError``.
     """
     found = read_unchecked_weights(spec)
-    if spec.sha256 not in BUILT_IN_SHA256:
-        check_safe(found)
+    check_safe(found)
     return found
+
+
+def weights_to_run(spec: ModelSpec) -> Weights:
+    """What ``read_weights`` returns, which it also raises.
+
+    A model in the package is trusted like its code: to read and check it would slow down each
+    start, and take a tenth of its memory.
+    """
+    if spec.weights.parent in BUILT_IN.values():
+        return Weights(spec.format, OneFile(spec.weights), spec.weights)
+    return read_weights(spec)
 
 
 def read_unchecked_weights(spec: ModelSpec) -> Weights:

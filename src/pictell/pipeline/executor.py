@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -20,11 +20,12 @@ class Executor(Protocol):
 
     def map_batches(
         self, function: Callable[[list[T]], Sequence[R]], items: Iterable[T], batch_size: int
-    ) -> Iterator[R]:
+    ) -> Iterator[list[R]]:
         """The results of ``function`` for all items: lazy, in order, bounded.
 
         ``function`` takes a batch of 1 to ``batch_size`` items and returns a result for each.
-        Results come as soon as they are ready, also while ``items`` waits for its next item.
+        Results come as soon as they are ready, all that are ready as one list of 1 or more, also
+        while ``items`` waits for its next item.
         ``items`` is read on another thread. An exception of ``function`` or ``items`` is raised
         when its turn comes.
         """
@@ -33,9 +34,10 @@ class Executor(Protocol):
 class Threads:
     """An executor on ``workers`` threads of this process, by default one for each processor.
 
-    At most ``look_ahead`` items have been taken whose results have not been given. A caller who
+    At most ``look_ahead`` items have been taken whose results are not ready, and as many results
+    are ready that have not been given. A caller who
     stops early waits for nothing; the batches that have begun end in the background. The end of the
-    program waits for them, unless the threads are ``daemon``; then a thread serves one batch.
+    program waits for them, unless the threads are ``daemon``.
     """
 
     def __init__(
@@ -47,19 +49,21 @@ class Threads:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """``map_batches`` for a function of one item."""
-        return self.map_batches(lambda batch: [function(item) for item in batch], items, 1)
+        batches = self.map_batches(lambda batch: [function(item) for item in batch], items, 1)
+        for batch in batches:
+            yield from batch
 
     def map_batches(
         self, function: Callable[[list[T]], Sequence[R]], items: Iterable[T], batch_size: int
-    ) -> Iterator[R]:
+    ) -> Iterator[list[R]]:
         """See ``Executor``."""
         look_ahead = self.look_ahead or 2 * self.workers * batch_size
         stream = _Stream(function, batch_size, self.workers, look_ahead)
         pool = ThreadPoolExecutor(self.workers, "pictell")
-        begin = _begin_daemon if self.daemon else pool.submit
+        start = _start_daemon if self.daemon else pool.submit
 
         def feed() -> None:
-            stream.feed(items, begin)
+            stream.feed(items, start)
             pool.shutdown(wait=False)
 
         # A daemon, because ``items`` may wait without end for a program that writes a list.
@@ -70,23 +74,16 @@ class Threads:
             stream.close()
 
 
-def _begin_daemon(work: Callable[[], None]) -> None:
+def _start_daemon(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="pictell", daemon=True).start()
 
 
-class _Slot(Generic[R]):
-    """The place of a result, in the order of the items."""
-
-    __slots__ = ("done", "error", "result")
-
-    def __init__(self) -> None:
-        self.result: R
-        self.error: BaseException | None = None
-        self.done = False
-
-
 class _Stream(Generic[T, R]):
-    """The state that the feeding thread, the workers and the caller share."""
+    """The state that the feeding thread, the workers and the caller share.
+
+    Every wait and every wake-up hands over the interpreter's lock, which takes longer than the rest
+    of the work here. So there is one of each for a batch, not for an item.
+    """
 
     def __init__(
         self,
@@ -98,47 +95,50 @@ class _Stream(Generic[T, R]):
         self._function = function
         self._batch_size = batch_size
         self._workers = workers
-        self._waiting = deque[tuple[_Slot[R], T]]()  # not taken by a worker yet
-        self._ordered = deque[_Slot[R]]()  # not given to the caller yet
+        self._lock = threading.Lock()
+        self._waiting = deque[T]()  # not taken by a worker yet
+        self._working = 0  # workers that take batches
         self._fed = self._closed = False
-        self._has_result = threading.Condition(threading.Lock())
-        # One for each item that may be taken.
-        self._room = SimpleQueue[None]()
-        for _ in range(look_ahead):
-            self._room.put(None)
+        self._error: BaseException | None = None  # of the items
+        # The batches that workers have taken, in order; at last an error of the items, and None.
+        self._batches = SimpleQueue[Future[Sequence[R]] | None]()
+        # Numbers of items that may be taken.
+        self._room = SimpleQueue[int]()
+        self._room.put(look_ahead)
 
-    def feed(self, items: Iterable[T], begin: Callable[[Callable[[], None]], object]) -> None:
-        """Take items while the look-ahead permits; ``begin`` starts work on a thread."""
+    def feed(self, items: Iterable[T], start: Callable[[Callable[[], None]], object]) -> None:
+        """Take items while the look-ahead permits; ``start`` runs a worker on a thread."""
+        error = None
         try:
             iterator = iter(items)
-            while self._wait_for_room():
+            room = 0
+            while not self._closed and (room := room or self._room.get()):
+                room -= 1
                 try:
                     item = next(iterator)
                 except StopIteration:
                     break
-                self._add(item)
-                self._begin(begin)
-        except BaseException as error:
-            self._fail(error)
-        with self._has_result:
-            self._fed = True
-            self._has_result.notify()
+                self._add(item, start)
+        except BaseException as raised:
+            error = raised
+        self._end(error)
         if isinstance(items, Generator):
             items.close()
 
-    def results(self) -> Iterator[R]:
-        """The results in order."""
-        while True:
-            with self._has_result:
-                while not (self._ordered and self._ordered[0].done):
-                    if self._fed and not self._ordered:
-                        return
-                    self._has_result.wait()
-                slot = self._ordered.popleft()
-            self._room.put(None)
-            if slot.error is not None:
-                raise slot.error
-            yield slot.result
+    def results(self) -> Iterator[list[R]]:
+        """The results in order: all that are ready at a time."""
+        batches = deque[Future[Sequence[R]] | None]([self._batches.get()])
+        while (first := batches.popleft()) is not None:
+            results = [*first.result()]
+            while not self._batches.empty():
+                batches.append(self._batches.get())
+            while batches and (ready := _results_if_ready(batches[0])):
+                results += ready
+                batches.popleft()
+            self._room.put(len(results))
+            yield results
+            if not batches:
+                batches.append(self._batches.get())
 
     def close(self) -> None:
         """Take no more items and begin no more batches.
@@ -147,54 +147,67 @@ class _Stream(Generic[T, R]):
         left, on any thread, whatever lock that thread holds. ``SimpleQueue.put`` is made for that.
         """
         self._closed = True
-        self._room.put(None)
+        self._room.put(0)
 
-    def _wait_for_room(self) -> bool:
-        self._room.get()
-        return not self._closed
-
-    def _add(self, item: T) -> None:
-        slot = _Slot[R]()
-        with self._has_result:
-            self._waiting.append((slot, item))
-            self._ordered.append(slot)
-
-    def _begin(self, begin: Callable[[Callable[[], None]], object]) -> None:
+    def _add(self, item: T, start: Callable[[Callable[[], None]], object]) -> None:
+        with self._lock:
+            self._waiting.append(item)
+            if self._working == self._workers:
+                return
+            self._working += 1
         try:
-            begin(self._work)
-        except RuntimeError as error:
-            # No thread can be started, or the program ends: no worker takes the waiting items.
-            self._end([slot for slot, _ in self._take(len(self._waiting))], error)
+            start(self._work)
+        except RuntimeError:
+            # No thread can be started, or the program ends.
+            with self._lock:
+                self._working -= 1
             raise
 
-    def _take(self, at_most: int) -> list[tuple[_Slot[R], T]]:
-        with self._has_result:
-            n_items = 0 if self._closed else min(at_most, len(self._waiting))
-            return [self._waiting.popleft() for _ in range(n_items)]
+    def _end(self, error: BaseException | None) -> None:
+        """No more items come, because of an error or because there are none."""
+        with self._lock:
+            self._fed, self._error = True, error
+            self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._working or not self._fed:
+            return
+        if self._error is not None:
+            failed = Future[Sequence[R]]()
+            failed.set_exception(self._error)
+            self._batches.put(failed)
+        self._batches.put(None)
 
     def _work(self) -> None:
-        """Run the next batch, of the items that are there; another worker may have taken them."""
-        # A share for each worker: a few items keep all of them busy.
-        share = -(-len(self._waiting) // self._workers)
-        batch = self._take(min(share, self._batch_size))
-        slots = [slot for slot, _ in batch]
-        error = None
-        try:
-            results = self._function([item for _, item in batch]) if batch else ()
-            for slot, result in zip(slots, results, strict=True):
-                slot.result = result
-        except BaseException as raised:
-            error = raised
-        self._end(slots, error)
+        """Run batches until no items wait."""
+        while batch := self._take():
+            future, items = batch
+            try:
+                results = self._function(items)
+                if len(results) != len(items):
+                    raise ValueError(f"{len(results)} results for a batch of {len(items)}")
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(results)
 
-    def _end(self, slots: Sequence[_Slot[R]], error: BaseException | None) -> None:
-        with self._has_result:
-            for slot in slots:
-                slot.error, slot.done = error, True
-            self._has_result.notify()
+    def _take(self) -> tuple[Future[Sequence[R]], list[T]] | None:
+        """The next batch and the future of its results, or ``None`` to stop."""
+        with self._lock:
+            # A share for each worker: a few items keep all of them busy.
+            share = -(-len(self._waiting) // self._workers)
+            if self._closed or not share:
+                self._working -= 1
+                self._end_if_idle()
+                return None
+            items = [self._waiting.popleft() for _ in range(min(share, self._batch_size))]
+            future = Future[Sequence[R]]()
+            self._batches.put(future)
+            return future, items
 
-    def _fail(self, error: BaseException) -> None:
-        slot = _Slot[R]()
-        with self._has_result:
-            self._ordered.append(slot)
-        self._end([slot], error)
+
+def _results_if_ready(batch: Future[Sequence[R]] | None) -> Sequence[R]:
+    """The results of a batch that has succeeded, else none."""
+    if batch is None or not batch.done() or batch.exception() is not None:
+        return ()
+    return batch.result()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Between the names of a path, from the top down.
 STEP = " › "
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How a format for people may look; other formats ignore it.
 
     ``colour`` permits ANSI colours, for a terminal. ``columns`` is the width of a line in

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
@@ -20,8 +19,7 @@ Tensor: TypeAlias = "NDArray[np.generic]"
 Tensors: TypeAlias = "Mapping[str, Tensor]"
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """A runtime: its module, the package that the module needs, and the formats that it reads.
 
     If ``core`` is true pictell requires the package. Otherwise the extra of pictell with the

@@ -58,7 +58,7 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> On
     _add_external_data(session_options, weights)
     # The fallback would repeat a failed run on the CPU and print to stdout.
     session = onnxruntime.InferenceSession(
-        weights.graph, session_options, providers=providers, enable_fallback=0
+        weights.path or weights.graph, session_options, providers=providers, enable_fallback=0
     )
     if options.device == "gpu" and CUDA not in session.get_providers():
         # Without CUDA's libraries or a GPU it opens the model on the CPU and only logs that.

@@ -16,14 +16,14 @@ import sys
 import tempfile
 from typing import Any
 
-import numpy as np
+from PIL import Image
 
 from pictell.errors import InvalidModelError, PictellError, error_classes
 from pictell.images.preprocess import preprocess
 from pictell.options import EngineOptions
 from pictell.runtimes import RUNTIMES, open_session
 from pictell.runtimes.files import PREFIX
-from pictell.types import ModelSpec, Weights
+from pictell.types import DecodedImage, ModelSpec, Weights
 
 # On a slow machine the largest runtime takes ten seconds to load, and a large model more.
 DEADLINE_S = 120.0
@@ -81,10 +81,10 @@ def main() -> None:
 def _attempt(request: bytes) -> dict[str, str]:
     spec, weights_format, files, options, engines = pickle.loads(request)
     RUNTIMES.update(engines)
-    pixels = np.full((spec.preprocess.height, spec.preprocess.width, 3), MID_GREY, np.uint8)
+    grey = Image.new("RGB", (spec.preprocess.width, spec.preprocess.height), (MID_GREY,) * 3)
     try:
         session = open_session(spec, Weights(weights_format, files), options)
-        batch = preprocess(pixels, spec.preprocess)
+        batch = preprocess(DecodedImage(grey, *grey.size), spec.preprocess)
         session.run({spec.input_name: batch}, [spec.output_name])
     except PictellError as error:
         return {"code": error.code, "message": error.message}

@@ -1,14 +1,18 @@
-"""Scores of one picture and the decision made of them: predictions, status, answer."""
+"""Scores of pictures and the decisions made of them: predictions, status, answer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import UsageError
+from pictell.options import MIN_CONFIDENCE
 from pictell.results import Answer, Prediction, Status
 from pictell.scoring.calibration import (
     Abstention,
@@ -18,13 +22,14 @@ from pictell.scoring.calibration import (
     to_logits,
 )
 from pictell.scoring.postprocess import to_probabilities, top_k
-from pictell.scoring.taxonomy import MIN_CONFIDENCE, Taxonomy, back_off, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, back_off, build, node_probabilities
 from pictell.types import Activation, Label
 
 # How far the sum of a model's own probabilities may be from 1: some models round them.
 SUM_TOLERANCE = 0.02
 # An answer below the confidence threshold is given if it is more likely right than wrong.
 LIKELY = 0.5
+Verdict: TypeAlias = "tuple[Status | None, Answer | None]"
 
 
 class Decision(NamedTuple):
@@ -66,65 +71,76 @@ class Scorer:
         judge = self.taxonomy is not None or self.calibration is not None
         return judge and not self.flat
 
-    def score(self, outputs: NDArray[np.generic], k: int) -> Decision:
-        """Score one picture by its row of the output (classes,); keep the ``k`` best classes.
+    def score(self, outputs: NDArray[np.generic], k: int) -> list[Decision]:
+        """Score pictures by their rows of the output (N, classes); keep the ``k`` best classes.
 
         Raises ``RuntimeFailedError`` for values that are not finite, or not one for each label.
         """
         probabilities, known = self._probabilities(outputs)
         predictions = top_k(probabilities, self.labels, k)
-        if not known:
-            return Decision(probabilities, predictions, Status.UNKNOWN)
-        if not self.judges or abs(probabilities.sum() - 1) > SUM_TOLERANCE:
-            return Decision(probabilities, predictions)
-        return Decision(probabilities, predictions, *self._decide(probabilities, predictions[0]))
+        verdicts: Iterable[Verdict] = repeat((None, None), len(probabilities))
+        if self.judges:
+            verdicts = self._judge(probabilities, known)
+        return [
+            Decision(row, best, *verdict)
+            for row, best, verdict in zip(probabilities, predictions, verdicts, strict=True)
+        ]
 
-    def _probabilities(self, outputs: NDArray[np.generic]) -> tuple[NDArray[np.float64], bool]:
-        """The probabilities, and whether the picture is like those that the model knows."""
+    def _probabilities(
+        self, outputs: NDArray[np.generic]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The probabilities, and whether each picture is like those that the model knows."""
+        every = np.ones(len(outputs), np.bool_)
         if self.calibration is None:
-            return to_probabilities(outputs, self.activation), True
+            return to_probabilities(outputs, self.activation), every
         if self.activation == "none":
             # Refuses values that ``evidence`` would take for rounded probabilities.
             to_probabilities(outputs, "none")
         found = evidence(outputs, self.activation)
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
         if self.abstention is None or self.flat:
-            return probabilities, True
+            return probabilities, every
         score = abstention_score(found, probabilities, self.abstention.score)
-        return probabilities, bool(score >= self.abstention.threshold)
+        return probabilities, score >= self.abstention.threshold
 
-    def _decide(
-        self, probabilities: NDArray[np.float64], best: Prediction
-    ) -> tuple[Status, Answer | None]:
-        sure, likely = self._answers(probabilities, best)
-        if sure is not None:
-            return Status.SURE, sure
-        return (Status.UNSURE if likely is None else Status.LIKELY), likely
+    @cached_property
+    def _tree(self) -> Taxonomy:
+        """The taxonomy; without one, the classes below the root."""
+        return self.taxonomy or build(self.labels, (), [len(self.labels)] * len(self.labels))
 
-    def _answers(
-        self, probabilities: NDArray[np.float64], best: Prediction
-    ) -> tuple[Answer | None, Answer | None]:
-        """The answers at the confidence threshold and at ``LIKELY``."""
-        if self.taxonomy is None:
-            answer = _class_answer(best)
-            sure, likely = best.score >= self.min_confidence, best.score >= LIKELY
-            return (answer if sure else None), (answer if likely else None)
-        nodes = node_probabilities(self.taxonomy, probabilities)
-        sure_answer = _answer(self.taxonomy, nodes, self.min_confidence)
-        return sure_answer, sure_answer or _answer(self.taxonomy, nodes, LIKELY)
+    def _judge(
+        self, probabilities: NDArray[np.float64], known: NDArray[np.bool_]
+    ) -> Iterator[Verdict]:
+        nodes = node_probabilities(self._tree, probabilities)
+        columns = (
+            known,
+            abs(probabilities.sum(axis=-1) - 1) <= SUM_TOLERANCE,
+            back_off(self._tree, nodes, self.min_confidence),
+            back_off(self._tree, nodes, LIKELY),
+        )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for scores, (is_known, adds_up, sure, likely) in zip(nodes, rows, strict=True):
+            if not is_known:
+                yield Status.UNKNOWN, None
+            elif not adds_up:
+                yield None, None
+            elif sure != self._tree.root:
+                yield Status.SURE, _answer(self._tree, sure, scores)
+            elif likely != self._tree.root:
+                yield Status.LIKELY, _answer(self._tree, likely, scores)
+            else:
+                yield Status.UNSURE, None
 
 
-def _class_answer(best: Prediction) -> Answer:
-    return Answer(best.label, best.score, best.synset, (best.label,), (best.class_index,))
-
-
-def _answer(taxonomy: Taxonomy, nodes: NDArray[np.float64], threshold: float) -> Answer | None:
-    """The most specific label whose probability is at least ``threshold``, if there is one."""
-    node = back_off(taxonomy, nodes, threshold)
-    if node == taxonomy.root:
-        return None
+def _answer(taxonomy: Taxonomy, node: int, probabilities: NDArray[np.float64]) -> Answer:
     label = taxonomy.labels[node]
     # Rounding may lift a sum above 1.
-    score = min(float(nodes[node]), 1.0)
-    classes = tuple(sorted(taxonomy.classes_below(node).tolist()))
-    return Answer(label.name, score, label.synset, taxonomy.path(node), classes)
+    score = min(float(probabilities[node]), 1.0)
+    return Answer(label.name, score, label.synset, *_place(taxonomy, node))
+
+
+# A node can have hundreds of classes. The number of nodes of the default taxonomy is 1244.
+@lru_cache(maxsize=2048)
+def _place(taxonomy: Taxonomy, node: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The node's path and classes."""
+    return taxonomy.path(node), tuple(sorted(taxonomy.classes_below(node).tolist()))

@@ -70,26 +70,35 @@ def to_probabilities(
                 "the model gave values outside 0..1, not probabilities: give --activation softmax"
             )
         return values
-    exponentials = np.exp(values - values.max(axis=-1, keepdims=True))
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    # In place: fresh memory costs more than the arithmetic.
+    probabilities: NDArray[np.float64] = values - values.max(axis=-1, keepdims=True)
+    np.exp(probabilities, out=probabilities)
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities
 
 
 def top_k(
     probabilities: NDArray[np.float64], labels: Sequence[Label], k: int
-) -> tuple[Prediction, ...]:
-    """The ``k`` best of (classes,) probabilities, best first; the lower index wins a tie.
+) -> list[tuple[Prediction, ...]]:
+    """The ``k`` best of each row (N, classes), best first; the lower index wins a tie.
 
     Raises ``RuntimeFailedError`` if there is not one label for each probability.
     """
-    if len(probabilities) != len(labels):
-        raise RuntimeFailedError(f"{len(probabilities)} outputs for {len(labels)} labels")
+    rows, classes = probabilities.shape
+    if classes != len(labels):
+        raise RuntimeFailedError(f"{classes} outputs for {len(labels)} labels")
     # Sorting all thousand values takes several times as long.
-    k = min(k, len(labels))
-    lowest = np.partition(probabilities, -k)[-k]
-    candidates = np.flatnonzero(probabilities >= lowest)
-    best = candidates[np.argsort(-probabilities[candidates], kind="stable")[:k]]
-    return tuple(
-        Prediction(labels[index].name, score, index, labels[index].synset)
-        for index, score in zip(best.tolist(), probabilities[best].tolist(), strict=True)
-    )
+    k = min(k, classes)
+    lowest = np.partition(probabilities, -k, axis=-1)[:, -k, np.newaxis]
+    row, column = np.nonzero(probabilities >= lowest)
+    order = np.lexsort((-probabilities[row, column], row))
+    first = np.searchsorted(row, np.arange(rows))
+    best = column[order[first[:, np.newaxis] + np.arange(k)]]
+    scores = np.take_along_axis(probabilities, best, axis=-1)
+    return [
+        tuple(
+            Prediction(labels[index].name, score, index, labels[index].synset)
+            for index, score in zip(*of_row, strict=True)
+        )
+        for of_row in zip(best.tolist(), scores.tolist(), strict=True)
+    ]

@@ -18,9 +18,6 @@ from pictell.errors import UsageError
 from pictell.types import Label
 
 ROOT = Label("something")
-# The default confidence threshold. For 95 % of right answers 0.87 was fitted; this is a little
-# higher, as other pictures may be harder than those it was fitted on (benchmarks/backoff.py).
-MIN_CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,24 +113,31 @@ def node_probabilities(
     taxonomy: Taxonomy, probabilities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The probability of each node: the sum over its classes. (…, classes) to (…, nodes)."""
-    sums = np.zeros((*probabilities.shape[:-1], taxonomy.root + 1))
+    root, shape = taxonomy.root, probabilities.shape[:-1]
+    sums = np.zeros((*shape, root + 1))
     probabilities.take(taxonomy.order, axis=-1).cumsum(axis=-1, out=sums[..., 1:])
-    starts, stops = taxonomy.starts[taxonomy.root :], taxonomy.stops[taxonomy.root :]
-    below = sums.take(stops, axis=-1) - sums.take(starts, axis=-1)
-    return np.concatenate([probabilities, below], axis=-1)
+    starts, stops = taxonomy.starts[root:], taxonomy.stops[root:]
+    nodes = np.empty((*shape, len(taxonomy.labels)))
+    nodes[..., :root] = probabilities
+    np.subtract(sums.take(stops, axis=-1), sums.take(starts, axis=-1), out=nodes[..., root:])
+    return nodes
 
 
-def back_off(taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confidence: float) -> int:
-    """The most specific node with a probability of at least ``min_confidence`` (0..1).
+def back_off(
+    taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confidence: float
+) -> NDArray[np.intp]:
+    """The most specific node of each row with a probability of ``min_confidence`` (0..1) or more.
 
-    ``probabilities``: of the nodes, shape (nodes,). Among equally specific nodes the most probable
-    wins, then the first. Without any such node the result is the root.
+    ``probabilities``: of the nodes, (N, nodes); the result has shape (N,). Among equally specific
+    nodes the most probable wins, then the first. Without any such node the result is the root.
     """
-    likely = np.flatnonzero(probabilities >= min_confidence).tolist()
-    node: int = max(
-        likely,
-        # A broader label of a single class is equally probable, except for rounding.
-        key=lambda node: (taxonomy.information[node], round(float(probabilities[node]), 12)),
-        default=taxonomy.root,
-    )
-    return node if taxonomy.information[node] > 0 else taxonomy.root
+    row, node = np.nonzero(probabilities >= min_confidence)
+    information = taxonomy.information[node]
+    # A broader label of a single class is equally probable, except for rounding.
+    probability = probabilities[row, node].round(12)
+    worst_first = np.lexsort((-node, probability, information))
+    worst_first = worst_first[information[worst_first] > 0]
+    found = np.full(len(probabilities), taxonomy.root)
+    # The last of several values for a row stays.
+    found[row[worst_first]] = node[worst_first]
+    return found

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pictell.evaluation.summary import Summary
+from pictell.options import MIN_CONFIDENCE
 from pictell.reports.evaluation.figures import NOT_GIVEN, interval, percent, score_threshold
-from pictell.scoring.taxonomy import MIN_CONFIDENCE
 
 
 class Table(NamedTuple):
