@@ -70,7 +70,9 @@ def test_a_link_to_the_package_is_checked(evil: Path, tmp_path: Path) -> None:
     refuses(tmp_path / "link" / os.path.relpath(evil, PACKAGE))
 
 
-def test_the_default_model_runs_from_the_file_that_its_checksum_and_safety_are_checked_for() -> None:
+def test_the_default_model_runs_from_the_file_that_its_checksum_and_safety_are_checked_for() -> (
+    None
+):
     spec = models.find("default")
     checked, run = read_weights(spec), weights_to_run(spec)
     assert run.path is not None
