@@ -51,6 +51,8 @@ def commands(picture: Path) -> dict[str, list[str]]:
 def measure(command: list[str]) -> Cost:
     """Run a command to its end; raises when it fails."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
+    # Without it Python compiles a checkout's modules at each start; pip compiles installed ones.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment

@@ -205,8 +205,7 @@ class ModelSpec:
     calibration: Attachment | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """The content of a model's files.
 
     ``files`` maps names, relative to the model's folder, to bytes: first the graph, then the
@@ -224,8 +223,7 @@ class Weights:
         return next(iter(self.files.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """An input or output of a graph.
 
     ``shape`` is ``None`` if it is unknown; a size in it is ``None`` if it may vary. ``dtype`` is
@@ -239,8 +237,7 @@ class TensorSpec:
     quantisation: tuple[float, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What a model's files say without running them.
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``

@@ -17,6 +17,7 @@ from pictell.images.sources import STDIN, expand_argument
 from pictell.options import MIN_CONFIDENCE, Limits, ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
+from pictell.results import Result
 from pictell.types import ModelSpec, Source
 from pictell.version import __version__
 
@@ -40,12 +41,18 @@ Other commands, each with its own --help:
 """
 
 
+# While the program starts, threads that could work without the interpreter wait for others that
+# import. Later such short turns only cost time; 5 ms is Python's default.
+STARTING_TURN_S, TURN_S = 0.0005, 0.005
+
+
 def run(words: list[str]) -> int:
     """Classify the pictures and write the report; return the exit status.
 
     Raises ``PictellError`` for what concerns the whole run.
     """
     options = _parse(words)
+    sys.setswitchinterval(STARTING_TURN_S)
     # The runtime and the image library are imported only if the command line is right.
     from pictell.loading import load
 
@@ -69,12 +76,19 @@ def run(words: list[str]) -> int:
         )
     _warn_of_other_preprocessing(classifier.spec, options.model_options)
     with classifier, Progress(beside_results=True) as progress:
-        results = classifier.stream(_sources(options, progress.skip), top_k=options.top_k)
+        results = _started(classifier.stream(_sources(options, progress.skip), top_k=options.top_k))
         write(render(options.format, progress.pass_on(results), _terminal_style()))
     if progress.skipped:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
     return progress.exit_status
+
+
+def _started(results: Iterator[Result]) -> Iterator[Result]:
+    """The same results; with the first one the program has started."""
+    for result in results:
+        sys.setswitchinterval(TURN_S)
+        yield result
 
 
 def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:
