@@ -56,6 +56,13 @@ def test_a_row_that_is_not_finite_fails_alone(bad: list[float]) -> None:
     assert failed.error.source == "bad.jpg"
 
 
+def test_a_row_of_another_length_fails_alone() -> None:
+    outputs = [output("a.jpg", [9, 0, 0]), output("b.jpg", [3, 4]), output("c.jpg", [0, 0, 9])]
+    first, failed, last = to_results()(outputs)
+    assert [first, last] == to_results()(outputs[::2])
+    assert isinstance(failed.error, RuntimeFailedError)
+
+
 def test_every_row_of_another_length_than_the_labels_fails() -> None:
     results = to_results()([output("a.jpg", [1, 2]), output("b.jpg", [3, 4])])
     assert [str(one.error) for one in results] == [

@@ -39,13 +39,14 @@ class ToResults:
         ]
 
     def _score(self, rows: Sequence[NDArray[np.generic]]) -> list[Decision | PictellError]:
-        if not rows:
-            return []
+        # A row of another length, or with values that are not finite, must not fail the others.
+        each_alone = (self._score([row])[0] for row in rows)
+        if len({row.shape for row in rows}) != 1:
+            return [*each_alone]
         try:
             return [*self._scorer.score(np.stack(rows), self._top_k)]
         except PictellError as error:
-            # One row may be at fault: each is scored alone.
-            return [error] if len(rows) == 1 else [self._score([row])[0] for row in rows]
+            return [error] if len(rows) == 1 else [*each_alone]
 
     def _failed(self, source: str, error: PictellError) -> Result:
         return Result(source, self._model, error=error)

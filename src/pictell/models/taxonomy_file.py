@@ -72,7 +72,7 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
 
 def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:
     """The line of each class in the file."""
-    indices = _class_indices(labels)
+    indices = _class_indices(labels, [line.key for line in lines if line.name is None])
     class_lines: dict[int, _Line] = {}
     for line in lines:
         if line.name is not None:
@@ -90,13 +90,13 @@ def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _
     return class_lines
 
 
-def _class_indices(labels: Sequence[Label]) -> dict[str, list[int]]:
+def _class_indices(labels: Sequence[Label], keys: Sequence[str]) -> dict[str, list[int]]:
     """The classes by WordNet id, name or index, the first of these that the model has."""
-    return (
-        positions(map(str, range(len(labels))))
-        | positions(label.name for label in labels)
-        | positions(label.synset for label in labels)
-    )
+    by_synset = positions(label.synset for label in labels)
+    if all(key in by_synset for key in keys):
+        return by_synset
+    by_index = positions(map(str, range(len(labels))))
+    return by_index | positions(label.name for label in labels) | by_synset
 
 
 def _check_no_cycle(broader: Sequence[_Line]) -> None:

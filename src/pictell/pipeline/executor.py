@@ -24,10 +24,9 @@ class Executor(Protocol):
         """The results of ``function`` for all items: lazy, in order, bounded.
 
         ``function`` takes a batch of 1 to ``batch_size`` items and returns a result for each.
-        Results come as soon as they are ready, all that are ready as one list of 1 or more, also
-        while ``items`` waits for its next item.
-        ``items`` is read on another thread. An exception of ``function`` or ``items`` is raised
-        when its turn comes.
+        Results come as soon as they are ready, also while ``items`` waits for its next item: each
+        list has all that are ready, 1 or more. ``items`` is read on another thread. An exception of
+        ``function`` or ``items`` is raised when its turn comes.
         """
 
 
@@ -35,9 +34,9 @@ class Threads:
     """An executor on ``workers`` threads of this process, by default one for each processor.
 
     At most ``look_ahead`` items have been taken whose results are not ready, and as many results
-    are ready that have not been given. A caller who
-    stops early waits for nothing; the batches that have begun end in the background. The end of the
-    program waits for them, unless the threads are ``daemon``.
+    are ready that the caller has not taken. A caller who stops early waits for nothing; the batches
+    that have begun end in the background. The end of the program waits for them, unless the threads
+    are ``daemon``.
     """
 
     def __init__(
