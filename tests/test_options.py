@@ -106,3 +106,7 @@ def test_a_mean_or_std_for_pixels_in_0_to_1_is_refused_with_both_remedies(
     with pytest.raises(UsageError, match=r"multiply both by 255, or use a preset") as caught:
         ModelOptions(**options)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_gpu_gets_larger_batches_than_a_cpu() -> None:
+    assert EngineOptions(device="gpu").batch_size > EngineOptions().batch_size > 1
