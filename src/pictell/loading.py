@@ -40,8 +40,8 @@ def load(
     networks, ``proxy`` is the URL of an HTTP proxy for downloads. An answer is the most specific
     label of probability ``min_confidence`` (0..1) or more, at most ``max_depth`` names from the top
     of the taxonomy; ``flat`` gives only classes. ``labels_from`` is a file of other names (see
-    ``pictell.models.display_names``). Without ``wait`` the call returns while the runtime still
-    opens the model, and the first picture raises what fails.
+    ``pictell.models.display_names``). Without ``wait`` the call returns while a thread still opens
+    the model; if that fails, ``classify``, ``stream`` and ``embed`` raise the error.
 
     The classifier can be pickled: it then loads the same model again, which must be there.
     Raises ``UsageError`` or a ``ModelError``.
@@ -65,8 +65,8 @@ def load(
 
         parse_proxy(proxy)
     spec = models.find(model, options)
-    session = _open_on_a_thread(spec, engine)
-    # Imported meanwhile.
+    opening = None if wait else _open_on_a_thread(spec, engine)
+    # Imported while the model opens.
     from pictell.classifier import Classifier
     from pictell.image_model import ImageModel
     from pictell.models.scorer import build_scorer
@@ -75,25 +75,25 @@ def load(
         spec, min_confidence, max_depth=max_depth, flat=flat, labels_from=labels_from
     )
     spec = replace(spec, labels=scorer.labels)
+    session = opening or _open(spec, engine)
     image_model = ImageModel(spec, session, limits, proxy, engine.batch_size)
-    if wait:
-        image_model.wait()
     return Classifier(image_model, scorer, allow_private=allow_private, reopen=reopen)
 
 
 def _open_on_a_thread(spec: ModelSpec, engine: EngineOptions) -> Future[Session]:
-    def open_session() -> Session:
-        # Imported on the thread: a runtime takes long.
-        from pictell import runtimes
-        from pictell.models.folder import weights_to_run
-
-        return runtimes.open_session(spec, weights_to_run(spec), engine)
-
     pool = ThreadPoolExecutor(1, "pictell-open")
     try:
-        return pool.submit(open_session)
+        return pool.submit(_open, spec, engine)
     finally:
         pool.shutdown(wait=False)
+
+
+def _open(spec: ModelSpec, engine: EngineOptions) -> Session:
+    # Imported here, on the thread: a runtime takes long.
+    from pictell import runtimes
+    from pictell.models.folder import weights_to_run
+
+    return runtimes.open_session(spec, weights_to_run(spec), engine)
 
 
 def _reference(model: str | os.PathLike[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,17 @@ class ToResults:
         ]
 
     def _score(self, rows: Sequence[NDArray[np.generic]]) -> list[Decision | PictellError]:
-        # A row of another length, or with values that are not finite, must not fail the others.
-        each_alone = (self._score([row])[0] for row in rows)
-        if len({row.shape for row in rows}) != 1:
-            return [*each_alone]
+        if len({row.shape for row in rows}) == 1:
+            with suppress(PictellError):
+                return [*self._scorer.score(np.stack(rows), self._top_k)]
+        # A row of another length, or with values that are not finite, does not fail the others.
+        return [self._score_alone(row) for row in rows]
+
+    def _score_alone(self, row: NDArray[np.generic]) -> Decision | PictellError:
         try:
-            return [*self._scorer.score(np.stack(rows), self._top_k)]
+            return self._scorer.score(row[np.newaxis], self._top_k)[0]
         except PictellError as error:
-            return [error] if len(rows) == 1 else [*each_alone]
+            return error
 
     def _failed(self, source: str, error: PictellError) -> Result:
         return Result(source, self._model, error=error)

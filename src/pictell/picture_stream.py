@@ -50,7 +50,7 @@ def run_stream(
     function: Callable[[list[Output | PictellError]], Sequence[R]],
     executor: Executor,
 ) -> Iterator[R]:
-    """The results of ``function``, which gets rows of ``output`` as soon as they are ready."""
+    """The results of ``function``: it gets rows of ``output``, on the caller's thread."""
     budget = Budget(MAX_BYTES_IN_FLIGHT)
 
     def fetch(item: tuple[Source, Ticket | None]) -> Source | ReadPicture:

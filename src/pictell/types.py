@@ -205,7 +205,8 @@ class ModelSpec:
     calibration: Attachment | None = None
 
 
-class Weights(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Weights:
     """The content of a model's files.
 
     ``files`` maps names, relative to the model's folder, to bytes: first the graph, then the
@@ -223,7 +224,8 @@ class Weights(NamedTuple):
         return next(iter(self.files.values()))
 
 
-class TensorSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
     """An input or output of a graph.
 
     ``shape`` is ``None`` if it is unknown; a size in it is ``None`` if it may vary. ``dtype`` is
@@ -237,7 +239,8 @@ class TensorSpec(NamedTuple):
     quantisation: tuple[float, int] | None = None
 
 
-class Inspection(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Inspection:
     """What a model's files say without running them.
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``

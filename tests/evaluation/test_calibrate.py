@@ -90,7 +90,7 @@ def rounded_to_8_bits(weights: Weights) -> Weights:
         ]
     )
     graph.initializer.append(onnx.numpy_helper.from_array(np.array(256.0), "steps"))
-    return weights._replace(files={fake.WEIGHTS_FILE: model.SerializeToString()})
+    return replace(weights, files={fake.WEIGHTS_FILE: model.SerializeToString()})
 
 
 def test_probabilities_rounded_to_0_count_as_small_ones(tmp_path: Path) -> None:

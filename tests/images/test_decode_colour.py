@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
 
 from pictell.images.colour import MAX_CACHED_BYTES, to_srgb
 from pictell.images.decode import decode
@@ -245,3 +245,16 @@ def test_a_profile_serves_pictures_of_every_mode() -> None:
 def test_a_very_large_profile_is_converted_too() -> None:
     large = rotated_profile() + bytes(MAX_CACHED_BYTES)
     np.testing.assert_array_equal(to_srgb(photo(), large), converted(photo(), rotated_profile()))
+
+
+def test_a_profile_of_another_type_than_bytes_is_ignored() -> None:
+    stream = io.BytesIO()
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory.tagtype[34675] = TiffTags.ASCII
+    directory[34675] = "not a profile"
+    Image.fromarray(PHOTO).save(stream, "TIFF", tiffinfo=directory)
+    assert Image.open(stream).info["icc_profile"] == "not a profile"
+    assert colour_distance(pixels_of(decode(stream.getvalue(), MAX_PIXELS)), PHOTO) == 0
+    image = Image.fromarray(PHOTO)
+    image.info["icc_profile"] = 7
+    assert colour_distance(pixels_of(decode(image, MAX_PIXELS)), PHOTO) == 0

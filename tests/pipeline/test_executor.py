@@ -162,6 +162,31 @@ def test_a_system_without_threads_is_an_error(daemon: bool) -> None:
     assert (run.stdout, run.stderr) == (b"can't start new thread\n", b"")
 
 
+LATER_THREADS_REFUSED = """
+import threading, time
+from pictell.pipeline.executor import Threads
+start, started = threading.Thread.start, []
+def refuse_the_second(thread):
+    if thread.name.startswith("pictell"):
+        started.append(thread)
+        if len(started) > 1:
+            time.sleep(0.05)
+            raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse_the_second
+try:
+    print(list(Threads(2).map(str, [1, 2, 3])))
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_a_worker_that_cannot_be_started_is_an_error_beside_others() -> None:
+    command = [sys.executable, "-c", LATER_THREADS_REFUSED]
+    run = subprocess.run(command, capture_output=True, timeout=20)
+    assert (run.stdout, run.stderr) == (b"can't start new thread\n", b"")
+
+
 def test_the_end_of_the_program_does_not_wait_for_daemons() -> None:
     code = (
         "import threading\n"

@@ -194,3 +194,9 @@ def test_the_decision_about_a_picture_does_not_depend_on_its_neighbours(
         alone = score(scorer, row, 5)
         assert found.probabilities.tolist() == alone.probabilities.tolist()
         assert found[1:] == alone[1:]
+
+
+def test_a_model_of_a_single_class_is_sure() -> None:
+    one = Scorer((Label("cat"),), "softmax", calibration=Calibration())
+    (decision,) = one.score(np.array([[3.0]]), 1)
+    assert (decision.status, decision.answer and decision.answer.name) == (Status.SURE, "cat")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
@@ -67,7 +68,8 @@ def run(words: list[str]) -> int:
         max_depth=options.max_depth,
         flat=options.flat,
         labels_from=options.labels_from,
-        wait=False,
+        # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
+        wait=options.model != "default" or options.engine_options.runtime is not None,
     )
     if options.min_confidence is not None and not classifier.scorer.judges:
         raise UsageError(
@@ -76,7 +78,9 @@ def run(words: list[str]) -> int:
         )
     _warn_of_other_preprocessing(classifier.spec, options.model_options)
     with classifier, Progress(beside_results=True) as progress:
-        results = _started(classifier.stream(_sources(options, progress.skip), top_k=options.top_k))
+        results = _with_longer_turns(
+            classifier.stream(_sources(options, progress.skip), top_k=options.top_k)
+        )
         write(render(options.format, progress.pass_on(results), _terminal_style()))
     if progress.skipped:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
@@ -84,11 +88,11 @@ def run(words: list[str]) -> int:
     return progress.exit_status
 
 
-def _started(results: Iterator[Result]) -> Iterator[Result]:
-    """The same results; with the first one the program has started."""
-    for result in results:
-        sys.setswitchinterval(TURN_S)
-        yield result
+def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
+    """The same results. After the first one the program has started."""
+    yield from islice(results, 1)
+    sys.setswitchinterval(TURN_S)
+    yield from results
 
 
 def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +88,8 @@ def _record(examination: Examination) -> dict[str, Any]:
         "sha256": model.sha256,
         "known_as": model.row.name if model.row else None,
         "format": inspection.format,
-        "inputs": [tensor._asdict() for tensor in inspection.inputs],
-        "outputs": [tensor._asdict() for tensor in inspection.outputs],
+        "inputs": list(map(asdict, inspection.inputs)),
+        "outputs": list(map(asdict, inspection.outputs)),
         "activations": dict(inspection.activations),
         "ops": dict(inspection.ops),
         "runtimes": _runtimes(inspection),

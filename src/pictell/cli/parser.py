@@ -32,8 +32,9 @@ class _Formatter(argparse.HelpFormatter):
 
 def _columns() -> int:
     """The width of the terminal in characters, which COLUMNS overrides; 80 without one."""
-    with suppress(ValueError):
-        return int(os.environ.get("COLUMNS", "")) or 80
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
     with suppress(OSError, ValueError):
         return os.get_terminal_size(sys.stdout.fileno()).columns or 80
     return 80

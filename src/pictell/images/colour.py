@@ -27,7 +27,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     # Few pictures have another colour space, so Little CMS is imported here.
     from PIL import ImageCms
 
-    with suppress(ImageCms.PyCMSError, OSError):
+    with suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
         cached = len(profile) <= MAX_CACHED_BYTES
         transform = _transform if cached else _transform.__wrapped__
         return transform(profile, image.mode).apply(image)

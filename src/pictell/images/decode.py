@@ -109,6 +109,8 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
         image.draft(None, (smallest, smallest))
     image.load()
     profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes):  # a TIFF can have any type there
+        profile = None
     orientation = 1
     # If the EXIF data is damaged, the pixels may still be whole.
     with suppress(SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):

@@ -82,8 +82,8 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def _read_descriptor(descriptor: int, max_bytes: int) -> bytes:
-    # After every call to the system a thread waits for the interpreter. A file object makes twice
-    # as many calls.
+    # After every call to the system a thread may have to wait for the interpreter. A file object
+    # makes more of them.
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:
         content = os.read(descriptor, status.st_size + 1)

@@ -168,10 +168,10 @@ def read_weights(spec: ModelSpec) -> Weights:
 
 
 def weights_to_run(spec: ModelSpec) -> Weights:
-    """What ``read_weights`` returns, which it also raises.
+    """The model's files for a runtime: checked as ``read_weights`` does, unless it is built in.
 
-    A model in the package is trusted like its code: to read and check it would slow down each
-    start, and take a tenth of its memory.
+    A model in the package is trusted like its code. To read and check it would slow down each
+    start and take a tenth of its memory. Raises as ``read_weights`` does.
     """
     if spec.weights.parent in BUILT_IN.values():
         return Weights(spec.format, OneFile(spec.weights), spec.weights)

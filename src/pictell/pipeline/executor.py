@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -33,10 +33,10 @@ class Executor(Protocol):
 class Threads:
     """An executor on ``workers`` threads of this process, by default one for each processor.
 
-    At most ``look_ahead`` items have been taken whose results are not ready, and as many results
-    are ready that the caller has not taken. A caller who stops early waits for nothing; the batches
-    that have begun end in the background. The end of the program waits for them, unless the threads
-    are ``daemon``.
+    At most ``look_ahead`` items have been taken whose results are not ready, and at most as many
+    more results wait for the caller. A caller who stops early waits for nothing; the batches that
+    have begun end in the background. The interpreter waits for them before it ends, unless the
+    threads are ``daemon``.
     """
 
     def __init__(
@@ -57,24 +57,13 @@ class Threads:
     ) -> Iterator[list[R]]:
         """See ``Executor``."""
         look_ahead = self.look_ahead or 2 * self.workers * batch_size
-        stream = _Stream(function, batch_size, self.workers, look_ahead)
-        pool = ThreadPoolExecutor(self.workers, "pictell")
-        start = _start_daemon if self.daemon else pool.submit
-
-        def feed() -> None:
-            stream.feed(items, start)
-            pool.shutdown(wait=False)
-
+        stream = _Stream(function, batch_size, self.workers, look_ahead, self.daemon)
         # A daemon, because ``items`` may wait without end for a program that writes a list.
-        threading.Thread(target=feed, daemon=True).start()
+        threading.Thread(target=stream.feed, args=(items,), daemon=True).start()
         try:
             yield from stream.results()
         finally:
             stream.close()
-
-
-def _start_daemon(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="pictell", daemon=True).start()
 
 
 class _Stream(Generic[T, R]):
@@ -90,23 +79,26 @@ class _Stream(Generic[T, R]):
         batch_size: int,
         workers: int,
         look_ahead: int,
+        daemon: bool,
     ) -> None:
         self._function = function
+        self._daemon = daemon
         self._batch_size = batch_size
         self._workers = workers
         self._lock = threading.Lock()
         self._waiting = deque[T]()  # not taken by a worker yet
-        self._working = 0  # workers that take batches
+        self._active = 0  # workers that take batches
         self._fed = self._closed = False
         self._error: BaseException | None = None  # of the items
-        # The batches that workers have taken, in order; at last an error of the items, and None.
+        # The batches that workers have taken, in order; then, if the items failed, the error; then
+        # None.
         self._batches = SimpleQueue[Future[Sequence[R]] | None]()
-        # Numbers of items that may be taken.
+        # Numbers of items that may be taken; 0 to stop.
         self._room = SimpleQueue[int]()
         self._room.put(look_ahead)
 
-    def feed(self, items: Iterable[T], start: Callable[[Callable[[], None]], object]) -> None:
-        """Take items while the look-ahead permits; ``start`` runs a worker on a thread."""
+    def feed(self, items: Iterable[T]) -> None:
+        """Take items while the look-ahead permits, and start workers."""
         error = None
         try:
             iterator = iter(items)
@@ -117,7 +109,7 @@ class _Stream(Generic[T, R]):
                     item = next(iterator)
                 except StopIteration:
                     break
-                self._add(item, start)
+                self._add(item)
         except BaseException as raised:
             error = raised
         self._end(error)
@@ -148,18 +140,18 @@ class _Stream(Generic[T, R]):
         self._closed = True
         self._room.put(0)
 
-    def _add(self, item: T, start: Callable[[Callable[[], None]], object]) -> None:
+    def _add(self, item: T) -> None:
         with self._lock:
             self._waiting.append(item)
-            if self._working == self._workers:
+            if self._active == self._workers:
                 return
-            self._working += 1
+            self._active += 1
         try:
-            start(self._work)
-        except RuntimeError:
+            threading.Thread(target=self._work, name="pictell", daemon=self._daemon).start()
+        except BaseException:
             # No thread can be started, or the program ends.
             with self._lock:
-                self._working -= 1
+                self._active -= 1
             raise
 
     def _end(self, error: BaseException | None) -> None:
@@ -169,7 +161,7 @@ class _Stream(Generic[T, R]):
             self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if self._working or not self._fed:
+        if self._active or not self._fed:
             return
         if self._error is not None:
             failed = Future[Sequence[R]]()
@@ -196,7 +188,7 @@ class _Stream(Generic[T, R]):
             # A share for each worker: a few items keep all of them busy.
             share = -(-len(self._waiting) // self._workers)
             if self._closed or not share:
-                self._working -= 1
+                self._active -= 1
                 self._end_if_idle()
                 return None
             items = [self._waiting.popleft() for _ in range(min(share, self._batch_size))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,7 @@ def _quantised(engine: OpenvinoEngine, found: Inspection) -> Iterator[list[Tenso
         unknown = [tensor.name for tensor in tensors if tensor.name not in by_name]
         if unknown:
             raise InvalidModelError(f"OpenVINO renames the tensors {listed(unknown)}")
-        yield [tensor._replace(quantisation=by_name[tensor.name]) for tensor in tensors]
+        yield [replace(tensor, quantisation=by_name[tensor.name]) for tensor in tensors]
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
 
@@ -106,7 +106,17 @@ class Scorer:
     @cached_property
     def _tree(self) -> Taxonomy:
         """The taxonomy; without one, the classes below the root."""
-        return self.taxonomy or build(self.labels, (), [len(self.labels)] * len(self.labels))
+        if self.taxonomy is not None:
+            return self.taxonomy
+        root = len(self.labels)
+        tree = build(self.labels, (), [root] * root)
+        # Also a single class is more specific than the root.
+        return replace(tree, information=(np.arange(root + 1) != root).astype(np.float64))
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[tuple[str, ...], tuple[int, ...]]]:
+        """The path and the classes of each node that has been an answer."""
+        return {}
 
     def _judge(
         self, probabilities: NDArray[np.float64], known: NDArray[np.bool_]
@@ -125,22 +135,17 @@ class Scorer:
             elif not adds_up:
                 yield None, None
             elif sure != self._tree.root:
-                yield Status.SURE, _answer(self._tree, sure, scores)
+                yield Status.SURE, self._answer(sure, scores)
             elif likely != self._tree.root:
-                yield Status.LIKELY, _answer(self._tree, likely, scores)
+                yield Status.LIKELY, self._answer(likely, scores)
             else:
                 yield Status.UNSURE, None
 
-
-def _answer(taxonomy: Taxonomy, node: int, probabilities: NDArray[np.float64]) -> Answer:
-    label = taxonomy.labels[node]
-    # Rounding may lift a sum above 1.
-    score = min(float(probabilities[node]), 1.0)
-    return Answer(label.name, score, label.synset, *_place(taxonomy, node))
-
-
-# A node can have hundreds of classes. The number of nodes of the default taxonomy is 1244.
-@lru_cache(maxsize=2048)
-def _place(taxonomy: Taxonomy, node: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The node's path and classes."""
-    return taxonomy.path(node), tuple(sorted(taxonomy.classes_below(node).tolist()))
+    def _answer(self, node: int, probabilities: NDArray[np.float64]) -> Answer:
+        label = self._tree.labels[node]
+        # Rounding may lift a sum above 1.
+        score = min(float(probabilities[node]), 1.0)
+        if node not in self._places:
+            classes = tuple(sorted(self._tree.classes_below(node).tolist()))
+            self._places[node] = self._tree.path(node), classes
+        return Answer(label.name, score, label.synset, *self._places[node])
