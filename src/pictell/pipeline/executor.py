@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -57,13 +57,24 @@ class Threads:
     ) -> Iterator[list[R]]:
         """See ``Executor``."""
         look_ahead = self.look_ahead or 2 * self.workers * batch_size
-        stream = _Stream(function, batch_size, self.workers, look_ahead, self.daemon)
+        stream = _Stream(function, batch_size, self.workers, look_ahead)
+        pool = ThreadPoolExecutor(self.workers, "pictell")
+        start = _start_daemon if self.daemon else pool.submit
+
+        def feed() -> None:
+            stream.feed(items, start)
+            pool.shutdown(wait=False)
+
         # A daemon, because ``items`` may wait without end for a program that writes a list.
-        threading.Thread(target=stream.feed, args=(items,), daemon=True).start()
+        threading.Thread(target=feed, daemon=True).start()
         try:
             yield from stream.results()
         finally:
             stream.close()
+
+
+def _start_daemon(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="pictell", daemon=True).start()
 
 
 class _Stream(Generic[T, R]):
@@ -79,10 +90,8 @@ class _Stream(Generic[T, R]):
         batch_size: int,
         workers: int,
         look_ahead: int,
-        daemon: bool,
     ) -> None:
         self._function = function
-        self._daemon = daemon
         self._batch_size = batch_size
         self._workers = workers
         self._lock = threading.Lock()
@@ -97,8 +106,8 @@ class _Stream(Generic[T, R]):
         self._room = SimpleQueue[int]()
         self._room.put(look_ahead)
 
-    def feed(self, items: Iterable[T]) -> None:
-        """Take items while the look-ahead permits, and start workers."""
+    def feed(self, items: Iterable[T], start: Callable[[Callable[[], None]], object]) -> None:
+        """Take items while the look-ahead permits; ``start`` runs a worker on a thread."""
         error = None
         try:
             iterator = iter(items)
@@ -109,7 +118,7 @@ class _Stream(Generic[T, R]):
                     item = next(iterator)
                 except StopIteration:
                     break
-                self._add(item)
+                self._add(item, start)
         except BaseException as raised:
             error = raised
         self._end(error)
@@ -140,18 +149,19 @@ class _Stream(Generic[T, R]):
         self._closed = True
         self._room.put(0)
 
-    def _add(self, item: T) -> None:
+    def _add(self, item: T, start: Callable[[Callable[[], None]], object]) -> None:
         with self._lock:
             self._waiting.append(item)
             if self._active == self._workers:
                 return
             self._active += 1
         try:
-            threading.Thread(target=self._work, name="pictell", daemon=self._daemon).start()
-        except BaseException:
-            # No thread can be started, or the program ends.
-            with self._lock:
-                self._active -= 1
+            start(self._work)
+        except BaseException as error:
+            # No thread can be started, or the program ends. It is unknown whether the work is done
+            # all the same, on another thread of the pool, so nobody waits for it.
+            self._closed = True
+            self._fail(error)
             raise
 
     def _end(self, error: BaseException | None) -> None:
@@ -164,10 +174,13 @@ class _Stream(Generic[T, R]):
         if self._active or not self._fed:
             return
         if self._error is not None:
-            failed = Future[Sequence[R]]()
-            failed.set_exception(self._error)
-            self._batches.put(failed)
+            self._fail(self._error)
         self._batches.put(None)
+
+    def _fail(self, error: BaseException) -> None:
+        failed = Future[Sequence[R]]()
+        failed.set_exception(error)
+        self._batches.put(failed)
 
     def _work(self) -> None:
         """Run batches until no items wait."""
