@@ -122,7 +122,7 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
 
 def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
-    # Most arguments are no patterns.
+    # Imported only when needed: few arguments are patterns.
     import glob
 
     try:

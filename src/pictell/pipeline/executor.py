@@ -158,8 +158,8 @@ class _Stream(Generic[T, R]):
         try:
             start(self._work)
         except BaseException as error:
-            # No thread can be started, or the program ends. It is unknown whether the work is done
-            # all the same, on another thread of the pool, so nobody waits for it.
+            # No thread can be started, or the program ends. The pool may still run the work on
+            # another thread. The caller gets the error without waiting for that.
             self._closed = True
             self._fail(error)
             raise
