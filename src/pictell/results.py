@@ -45,13 +45,15 @@ class Prediction:
 class Answer:
     """The most specific label that is probable enough: a class or a broader label.
 
-    ``score`` is the sum of the probabilities of its classes, 0..1. ``path`` holds the names of the
-    labels from the top of the taxonomy down to this one, ``classes`` the indices of its classes.
+    ``score`` is the sum of the probabilities of its classes, 0..1. ``id`` stays the same if names
+    change: the WordNet id, else the class index or the key of a broader label. ``path`` holds the
+    names of the labels from the top of the taxonomy down to this one, ``classes`` the indices of
+    its classes.
     """
 
     name: str
     score: float
-    synset: str | None
+    id: str
     path: tuple[str, ...]
     classes: tuple[int, ...]
 

@@ -54,7 +54,7 @@ noise.png
   not sure: unlike anything that this model knows
 """
 CSV = """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,status,answer,answer_score,answer_synset,answer_path\r
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,status,answer,answer_score,answer_id,answer_path\r
 cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
 cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
 broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,\r
@@ -180,7 +180,7 @@ def test_an_answer_that_is_a_class_has_one_line() -> None:
 
 
 def test_a_name_at_the_top_shows_no_path_and_only_its_own_classes() -> None:
-    answer = Answer("animal", 0.825, None, ("animal",), (285, 286))
+    answer = Answer("animal", 0.825, "animal", ("animal",), (285, 286))
     result = Result("a", "m", Status.SURE, answer, (CAT, TABBY))
     _, *lines = rendered("text", [result]).splitlines()
     assert lines == [
@@ -192,7 +192,7 @@ def test_a_name_at_the_top_shows_no_path_and_only_its_own_classes() -> None:
 @pytest.mark.parametrize("text", ["tabby", *HOSTILE])
 @pytest.mark.parametrize("status", [Status.LIKELY, Status.UNSURE, Status.UNKNOWN])
 def test_what_is_not_sure_is_one_line(text: str, status: Status) -> None:
-    answer = Answer(text, 0.6, None, (text,), (3,)) if status is Status.LIKELY else None
+    answer = Answer(text, 0.6, "3", (text,), (3,)) if status is Status.LIKELY else None
     result = Result("a", "m", status, answer, (Prediction(text, 0.123, 3), CAT))
     _, line = rendered("text", [result]).splitlines()
     assert (visible(text) in line) == (status is not Status.UNKNOWN)

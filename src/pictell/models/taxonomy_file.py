@@ -67,7 +67,7 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
     for index, line in _class_lines(lines, labels).items():
         parents[index] = nodes[line.above]
     _check_all_used(broader, parents, root)
-    return build(labels, list(map(_label, broader)), parents)
+    return build(labels, [*map(_label, broader)], parents, [line.key for line in broader])
 
 
 def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:

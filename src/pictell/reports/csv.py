@@ -27,7 +27,7 @@ HEADER = (
     "status",
     "answer",
     "answer_score",
-    "answer_synset",
+    "answer_id",
     "answer_path",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -52,7 +52,7 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
         common |= {
             "answer": answer["name"],
             "answer_score": answer["score"],
-            "answer_synset": answer["synset"],
+            "answer_id": answer["id"],
             "answer_path": STEP.join(answer["path"]),
         }
     for rank, prediction in enumerate(record["predictions"], 1):

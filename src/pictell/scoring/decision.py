@@ -148,4 +148,4 @@ class Scorer:
         if node not in self._places:
             classes = tuple(sorted(self._tree.classes_below(node).tolist()))
             self._places[node] = self._tree.path(node), classes
-        return Answer(label.name, score, label.synset, *self._places[node])
+        return Answer(label.name, score, self._tree.ids[node], *self._places[node])

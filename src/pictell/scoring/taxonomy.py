@@ -25,13 +25,15 @@ class Taxonomy:
     """A tree whose leaves are the classes of a model.
 
     Nodes are numbers: first the classes by their index, then the root, then the broader labels.
-    ``labels``: one for each node. ``parents``: the node above each node; the root is its own
-    parent. ``information``, shape (nodes,): how specific a node is, log2(classes / classes below
-    it) in bits, 0 for the root and highest for a class (Deng et al. 2012). The classes below a node
-    are ``order[starts[node]:stops[node]]``.
+    ``labels`` and ``ids``: one for each node. An id stays the same if names change: the WordNet id,
+    else the index of a class, or the key of a broader label in the taxonomy file. ``parents``: the
+    node above each node; the root is its own parent. ``information``, shape (nodes,): how specific
+    a node is, log2(classes / classes below it) in bits, 0 for the root and highest for a class
+    (Deng et al. 2012). The classes below a node are ``order[starts[node]:stops[node]]``.
     """
 
     labels: tuple[Label, ...]
+    ids: tuple[str, ...]
     parents: tuple[int, ...]
     information: NDArray[np.float64]
     order: NDArray[np.intp]
@@ -56,9 +58,15 @@ class Taxonomy:
         return tuple(names[::-1])
 
 
-def build(classes: Sequence[Label], broader: Sequence[Label], parents: Sequence[int]) -> Taxonomy:
+def build(
+    classes: Sequence[Label],
+    broader: Sequence[Label],
+    parents: Sequence[int],
+    keys: Sequence[str] | None = None,
+) -> Taxonomy:
     """The taxonomy of ``classes`` below ``broader`` labels.
 
+    ``keys``: the ids of the broader labels; if ``None``, their names.
     ``parents``: the node above each class, then above each broader label, numbered as in
     ``Taxonomy``. Every node must lead to the root (``len(classes)``), and every broader label must
     have a class below it.
@@ -84,6 +92,11 @@ def build(classes: Sequence[Label], broader: Sequence[Label], parents: Sequence[
         to_visit += [~node, *reversed(below[node])]
     return Taxonomy(
         labels=(*classes, ROOT, *broader),
+        ids=(
+            *(label.synset or str(index) for index, label in enumerate(classes)),
+            "",
+            *(keys or [label.name for label in broader]),
+        ),
         parents=tuple(above),
         information=np.log2(root / np.subtract(stops, starts)),
         order=np.array(order),
