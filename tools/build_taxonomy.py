@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pictell.models.labels import IMAGENET, read_labels
-from pictell.models.taxonomy_file import TOP
+from pictell.models.taxonomy_file import HEADING, TOP
 from pictell.types import Label
 
 OUTLINE = Path(__file__).parent / "everyday_names.txt"
@@ -25,7 +25,8 @@ TAXONOMY = IMAGENET.with_name("taxonomy.tsv")
 INDENT = 2
 HEADER = """\
 # The broader labels of the default model's classes: tools/build_taxonomy.py, from WordNet 3.0.
-# Broader labels: id, name, id of the label above. Classes: WordNet id, id of the label above.
+# Broader labels: id, name, id of the label above, and "heading" if it is too broad for an answer.
+# Classes: WordNet id, id of the label above.
 """
 
 Hypernyms = Mapping[str, Sequence[str]]
@@ -33,12 +34,16 @@ Hypernyms = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Name:
-    """A name in the outline. ``parent`` is the index of the name above, ``None`` at the top."""
+    """A name in the outline. ``parent`` is the index of the name above, ``None`` at the top.
+
+    A ``heading`` only groups the names below it.
+    """
 
     text: str
     parent: int | None
     synsets: tuple[str, ...]
     classes: tuple[str, ...]
+    heading: bool
 
     @property
     def identifier(self) -> str:
@@ -74,13 +79,15 @@ def read_outline(text: str) -> list[Name]:
         if not line or line.startswith("#"):
             continue
         name, _, members = line.strip().partition(":")
+        heading = name.startswith("(")
+        text = name[1:-1] if heading else name
         synsets, _, classes = members.partition(";")
         depth = (len(line) - len(line.lstrip())) // INDENT
         del above[depth:]
         parent = above[-1] if above else None
         named = tuple(part.strip() for part in classes.split(",") if part.strip())
         above.append(len(names))
-        names.append(Name(name, parent, tuple(synsets.split()), named))
+        names.append(Name(text, parent, tuple(synsets.split()), named, heading))
     return names
 
 
@@ -138,7 +145,12 @@ def check(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]
 def to_text(names: Sequence[Name], labels: Sequence[Label], parents: Sequence[int]) -> str:
     """The content of a taxonomy file."""
     rows = [
-        (name.identifier, name.text, TOP if name.parent is None else names[name.parent].identifier)
+        (
+            name.identifier,
+            name.text,
+            TOP if name.parent is None else names[name.parent].identifier,
+            *[HEADING] * name.heading,
+        )
         for name in names
     ]
     leaves = [

@@ -17,6 +17,8 @@ from pictell.models.calibration_file import read_calibration
 from pictell.models.folder import create_model_folder
 from pictell.reports.evaluation.calibration import render
 from pictell.scoring import calibration
+from pictell.scoring.taxonomy import flat
+from pictell.types import Label
 
 LABELS = ("dark", "grey", "bright")
 
@@ -64,14 +66,15 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
 
 
 def test_calibrated_scores_stay_unchanged() -> None:
+    tree = flat([Label(name) for name in ("a", "b", "c")])
     targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
     evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
-    found = fit_calibration(Sample(evidence, targets, np.ones(300)), "drawn")
+    found = fit_calibration(Sample(evidence, targets, np.ones(300)), "drawn", tree)
     assert found.unchanged
     assert found.fitted.after == found.fitted.before
     assert found.mean_confidence[0] == found.mean_confidence[1]
     assert "scores unchanged: " in render(found)
-    louder = fit_calibration(Sample(3 * evidence, targets, np.ones(300)), "drawn")
+    louder = fit_calibration(Sample(3 * evidence, targets, np.ones(300)), "drawn", tree)
     assert not louder.unchanged
     assert louder.fitted.calibration.temperature == pytest.approx(3, rel=0.01)
     assert "scores lowered: " in render(louder)

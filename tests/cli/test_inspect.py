@@ -107,7 +107,7 @@ def test_the_default_model_becomes_one_file_and_a_folder_again(tmp_path: Path) -
         for model in ("default", packed, folder)
     )
     assert ours == packeds == folders
-    assert {one["status"] for one in ours} == {"unknown", "sure"}
+    assert {"unknown", "sure"} <= {one["status"] for one in ours}
 
 
 @pytest.mark.parametrize(

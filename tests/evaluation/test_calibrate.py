@@ -21,7 +21,8 @@ from pictell.evaluation.dataset import read_dataset
 from pictell.models.folder import create_model_folder
 from pictell.options import EngineOptions
 from pictell.scoring import calibration
-from pictell.types import ModelSpec, Weights
+from pictell.scoring.taxonomy import flat
+from pictell.types import Label, ModelSpec, Weights
 
 PICTURES, CLASSES = 500, 6
 
@@ -124,7 +125,7 @@ def sample() -> Sample:
 
 @pytest.fixture(scope="module")
 def fitted(sample: Sample) -> CalibrationResult:
-    return fit_calibration(sample, "drawn")
+    return fit_calibration(sample, "drawn", flat([Label(str(index)) for index in range(CLASSES)]))
 
 
 @pytest.fixture(scope="module")

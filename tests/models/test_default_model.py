@@ -20,6 +20,7 @@ from pictell import models
 from pictell.evaluation.calibrate import collect_sample, fit_calibration
 from pictell.evaluation.dataset import read_dataset
 from pictell.models.calibration_file import read_calibration
+from pictell.models.scorer import answer_taxonomy
 from pictell.options import EngineOptions
 
 FOLDER = build_default_model.MODEL_FOLDER
@@ -114,7 +115,10 @@ def test_its_calibration_is_what_calibrate_makes(shared: Path) -> None:
     shipped = read_calibration(spec)
     assert shipped is not None
     data = read_dataset(shared / "images" / "imagenet_val650")
-    made = fit_calibration(collect_sample(spec, data, EngineOptions()), shipped.data.on).fitted
+    taxonomy = answer_taxonomy(spec)
+    assert taxonomy is not None
+    sample = collect_sample(spec, data, EngineOptions())
+    made = fit_calibration(sample, shipped.data.on, taxonomy).fitted
     assert (made.data.on, made.data.pictures) == (shipped.data.on, shipped.data.pictures)
     assert made.abstention.score == shipped.abstention.score
     for part in ("calibration", "abstention", "before", "after"):

@@ -38,12 +38,12 @@ def test_wordnets_nouns_and_their_hypernyms(tmp_path: Path) -> None:
 
 def test_an_outline() -> None:
     animal, cat, pet, thing = tool.read_outline(
-        "# names\n\nanimal: n00000001 n00000009\n  cat: n00000002; tabby, big cat\n  pet: ; Felix\n"
-        "thing: n1\n"
+        "# names\n\n(animal): n00000001 n00000009\n  cat: n00000002; tabby, big cat\n"
+        "  pet: ; Felix\nthing: n1\n"
     )
-    assert animal == tool.Name("animal", None, ("n00000001", "n00000009"), ())
-    assert cat == tool.Name("cat", 0, ("n00000002",), ("tabby", "big cat"))
-    assert pet == tool.Name("pet", 0, (), ("Felix",))
+    assert animal == tool.Name("animal", None, ("n00000001", "n00000009"), (), heading=True)
+    assert cat == tool.Name("cat", 0, ("n00000002",), ("tabby", "big cat"), heading=False)
+    assert pet == tool.Name("pet", 0, (), ("Felix",), heading=False)
     assert thing.parent is None
     assert (animal.identifier, pet.identifier) == ("n00000001", "pet")
 

@@ -1,6 +1,7 @@
 """What becomes of rows of outputs: calibrated scores, a status, an answer."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_the_answer_is_the_most_specific_label_above_the_threshold() -> None:
         (0, Status.SURE, "tabby"),
         (0.5, Status.SURE, "tabby"),
         (0.51, Status.SURE, "cat"),
-        (0.96, Status.LIKELY, "tabby"),
+        (0.96, Status.LIKELY, "cat"),
     ],
 )
 def test_the_threshold_decides_between_a_specific_and_a_broad_answer(
@@ -74,6 +75,25 @@ def test_a_likely_answer_is_more_likely_right_than_wrong() -> None:
     unrelated = build(CLASSES, [], [3, 3, 3])
     undecided = score(Scorer(CLASSES, "softmax", taxonomy=unrelated), np.log([0.4, 0.3, 0.3]))
     assert (undecided.status, undecided.answer) == (Status.UNSURE, None)
+
+
+def test_a_likely_score_moves_towards_the_share_that_is_right() -> None:
+    scores = []
+    for slope in (1.0, 0.8, 0.0):
+        judged = replace(scorer(0.96), calibration=Calibration(likely_slope=slope))
+        found = score(judged, np.log([0.4, 0.3, 0.3]))
+        assert found.answer is not None
+        scores.append(found.answer.score)
+    assert scores[0] == pytest.approx(0.7)
+    assert scores[0] < scores[1] < scores[2]
+    assert scores[2] == pytest.approx(0.9)
+
+
+def test_a_likely_score_is_never_above_the_threshold() -> None:
+    judged = replace(scorer(0.71), calibration=Calibration(likely_slope=0.1))
+    found = score(judged, np.log([0.4, 0.3, 0.3]))
+    assert found.answer is not None
+    assert (found.status, found.answer.score) == (Status.LIKELY, 0.71)
 
 
 @pytest.mark.parametrize("min_confidence", [-0.1, 1.1, math.nan])

@@ -12,8 +12,11 @@ from pictell.scoring.taxonomy import (
     Taxonomy,
     back_off,
     build,
+    choose,
+    flat,
     limit_depth,
     node_probabilities,
+    without_headings,
 )
 from pictell.types import Label
 
@@ -110,6 +113,70 @@ def test_many_pictures_at_once() -> None:
 def test_a_higher_threshold_gives_a_less_specific_node(min_confidence: float, node: int) -> None:
     scores = node_probabilities(TREE, np.array([[0.5, 0.125, 0.25, 0.125]]))
     assert back_off(TREE, scores, min_confidence).tolist() == [node]
+
+
+# The limits 0.7 and 0.5 are those of a likely answer; the bits are tabby 2, cat 1, animal 0.4.
+@pytest.mark.parametrize(
+    ("row", "min_confidence", "node"),
+    [
+        ([0.92, 0.04, 0.02, 0.02], 0.9, TABBY),  # sure: the most specific
+        ([0.62, 0.02, 0.04, 0.32], 0.9, CAT),  # sure, although tabby is likely
+        ([0.72, 0.18, 0.08, 0.02], 0.9, TABBY),  # 0.7 or more: the most specific
+        ([0.62, 0.18, 0.08, 0.12], 0.9, CAT),  # only cat has 0.7, though tabby tells more
+        ([0.55, 0.35, 0.05, 0.05], 0.9, TABBY),  # 0.55 x 2 bits are more than 0.6 x 1
+        ([0.30, 0.35, 0.05, 0.30], 0.9, CAT),  # only cat and animal have 0.5
+        ([0.40, 0.51, 0.04, 0.05], 0.9, LORRY),
+        ([0.30, 0.45, 0.15, 0.10], 0.9, ANIMAL),
+        ([0.25, 0.49, 0.12, 0.14], 0.95, ANIMAL),
+        ([0.62, 0.18, 0.08, 0.12], 0.65, CAT),  # at 0.65 nothing but 0.5 is below it
+        ([0.55, 0.35, 0.05, 0.05], 0.68, TABBY),
+        ([0.55, 0.35, 0.05, 0.05], 0.58, CAT),
+        ([0.45, 0.35, 0.15, 0.05], 0.5, CAT),  # at 0.5 and below: the threshold alone
+        ([0.45, 0.35, 0.15, 0.05], 0.4, TABBY),
+        ([0.35, 0.55, 0.05, 0.05], 0.6, LORRY),
+    ],
+)
+def test_the_node_that_answers(row: list[float], min_confidence: float, node: int) -> None:
+    scores = node_probabilities(TREE, np.array([row]))
+    assert choose(TREE, scores, min_confidence).tolist() == [node]
+
+
+def test_nothing_answers_where_nothing_is_more_likely_than_not() -> None:
+    tree = flat(CLASSES)
+    scores = node_probabilities(tree, np.array([[0.45, 0.35, 0.15, 0.05], [0.3, 0.5, 0.1, 0.1]]))
+    assert choose(tree, scores, 0.9).tolist() == [tree.root, 1]
+    assert choose(tree, scores, 0.5).tolist() == [tree.root, 1]
+    assert choose(tree, scores, 0.4).tolist() == [0, 1]
+
+
+@given(st.data())
+def test_the_answer_depends_on_no_other_row_and_is_never_a_heading(data: st.DataObject) -> None:
+    tree = without_headings(data.draw(trees()))
+    rows = np.array(data.draw(st.lists(probabilities_of(tree), min_size=1, max_size=5)))
+    nodes = node_probabilities(tree, rows)
+    threshold = data.draw(st.sampled_from([0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]))
+    chosen = choose(tree, nodes, threshold)
+    alone = [choose(tree, row[np.newaxis], threshold)[0] for row in nodes]
+    assert chosen.tolist() == alone
+    answers = chosen[chosen != tree.root]
+    assert not tree.headings[answers].any()
+    of_answers = nodes[chosen != tree.root, answers]
+    assert (of_answers >= min(threshold, 0.5)).all()
+
+
+def test_a_label_of_many_classes_is_a_heading_in_a_large_model_only() -> None:
+    for below, classes, is_heading in ((8, 20, False), (9, 72, False), (9, 71, True)):
+        above = [classes + 1] * below + [classes] * (classes - below)
+        tree = build([Label("")] * classes, [Label("group")], [*above, classes])
+        assert bool(tree.headings[classes + 1]) == is_heading
+        assert bool(without_headings(tree).information[classes + 1]) != is_heading
+
+
+def test_a_node_covers_itself_and_what_is_below_it() -> None:
+    for node in range(len(TREE.labels)):
+        below = [TREE.path(other)[: len(TREE.path(node))] == TREE.path(node) for other in range(7)]
+        nodes = np.full(7, node)
+        assert TREE.covers(nodes, np.arange(7)).tolist() == below
 
 
 def test_the_most_probable_of_equally_specific_nodes_wins_then_the_first() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from pictell import runtimes
 from pictell.classifier import Classifier
@@ -17,11 +18,12 @@ from pictell.evaluation.outcomes import check_read, class_indices, classify_pict
 from pictell.image_model import ImageModel
 from pictell.models.calibration_file import Data, FittedCalibration, ScoreErrors
 from pictell.models.folder import read_weights
-from pictell.options import EngineOptions
+from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.results import Result
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Abstention, Calibration, Floats, Indices
 from pictell.scoring.postprocess import to_probabilities
+from pictell.scoring.taxonomy import Taxonomy, choose, node_probabilities
 from pictell.types import ModelSpec
 
 # Enough to find the temperature to 0.01; more would only use more memory.
@@ -63,11 +65,12 @@ class CalibrationResult:
         return self.fitted.calibration == Calibration()
 
 
-def fit_calibration(sample: Sample, about: str) -> CalibrationResult:
+def fit_calibration(sample: Sample, about: str, taxonomy: Taxonomy) -> CalibrationResult:
     """Calibrate a model on its outputs for pictures that it was not trained on.
 
-    ``about`` describes the pictures. The scores stay as they are where the fit does not improve the
-    likelihood of held-out pictures. Raises ``UsageError`` for too few pictures.
+    ``about`` describes the pictures. ``taxonomy`` has the labels that can answer. The scores stay
+    as they are where the fit does not improve the likelihood of held-out pictures. Raises
+    ``UsageError`` for too few pictures.
     """
     fitted = calibration.fit(sample.evidence, sample.targets, sample.weights)
     held_out = calibration.cross_fit(sample.evidence, sample.targets, sample.weights)
@@ -75,11 +78,13 @@ def fit_calibration(sample: Sample, about: str) -> CalibrationResult:
     before, after = score_errors(own, sample), score_errors(new, sample)
     if not after.negative_log_likelihood < before.negative_log_likelihood:
         fitted, new, after = Calibration(), own, before
+    abstention = _abstention(sample, fitted)
+    if fitted != Calibration():
+        slope = likely_slope(sample, fitted, abstention, taxonomy)
+        fitted = replace(fitted, likely_slope=slope)
     weights, confidence = sample.weights, new.max(axis=1)
     return CalibrationResult(
-        FittedCalibration(
-            Data(about, len(sample.targets)), fitted, _abstention(sample, fitted), before, after
-        ),
+        FittedCalibration(Data(about, len(sample.targets)), fitted, abstention, before, after),
         top1_accuracy=metrics.mean(own.argmax(axis=1) == sample.targets, weights),
         mean_confidence=(metrics.mean(own.max(axis=1), weights), metrics.mean(confidence, weights)),
         error_by_chance=under_calibration(
@@ -127,6 +132,22 @@ def score_errors(probabilities: Floats, sample: Sample) -> ScoreErrors:
         negative_log_likelihood=metrics.negative_log_likelihood(of_target, weights),
         brier_score=metrics.brier_score(of_target, squares, weights),
     )
+
+
+def likely_slope(
+    sample: Sample, fitted: Calibration, abstention: Abstention, taxonomy: Taxonomy
+) -> float:
+    """The slope for the scores of the answers that are likely at the default threshold."""
+    logits = calibration.to_logits(sample.evidence, fitted)
+    probabilities = to_probabilities(logits, "softmax")
+    score = calibration.abstention_score(sample.evidence, probabilities, abstention.score)
+    nodes = node_probabilities(taxonomy, probabilities)
+    chosen = choose(taxonomy, nodes, MIN_CONFIDENCE)
+    of_chosen = nodes[np.arange(len(nodes)), chosen]
+    likely = (score >= abstention.threshold) & (of_chosen < MIN_CONFIDENCE)
+    likely &= chosen != taxonomy.root
+    right = taxonomy.covers(chosen[likely], sample.targets[likely])
+    return calibration.fit_likely_slope(of_chosen[likely], right, sample.weights[likely])
 
 
 def _abstention(sample: Sample, fitted: Calibration) -> Abstention:

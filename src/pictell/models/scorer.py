@@ -9,7 +9,7 @@ from pictell.errors import UsageError
 from pictell.models.calibration_file import read_calibration
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.decision import Scorer
-from pictell.scoring.taxonomy import Taxonomy, limit_depth
+from pictell.scoring.taxonomy import Taxonomy, limit_depth, without_headings
 from pictell.types import ModelSpec
 
 
@@ -23,9 +23,9 @@ def build_scorer(
 ) -> Scorer:
     """The scorer of a model.
 
-    ``min_confidence`` (0..1) is the confidence threshold. Answers are at most ``max_depth`` names
-    below the top of the taxonomy. ``flat`` gives only classes.
-    ``labels_from`` is a file of other names (``models.display_names``). Raises
+    ``min_confidence`` (0..1) is the confidence threshold. With ``max_depth``, answers are at most
+    so many names below the top of the taxonomy, and headings can be answers. ``flat`` gives only
+    classes. ``labels_from`` is a file of other names (``models.display_names``). Raises
     ``InvalidModelError``, or ``UsageError`` for wrong arguments or a wrong file of names.
     """
     fitted = read_calibration(spec)
@@ -34,7 +34,7 @@ def build_scorer(
     scorer = Scorer(
         spec.labels,
         spec.activation,
-        taxonomy=_taxonomy(spec, None if flat else max_depth) if needs_taxonomy else None,
+        taxonomy=answer_taxonomy(spec, None if flat else max_depth) if needs_taxonomy else None,
         calibration=fitted.calibration if fitted else None,
         abstention=fitted.abstention if fitted else None,
         min_confidence=min_confidence,
@@ -48,10 +48,14 @@ def build_scorer(
     return rename(scorer, Path(labels_from))
 
 
-def _taxonomy(spec: ModelSpec, max_depth: int | None) -> Taxonomy | None:
+def answer_taxonomy(spec: ModelSpec, max_depth: int | None = None) -> Taxonomy | None:
+    """The labels that can answer, ``None`` for a model without a taxonomy.
+
+    Headings can only with a ``max_depth``. Raises as ``build_scorer`` does.
+    """
     if spec.taxonomy is None:
         if max_depth is not None:
             raise UsageError(f"{spec.name} has no taxonomy, so max_depth does not apply")
         return None
     taxonomy = read_taxonomy(spec.taxonomy, spec.labels)
-    return taxonomy if max_depth is None else limit_depth(taxonomy, max_depth)
+    return without_headings(taxonomy) if max_depth is None else limit_depth(taxonomy, max_depth)

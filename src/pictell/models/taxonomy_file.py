@@ -13,6 +13,7 @@ from pictell.scoring.taxonomy import Taxonomy, build
 from pictell.types import Attachment, Label
 
 TOP = "-"
+HEADING = "heading"
 SYNSET = re.compile(r"n\d{8}")
 
 
@@ -23,6 +24,7 @@ class _Line(NamedTuple):
     key: str
     name: str | None
     above: str
+    heading: bool = False
 
     def error(self, message: str) -> InvalidModelError:
         return InvalidModelError(f"line {self.number}: {message}")
@@ -42,12 +44,16 @@ def _lines(text: str) -> list[_Line]:
         cells = list(map(str.strip, raw.split("\t")))
         if len(cells) == 1 and (not cells[0] or raw.startswith("#")):
             continue
+        heading = len(cells) == 4 and cells[-1] == HEADING
+        if heading:
+            cells.pop()
         if not 2 <= len(cells) <= 3 or not all(cells):
             raise InvalidModelError(
-                f"line {number}: must be three fields separated by tabs (id, name, id of the label "
-                "above or -) or two (class, id of the label above)"
+                f"line {number}: must be fields separated by tabs: id, name, id of the label above "
+                f"or -, and {HEADING} if it is never an answer; or class, id of the label above"
             )
-        found.append(_Line(number, cells[0], cells[1] if len(cells) == 3 else None, cells[-1]))
+        name = cells[1] if len(cells) == 3 else None
+        found.append(_Line(number, cells[0], name, cells[-1], heading))
     return found
 
 
@@ -67,7 +73,13 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
     for index, line in _class_lines(lines, labels).items():
         parents[index] = nodes[line.above]
     _check_all_used(broader, parents, root)
-    return build(labels, [*map(_label, broader)], parents, [line.key for line in broader])
+    return build(
+        labels,
+        [*map(_label, broader)],
+        parents,
+        keys=[line.key for line in broader],
+        headings=[line.heading for line in broader],
+    )
 
 
 def _class_lines(lines: Sequence[_Line], labels: Sequence[Label]) -> dict[int, _Line]:

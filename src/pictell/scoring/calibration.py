@@ -32,6 +32,10 @@ KNEES = (math.inf, *(2.0 ** (step / 2) for step in range(10, -1, -1)))
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.02, 50.0
 # Division by a smaller number can make logits infinite.
 MIN_DIVISOR = 1e-6
+# The score of a likely answer is raised towards this (``likely_score``); its log-odds.
+LIKELY_PIVOT = 0.9
+PIVOT_LOGIT = math.log(LIKELY_PIVOT / (1 - LIKELY_PIVOT))
+BISECTIONS = 30
 # With fewer classes the shape of the evidence says little.
 CLASSES_FOR_PEAK = 100
 FALSE_ALARMS = 0.05
@@ -53,11 +57,13 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
     With an infinite ``knee`` this is temperature scaling (Guo et al. 2017, 'On calibration of
     modern neural networks', arXiv:1706.04599), evidence / temperature. With a finite ``knee`` the
     temperature rises with the evidence e, as sqrt(1 + (e / knee)^2), which fits networks trained
-    with smoothed labels. The order of the classes never changes.
+    with smoothed labels. The order of the classes never changes. ``likely_slope`` is for the score
+    of a likely answer, see ``likely_score``.
     """
 
     temperature: Annotated[float, Meta(ge=MIN_DIVISOR, le=MAX_FLOAT)] = 1.0
     knee: Annotated[float, Meta(ge=MIN_DIVISOR)] = math.inf
+    likely_slope: Annotated[float, Meta(ge=0, le=1)] = 1.0
 
 
 class Abstention(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +122,39 @@ def abstention_score(evidence: Floats, probabilities: Floats, score: Score) -> F
 def choose_score(classes: int) -> Score:
     """``peak`` for enough classes, else ``probability``."""
     return "peak" if classes >= CLASSES_FOR_PEAK else "probability"
+
+
+def likely_score(probability: float, slope: float) -> float:
+    """The score of a likely answer of this ``probability``, both 0..1.
+
+    Below ``LIKELY_PIVOT`` the log-odds move towards those of the pivot, so that the gap is
+    ``slope`` (0..1) times as wide. The score is never below the probability.
+    """
+    if slope == 1 or not 0 < probability < LIKELY_PIVOT:
+        return probability
+    gap = math.log(probability / (1 - probability)) - PIVOT_LOGIT
+    return 1 / (1 + math.exp(-PIVOT_LOGIT - slope * gap))
+
+
+def fit_likely_slope(probabilities: Floats, right: NDArray[np.bool_], weights: Floats) -> float:
+    """The slope with the highest likelihood for likely answers, each array of shape (N,).
+
+    1, which changes nothing, for fewer than ``ANSWERS_NEEDED`` right or wrong answers.
+    """
+    if min(right.sum(), (~right).sum()) < ANSWERS_NEEDED:
+        return 1.0
+    gaps = np.log(probabilities / (1 - probabilities)) - PIVOT_LOGIT
+
+    def loss_rises(slope: float) -> bool:
+        scores = 1 / (1 + np.exp(-PIVOT_LOGIT - slope * gaps))
+        return bool(weights @ ((scores - right) * gaps) > 0)
+
+    # The loss is convex in the slope.
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if loss_rises(middle) else (middle, high)
+    return high
 
 
 def fit(evidence: Floats, targets: Indices, weights: Floats) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
@@ -19,16 +19,15 @@ from pictell.scoring.calibration import (
     Calibration,
     abstention_score,
     evidence,
+    likely_score,
     to_logits,
 )
 from pictell.scoring.postprocess import to_probabilities, top_k
-from pictell.scoring.taxonomy import Taxonomy, back_off, build, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, choose, flat, node_probabilities
 from pictell.types import Activation, Label
 
 # How far the sum of a model's own probabilities may be from 1: some models round them.
 SUM_TOLERANCE = 0.02
-# An answer below the confidence threshold is given if it is more likely right than wrong.
-LIKELY = 0.5
 Verdict: TypeAlias = "tuple[Status | None, Answer | None]"
 
 
@@ -105,13 +104,7 @@ class Scorer:
 
     @cached_property
     def _tree(self) -> Taxonomy:
-        """The taxonomy; without one, the classes below the root."""
-        if self.taxonomy is not None:
-            return self.taxonomy
-        root = len(self.labels)
-        tree = build(self.labels, (), [root] * root)
-        # Also a single class is more specific than the root.
-        return replace(tree, information=(np.arange(root + 1) != root).astype(np.float64))
+        return self.taxonomy or flat(self.labels)
 
     @cached_property
     def _places(self) -> dict[int, tuple[tuple[str, ...], tuple[int, ...]]]:
@@ -122,29 +115,34 @@ class Scorer:
         self, probabilities: NDArray[np.float64], known: NDArray[np.bool_]
     ) -> Iterator[Verdict]:
         nodes = node_probabilities(self._tree, probabilities)
+        chosen = choose(self._tree, nodes, self.min_confidence)
         columns = (
             known,
             abs(probabilities.sum(axis=-1) - 1) <= SUM_TOLERANCE,
-            back_off(self._tree, nodes, self.min_confidence),
-            back_off(self._tree, nodes, LIKELY),
+            chosen,
+            np.take_along_axis(nodes, chosen[:, np.newaxis], axis=-1)[:, 0],
         )
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        for scores, (is_known, adds_up, sure, likely) in zip(nodes, rows, strict=True):
+        for is_known, adds_up, node, score in zip(*(c.tolist() for c in columns), strict=True):
             if not is_known:
                 yield Status.UNKNOWN, None
             elif not adds_up:
                 yield None, None
-            elif sure != self._tree.root:
-                yield Status.SURE, self._answer(sure, scores)
-            elif likely != self._tree.root:
-                yield Status.LIKELY, self._answer(likely, scores)
-            else:
+            elif node == self._tree.root:
                 yield Status.UNSURE, None
+            elif score >= self.min_confidence:
+                # Rounding may lift a sum above 1.
+                yield Status.SURE, self._answer(node, min(score, 1.0))
+            else:
+                yield Status.LIKELY, self._answer(node, self._likely(score))
 
-    def _answer(self, node: int, probabilities: NDArray[np.float64]) -> Answer:
+    def _likely(self, probability: float) -> float:
+        """The score of an answer with a probability below the confidence threshold."""
+        if self.calibration is None:
+            return probability
+        return min(likely_score(probability, self.calibration.likely_slope), self.min_confidence)
+
+    def _answer(self, node: int, score: float) -> Answer:
         label = self._tree.labels[node]
-        # Rounding may lift a sum above 1.
-        score = min(float(probabilities[node]), 1.0)
         if node not in self._places:
             classes = tuple(sorted(self._tree.classes_below(node).tolist()))
             self._places[node] = self._tree.path(node), classes

@@ -1,4 +1,4 @@
-"""A taxonomy of classes, and the most specific label above the confidence threshold.
+"""A taxonomy of classes, and the label in it that answers.
 
 How specific a label is, is measured as in Deng, Krause, Berg and Fei-Fei, "Hedging your bets:
 optimizing accuracy-specificity trade-offs in large scale visual recognition", CVPR 2012. Their rule
@@ -18,6 +18,12 @@ from pictell.errors import UsageError
 from pictell.types import Label
 
 ROOT = Label("something")
+# A broader label is a heading, too, if it covers more than this share of the classes, which is less
+# than 3 bits: of ImageNet's classes 'dog' is below it, 'mammal' is above. In a small model a label
+# of a few classes is not broad.
+BROAD_SHARE, FEW_CLASSES = 1 / 8, 8
+# Limits of an answer below the confidence threshold (benchmarks/answers.py).
+LIKELY, MORE_LIKELY_THAN_NOT = 0.7, 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +35,15 @@ class Taxonomy:
     else the index of a class, or the key of a broader label in the taxonomy file. ``parents``: the
     node above each node; the root is its own parent. ``information``, shape (nodes,): how specific
     a node is, log2(classes / classes below it) in bits, 0 for the root and highest for a class
-    (Deng et al. 2012). The classes below a node are ``order[starts[node]:stops[node]]``.
+    (Deng et al. 2012). ``headings``, bool (nodes,): the labels that are too broad for an answer.
+    The classes below a node are ``order[starts[node]:stops[node]]``.
     """
 
     labels: tuple[Label, ...]
     ids: tuple[str, ...]
     parents: tuple[int, ...]
     information: NDArray[np.float64]
+    headings: NDArray[np.bool_]
     order: NDArray[np.intp]
     starts: NDArray[np.intp]
     stops: NDArray[np.intp]
@@ -49,6 +57,10 @@ class Taxonomy:
         """The classes below a node; for a class, the class itself."""
         return self.order[self.starts[node] : self.stops[node]]
 
+    def covers(self, nodes: NDArray[np.intp], below: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each node is one of ``below``, or above it; all of shape (N,)."""
+        return (self.starts[nodes] <= self.starts[below]) & (self.stops[below] <= self.stops[nodes])
+
     def path(self, node: int) -> tuple[str, ...]:
         """The names from the top down to the node; empty for the root."""
         names = []
@@ -58,15 +70,26 @@ class Taxonomy:
         return tuple(names[::-1])
 
 
+def flat(classes: Sequence[Label]) -> Taxonomy:
+    """The taxonomy of a model without one: the classes below the root."""
+    root = len(classes)
+    tree = build(classes, (), [root] * root)
+    # Also a single class is more specific than the root.
+    return replace(tree, information=(np.arange(root + 1) != root).astype(np.float64))
+
+
 def build(
     classes: Sequence[Label],
     broader: Sequence[Label],
     parents: Sequence[int],
-    keys: Sequence[str] | None = None,
+    *,
+    keys: Sequence[str] = (),
+    headings: Sequence[bool] = (),
 ) -> Taxonomy:
     """The taxonomy of ``classes`` below ``broader`` labels.
 
-    ``keys``: the ids of the broader labels; if ``None``, their names.
+    ``keys``: the ids of the broader labels, else their names are. ``headings``: which of them are
+    never answers; labels of more than ``BROAD_SHARE`` of the classes are not, either.
     ``parents``: the node above each class, then above each broader label, numbered as in
     ``Taxonomy``. Every node must lead to the root (``len(classes)``), and every broader label must
     have a class below it.
@@ -90,6 +113,8 @@ def build(
         if node < root:
             order.append(node)
         to_visit += [~node, *reversed(below[node])]
+    sizes = np.subtract(stops, starts)
+    named = np.array([*[False] * (root + 1), *(headings or [False] * len(broader))])
     return Taxonomy(
         labels=(*classes, ROOT, *broader),
         ids=(
@@ -98,11 +123,17 @@ def build(
             *(keys or [label.name for label in broader]),
         ),
         parents=tuple(above),
-        information=np.log2(root / np.subtract(stops, starts)),
+        information=np.log2(root / sizes),
+        headings=named | (sizes > max(root * BROAD_SHARE, FEW_CLASSES)),
         order=np.array(order),
         starts=np.array(starts),
         stops=np.array(stops),
     )
+
+
+def without_headings(taxonomy: Taxonomy) -> Taxonomy:
+    """The same taxonomy, without information in the headings, so that they are never chosen."""
+    return replace(taxonomy, information=np.where(taxonomy.headings, 0, taxonomy.information))
 
 
 def limit_depth(taxonomy: Taxonomy, max_depth: int) -> Taxonomy:
@@ -136,6 +167,23 @@ def node_probabilities(
     return nodes
 
 
+def choose(
+    taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confidence: float
+) -> NDArray[np.intp]:
+    """The node that answers for each row of node probabilities (N, nodes); shape (N,).
+
+    The most specific node of ``min_confidence`` (0..1) or more; else of ``LIKELY`` or more; else,
+    of the nodes that are more likely right than wrong, the one with the highest probability x
+    information. The lower limits are never above ``min_confidence``. The root: there is no answer.
+    """
+    chosen = back_off(taxonomy, probabilities, min_confidence)
+    for rule, limit in ((back_off, LIKELY), (most_informative, MORE_LIKELY_THAN_NOT)):
+        if limit < min_confidence:
+            left = np.flatnonzero(chosen == taxonomy.root)
+            chosen[left] = rule(taxonomy, probabilities[left], limit)
+    return chosen
+
+
 def back_off(
     taxonomy: Taxonomy, probabilities: NDArray[np.float64], min_confidence: float
 ) -> NDArray[np.intp]:
@@ -154,3 +202,16 @@ def back_off(
     # The last of several values for a row stays.
     found[row[worst_first]] = node[worst_first]
     return found
+
+
+def most_informative(
+    taxonomy: Taxonomy, probabilities: NDArray[np.float64], limit: float
+) -> NDArray[np.intp]:
+    """The node of each row with the highest probability x information (bits).
+
+    ``probabilities`` as in ``back_off``; only nodes of ``limit`` (0..1) or more count. Without any
+    the result is the root.
+    """
+    gain = np.where(probabilities >= limit, probabilities * taxonomy.information, 0)
+    best = gain.argmax(axis=-1)
+    return np.where(gain.max(axis=-1) > 0, best, taxonomy.root)

@@ -36,13 +36,13 @@ def render(result: CalibrationResult) -> str:
 def _change(result: CalibrationResult) -> str:
     if result.unchanged:
         return "scores unchanged: the fit does not improve the scores of held-out pictures"
-    temperature, knee = astuple(result.fitted.calibration)
+    fitted = result.fitted.calibration
     before, after = result.mean_confidence
     direction = "raised" if after > before else "lowered"
-    rising = "" if math.isinf(knee) else f", knee {knee:.1f}"
+    rising = "" if math.isinf(fitted.knee) else f", knee {fitted.knee:.1f}"
     return (
         f"scores {direction}: mean score now {percent(after)} "
-        f"(temperature {temperature:.2f}{rising})"
+        f"(temperature {fitted.temperature:.2f}{rising})"
     )
 
 
