@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pictell.errors import PictellError, error_classes
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SCORE_DIGITS = 6
 MS_DIGITS = 3
+# Later releases add fields to it. A removed field or another meaning needs a new version.
+SCHEMA = Path(__file__).with_name("result-v1.schema.json")
 
 
 class Status(StrEnum):
@@ -129,6 +132,15 @@ class Result:
             "height": self.height,
             "timings": timings and _rounded(asdict(timings) | {"total_ms": timings.total_ms}),
         }
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of what ``to_dict`` returns."""
+        # Most programs do without the schema.
+        import json
+
+        schema: dict[str, Any] = json.loads(SCHEMA.read_bytes())
+        return schema
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
