@@ -34,3 +34,22 @@ def check(record: Any) -> None:
     """Fail if a result, read from JSON, does not fit the schema or has a key that is not in it."""
     VALIDATOR.validate(record)
     assert set(keys(record)) <= dict(fields(SCHEMA)).keys()
+
+
+def rows(schema: Mapping[str, Any]) -> list[str]:
+    """The table of the fields in ``docs/output.md``."""
+    return [
+        f"| `{path}` | {_type_text(field)} | {field['description']} |"
+        for path, field in fields(schema)
+    ]
+
+
+def _type_text(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return "string or null"
+    if field["type"] == "array":
+        return f"array of {field['items']['type']}s"
+    kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
+    low, high = field.get("minimum"), field.get("maximum")
+    limits = "" if low is None else f", {low} or more" if high is None else f", {low} to {high}"
+    return " or ".join(kinds) + limits
