@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +146,8 @@ class Result:
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
         """The result that ``to_dict`` wrote, up to its rounding, also after a trip through JSON.
 
-        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another form.
+        Fields that a later release added are ignored. Raises ``KeyError``, ``TypeError`` or
+        ``ValueError`` for a record of another form.
         """
         source, model = record["source"], record["model"]
         if error := record.get("error"):
@@ -157,11 +158,13 @@ class Result:
             source,
             model,
             status=None if record["status"] is None else Status(record["status"]),
-            answer=answer and Answer(**_with_tuples(answer)),
-            predictions=tuple(Prediction(**one) for one in record["predictions"]),
+            answer=answer and Answer(**_values(answer, Answer)),
+            predictions=tuple(
+                Prediction(**_values(one, Prediction)) for one in record["predictions"]
+            ),
             width=record["width"],
             height=record["height"],
-            timings=timings and Timings(**{k: v for k, v in timings.items() if k != "total_ms"}),
+            timings=timings and Timings(**_values(timings, Timings)),
         )
 
 
@@ -176,7 +179,9 @@ def _rounded(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+def _values(record: Mapping[str, Any], of: type[Any]) -> dict[str, Any]:
+    """The values of a dataclass's fields; a record may have others."""
+    values = {one.name: record[one.name] for one in fields(of)}
     return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
