@@ -1,4 +1,4 @@
-"""The commands in the documentation run as printed, in a clone."""
+"""The documentation's examples run as printed, in a clone; its tables are those of the code."""
 
 import re
 import shutil
@@ -7,31 +7,80 @@ from pathlib import Path
 
 import pytest
 
+import schema
 from command import PICTELL, ROOT, environment
+from pictell.cli.exit_status import exit_status
+from pictell.errors import error_classes
+from pictell.reports import FORMATS, csv, csv_long
+from pictell.results import Status
 
-PAGES = ("README.md", "docs/models.md", "docs/trust.md")
-COMMAND = re.compile(r"    (?:\$ )?((?:pictell |find |D=).*)")
+PAGES = ("README.md", "docs/models.md", "docs/output.md", "docs/trust.md")
+PATH = f"{Path(PICTELL).parent}:/usr/bin:/bin"
+# An indented command, or a block of Python.
+EXAMPLE = re.compile(
+    r"^    (?:\$ )?(?P<command>(?:pictell |find |jq |python |D=).*)$"
+    r"|^```python\n(?P<python>(?:.*\n)+?)```$",
+    re.MULTILINE,
+)
 # A word in capitals stands for something of the reader's own; a URL needs the internet.
 PLACEHOLDER = re.compile(r"(?<![\w$-])[A-Z][A-Z_]+\b|https?://|models pull|inception5h")
 
 
+def commands(page: str) -> list[str]:
+    """The examples of a page as commands of the shell."""
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", "")
+    return [
+        match["command"] or f"python - <<'END'\n{match['python']}END"
+        for match in EXAMPLE.finditer(text)
+        if match["python"] or not PLACEHOLDER.search(match["command"])
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_in_their_order(page: str, tmp_path: Path) -> None:
+def test_the_examples_of_a_page_run_in_their_order(page: str, tmp_path: Path) -> None:
+    examples = commands(page)
+    assert examples
+    if any(example.startswith("jq ") for example in examples) and not shutil.which("jq", path=PATH):
+        pytest.skip("jq is not installed")
     clone = tmp_path / "clone"
     for name in ("samples", "src"):
         shutil.copytree(ROOT / name, clone / name)
-    lines = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
-    commands = [match[1] for match in map(COMMAND.fullmatch, lines) if match]
-    commands = [command for command in commands if not PLACEHOLDER.search(command)]
-    assert commands
     run = subprocess.run(
-        ["bash", "-ec", "\n".join(["set -v", *commands])],
+        ["bash", "-eo", "pipefail", "-c", "\n".join(["set -v", *examples])],
         cwd=clone,
-        env=environment(
-            PATH=f"{Path(PICTELL).parent}:/usr/bin:/bin", PICTELL_MODELS=str(tmp_path / "models")
-        ),
+        env=environment(PATH=PATH, PICTELL_MODELS=str(tmp_path / "models")),
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, (commands, run.stderr[-2000:])
+    assert run.returncode == 0, (examples, run.stderr[-2000:])
+
+
+def table(heading: str) -> list[str]:
+    """The rows below a heading of the page about the output, up to the next heading."""
+    text = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"^#+ {heading}\n((?:(?!#).*\n)*)", text, re.MULTILINE)
+    return [line for line in section.splitlines() if line.startswith("| `")]
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip(" `") for cell in row.strip("|").split("|")]
+
+
+def names(heading: str) -> list[str]:
+    return [cells(row)[0] for row in table(heading)]
+
+
+def test_the_page_lists_every_field_as_the_schema_describes_it() -> None:
+    assert table("Fields") == schema.rows(schema.SCHEMA)
+
+
+def test_the_page_lists_formats_columns_and_statuses() -> None:
+    assert names("Output for programs") == [*FORMATS]
+    assert names("CSV") == [*csv.COLUMNS, *csv_long.COLUMNS]
+    assert names("Status") == [*Status, "null"]
+
+
+def test_the_page_lists_every_error_with_its_exit_status() -> None:
+    listed = {code: int(status) for code, status, _ in map(cells, table("Errors"))}
+    assert listed == {code: exit_status(kind("")) for code, kind in error_classes().items()}

@@ -1,10 +1,16 @@
 """Results as text and as plain data."""
 
 import json
+import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from jsonschema import Draft202012Validator, ValidationError
 
+import schema
+from generated_results import results
 from pictell import errors
 from pictell.results import Answer, Prediction, Result, Status, Timings
 
@@ -59,3 +65,61 @@ def test_scores_are_rounded_to_six_digits_and_times_to_three() -> None:
 )
 def test_the_text_of_a_result_is_one_line(result: Result, line: str) -> None:
     assert str(result) == line
+
+
+@given(results)
+def test_every_result_fits_the_schema_and_comes_back(result: Result) -> None:
+    record = json.loads(json.dumps(result.to_dict()))
+    schema.check(record)
+    found = Result.from_dict(record)
+    again = found.to_dict()
+    if result.error is None:
+        # The sum of rounded times differs from the rounded sum.
+        del again["timings"]["total_ms"], record["timings"]["total_ms"]
+    assert again == record
+    assert os.fsencode(found.source) == os.fsencode(result.source)
+
+
+def test_the_schema_is_valid_and_each_of_its_fields_is_described_and_written() -> None:
+    described = dict(schema.fields(schema.SCHEMA))
+    Draft202012Validator.check_schema(schema.SCHEMA)
+    assert [path for path, field in described.items() if not field.get("description")] == []
+    written = {key for result in (RESULT, FAILED) for key in schema.keys(result.to_dict())}
+    assert written == described.keys()
+
+
+def test_the_schema_requires_every_field_that_is_always_there() -> None:
+    record, failed = RESULT.to_dict(), FAILED.to_dict()
+    parts = (record, record["answer"], record["timings"], record["predictions"][0])
+    for whole, part in [*((record, part) for part in parts), (failed, failed["error"])]:
+        for key in list(part):
+            value = part.pop(key)
+            assert not schema.VALIDATOR.is_valid(whole), key
+            part[key] = value
+        assert schema.VALIDATOR.is_valid(whole)
+
+
+WRONG = [
+    {"error": {"code": "source", "message": "no"}},
+    {"status": "certain"},
+    {"answer": "cat"},
+    {"predictions": []},
+    {"predictions": [{"label": "cat", "score": 87.5, "class_index": 1, "synset": None}]},
+    {"width": "640"},
+    {"width": 0},
+    {"timings": {"total_ms": 1}},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+def test_what_pictell_does_not_write_does_not_fit_the_schema(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        schema.VALIDATOR.validate(RESULT.to_dict() | change)
+
+
+def test_a_later_release_may_add_fields() -> None:
+    record = RESULT.to_dict()
+    for part in (record, record["answer"], record["timings"], record["predictions"][0]):
+        part["new"] = [0.5]
+    assert schema.VALIDATOR.is_valid(record)
+    assert Result.from_dict(record) == RESULT

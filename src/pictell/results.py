@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pictell.errors import PictellError, error_classes
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SCORE_DIGITS = 6
 MS_DIGITS = 3
+# Later releases add fields to it. A removed field or another meaning needs a new version.
+SCHEMA = Path(__file__).with_name("result-v1.schema.json")
 
 
 class Status(StrEnum):
@@ -130,11 +133,21 @@ class Result:
             "timings": timings and _rounded(asdict(timings) | {"total_ms": timings.total_ms}),
         }
 
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of what ``to_dict`` returns."""
+        # Most programs do without the schema.
+        import json
+
+        schema: dict[str, Any] = json.loads(SCHEMA.read_bytes())
+        return schema
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
         """The result that ``to_dict`` wrote, up to its rounding, also after a trip through JSON.
 
-        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another form.
+        Fields that a later release added are ignored. Raises ``KeyError``, ``TypeError`` or
+        ``ValueError`` for a record of another form.
         """
         source, model = record["source"], record["model"]
         if error := record.get("error"):
@@ -145,11 +158,13 @@ class Result:
             source,
             model,
             status=None if record["status"] is None else Status(record["status"]),
-            answer=answer and Answer(**_with_tuples(answer)),
-            predictions=tuple(Prediction(**one) for one in record["predictions"]),
+            answer=answer and Answer(**_values(answer, Answer)),
+            predictions=tuple(
+                Prediction(**_values(one, Prediction)) for one in record["predictions"]
+            ),
             width=record["width"],
             height=record["height"],
-            timings=timings and Timings(**{k: v for k, v in timings.items() if k != "total_ms"}),
+            timings=timings and Timings(**_values(timings, Timings)),
         )
 
 
@@ -164,7 +179,9 @@ def _rounded(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_tuples(record: Mapping[str, Any]) -> dict[str, Any]:
+def _values(record: Mapping[str, Any], of: type[Any]) -> dict[str, Any]:
+    """The values of a dataclass's fields; a record may have others."""
+    values = {one.name: record[one.name] for one in fields(of)}
     return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

@@ -113,10 +113,13 @@ def test_json_is_one_array_and_top_k_its_length() -> None:
     assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
 
 
-def test_csv_has_a_row_a_prediction() -> None:
-    rows = list(csv.DictReader(io.StringIO(pictell("-f", "csv", "-k", "2", BALL).stdout)))
+def test_csv_has_a_row_a_picture_and_csv_long_a_row_a_prediction() -> None:
+    long = pictell("-f", "csv-long", "-k", "2", BALL).stdout
+    rows = list(csv.DictReader(io.StringIO(long)))
     assert [row["rank"] for row in rows] == ["1", "2"]
     assert rows[0]["label"] == "golf ball"
+    (row,) = csv.DictReader(io.StringIO(pictell("-f", "csv", "-k", "2", BALL).stdout))
+    assert (row["status"], row["answer"], row["top_class"]) == ("sure", "golf ball", "golf ball")
 
 
 def test_a_folder_is_named_whole_and_other_files_are_counted(tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_every_name_survives_and_no_terminal_obeys_it(tmp_path: Path) -> None:
     assert run.returncode == 0
     sources = [json.loads(line)["source"] for line in run.stdout.splitlines()]
     assert [os.fsencode(source) for source in sources] == raw_names
-    for format_ in ("text", "csv", "json", "jsonl"):
+    for format_ in ("text", "csv", "csv-long", "json", "jsonl"):
         printed = pictell("-f", format_, *raw_names, cwd=tmp_path).stdout
         assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", printed)
 
@@ -225,7 +228,7 @@ WRONG_USES = {
     ("-k", "0", "x.jpg"): "argument -k/--top-k: must be 1 or more, not '0'",
     ("-k", "many", "x.jpg"): "argument -k/--top-k: must be a whole number, not 'many'",
     ("-f", "xml", "x.jpg"): "argument -f/--format: invalid choice: 'xml' "
-    "(choose from 'text', 'json', 'jsonl', 'csv')",
+    "(choose from 'text', 'json', 'jsonl', 'csv', 'csv-long')",
     ("--max-depth", "0", "x.jpg"): "argument --max-depth: must be 1 or more, not '0'",
     ("--frobnicate", "x.jpg"): "unrecognized arguments: --frobnicate",
     (

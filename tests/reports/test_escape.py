@@ -17,7 +17,7 @@ from pictell.results import Prediction, Result
 
 BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 TABBY = (Prediction("tabby", 0.5, 281),)
-FORMULA = tuple("=+-@\t\r")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 any_text = st.text(st.characters(exclude_categories=[]))
 # What names hold: text, and the surrogates that stand for single bytes (PEP 383).
 name_text = st.binary().map(os.fsdecode) | st.text()
@@ -81,7 +81,7 @@ def test_json_lines_give_back_the_bytes_of_every_name(names: list[str]) -> None:
 def test_csv_gives_back_every_label_and_no_formula(labels: list[str]) -> None:
     predictions = tuple(Prediction(label, 0.5, index) for index, label in enumerate(labels))
     result = Result("a", "m", predictions=predictions)
-    written = b"".join(render("csv", [result], Style())).decode()
+    written = b"".join(render("csv-long", [result], Style())).decode()
     rows = csv.DictReader(io.StringIO(written, newline=""))
     for label, row in zip(labels, rows, strict=True):
         shown = "\n".join(visible(line) for line in label.split("\n"))

@@ -54,6 +54,15 @@ noise.png
   not sure: unlike anything that this model knows
 """
 CSV = """\
+source,status,answer,answer_id,score,path,top_class,top_score,synset,width,height,error_code,error_message\r
+cat.jpg,sure,cat,n02121620,0.875,animal › domestic animal › cat,Egyptian cat,0.825,n02124075,640,480,,\r
+broken.jpg,,,,,,,,,,,broken_picture,"truncated, at 5 %"\r
+dog.jpg,,,,,,tabby,0.05,,1,1,,\r
+fur.jpg,likely,cat,n02121620,0.875,animal › domestic animal › cat,tabby,0.05,,1,1,,\r
+fog.jpg,unsure,,,,,tabby,0.05,,1,1,,\r
+noise.png,unknown,,,,,tabby,0.05,,1,1,,\r
+"""  # noqa: E501
+CSV_LONG = """\
 source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,status,answer,answer_score,answer_id,answer_path\r
 cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
 cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
@@ -63,7 +72,13 @@ fur.jpg,1,tabby,0.05,281,,m,1,1,,,,likely,cat,0.875,n02121620,animal › domesti
 fog.jpg,1,tabby,0.05,281,,m,1,1,,,,unsure,,,,\r
 noise.png,1,tabby,0.05,281,,m,1,1,,,,unknown,,,,\r
 """  # noqa: E501
-EMPTY = {"text": "", "json": "[]\n", "jsonl": "", "csv": CSV.split("\r\n")[0] + "\r\n"}
+EMPTY = {
+    "text": "",
+    "json": "[]\n",
+    "jsonl": "",
+    "csv": CSV.split("\r\n")[0] + "\r\n",
+    "csv-long": CSV_LONG.split("\r\n")[0] + "\r\n",
+}
 HOSTILE = [
     "\x1b]0;owned\x07\x1b[2J.jpg",
     "two\nlines.jpg",
@@ -87,6 +102,7 @@ def named(text: str) -> Result:
 def test_text_and_csv() -> None:
     assert rendered("text", RESULTS) == TEXT
     assert rendered("csv", RESULTS) == CSV
+    assert rendered("csv-long", RESULTS) == CSV_LONG
 
 
 def test_json_and_json_lines_are_to_dict() -> None:
@@ -198,29 +214,30 @@ def test_what_is_not_sure_is_one_line(text: str, status: Status) -> None:
     assert (visible(text) in line) == (status is not Status.UNKNOWN)
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_text_cell_of_csv_is_a_formula(start: str) -> None:
+@pytest.mark.parametrize("format_", ["csv", "csv-long"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_text_cell_of_csv_is_a_formula(format_: str, start: str) -> None:
     text = f'{start}cmd|"/C calc"!A0'
     failed = Result(text, text, error=InvalidModelError(text))
-    rows = list(csv.DictReader(io.StringIO(rendered("csv", [named(text), failed]), newline="")))
-    for row, cells in zip(
-        rows,
-        [("source", "model", "label", "synset", "answer"), ("source", "model", "message")],
-        strict=True,
-    ):
-        for cell in cells:
-            assert row[cell].startswith("'"), cell
+    written = rendered(format_, [named(text), failed])
+    cells = [cell for row in list(csv.reader(io.StringIO(written, newline="")))[1:] for cell in row]
+    with_text = [cell for cell in cells if "calc" in cell]
+    assert len(with_text) >= 7
+    assert all(cell.startswith("'") for cell in with_text)
 
 
 def test_numbers_of_csv_are_left_alone() -> None:
     result = Result("a", "m", predictions=(Prediction("b", -0.5, 3),))
-    assert ",-0.5,3," in rendered("csv", [result])
+    assert ",b,-0.5," in rendered("csv", [result])
+    assert ",b,-0.5,3," in rendered("csv-long", [result])
 
 
-@pytest.mark.parametrize("text", ['a,b "c"', "a\nb", "größe 猫", " a ", "a=b", ""])
+@pytest.mark.parametrize("text", ['a,b "c"', "a\nb", "größe 猫", " a ", "a=b", "😀", ""])
 def test_csv_comes_back_through_a_reader(text: str) -> None:
     (row,) = csv.DictReader(io.StringIO(rendered("csv", [named(text)]), newline=""))
-    assert row["source"] == row["label"] == row["model"] == text
+    assert {row[key] for key in ("source", "answer", "answer_id", "top_class", "synset")} == {text}
+    (row,) = csv.DictReader(io.StringIO(rendered("csv-long", [named(text)]), newline=""))
+    assert {row[key] for key in ("source", "answer", "answer_id", "label", "model")} == {text}
 
 
 @pytest.mark.parametrize(
