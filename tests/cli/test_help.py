@@ -10,7 +10,7 @@ import pytest
 from command import PICTELL, ROOT, environment, pictell
 
 PAGES = (
-    "", "models", "models pull", "models import", "models path", "models rm",
+    "", "labels", "models", "models pull", "models import", "models path", "models rm",
     "inspect", "verify", "evaluate", "calibrate",
 )  # fmt: skip
 # A word in capitals stands for something of the reader's own; the others need the internet.

@@ -34,6 +34,7 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
+  pictell labels     list and search what a model can say
   pictell models     list, download, import and remove models
   pictell inspect    show what a model file contains and what it needs
   pictell verify     check that a model still gives its recorded answers
