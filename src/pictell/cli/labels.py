@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pictell import models
+from pictell.cli import defaults
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import write, write_json
 from pictell.cli.parser import Parser
@@ -22,14 +23,15 @@ List what a model can say, its classes below the broader labels, or search it:
   pictell labels golden retriever --format json
   pictell labels --model MODEL.tflite --labels LABELS.txt
 
-Several words are one name. The search finds whole words of names and synonyms; if there are none, it
-finds parts of words. It also takes a WordNet id or a class index.
+Several words are one name. The search finds whole words of names and synonyms; if there are none,
+it finds parts of words. It also takes a WordNet id or a class index.
 """
 
 
 def run(words: list[str]) -> int:
     """Write the labels, or those that the words find with what is above and below them."""
     options = parser().parse(words)
+    defaults.fill(options, "model")
     spec = models.find(options.model, options.model_options)
     scorer = build_scorer(spec, MIN_CONFIDENCE, labels_from=options.labels_from)
     taxonomy = as_taxonomy(scorer.labels, scorer.taxonomy)
@@ -65,13 +67,7 @@ def parser() -> Parser:
     parser = Parser("pictell labels", "[OPTION …] [WORD …]", EXAMPLE)
     add = parser.add_argument
     add("words", nargs="*", metavar="WORD", help="a name, some words of it or a part of a word")
-    add(
-        "-m",
-        "--model",
-        default="default",
-        metavar="M",
-        help="a model's name, folder or file (default)",
-    )
+    add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
     names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
     add("--labels-from", metavar="FILE", help=names)
     parser.add_format(("text", "json"))

@@ -18,7 +18,7 @@ from pictell.errors import PictellError, SourceNotFoundError
 from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
-COMMANDS = ("labels", "models", "inspect", "verify", "evaluate", "calibrate")
+COMMANDS = ("labels", "models", "inspect", "verify", "evaluate", "calibrate", "config")
 HELP = "help"
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pictell import models, runtimes
+from pictell.cli import defaults
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import say
@@ -122,13 +123,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--against needs pictures: give MODEL, then the pictures")
     if options.against is not None and options.record:
         raise UsageError("--record and --against cannot be combined: give one of them")
+    defaults.fill(options, "model")
     return options
 
 
 def _parser() -> Parser:
     parser = Parser("pictell verify", "[OPTION …] [MODEL] [PICTURE …]", EXAMPLE)
     add = parser.add_argument
-    add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
+    add("model", nargs="?", metavar="MODEL", help="name, folder or file (default)")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
     add_choice(parser, "--against", RUNTIMES, "a second runtime for the pictures")
     add("--record", action="store_true", help="store the current answers in the model's folder")
