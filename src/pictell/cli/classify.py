@@ -35,12 +35,14 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
-  pictell labels     list and search what a model can say
-  pictell models     list, download, import and remove models
-  pictell inspect    show what a model file contains and what it needs
-  pictell verify     check that a model still gives its recorded answers
-  pictell evaluate   measure a model on labelled pictures
-  pictell calibrate  fit a model's scores to labelled pictures
+  pictell labels      list and search what a model can say
+  pictell models      list, download, import and remove models
+  pictell inspect     show what a model file contains and what it needs
+  pictell verify      check that a model still gives its recorded answers
+  pictell evaluate    measure a model on labelled pictures
+  pictell calibrate   fit a model's scores to labelled pictures
+  pictell config      show the defaults of options and where they come from
+  pictell completion  print the script for completion in bash, zsh or fish
 """
 
 
@@ -133,7 +135,7 @@ def _terminal_style() -> Style:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse(words)
     if not options.pictures and options.from_file is None:
         parser.error("no picture given: name a file, a folder or a URL")
@@ -153,7 +155,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell", "[OPTION …] PICTURE …", EXAMPLE)
     add = parser.add_argument
     pictures = "a file, a folder with everything below it, a pattern, a URL, or - for stdin"

@@ -31,7 +31,7 @@ option on the command line replaces both:
 
 def run(words: list[str]) -> int:
     """Write the defaults, or the path of their file."""
-    options = parser().parse(words)
+    options = make_parser().parse(words)
     path = defaults.config_path()
     if options.path:
         print(visible(str(path)))
@@ -50,7 +50,7 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def parser() -> Parser:
+def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell config", "[OPTION …]", EXAMPLE)
     parser.add_format(("text", "json"))

@@ -103,7 +103,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = _parser().parse(words)
+    options = make_parser().parse(words)
     options.model = options.model or [defaults.find("model")["model"].value]
     if options.compare and len(options.model) < 2:
         raise UsageError("--compare needs two or more models: give --model twice")
@@ -142,7 +142,8 @@ def _head(path: Path) -> bytes:
         return stream.read(len(PAGE_HEAD))
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell evaluate", "--data DATA [OPTION …]", EXAMPLE)
     add = parser.add_argument
     add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from pictell import models
 from pictell.cli import defaults
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import write, write_json
 from pictell.cli.parser import Parser
-from pictell.models.scorer import build_scorer
-from pictell.models.vocabulary import Entry, as_taxonomy, entries, label_id, search
 from pictell.options import MIN_CONFIDENCE
 from pictell.reports.escape import visible
-from pictell.scoring.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from pictell.models.vocabulary import Entry
+    from pictell.scoring.taxonomy import Taxonomy
 
 EXAMPLE = """\
 List what a model can say, its classes below the broader labels, or search it:
@@ -30,8 +32,11 @@ it finds parts of words. It also takes a WordNet id or a class index.
 
 def run(words: list[str]) -> int:
     """Write the labels, or those that the words find with what is above and below them."""
-    options = parser().parse(words)
+    options = make_parser().parse(words)
     defaults.fill(options, "model")
+    from pictell.models.scorer import build_scorer
+    from pictell.models.vocabulary import as_taxonomy, entries, search
+
     spec = models.find(options.model, options.model_options)
     scorer = build_scorer(spec, MIN_CONFIDENCE, labels_from=options.labels_from)
     taxonomy = as_taxonomy(scorer.labels, scorer.taxonomy)
@@ -44,6 +49,8 @@ def run(words: list[str]) -> int:
 
 
 def _record(taxonomy: Taxonomy, node: int) -> dict[str, object]:
+    from pictell.models.vocabulary import label_id
+
     label = taxonomy.labels[node]
     return {
         "id": label_id(taxonomy, node),
@@ -55,6 +62,8 @@ def _record(taxonomy: Taxonomy, node: int) -> dict[str, object]:
 
 
 def _lines(taxonomy: Taxonomy, found: Iterable[Entry]) -> Iterator[str]:
+    from pictell.models.vocabulary import label_id
+
     for node, depth in found:
         is_class, classes = node < taxonomy.root, len(taxonomy.classes_below(node))
         number = f"({classes} {'class' if classes == 1 else 'classes'})"
@@ -62,7 +71,7 @@ def _lines(taxonomy: Taxonomy, found: Iterable[Entry]) -> Iterator[str]:
         yield f"{'  ' * depth}{visible(taxonomy.labels[node].name)}  {visible(what)}\n"
 
 
-def parser() -> Parser:
+def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell labels", "[OPTION …] [WORD …]", EXAMPLE)
     add = parser.add_argument

@@ -116,7 +116,7 @@ def _report(agreement: Agreement, given: float | None, default: float) -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = _parser().parse(words)
+    options = make_parser().parse(words)
     if options.pictures and options.against is None:
         raise UsageError("pictures are used only to compare two runtimes: give --against RUNTIME")
     if options.against is not None and not options.pictures:
@@ -127,7 +127,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell verify", "[OPTION …] [MODEL] [PICTURE …]", EXAMPLE)
     add = parser.add_argument
     add("model", nargs="?", metavar="MODEL", help="name, folder or file (default)")
