@@ -9,7 +9,7 @@ import pytest
 
 from command import PICTELL, ROOT, environment
 
-PAGES = ("README.md", "docs/models.md", "docs/trust.md")
+PAGES = ("README.md", "docs/command-line.md", "docs/models.md", "docs/trust.md")
 COMMAND = re.compile(r"    (?:\$ )?((?:pictell |find |D=).*)")
 # A word in capitals stands for something of the reader's own; a URL needs the internet.
 PLACEHOLDER = re.compile(r"(?<![\w$-])[A-Z][A-Z_]+\b|https?://|models pull|inception5h")
