@@ -207,6 +207,13 @@ def test_a_wrong_shell_gets_one_line(words: list[str]) -> None:
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_a_wrong_question_gets_one_line() -> None:
+    changes = {"_ARGCOMPLETE": "1", "COMP_LINE": "pictell mod", "COMP_POINT": "x"}
+    run = pictell("samples", env=environment(**changes))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert len(run.stderr.splitlines()) == 1
+
+
 def test_other_runs_do_without_the_library(tmp_path: Path) -> None:
     (tmp_path / "argcomplete.py").write_text("raise SystemExit('loaded')")
     path = ":".join([str(tmp_path), *filter(None, sys.path)])

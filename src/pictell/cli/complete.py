@@ -18,7 +18,7 @@ from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
 from pictell.cli.parser import Parser
-from pictell.errors import PictellError
+from pictell.errors import PictellError, UsageError
 from pictell.models import BUILT_IN
 from pictell.models.store import catalog, local
 
@@ -28,8 +28,11 @@ FILES = {"DATA", "FILE", "LIST", "PATH", "TARGET"}
 
 
 def complete(commands: Sequence[str], help_word: str) -> None:
-    """Answer the shell and end the process."""
-    *_, words, _ = split_line(os.environ["COMP_LINE"], int(os.environ["COMP_POINT"]))
+    """Answer the shell and end the process. Raises ``UsageError`` for a wrong question."""
+    cursor = os.environ.get("COMP_POINT", "")
+    if not cursor.isdecimal():
+        raise UsageError(f"COMP_POINT must be the position of the cursor, not {cursor!r}")
+    *_, words, _ = split_line(os.environ["COMP_LINE"], int(cursor))
     start = _program(words)
     before = words[start + 1 :]
     parser, used = _parser(before, commands, help_word)
