@@ -18,7 +18,7 @@ if os.environ.get("CI"):
 os.environ["PICTELL_MODELS"] = mkdtemp(prefix="pictell-tests-")
 atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
 # Nor that user's defaults.
-os.environ["PICTELL_CONFIG"] = "no-such-config.toml"
+os.environ["PICTELL_CONFIG"] = str(Path(os.environ["PICTELL_MODELS"], "none.toml"))
 for variable in ("PICTELL_MODEL", "PICTELL_MIN_CONFIDENCE", "PICTELL_FORMAT"):
     os.environ.pop(variable, None)
 

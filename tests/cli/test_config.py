@@ -123,6 +123,12 @@ def test_evaluate_uses_the_default_model(file: Path) -> None:
     assert run.stderr.startswith("pictell: config.toml: model: no model named 'nothing'")
 
 
+def test_other_commands_have_their_own_formats() -> None:
+    run = pictell("labels", "tiger cat", env=environment(PICTELL_FORMAT="csv"))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.endswith("tiger cat  n02123159\n")
+
+
 def test_a_threshold_without_effect_is_ignored(file: Path, shared: Path) -> None:
     file.write_text("min_confidence = 0.5\n")
     model = shared / "models" / "coral" / QUANT

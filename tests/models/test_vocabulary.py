@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pictell.errors import UsageError
-from pictell.models.vocabulary import as_taxonomy, entries, label_id, search
+from pictell.models.vocabulary import as_taxonomy, entries, search
 from pictell.scoring.taxonomy import Taxonomy, build
 from pictell.types import Label
 
@@ -21,22 +21,24 @@ FLAT = as_taxonomy(CLASSES, None)
 
 
 def found(text: str, tree: Taxonomy = TREE) -> list[str]:
-    return ["  " * depth + tree.labels[node].name for node, depth in search(tree, text)]
+    return ["  " * depth + tree.labels[node].name for node, depth, _ in search(tree, text)]
 
 
 def test_a_label_comes_before_what_is_below_it() -> None:
-    assert [("  " * depth + TREE.labels[node].name) for node, depth in entries(TREE)] == [
+    assert [("  " * depth + TREE.labels[node].name) for node, depth, _ in entries(TREE)] == [
         "cup", "animal", "  caterpillar", "  pet", "    Tabby_cat", "    tiger cat",
     ]  # fmt: skip
 
 
 def test_without_a_taxonomy_the_classes_are_a_list() -> None:
-    assert list(entries(FLAT)) == [(0, 0), (1, 0), (2, 0), (3, 0)]
+    assert [(entry.node, entry.depth) for entry in entries(FLAT)] == [
+        (0, 0), (1, 0), (2, 0), (3, 0),
+    ]  # fmt: skip
 
 
 def test_the_id_of_a_label() -> None:
-    assert [label_id(TREE, node) for node in (0, 3, 5, 6)] == [
-        "n02123045", "3", "n00000001", "animal",
+    assert [entry.id for entry in entries(TREE)] == [
+        "3", "animal", "1", "n00000001", "n02123045", "n02123159",
     ]  # fmt: skip
 
 
@@ -81,8 +83,8 @@ def test_odd_words_find_nothing(text: str) -> None:
 @given(st.text())
 def test_any_text_finds_labels_or_is_an_error(text: str) -> None:
     try:
-        nodes = [node for node, _ in search(TREE, text)]
+        nodes = [node for node, _, _ in search(TREE, text)]
     except UsageError:
         return
     assert nodes
-    assert nodes == [node for node, _ in entries(TREE) if node in nodes]
+    assert nodes == [node for node, _, _ in entries(TREE) if node in nodes]

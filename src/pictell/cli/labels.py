@@ -42,32 +42,28 @@ def run(words: list[str]) -> int:
     taxonomy = as_taxonomy(scorer.labels, scorer.taxonomy)
     found = search(taxonomy, " ".join(options.words)) if options.words else entries(taxonomy)
     if options.format == "json":
-        write_json([_record(taxonomy, entry.node) for entry in found])
+        write_json([_record(taxonomy, entry) for entry in found])
     else:
         write(["".join(_lines(taxonomy, found)).encode()])
     return 0
 
 
-def _record(taxonomy: Taxonomy, node: int) -> dict[str, object]:
-    from pictell.models.vocabulary import label_id
-
-    label = taxonomy.labels[node]
+def _record(taxonomy: Taxonomy, entry: Entry) -> dict[str, object]:
+    label = taxonomy.labels[entry.node]
     return {
-        "id": label_id(taxonomy, node),
+        "id": entry.id,
         "name": label.name,
-        "path": taxonomy.path(node),
-        "classes": sorted(taxonomy.classes_below(node).tolist()),
+        "path": taxonomy.path(entry.node),
+        "classes": sorted(taxonomy.classes_below(entry.node).tolist()),
         "synonyms": label.synonyms,
     }
 
 
 def _lines(taxonomy: Taxonomy, found: Iterable[Entry]) -> Iterator[str]:
-    from pictell.models.vocabulary import label_id
-
-    for node, depth in found:
+    for node, depth, key in found:
         is_class, classes = node < taxonomy.root, len(taxonomy.classes_below(node))
         number = f"({classes} {'class' if classes == 1 else 'classes'})"
-        what = label_id(taxonomy, node) if is_class else number
+        what = key if is_class else number
         yield f"{'  ' * depth}{visible(taxonomy.labels[node].name)}  {visible(what)}\n"
 
 

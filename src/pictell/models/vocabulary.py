@@ -18,10 +18,11 @@ WORD = re.compile(r"[^\W_]+")
 
 
 class Entry(NamedTuple):
-    """A class or a broader label: its node, and how many labels are above it."""
+    """A class or a broader label: its node, how many labels are above it, and its id."""
 
     node: int
     depth: int
+    id: str
 
 
 def as_taxonomy(classes: Sequence[Label], taxonomy: Taxonomy | None) -> Taxonomy:
@@ -42,11 +43,11 @@ def entries(taxonomy: Taxonomy) -> Iterator[Entry]:
     for node, parent in enumerate(taxonomy.parents):
         if node != taxonomy.root:
             below[parent].append(node)
-    to_visit = [Entry(node, 0) for node in reversed(below[taxonomy.root])]
+    to_visit = [(node, 0) for node in reversed(below[taxonomy.root])]
     while to_visit:
-        entry = to_visit.pop()
-        yield entry
-        to_visit += [Entry(node, entry.depth + 1) for node in reversed(below[entry.node])]
+        node, depth = to_visit.pop()
+        yield Entry(node, depth, label_id(taxonomy, node))
+        to_visit += [(child, depth + 1) for child in reversed(below[node])]
 
 
 def search(taxonomy: Taxonomy, text: str) -> Iterator[Entry]:
