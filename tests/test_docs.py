@@ -14,7 +14,9 @@ from pictell.errors import error_classes
 from pictell.reports import FORMATS, csv, csv_long
 from pictell.results import Status
 
-PAGES = ("README.md", "docs/models.md", "docs/output.md", "docs/trust.md")
+PAGES = (
+    "README.md", "docs/command-line.md", "docs/models.md", "docs/output.md", "docs/trust.md"
+)  # fmt: skip
 PATH = f"{Path(PICTELL).parent}:/usr/bin:/bin"
 # An indented command, or a block of Python.
 EXAMPLE = re.compile(

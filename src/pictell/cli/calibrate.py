@@ -26,7 +26,7 @@ model was not trained on, in the format of pictell evaluate.
 
 def run(words: list[str]) -> int:
     """Calibrate the model; 1 when some pictures could not be read."""
-    options = _parser().parse(words)
+    options = make_parser().parse(words)
     from pictell.evaluation.calibrate import MAX_PICTURES, collect_sample, fit_calibration
     from pictell.evaluation.dataset import read_dataset
     from pictell.models.calibration_file import write_calibration
@@ -49,7 +49,8 @@ def run(words: list[str]) -> int:
     return progress.exit_status
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell calibrate", "--model MODEL --data DATA [OPTION …]", EXAMPLE)
     add = parser.add_argument
     add("-m", "--model", required=True, metavar="M", help="a model's folder, or its name")

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from pictell.cli import defaults
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, number, positive_int, probability, whole_number
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN, expand_argument
-from pictell.options import MIN_CONFIDENCE, Limits, ModelOptions
+from pictell.options import Limits, ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.results import Result
@@ -34,11 +35,14 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
-  pictell models     list, download, import and remove models
-  pictell inspect    show what a model file contains and what it needs
-  pictell verify     check that a model still gives its recorded answers
-  pictell evaluate   measure a model on labelled pictures
-  pictell calibrate  fit a model's scores to labelled pictures
+  pictell labels      list and search what a model can say
+  pictell models      list, download, import and remove models
+  pictell inspect     show what a model file contains and what it needs
+  pictell verify      check that a model still gives its recorded answers
+  pictell evaluate    measure a model on labelled pictures
+  pictell calibrate   fit a model's scores to labelled pictures
+  pictell config      show the defaults of options and where they come from
+  pictell completion  print the script for completion in bash, zsh or fish
 """
 
 
@@ -64,14 +68,14 @@ def run(words: list[str]) -> int:
         engine=options.engine_options,
         limits=options.limits,
         proxy=options.proxy,
-        min_confidence=MIN_CONFIDENCE if options.min_confidence is None else options.min_confidence,
+        min_confidence=options.min_confidence,
         max_depth=options.max_depth,
         flat=options.flat,
         labels_from=options.labels_from,
         # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
         wait=options.model != "default" or options.engine_options.runtime is not None,
     )
-    if options.min_confidence is not None and not classifier.scorer.judges:
+    if options.needs_judgement and not classifier.scorer.judges:
         raise UsageError(
             f"{options.model} has neither a taxonomy nor a calibration, so --min-confidence has no "
             "effect: leave it out"
@@ -131,7 +135,7 @@ def _terminal_style() -> Style:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse(words)
     if not options.pictures and options.from_file is None:
         parser.error("no picture given: name a file, a folder or a URL")
@@ -145,10 +149,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
     for option, value in for_answers.items():
         if options.flat and value is not None:
             raise UsageError(f"--flat gives no answer, so {option} has no effect: leave one out")
+    # A default that has no effect is no error.
+    options.needs_judgement = options.min_confidence is not None
+    defaults.fill(options, *defaults.KEYS)
     return options
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell", "[OPTION …] PICTURE …", EXAMPLE)
     add = parser.add_argument
     pictures = "a file, a folder with everything below it, a pattern, a URL, or - for stdin"
@@ -162,8 +170,8 @@ def _parser() -> Parser:
         help="classes for each picture (5)",
     )
     parser.add_format(FORMATS)
-    model = "a model's name, folder or file (default)"
-    add("-m", "--model", default="default", metavar="M", help=model)
+    parser.set_defaults(format=None)
+    add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
     listed = "classify the pictures listed in LIST, one on each line; - is stdin"
     add("--from-file", metavar="LIST", help=listed)
     null = "the entries of LIST are separated by NUL, as by find -print0"

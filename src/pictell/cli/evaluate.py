@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pictell.cli import defaults
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
@@ -102,8 +103,8 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = _parser().parse(words)
-    options.model = options.model or ["default"]
+    options = make_parser().parse(words)
+    options.model = options.model or [defaults.find("model")["model"].value]
     if options.compare and len(options.model) < 2:
         raise UsageError("--compare needs two or more models: give --model twice")
     if len(options.model) > 1 and options.model_options != ModelOptions():
@@ -141,7 +142,8 @@ def _head(path: Path) -> bytes:
         return stream.read(len(PAGE_HEAD))
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell evaluate", "--data DATA [OPTION …]", EXAMPLE)
     add = parser.add_argument
     add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")

@@ -38,7 +38,7 @@ MEANINGS = {
 
 def run(words: list[str]) -> int:
     """Show what is in the file, or write it as a model folder or a single file."""
-    options = _parser().parse(words)
+    options = make_parser().parse(words)
     from pictell.models.examine import examine
 
     examination = examine(locate(options.file), options.model_options)
@@ -160,7 +160,8 @@ def _runtimes(inspection: Inspection) -> list[str]:
     ]
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell inspect", "[OPTION …] MODEL", EXAMPLE)
     add = parser.add_argument
     add("file", metavar="MODEL", help="a model's name, file or folder")

@@ -18,7 +18,9 @@ from pictell.errors import PictellError, SourceNotFoundError
 from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
-COMMANDS = ("models", "inspect", "verify", "evaluate", "calibrate")
+COMMANDS = (
+    "labels", "models", "inspect", "verify", "evaluate", "calibrate", "config", "completion",
+)  # fmt: skip
 HELP = "help"
 
 
@@ -48,6 +50,11 @@ def main() -> int:
 
 def _run(words: list[str]) -> int:
     """Run the command that the first word names; the main command has no name."""
+    if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ:
+        # A shell asks what the next word could be.
+        from pictell.cli.complete import complete
+
+        complete(COMMANDS, HELP)
     if words and words[0] == HELP:
         words = [*words[1:], "--help"]
     command, rest = "classify", words

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import say, write_json
@@ -65,15 +66,27 @@ def run(words: list[str]) -> int:
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("list", words)
     if command == "list" and rest and not rest[0].startswith("-"):
         raise UsageError(f"unknown command {rest[0]!r}: use pictell models {', '.join(COMMANDS)}")
-    COMMANDS[command](rest)
+    chosen = COMMANDS[command]
+    chosen.run(chosen.parser().parse(rest))
     return 0
 
 
-def show(words: list[str]) -> None:
-    """List the models: built in, in the catalogue, imported."""
+class Command(NamedTuple):
+    """A subcommand: what makes its parser, and what runs it."""
+
+    parser: Callable[[], Parser]
+    run: Callable[[Namespace], None]
+
+
+def list_parser() -> Parser:
+    """The options of ``pictell models``."""
     parser = Parser("pictell models", "[list] [OPTION …]", LIST_EXAMPLE)
     parser.add_format(("text", "json"))
-    options = parser.parse(words)
+    return parser
+
+
+def show(options: Namespace) -> None:
+    """List the models: built in, in the catalogue, imported."""
     records = list(_records())
     if options.format == "json":
         write_json(records)
@@ -81,8 +94,8 @@ def show(words: list[str]) -> None:
         print("\n".join(_table([HEADINGS, *map(_cells, records)])))
 
 
-def pull(words: list[str]) -> None:
-    """Download models of the catalogue."""
+def pull_parser() -> Parser:
+    """The options of ``pictell models pull``."""
     parser = Parser("pictell models pull", "[OPTION …] NAME …", PULL_EXAMPLE)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a name that pictell models lists")
     mirror = "an address or a folder to take the files from (PICTELL_MIRROR)"
@@ -90,40 +103,64 @@ def pull(words: list[str]) -> None:
     parser.add_argument("--mirror", metavar="M", default=default, help=mirror)
     offline = "never use the network, only a mirror that is a folder (PICTELL_OFFLINE=1)"
     parser.add_argument("--offline", action="store_true", help=offline)
-    options = parser.parse(words)
+    return parser
+
+
+def pull(options: Namespace) -> None:
+    """Download models of the catalogue."""
     is_offline = options.offline or _is_set("PICTELL_OFFLINE")
     for name in options.names:
         _pull(name, options.mirror, is_offline)
 
 
-def add(words: list[str]) -> None:
-    """Copy a model of the user's own into the store."""
+def import_parser() -> Parser:
+    """The options of ``pictell models import``."""
     parser = Parser("pictell models import", "NAME PATH [OPTION …]", IMPORT_EXAMPLE)
     parser.add_argument("name", metavar="NAME", help="the name to give it")
     parser.add_argument("path", type=Path, metavar="PATH", help="the model's file or folder")
     add_model_options(parser)
-    options = parser.parse(words)
+    return parser
+
+
+def add(options: Namespace) -> None:
+    """Copy a model of the user's own into the store."""
     store.add(options.name, options.path, options.model_options, check=_check_it_runs)
     _say_installed(options.name)
 
 
-def path(words: list[str]) -> None:
-    """Print the folder of a model."""
+def path_parser() -> Parser:
+    """The options of ``pictell models path``."""
     parser = Parser("pictell models path", "NAME", PATH_EXAMPLE)
     parser.add_argument("name", metavar="NAME", help="an installed model")
-    print(find(parser.parse(words).name).weights.parent)
+    return parser
 
 
-def remove(words: list[str]) -> None:
-    """Remove models from the store."""
+def path(options: Namespace) -> None:
+    """Print the folder of a model."""
+    print(find(options.name).weights.parent)
+
+
+def remove_parser() -> Parser:
+    """The options of ``pictell models rm``."""
     parser = Parser("pictell models rm", "NAME …", REMOVE_EXAMPLE)
     parser.add_argument("names", nargs="+", metavar="NAME", help="a pulled or imported model")
-    for name in parser.parse(words).names:
+    return parser
+
+
+def remove(options: Namespace) -> None:
+    """Remove models from the store."""
+    for name in options.names:
         store.remove(name)
         say(f"{name} is removed")
 
 
-COMMANDS = {"list": show, "pull": pull, "import": add, "path": path, "rm": remove}
+COMMANDS = {
+    "list": Command(list_parser, show),
+    "pull": Command(pull_parser, pull),
+    "import": Command(import_parser, add),
+    "path": Command(path_parser, path),
+    "rm": Command(remove_parser, remove),
+}
 
 
 def _is_set(variable: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pictell import models, runtimes
+from pictell.cli import defaults
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import say
@@ -115,20 +116,22 @@ def _report(agreement: Agreement, given: float | None, default: float) -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = _parser().parse(words)
+    options = make_parser().parse(words)
     if options.pictures and options.against is None:
         raise UsageError("pictures are used only to compare two runtimes: give --against RUNTIME")
     if options.against is not None and not options.pictures:
         raise UsageError("--against needs pictures: give MODEL, then the pictures")
     if options.against is not None and options.record:
         raise UsageError("--record and --against cannot be combined: give one of them")
+    defaults.fill(options, "model")
     return options
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """The options of the command."""
     parser = Parser("pictell verify", "[OPTION …] [MODEL] [PICTURE …]", EXAMPLE)
     add = parser.add_argument
-    add("model", nargs="?", default="default", metavar="MODEL", help="name, folder or file")
+    add("model", nargs="?", metavar="MODEL", help="name, folder or file (default)")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
     add_choice(parser, "--against", RUNTIMES, "a second runtime for the pictures")
     add("--record", action="store_true", help="store the current answers in the model's folder")

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.evaluation.intervals import Interval, bootstrap, exact_two_sided
-from pictell.evaluation.matching import folded
 from pictell.evaluation.metrics import mean
 from pictell.evaluation.outcomes import Outcomes, PictureOutcome
 from pictell.evaluation.summary import Summary
+from pictell.models.labels import folded
 
 SIGNIFICANCE = 0.05
 

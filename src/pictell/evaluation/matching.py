@@ -24,6 +24,7 @@ import numpy as np
 
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
+from pictell.models.labels import folded
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label, ModelSpec
@@ -95,11 +96,6 @@ def listed(names: Iterable[str], limit: int) -> str:
     """The first ``limit`` names, with commas, and dots for more."""
     shown = list(names)
     return ", ".join(shown[:limit]) + (", …" if len(shown) > limit else "")
-
-
-def folded(name: str) -> str:
-    """The name as it is compared: case folded, underscores as spaces, single spaces."""
-    return " ".join(name.replace("_", " ").casefold().split())
 
 
 class _Names:

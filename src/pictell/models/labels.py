@@ -62,6 +62,11 @@ def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
     return found
 
 
+def folded(name: str) -> str:
+    """The name as it is compared: case folded, underscores as spaces, single spaces."""
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
 def to_text(labels: Sequence[Label]) -> str:
     """Labels in pictell's own format, which ``read_labels`` reads back."""
     return "".join(

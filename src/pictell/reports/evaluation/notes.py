@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from pictell.evaluation.comparison import Comparison, Evaluation
-from pictell.evaluation.matching import folded, listed
+from pictell.evaluation.matching import listed
 from pictell.evaluation.summary import Summary
+from pictell.models.labels import folded
 from pictell.reports.escape import visible
 from pictell.reports.evaluation.figures import count, percent
 
