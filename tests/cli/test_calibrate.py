@@ -17,7 +17,7 @@ from pictell.models.calibration_file import read_calibration
 from pictell.models.folder import create_model_folder
 from pictell.reports.evaluation.calibration import render
 from pictell.scoring import calibration
-from pictell.scoring.taxonomy import flat
+from pictell.scoring.taxonomy import flat_taxonomy
 from pictell.types import Label
 
 LABELS = ("dark", "grey", "bright")
@@ -66,7 +66,7 @@ def test_a_model_is_calibrated(model: Path, tmp_path: Path) -> None:
 
 
 def test_calibrated_scores_stay_unchanged() -> None:
-    tree = flat([Label(name) for name in ("a", "b", "c")])
+    tree = flat_taxonomy([Label(name) for name in ("a", "b", "c")])
     targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [210, 60, 30]))
     evidence = calibration.evidence(np.log(np.tile([0.7, 0.2, 0.1], (300, 1))), "softmax")
     found = fit_calibration(Sample(evidence, targets, np.ones(300)), "drawn", tree)

@@ -21,7 +21,7 @@ from pictell.evaluation.dataset import read_dataset
 from pictell.models.folder import create_model_folder
 from pictell.options import EngineOptions
 from pictell.scoring import calibration
-from pictell.scoring.taxonomy import flat
+from pictell.scoring.taxonomy import flat_taxonomy
 from pictell.types import Label, ModelSpec, Weights
 
 PICTURES, CLASSES = 500, 6
@@ -125,7 +125,9 @@ def sample() -> Sample:
 
 @pytest.fixture(scope="module")
 def fitted(sample: Sample) -> CalibrationResult:
-    return fit_calibration(sample, "drawn", flat([Label(str(index)) for index in range(CLASSES)]))
+    return fit_calibration(
+        sample, "drawn", flat_taxonomy([Label(str(index)) for index in range(CLASSES)])
+    )
 
 
 @pytest.fixture(scope="module")

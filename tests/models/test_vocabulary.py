@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pictell.errors import UsageError
-from pictell.models.vocabulary import as_taxonomy, entries, search
-from pictell.scoring.taxonomy import Taxonomy, build
+from pictell.models.vocabulary import entries, search
+from pictell.scoring.taxonomy import Taxonomy, build, flat_taxonomy
 from pictell.types import Label
 
 CLASSES = (
@@ -16,8 +16,13 @@ CLASSES = (
     Label("cup"),
 )
 # something > (cup, animal > (caterpillar, pet > (Tabby_cat, tiger cat)))
-TREE = build(CLASSES, (Label("pet", "n00000001"), Label("animal")), (5, 6, 5, 4, 6, 4))
-FLAT = as_taxonomy(CLASSES, None)
+TREE = build(
+    CLASSES,
+    (Label("pet", "n00000001"), Label("animal")),
+    (5, 6, 5, 4, 6, 4),
+    keys=("n00000001", "animal"),
+)
+FLAT = flat_taxonomy(CLASSES)
 
 
 def found(text: str, tree: Taxonomy = TREE) -> list[str]:

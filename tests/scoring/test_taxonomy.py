@@ -13,7 +13,7 @@ from pictell.scoring.taxonomy import (
     back_off,
     build,
     choose,
-    flat,
+    flat_taxonomy,
     limit_depth,
     node_probabilities,
     without_headings,
@@ -142,7 +142,7 @@ def test_the_node_that_answers(row: list[float], min_confidence: float, node: in
 
 
 def test_nothing_answers_where_nothing_is_more_likely_than_not() -> None:
-    tree = flat(CLASSES)
+    tree = flat_taxonomy(CLASSES)
     scores = node_probabilities(tree, np.array([[0.45, 0.35, 0.15, 0.05], [0.3, 0.5, 0.1, 0.1]]))
     assert choose(tree, scores, 0.9).tolist() == [tree.root, 1]
     assert choose(tree, scores, 0.5).tolist() == [tree.root, 1]

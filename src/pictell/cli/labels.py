@@ -35,11 +35,11 @@ def run(words: list[str]) -> int:
     options = make_parser().parse(words)
     defaults.fill(options, "model")
     from pictell.models.scorer import build_scorer
-    from pictell.models.vocabulary import as_taxonomy, entries, search
+    from pictell.models.vocabulary import entries, search
 
     spec = models.find(options.model, options.model_options)
     scorer = build_scorer(spec, MIN_CONFIDENCE, labels_from=options.labels_from)
-    taxonomy = as_taxonomy(scorer.labels, scorer.taxonomy)
+    taxonomy = scorer.tree
     found = search(taxonomy, " ".join(options.words)) if options.words else entries(taxonomy)
     if options.format == "json":
         write_json([_record(taxonomy, entry) for entry in found])
@@ -56,13 +56,15 @@ def _record(taxonomy: Taxonomy, entry: Entry) -> dict[str, object]:
         "path": taxonomy.path(entry.node),
         "classes": sorted(taxonomy.classes_below(entry.node).tolist()),
         "synonyms": label.synonyms,
+        "heading": bool(taxonomy.headings[entry.node]),
     }
 
 
 def _lines(taxonomy: Taxonomy, found: Iterable[Entry]) -> Iterator[str]:
     for node, depth, key in found:
         is_class, classes = node < taxonomy.root, len(taxonomy.classes_below(node))
-        number = f"({classes} {'class' if classes == 1 else 'classes'})"
+        heading = ", never an answer" if taxonomy.headings[node] else ""
+        number = f"({classes} {'class' if classes == 1 else 'classes'}{heading})"
         what = key if is_class else number
         yield f"{'  ' * depth}{visible(taxonomy.labels[node].name)}  {visible(what)}\n"
 

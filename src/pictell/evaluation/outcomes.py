@@ -17,7 +17,7 @@ from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import Match
 from pictell.results import Result, Status
-from pictell.scoring.taxonomy import Taxonomy, back_off, flat, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, back_off, node_probabilities
 from pictell.types import Label, Source
 
 Floats = NDArray[np.float64]
@@ -174,7 +174,6 @@ def collect(
     rows["answer"] = NONE
     rows["weight"] = 1 if dataset.weights is None else dataset.weights
     scorer, labels = classifier.scorer, classifier.spec.labels
-    taxonomy = scorer.taxonomy or flat(labels)
     read, failed, answers = list[int](), list[FailedPicture](), dict[str, int]()
     pictures = np.flatnonzero(rows["target"] != NONE)
     for picture, result in classify_pictures(classifier, dataset, pictures, watch, top_k=TOP):
@@ -185,7 +184,7 @@ def collect(
             # A row of a structured array is a view: writing to it writes to the array.
             _put_classes(rows[picture], result, result.probabilities)
             if scorer.judges:
-                _put_answers(rows[picture], result, result.probabilities, answers, taxonomy)
+                _put_answers(rows[picture], result, result.probabilities, answers, scorer.tree)
             read.append(picture)
     rows = rows[read]
     check_read(dataset, rows["weight"])

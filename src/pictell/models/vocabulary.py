@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from pictell.errors import UsageError
 from pictell.models.labels import folded
-from pictell.scoring.taxonomy import Taxonomy, build
+from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label
 
 MAX_NEAREST = 3
@@ -25,18 +25,6 @@ class Entry(NamedTuple):
     id: str
 
 
-def as_taxonomy(classes: Sequence[Label], taxonomy: Taxonomy | None) -> Taxonomy:
-    """The taxonomy; for a model without one, its classes without broader labels."""
-    root = len(classes)
-    return build(classes, (), [root] * root) if taxonomy is None else taxonomy
-
-
-def label_id(taxonomy: Taxonomy, node: int) -> str:
-    """The WordNet id of a label; else the index of a class, the name of a broader label."""
-    label = taxonomy.labels[node]
-    return label.synset or (str(node) if node < taxonomy.root else label.name)
-
-
 def entries(taxonomy: Taxonomy) -> Iterator[Entry]:
     """All labels in the order of the tree: each one before what is below it."""
     below = defaultdict[int, list[int]](list)
@@ -46,7 +34,7 @@ def entries(taxonomy: Taxonomy) -> Iterator[Entry]:
     to_visit = [(node, 0) for node in reversed(below[taxonomy.root])]
     while to_visit:
         node, depth = to_visit.pop()
-        yield Entry(node, depth, label_id(taxonomy, node))
+        yield Entry(node, depth, taxonomy.ids[node])
         to_visit += [(child, depth + 1) for child in reversed(below[node])]
 
 
@@ -93,7 +81,7 @@ def _names(label: Label) -> tuple[str, ...]:
 def _keys(taxonomy: Taxonomy, node: int) -> set[str]:
     """What means exactly this label, beside its names."""
     index = {str(node)} if node < taxonomy.root else set()
-    return {folded(label_id(taxonomy, node)), *index}
+    return {folded(taxonomy.ids[node]), *index}
 
 
 def _words(text: str) -> str:

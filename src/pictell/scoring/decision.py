@@ -23,7 +23,7 @@ from pictell.scoring.calibration import (
     to_logits,
 )
 from pictell.scoring.postprocess import to_probabilities, top_k
-from pictell.scoring.taxonomy import Taxonomy, choose, flat, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, choose, flat_taxonomy, node_probabilities
 from pictell.types import Activation, Label
 
 # How far the sum of a model's own probabilities may be from 1: some models round them.
@@ -103,8 +103,9 @@ class Scorer:
         return probabilities, score >= self.abstention.threshold
 
     @cached_property
-    def _tree(self) -> Taxonomy:
-        return self.taxonomy or flat(self.labels)
+    def tree(self) -> Taxonomy:
+        """The taxonomy; without one, the classes below the root."""
+        return self.taxonomy or flat_taxonomy(self.labels)
 
     @cached_property
     def _places(self) -> dict[int, tuple[tuple[str, ...], tuple[int, ...]]]:
@@ -114,8 +115,8 @@ class Scorer:
     def _judge(
         self, probabilities: NDArray[np.float64], known: NDArray[np.bool_]
     ) -> Iterator[Verdict]:
-        nodes = node_probabilities(self._tree, probabilities)
-        chosen = choose(self._tree, nodes, self.min_confidence)
+        nodes = node_probabilities(self.tree, probabilities)
+        chosen = choose(self.tree, nodes, self.min_confidence)
         columns = (
             known,
             abs(probabilities.sum(axis=-1) - 1) <= SUM_TOLERANCE,
@@ -127,7 +128,7 @@ class Scorer:
                 yield Status.UNKNOWN, None
             elif not adds_up:
                 yield None, None
-            elif node == self._tree.root:
+            elif node == self.tree.root:
                 yield Status.UNSURE, None
             elif score >= self.min_confidence:
                 # Rounding may lift a sum above 1.
@@ -142,8 +143,8 @@ class Scorer:
         return min(likely_score(probability, self.calibration.likely_slope), self.min_confidence)
 
     def _answer(self, node: int, score: float) -> Answer:
-        label = self._tree.labels[node]
+        label = self.tree.labels[node]
         if node not in self._places:
-            classes = tuple(sorted(self._tree.classes_below(node).tolist()))
-            self._places[node] = self._tree.path(node), classes
-        return Answer(label.name, score, self._tree.ids[node], *self._places[node])
+            classes = tuple(sorted(self.tree.classes_below(node).tolist()))
+            self._places[node] = self.tree.path(node), classes
+        return Answer(label.name, score, self.tree.ids[node], *self._places[node])

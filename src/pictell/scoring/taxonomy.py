@@ -70,7 +70,7 @@ class Taxonomy:
         return tuple(names[::-1])
 
 
-def flat(classes: Sequence[Label]) -> Taxonomy:
+def flat_taxonomy(classes: Sequence[Label]) -> Taxonomy:
     """The taxonomy of a model without one: the classes below the root."""
     root = len(classes)
     tree = build(classes, (), [root] * root)
