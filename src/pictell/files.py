@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 
@@ -48,17 +49,27 @@ def os_reason(error: Exception) -> str:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, or replace one and keep its permissions. Raises ``OSError``.
+    """Write a file as ``new_file`` does. Raises ``OSError``."""
+    with new_file(path) as file:
+        file.write(content)
 
-    Links are followed. A device or a pipe is written to directly.
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A draft to write to, which then becomes the file or replaces it; an error removes it.
+
+    A file that is replaced keeps its permissions. Links are followed. A device or a pipe is written
+    to directly. Raises ``OSError``.
     """
     if path.exists() and not path.is_file():
-        path.write_bytes(content)
+        with path.open("wb") as device:
+            yield device
         return
     target = Path(os.path.realpath(path))
     draft = _draft_in(target.parent)
     try:
-        draft.write_bytes(content)
+        with draft.open("xb") as file:
+            yield file
         _sync(draft)
         if target.exists():
             draft.chmod(stat.S_IMODE(target.stat().st_mode))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCORE_DIGITS = 6
 MS_DIGITS = 3
+# A class of a broader answer with a lower score says nothing.
+MIN_SHOWN = 0.2
 # Later releases add fields to it. A removed field or another meaning needs a new version.
 SCHEMA = Path(__file__).with_name("result-v1.schema.json")
 
@@ -23,9 +25,9 @@ SCHEMA = Path(__file__).with_name("result-v1.schema.json")
 class Status(StrEnum):
     """How sure a result is.
 
-    ``sure``: a label has at least the confidence threshold. ``likely``: none has, but one is more
-    likely than not. ``unsure``: no label is. ``unknown``: the picture is unlike anything that the
-    model knows.
+    ``sure``: an informative label has at least the confidence threshold. ``likely``: none has, but
+    one is more likely right than wrong. ``unsure``: none is. ``unknown``: the picture is unlike
+    anything that the model knows. A label is informative unless it is a heading of the taxonomy.
     """
 
     SURE = "sure"
@@ -46,12 +48,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The most specific label that is probable enough: a class or a broader label.
+    """The label that answers: a class or a broader label.
 
-    ``score`` is the sum of the probabilities of its classes, 0..1. ``id`` stays the same if names
-    change: the WordNet id, else the class index or the key of a broader label. ``path`` holds the
-    names of the labels from the top of the taxonomy down to this one, ``classes`` the indices of
-    its classes.
+    ``score``, 0..1, is the sum of the probabilities of its classes. That of a ``likely`` answer is
+    raised to the share of such answers that are right, if the model is calibrated for it. ``id``
+    stays the same if names change: the WordNet id, else the class index or the key of a broader
+    label. ``path`` holds the names of the labels from the top of the taxonomy down to this one,
+    ``classes`` the indices of its classes.
     """
 
     name: str
@@ -76,7 +79,7 @@ class Timings:
         return self.read_ms + self.decode_ms + self.preprocess_ms + self.run_ms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """The result for one source: predictions, best first, or the error.
 
@@ -104,15 +107,42 @@ class Result:
             raise self.error
         return self.predictions[0]
 
-    def __str__(self) -> str:
+    def in_words(self, *, best_class: bool = True) -> tuple[str, float | None]:
+        """What the picture shows, as a person would say it, and the score, 0..1, if there is one.
+
+        ``best_class`` adds that of a broader answer. For a failed result it is the error's message.
+        """
         if self.error is not None:
-            return f"{self.source}: {self.error.message}"
+            return self.error.message, None
         if self.answer is not None:
             probably = "probably " if self.status is Status.LIKELY else ""
-            return f"{self.source}: {probably}{self.answer.name} {100 * self.answer.score:.0f} %"
-        if self.status is None:
-            return f"{self.source}: {self.top.label} {100 * self.top.score:.0f} %"
-        return f"{self.source}: not sure"
+            example = self._best_class() if best_class else ""
+            return f"{probably}{self.answer.name}{example}", self.answer.score
+        if self.status is Status.UNKNOWN:
+            return "not sure: unlike anything this model knows", None
+        perhaps = "not sure; perhaps " if self.status is Status.UNSURE else ""
+        return f"{perhaps}{self.top.label}", self.top.score
+
+    def _best_class(self) -> str:
+        """The best class of a broader answer, in brackets, if its score is worth a word."""
+        if self.answer is not None and len(self.answer.classes) > 1:
+            for one in self.predictions:
+                if one.class_index in self.answer.classes and one.score >= MIN_SHOWN:
+                    return f" ({one.label} {percent(one.score)})"
+        return ""
+
+    def __str__(self) -> str:
+        words, score = self.in_words()
+        return "  ".join([self.source, words, *([] if score is None else [percent(score)])])
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"<Result {self.source!r}: {self.error.code}>"
+        words, score = self.in_words()
+        parts = [*([self.status.value] if self.status else []), repr(words)]
+        if score is not None:
+            parts.append(f"{score:.3f}")
+        return f"<Result {self.source!r}: {', '.join(parts)}>"
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON prints it, without ``probabilities``.
@@ -166,6 +196,11 @@ class Result:
             height=record["height"],
             timings=timings and Timings(**_values(timings, Timings)),
         )
+
+
+def percent(score: float) -> str:
+    """A score in 0..1 as text: ``97 %``. Only a score of 1 is 100 %."""
+    return f"{100 if score >= 1 else min(round(100 * score), 99)} %"
 
 
 def _rounded(record: dict[str, Any]) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
-from pictell.cli import defaults
+from pictell.cli import defaults, output_file
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
-from pictell.cli.parser import Parser, number, positive_int, probability, whole_number
+from pictell.cli.parser import Parser, add_choice, number, positive_int, probability, whole_number
 from pictell.cli.progress import Progress
+from pictell.cli.selection import add_selection_options, selection
+from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN, expand_argument
 from pictell.options import Limits, ModelOptions
@@ -49,6 +50,10 @@ Other commands, each with its own --help:
 # While the program starts, threads that could work without the interpreter wait for others that
 # import. Later such short turns only cost time; 5 ms is Python's default.
 STARTING_TURN_S, TURN_S = 0.0005, 0.005
+# The names of so many pictures decide how wide their column is.
+MAX_FIRST = 100
+# The report of --names-only.
+NAMES = "names"
 
 
 def run(words: list[str]) -> int:
@@ -80,13 +85,22 @@ def run(words: list[str]) -> int:
             f"{options.model} has neither a taxonomy nor a calibration, so --min-confidence has no "
             "effect: leave it out"
         )
-    _warn_of_other_preprocessing(classifier.spec, options.model_options)
-    with classifier, Progress(beside_results=True) as progress:
-        results = _with_longer_turns(
-            classifier.stream(_sources(options, progress.skip), top_k=options.top_k)
+    chosen = selection(options, classifier.scorer)
+    if not options.quiet:
+        _warn_of_other_preprocessing(classifier.spec, options.model_options)
+    to_stdout = options.output_file is None
+    with classifier, Progress(beside_results=to_stdout, quiet=options.quiet) as progress:
+        first, sources = _first_sources(options, progress.skip)
+        results = classifier.stream(
+            sources, top_k=options.top_k, probabilities=chosen.probabilities
         )
-        write(render(options.format, progress.pass_on(results), _terminal_style()))
-    if progress.skipped:
+        shown = filter(chosen.passes, progress.pass_on(_with_longer_turns(results)))
+        pieces = render(options.format, shown, _style(options, first))
+        if to_stdout:
+            write(pieces)
+        else:
+            output_file.write_to(Path(options.output_file), options.format, pieces)
+    if progress.skipped and not options.quiet:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
     return progress.exit_status
@@ -125,13 +139,25 @@ def _sources(options: argparse.Namespace, on_skip: Callable[[Path], None]) -> It
         )
 
 
-def _terminal_style() -> Style:
-    """The terminal's width, and colour unless NO_COLOR is set (no-color.org)."""
-    if not sys.stdout.isatty():
-        return Style()
-    shows_colour = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
-    # Some terminals report a width of 0.
-    return Style(shows_colour, os.get_terminal_size(sys.stdout.fileno()).columns or None)
+def _first_sources(
+    options: argparse.Namespace, on_skip: Callable[[Path], None]
+) -> tuple[list[Source], Iterator[Source]]:
+    """The first sources, and all of them. Those of a list, which may come slowly, are not first."""
+    sources = _sources(options, on_skip)
+    first = [] if options.from_file is not None else list(islice(sources, MAX_FIRST))
+    return first, chain(first, sources)
+
+
+def _style(options: argparse.Namespace, first: Sequence[Source]) -> Style:
+    """How text looks: details if there is one picture, else lines as wide as the names need."""
+    to_file = options.output_file is not None
+    return Style(
+        details=options.details or len(first) == 1,
+        colour=shows_colour(options.color, to_file=to_file),
+        columns=None if to_file else line_columns(),
+        names=[source.name for source in first],
+        end="\0" if options.null else "\n",
+    )
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -141,18 +167,37 @@ def _parse(words: list[str]) -> argparse.Namespace:
         parser.error("no picture given: name a file, a folder or a URL")
     if options.pictures.count(STDIN) > 1:
         raise UsageError("standard input holds one picture: give - only once")
-    if options.null and options.from_file is None:
-        raise UsageError("--null needs a list: give --from-file")
+    if options.null and options.from_file is None and not options.names_only:
+        raise UsageError("--null needs names: give --from-file or --names-only")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
     for_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
     for option, value in for_answers.items():
         if options.flat and value is not None:
             raise UsageError(f"--flat gives no answer, so {option} has no effect: leave one out")
+    _choose_format(options)
     # A default that has no effect is no error.
     options.needs_judgement = options.min_confidence is not None
     defaults.fill(options, *defaults.KEYS)
+    if options.output_file is not None:
+        output_file.check(Path(options.output_file), options.format, options.from_file)
     return options
+
+
+def _choose_format(options: argparse.Namespace) -> None:
+    """Set the format that other options mean, if none is given. Raises ``UsageError``."""
+    for option in ("details", "names_only"):
+        if getattr(options, option):
+            if options.format not in {None, "text"}:
+                text = f"--{option.replace('_', '-')} is text, not {options.format}: leave one out"
+                raise UsageError(text)
+            options.format = "text"
+    if options.details and options.names_only:
+        raise UsageError("--names-only shows no details: leave one out")
+    if options.names_only:
+        options.format = NAMES
+    elif options.format is None and options.output_file is not None:
+        options.format = output_file.SUFFIXES.get(Path(options.output_file).suffix.lower())
 
 
 def make_parser() -> Parser:
@@ -174,16 +219,31 @@ def make_parser() -> Parser:
     add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
     listed = "classify the pictures listed in LIST, one on each line; - is stdin"
     add("--from-file", metavar="LIST", help=listed)
-    null = "the entries of LIST are separated by NUL, as by find -print0"
+    null = "NUL between the entries of LIST, as of find -print0, and between --names-only"
     add("-0", "--null", action="store_true", help=null)
     add("--allow-private", action="store_true", help="allow private hosts in URLs of LIST")
     add("--proxy", metavar="URL", help="fetch pictures through this HTTP proxy")
-    add("--version", action="version", version=f"pictell {__version__}", help="show the version")
+    quiet = "no progress and no notes; only errors on standard error"
+    add("-q", "--quiet", action="store_true", help=quiet)
+    version = f"pictell {__version__}"
+    add("-V", "--version", action="version", version=version, help="show the version")
+    _add_output_options(parser)
+    add_selection_options(parser)
     _add_answer_options(parser)
     _add_limits(parser)
     add_model_options(parser)
     add_engine_options(parser)
     return parser
+
+
+def _add_output_options(parser: Parser) -> None:
+    group = parser.add_argument_group("the output")
+    add = group.add_argument
+    output = "write FILE whole or not at all; .jsonl is appended to; its end chooses the format"
+    add("-o", "--output-file", metavar="FILE", help=output)
+    add("--details", action="store_true", help="the classes of each picture, not a line")
+    add("--names-only", action="store_true", help="only the names of the pictures")
+    add_choice(group, "--color", COLOURS, "colours; auto is for a terminal (auto)", "auto")
 
 
 def _add_answer_options(parser: Parser) -> None:

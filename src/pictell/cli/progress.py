@@ -23,17 +23,23 @@ DELAY_S = 1.0
 class Progress:
     """What a command has done: ``exit_status``, the number of files ``skipped``, a bar of results.
 
-    ``task`` stands before the bar, ``total`` is the number of results if it is known. With
-    ``beside_results``, results go to stdout at the same time: a terminal there gets no bar.
+    ``task`` stands before the bar, ``total`` is the number of results if it is known. There is no
+    bar if ``quiet``. With ``beside_results``, results go to stdout at the same time: a terminal
+    there gets no bar.
     """
 
     def __init__(
-        self, task: str | None = None, total: int | None = None, *, beside_results: bool = False
+        self,
+        task: str | None = None,
+        total: int | None = None,
+        *,
+        beside_results: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.exit_status = 0
         self.skipped = 0
         self._bar: tqdm[None] | None = None
-        if sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
+        if not quiet and sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
             # The import takes longer than most runs without a bar.
             from tqdm import tqdm
 
@@ -70,6 +76,6 @@ class Progress:
             self.exit_status = max(self.exit_status, exit_status(result.error))
             if self._bar is not None:
                 self._bar.clear()
-            say(str(result))
+            say(f"{result.source}: {result.error.message}")
         if self._bar is not None:
             self._bar.update()

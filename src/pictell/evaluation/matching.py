@@ -24,7 +24,7 @@ import numpy as np
 
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.models.labels import folded
+from pictell.models.labels import folded, in_other_number
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label, ModelSpec
@@ -133,7 +133,7 @@ class _Names:
             name = folded(synset[2] if synset and synset[2] else text)
             yield "name", self._names.get(name, [])
             yield "synonym", self._synonyms.get(name, [])
-            for other in _in_other_number(name):
+            for other in in_other_number(name):
                 yield "number", self._names.get(other) or self._synonyms.get(other, [])
         if number := INDEX.fullmatch(text):
             index = int(number[1]) + self._first
@@ -143,7 +143,7 @@ class _Names:
 def _classes_below(label: str, taxonomy: Taxonomy) -> str:
     """A hint with the classes below a broader label of the taxonomy, empty for other labels."""
     name = folded(label)
-    names = {name, *_in_other_number(name)}
+    names = {name, *in_other_number(name)}
     for node in range(taxonomy.root + 1, len(taxonomy.labels)):
         broader = taxonomy.labels[node]
         if folded(broader.name) in names or broader.synset == name:
@@ -160,11 +160,3 @@ def _index(names_of_classes: Iterable[Iterable[str]]) -> dict[str, list[int]]:
         for name in dict.fromkeys(filter(None, names)):
             classes[name].append(index)
     return dict(classes)
-
-
-def _in_other_number(name: str) -> Iterator[str]:
-    for singular, plural in (("", "s"), ("", "es"), ("y", "ies")):
-        if name.endswith(plural):
-            yield name.removesuffix(plural) + singular
-        if name.endswith(singular):
-            yield name.removesuffix(singular) + plural

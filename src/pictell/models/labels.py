@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
@@ -65,6 +65,15 @@ def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
 def folded(name: str) -> str:
     """The name as it is compared: case folded, underscores as spaces, single spaces."""
     return " ".join(name.replace("_", " ").casefold().split())
+
+
+def in_other_number(name: str) -> Iterator[str]:
+    """What the singular of a plural may be, and the plural of a singular: by -s, -es, -y/-ies."""
+    for singular, plural in (("", "s"), ("", "es"), ("y", "ies")):
+        if name.endswith(plural):
+            yield name.removesuffix(plural) + singular
+        if name.endswith(singular):
+            yield name.removesuffix(singular) + plural
 
 
 def to_text(labels: Sequence[Label]) -> str:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from pictell.errors import UsageError
-from pictell.models.labels import folded
+from pictell.models.labels import folded, in_other_number
 from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label
 
@@ -57,6 +57,25 @@ def search(taxonomy: Taxonomy, text: str) -> Iterator[Entry]:
             below.add(entry.node)
         if entry.node in above or entry.node in below:
             yield entry
+
+
+def named(taxonomy: Taxonomy, text: str) -> list[int]:
+    """The labels that are called exactly so: by name, a synonym, id or class index.
+
+    Case is ignored; if there is none, the other grammatical number counts: ``cats``. Raises
+    ``UsageError``, which names the nearest names, if there is none either.
+    """
+    wanted = folded(text)
+    called = {
+        node: _keys(taxonomy, node).union(map(folded, _names(label)))
+        for node, label in enumerate(taxonomy.labels)
+        if node != taxonomy.root
+    }
+    for names in ({wanted}, set(in_other_number(wanted))):
+        if found := [node for node, own in called.items() if names & own]:
+            return found
+    labels = [label for node, label in enumerate(taxonomy.labels) if node != taxonomy.root]
+    raise UsageError(f"no label is called {text!r}{_nearest(wanted, labels)}")
 
 
 def _found(taxonomy: Taxonomy, text: str) -> set[int]:

@@ -1,87 +1,127 @@
-"""Text for people: the picture's name, then its labels with bars and percentages."""
+"""Text for people: a line for each picture, or a paragraph with its classes."""
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pictell.reports.escape import visible
 from pictell.reports.style import STEP, Style
-from pictell.results import Result, Status
+from pictell.results import Prediction, Result, Status, percent
 
 BAR_CELLS = 20
-# The spaces and the score of a line; label, bar and path come on top.
-OTHER_CELLS = 12
+# The spaces and the score of a line with a bar; label and bar come on top.
+OTHER_CELLS = 13
 # How many names of an answer's path are shown: the last ones.
 MAX_STEPS = 2
-# Classes of an answer that would read 0.0 % are not shown.
+# Classes that would read 0.0 % are not shown.
 MIN_SHOWN = 0.0005
+# A line of several: the words take this many columns, the score those after them.
+WORDS_COLUMNS, SCORE_COLUMNS = 42, 7
+MIN_SOURCE_COLUMNS = 8
 FULL = "█"
 # From one eighth to seven eighths of a cell.
 PARTS = " ▏▎▍▌▋▊▉"
+GAP, ELLIPSIS = "  ", "…"
 BOLD, CYAN, RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
+GREEN, YELLOW, DIM = "\x1b[32m", "\x1b[33m", "\x1b[2m"
+COLOURS = {
+    Status.SURE: GREEN,
+    Status.LIKELY: YELLOW,
+    Status.UNSURE: DIM,
+    Status.UNKNOWN: DIM,
+    None: "",
+}
 
 
-class _Row(NamedTuple):
-    """A label, its score in 0..1, and its path in the taxonomy."""
+class _Widths(NamedTuple):
+    """The columns of the parts of a line."""
 
-    label: str
-    score: float
-    path: str = ""
+    source: int
+    words: int
 
 
 def render(results: Iterable[Result], style: Style) -> Iterator[bytes]:
-    """A paragraph for each picture, in UTF-8. The shell reports those that failed, on stderr."""
-    before = ""
-    for result in results:
-        if result.error is None:
-            yield (before + _paragraph(result, style)).encode()
-            before = "\n"
+    """Lines or paragraphs in UTF-8. The shell reports pictures that failed, on stderr."""
+    read = (result for result in results if result.error is None)
+    if style.details:
+        for number, result in enumerate(read):
+            yield ("\n" * (number > 0) + _paragraph(result, style)).encode()
+        return
+    longest = max((display_width(visible(name)) for name in style.names), default=0)
+    for result in read:
+        longest = max(longest, display_width(visible(result.source)))
+        yield f"{_line(result, _widths(longest, style.columns), style)}\n".encode()
+
+
+def _widths(longest: int, columns: int | None) -> _Widths:
+    """How a line is shared out: the words get what they need first, then the source."""
+    if columns is None:
+        return _Widths(longest, WORDS_COLUMNS)
+    room = max(columns - len(GAP) - SCORE_COLUMNS, 2)
+    source = min(longest, max(room - WORDS_COLUMNS, MIN_SOURCE_COLUMNS, room // 3))
+    return _Widths(source, max(room - source, 1))
+
+
+def _line(result: Result, widths: _Widths, style: Style) -> str:
+    """The source, the words and the score, each in its column."""
+    words, score = result.in_words()
+    source, words = visible(result.source), visible(words)
+    if style.columns is not None:
+        source = elided(source, widths.source)
+        words = cut(words, widths.words + (SCORE_COLUMNS if score is None else 0))
+    if score is not None:
+        words = f"{_padded(words, widths.words)}{GAP}{percent(score):>5}"
+    return f"{_padded(source, widths.source)}{GAP}{_painted(words, result.status, style)}"
 
 
 def _paragraph(result: Result, style: Style) -> str:
-    lines = [_painted(visible(result.source), BOLD, style)]
-    if result.status in {None, Status.SURE}:
-        rows = _rows(result)
-        width = max(display_width(row.label) for row in rows)
-        lines += [_line(row, width, style) for row in rows]
-    else:
-        lines.append(f"  {_sentence(result)}")
+    """The source, the words, and the classes with their bars."""
+    source = f"{BOLD}{visible(result.source)}{RESET}" if style.colour else visible(result.source)
+    lines, indent = [source], GAP
+    if result.status is not None:
+        lines.append(_head(result, style))
+        indent += GAP
+    classes = _classes(result)
+    width = max((display_width(visible(one.label)) for one in classes), default=0)
+    lines += [_bar_line(one, indent, width, style) for one in classes]
     return "\n".join([*lines, ""])
 
 
-def _sentence(result: Result) -> str:
-    """A result that is not sure, in words."""
+def _head(result: Result, style: Style) -> str:
+    """The words and the score; the path of the answer if there is room for it."""
+    answer = result.answer
+    words, score = result.in_words(best_class=False)
+    head = GAP.join([visible(words), *([] if score is None else [percent(score)])])
+    path = ""
+    if answer is not None and len(answer.path) > 1:
+        path = GAP + STEP.join(map(visible, answer.path[-MAX_STEPS:]))
+    if style.columns is not None and display_width(GAP + head + path) > style.columns:
+        path = ""
+    return f"{GAP}{_painted(head, result.status, style)}{path}"
+
+
+def _classes(result: Result) -> list[Prediction]:
+    """The predictions to show: those of a sure answer, none of an unknown picture, or all."""
+    shown = [one for one in result.predictions if one.score >= MIN_SHOWN]
     if result.status is Status.UNKNOWN:
-        return "not sure: unlike anything that this model knows"
-    if result.answer is not None:
-        return f"probably {visible(result.answer.name)}  {100 * result.answer.score:.0f} %"
-    return f"not sure; perhaps {visible(result.top.label)}  {100 * result.top.score:.0f} %"
+        return []
+    if result.answer is None or result.status is Status.LIKELY:
+        return shown
+    if len(result.answer.classes) == 1:
+        return []
+    return [one for one in shown if one.class_index in result.answer.classes]
 
 
-def _rows(result: Result) -> list[_Row]:
-    """The answer and its classes; without an answer all predictions."""
-    answer, found = result.answer, result.predictions
-    if answer is None:
-        return [_Row(visible(one.label), one.score) for one in found]
-    path = STEP.join(map(visible, answer.path[-MAX_STEPS:])) if len(answer.path) > 1 else ""
-    head = _Row(visible(answer.name), answer.score, path)
-    classes = [one for one in found if one.class_index in answer.classes and one.score >= MIN_SHOWN]
-    if len(answer.classes) == 1:
-        return [head]
-    return [head, *(_Row(f"  {visible(one.label)}", one.score) for one in classes)]
-
-
-def _line(row: _Row, width: int, style: Style) -> str:
-    """The padded label, a bar and the score; the path if there is room for it."""
-    room = math.inf if style.columns is None else style.columns - width - OTHER_CELLS
-    cells = int(max(0, min(BAR_CELLS, room)))
-    padding = " " * (width - display_width(row.label))
-    drawn = _painted(bar(row.score, cells), CYAN, style)
-    path = f"  {row.path}" if row.path and display_width(row.path) + 2 <= room - cells else ""
-    return f"  {row.label}{padding}  {drawn} {100 * row.score:5.1f} %{path}"
+def _bar_line(one: Prediction, indent: str, width: int, style: Style) -> str:
+    """The padded label, a bar if there is room for it, and the score."""
+    room = BAR_CELLS
+    if style.columns is not None:
+        room = max(0, min(room, style.columns - width - OTHER_CELLS))
+    drawn = bar(one.score, room)
+    drawn = f"{CYAN}{drawn}{RESET}" if style.colour else drawn
+    return f"{indent}{_padded(visible(one.label), width)}{GAP}{drawn} {100 * one.score:5.1f} %"
 
 
 def bar(score: float, cells: int = BAR_CELLS) -> str:
@@ -89,6 +129,35 @@ def bar(score: float, cells: int = BAR_CELLS) -> str:
     full, eighths = divmod(round(score * cells * 8), 8)
     drawn = FULL * full + (PARTS[eighths] if eighths else "")
     return drawn.ljust(cells)
+
+
+def elided(text: str, columns: int) -> str:
+    """The text in at most ``columns`` (1 or more), without its middle if it is longer.
+
+    The end gets two thirds: it tells pictures apart.
+    """
+    if display_width(text) <= columns:
+        return text
+    room = columns - len(ELLIPSIS)
+    end = _first(text[::-1], room - room // 3)[::-1]
+    return _first(text, room - display_width(end)) + ELLIPSIS + end
+
+
+def cut(text: str, columns: int) -> str:
+    """The text in at most ``columns`` (1 or more), without its end if it is longer."""
+    if display_width(text) <= columns:
+        return text
+    return _first(text, columns - len(ELLIPSIS)) + ELLIPSIS
+
+
+def _first(text: str, columns: int) -> str:
+    """The longest beginning of a text that takes at most so many columns."""
+    taken = 0
+    for place, character in enumerate(text):
+        taken += display_width(character)
+        if taken > columns:
+            return text[:place]
+    return text
 
 
 def display_width(text: str) -> int:
@@ -102,5 +171,10 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
-def _painted(text: str, code: str, style: Style) -> str:
-    return f"{code}{text}{RESET}" if style.colour else text
+def _padded(text: str, columns: int) -> str:
+    return text + " " * (columns - display_width(text))
+
+
+def _painted(text: str, status: Status | None, style: Style) -> str:
+    colour = COLOURS[status]
+    return f"{colour}{text}{RESET}" if style.colour and colour else text
