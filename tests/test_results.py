@@ -56,15 +56,19 @@ def test_scores_are_rounded_to_six_digits_and_times_to_three() -> None:
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (RESULT, "cat.jpg: cat 88 %"),
-        (replace(RESULT, status=Status.LIKELY), "cat.jpg: probably cat 88 %"),
-        (replace(RESULT, status=Status.UNSURE, answer=None), "cat.jpg: not sure"),
-        (replace(RESULT, status=None, answer=None), "cat.jpg: Egyptian cat 82 %"),
-        (FAILED, "a.jpg: the server answered 404"),
+        (RESULT, "cat.jpg  cat (Egyptian cat 82 %)  88 %"),
+        (replace(RESULT, status=Status.LIKELY), "cat.jpg  probably cat (Egyptian cat 82 %)  88 %"),
+        (
+            replace(RESULT, status=Status.UNSURE, answer=None),
+            "cat.jpg  not sure; perhaps Egyptian cat  82 %",
+        ),
+        (replace(RESULT, status=None, answer=None), "cat.jpg  Egyptian cat  82 %"),
+        (FAILED, "a.jpg  the server answered 404"),
     ],
 )
 def test_the_text_of_a_result_is_one_line(result: Result, line: str) -> None:
     assert str(result) == line
+    assert len(repr(result)) < 100
 
 
 @given(results)

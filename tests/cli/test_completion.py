@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command import PICTELL, ROOT, environment, pictell
+from pictell.reports import FORMATS
 
 SHELLS = {
     "bash": ("--norc", "--noprofile", "-i"),
@@ -76,8 +77,8 @@ def asked(line: str, cwd: Path = ROOT, **changes: str) -> list[str]:
         ("pictell samples/cat.jpg --flat sam", ["samples/"]),
         ("pictell samples/cat.jpg mod", [""]),
         ("pictell --max-", ["--max-depth", "--max-bytes", "--max-pixels"]),
-        ("pictell --format ", ["text", "json", "jsonl", "csv"]),
-        ("pictell --format=c", ["--format=csv"]),
+        ("pictell --format ", [*FORMATS]),
+        ("pictell --format=c", ["--format=csv", "--format=csv-long"]),
         ("pictell --runtime o", ["onnx", "openvino"]),
         ("pictell --top-k ", [""]),
         ("pictell --model def", ["default"]),
@@ -186,7 +187,7 @@ def read_until(terminal: int, mark: str) -> str:
     [
         ("pictell mod", "<models>"),
         ("pictell models pu", "<models><pull>"),
-        ("pictell my --format=cs", "<my><--format=csv>"),
+        ("pictell my --format=csv-", "<my><--format=csv-long>"),
         ("pictell --flat my", "<--flat><my cat.jpg>"),
         ("pictell it", "<it's.jpg>"),
         ("pictell a:", "<a:b.jpg>"),

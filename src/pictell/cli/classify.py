@@ -51,7 +51,7 @@ Other commands, each with its own --help:
 # import. Later such short turns only cost time; 5 ms is Python's default.
 STARTING_TURN_S, TURN_S = 0.0005, 0.005
 # The names of so many pictures decide how wide their column is.
-MAX_FIRST = 100
+MAX_FIRST = 1000
 # The report of --names-only.
 NAMES = "names"
 

@@ -12,7 +12,12 @@ from pictell.images.formats import HEAD_BYTES, sniff
 
 # The format that the end of a name chooses, and how a file of the format starts.
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
-STARTS = {"json": b"[", "jsonl": b"{", "csv": b"source,", "csv-long": b"source,"}
+STARTS = {
+    "json": (b'[\n{"source": ', b"[]\n"),
+    "jsonl": (b'{"source": ',),
+    "csv": (b"source,status,",),
+    "csv-long": (b"source,rank,",),
+}
 APPENDED = "jsonl"
 
 
@@ -53,12 +58,19 @@ def write_to(path: Path, format_: str, pieces: Iterable[bytes]) -> None:
 
 
 def _append(path: Path, pieces: Iterable[bytes]) -> None:
-    with path.open("ab+") as file:
-        # An interrupted run may have left half a line.
-        if file.seekable() and file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
+    # An interrupted run may have left half a line.
+    before = b"" if _ends_with_a_line(path) else b"\n"
+    with path.open("ab") as file:
         for piece in pieces:
-            file.write(piece)
+            file.write(before + piece)
             file.flush()
+            before = b""
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    """Whether a new line can follow; also true where there is no file."""
+    if not os.path.isfile(path) or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -103,7 +103,11 @@ def _head(result: Result, style: Style) -> str:
 
 
 def _classes(result: Result) -> list[Prediction]:
-    """The predictions to show: those of a sure answer, none of an unknown picture, or all."""
+    """The predictions to show: all if nothing judges them, none of an unknown picture or a sure
+    class; only those of a sure broader answer.
+    """
+    if result.status is None:
+        return [*result.predictions]
     shown = [one for one in result.predictions if one.score >= MIN_SHOWN]
     if result.status is Status.UNKNOWN:
         return []
