@@ -132,12 +132,12 @@ def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> No
     pairs, weights = (truth.targets, truth.best), truth.weights
     weight = oracle.confusion_matrix(*pairs, sample_weight=weights)
     for one in summary.classes:
-        row, column = weight[one.class_index], weight[:, one.class_index]
-        assert one.recall == pytest.approx(row[one.class_index] / row.sum())
-        assert one.precision == pytest.approx(column[one.class_index] / column.sum())
-        assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.class_index])
+        row, column = weight[one.node], weight[:, one.node]
+        assert one.recall == pytest.approx(row[one.node] / row.sum())
+        assert one.precision == pytest.approx(column[one.node] / column.sum())
+        assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.node])
     for pair in summary.confusions:
-        share = weight[pair.class_index, pair.best_index] / weight[pair.class_index].sum()
+        share = weight[pair.node, pair.best_node] / weight[pair.node].sum()
         assert pair.share == pytest.approx(share)
     assert len(summary.confusions) > len(LABELS)
 
