@@ -131,6 +131,21 @@ def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> N
     assert "'darc' (nearest: dark)" in run.stderr
 
 
+def test_broader_labels_are_refused(model: Path, tmp_path: Path) -> None:
+    (model / "taxonomy.tsv").write_text("low\tlow\t-\ndark\tlow\ngrey\tlow\n")
+    spec = model / "model.toml"
+    spec.write_text('taxonomy = "taxonomy.tsv"\n' + spec.read_text())
+    data = pictures(tmp_path / "val", 10)
+    table = data / "labels.csv"
+    table.write_text(table.read_text().replace("dark", "low"))
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "1 of 3 labels are broader labels: 'low': " in run.stderr
+    assert "names of classes" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert not (model / "calibration.toml").exists()
+
+
 def test_the_default_model_is_not_changed(tmp_path: Path) -> None:
     run = pictell("calibrate", "-m", "default", "-d", tmp_path)
     assert run.returncode == 2

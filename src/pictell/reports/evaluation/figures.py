@@ -114,7 +114,7 @@ FIGURES = (
         "mean gap between the best class's score and its accuracy; 0 is best",
         "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. By "
         "chance: the error of exact scores on as many pictures. Expected calibration error (ECE), "
-        f"{BINS} bins. If the data has broader labels, their scores count.",
+        f"{BINS} bins. A best class below a broader label of the data has that label's score.",
         lambda model: f"{model.calibration_error:.3f}",
         lambda model: by_chance(model.calibration_error_by_chance),
     ),

@@ -58,7 +58,7 @@ def plots(summary: Summary) -> Iterator[Plot]:
         "Reliability diagram",
         "Each bar: how often the best class is right at this score, with 95 % intervals (Wilson). "
         "On the dashed line scores equal accuracy. Below: the share of the pictures with that "
-        "score.",
+        "score. A best class below a broader label of the data has that label's score.",
         _drawn(_reliability, summary, SIZE),
     )
     yield Plot(

@@ -36,7 +36,8 @@ def _statuses(summary: Summary) -> Table:
     return Table(
         "results by status",
         "Right answers: the right label or a broader one. With exact scores, their share is equal "
-        "to the mean score of the answers.",
+        "to the mean score of the answers; it is higher if answers are more specific than the "
+        "labels of the data.",
         "<>>>",
         ("status", "pictures", "right answers", "mean score"),
         [
