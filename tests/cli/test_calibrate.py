@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pictell.models.folder import create_model_folder
 from pictell.reports.evaluation.calibration import render
 from pictell.scoring import calibration
 from pictell.scoring.taxonomy import flat_taxonomy
-from pictell.types import Label
+from pictell.types import Attachment, Label
 
 LABELS = ("dark", "grey", "bright")
 
@@ -131,10 +132,11 @@ def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> N
     assert "'darc' (nearest: dark)" in run.stderr
 
 
-def test_broader_labels_are_refused(model: Path, tmp_path: Path) -> None:
-    (model / "taxonomy.tsv").write_text("low\tlow\t-\ndark\tlow\ngrey\tlow\n")
-    spec = model / "model.toml"
-    spec.write_text('taxonomy = "taxonomy.tsv"\n' + spec.read_text())
+def test_broader_labels_are_refused(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    tree = Attachment("taxonomy.tsv", "low\tlow\t-\ndark\tlow\ngrey\tlow\n")
+    spec = replace(fake.spec(LABELS), taxonomy=tree)
+    create_model_folder(model, spec, fake.weights(len(LABELS)))
     data = pictures(tmp_path / "val", 10)
     table = data / "labels.csv"
     table.write_text(table.read_text().replace("dark", "low"))
