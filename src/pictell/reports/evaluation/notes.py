@@ -59,11 +59,12 @@ def model_notes(summary: Summary) -> Iterator[str]:
 def _matched(outcomes: Outcomes) -> Iterator[str]:
     """The labels that are broader labels, or that were matched by something else than a name."""
     tree = outcomes.tree
+    # Several labels may mean the same node, such as cat and cats.
+    nodes = dict.fromkeys(one.node for one in outcomes.matches if one.matched_by == "kind")
     kinds = [
-        f"{visible(name)} ({count(len(tree.classes_below(one.node)), 'class')})"
-        for one in outcomes.matches
-        if one.node is not None and one.matched_by == "kind"
-        for name in [tree.labels[one.node].name]
+        f"{visible(tree.labels[node].name)} ({count(len(tree.classes_below(node)), 'class')})"
+        for node in nodes
+        if node is not None
     ]
     if kinds:
         yield (
