@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pictell.models.folder import create_model_folder
 from pictell.reports.evaluation.calibration import render
 from pictell.scoring import calibration
 from pictell.scoring.taxonomy import flat_taxonomy
-from pictell.types import Label
+from pictell.types import Attachment, Label
 
 LABELS = ("dark", "grey", "bright")
 
@@ -129,6 +130,22 @@ def test_labels_that_match_nothing_are_refused(model: Path, tmp_path: Path) -> N
     run = pictell("calibrate", "-m", model, "-d", data)
     assert run.returncode == 2
     assert "'darc' (nearest: dark)" in run.stderr
+
+
+def test_broader_labels_are_refused(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    tree = Attachment("taxonomy.tsv", "low\tlow\t-\ndark\tlow\ngrey\tlow\n")
+    spec = replace(fake.spec(LABELS), taxonomy=tree)
+    create_model_folder(model, spec, fake.weights(len(LABELS)))
+    data = pictures(tmp_path / "val", 10)
+    table = data / "labels.csv"
+    table.write_text(table.read_text().replace("dark", "low"))
+    run = pictell("calibrate", "-m", model, "-d", data)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "1 of 3 labels are broader labels: 'low': " in run.stderr
+    assert "names of classes" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+    assert not (model / "calibration.toml").exists()
 
 
 def test_the_default_model_is_not_changed(tmp_path: Path) -> None:

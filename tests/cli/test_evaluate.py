@@ -98,16 +98,16 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
     (folder / "ants").rename(folder / "goldfich")
     run = pictell("evaluate", "--data", folder)
     assert run.returncode == 2
-    assert "1 of 2 labels match no class of default: 'goldfich' (nearest: goldfi" in run.stderr
+    assert "1 of 2 labels match no label of default: 'goldfich' (nearest: goldfi" in run.stderr
     assert run.stderr.endswith("rename them, or skip them: --skip-unmatched\n")
     assert len(run.stderr.splitlines()) == 1
     run = pictell("evaluate", "--data", folder, "--skip-unmatched")
     assert run.returncode == 0
-    assert "default: 6 pictures left out: 1 label without a class in this model" in run.stdout
+    assert "default: 6 pictures left out: 1 label unknown to this model" in run.stdout
     (folder / "bees").rename(folder / "qqq")
     run = pictell("evaluate", "--data", folder, "--skip-unmatched")
     assert run.returncode == 2
-    assert "class folders must have the names of classes" in run.stderr
+    assert "class folders must have names that the model knows" in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -249,15 +249,68 @@ def test_weights_of_0_only_are_refused(insects: Path, tmp_path: Path) -> None:
     )
 
 
-def test_folders_named_by_a_broader_label_are_refused(insects: Path, tmp_path: Path) -> None:
-    for place, name in (("ants", "cat"), ("bees", "dog")):
-        shutil.copytree(insects / place, tmp_path / name)
-    run = pictell("evaluate", "--data", tmp_path)
+@pytest.fixture(scope="module")
+def kinds(insects: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The insects in class folders with names of broader labels; bees are not beetles."""
+    folder = tmp_path_factory.mktemp("kinds")
+    shutil.copytree(insects / "ants", folder / "Insects")
+    shutil.copytree(insects / "bees", folder / "n02164464-beetle")
+    return folder
+
+
+def test_folders_of_broader_labels_are_judged_at_their_level(kinds: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    run = pictell("evaluate", "--data", kinds, "--report", report)
+    assert run.returncode == 0
+    assert "broader labels in the data: insect (27 classes), beetle (8 classes)" in run.stdout
+    assert "labels matched by another name: Insects is insect, " in run.stdout
+    assert "Brier" not in run.stdout
+    assert "insect (27 classes)" in report.read_text(encoding="utf-8")
+    run = pictell("evaluate", "--data", kinds, "--format", "json")
+    (model,) = json.loads(run.stdout)["models"]
+    assert [one["matched_by"] for one in model["labels"]] == ["kind", "kind"]
+    assert model["brier_score"] is None
+    recall = {one["label"]: one["recall"] for one in model["classes"] if one["pictures"]}
+    assert recall["insect"] > 0.8
+    assert recall["beetle"] == 0
+    assert {one["label"] for one in model["wrong"]} >= {"beetle"}
+    assert [one["status"] for one in model["statuses"]] == ["sure", "likely", "unsure", "unknown"]
+    assert sum(one["share"] for one in model["statuses"]) == pytest.approx(1)
+
+
+def test_two_models_are_compared_on_broader_labels(
+    kinds: Path, other_model: Path, tmp_path: Path
+) -> None:
+    rows = [f"{path},animal" for path in sorted(kinds.glob("Insects/*"))]
+    data = tmp_path / "list.csv"
+    data.write_text("\n".join(["file,label", *rows]))
+    run = pictell(
+        "evaluate", "-d", data, "-m", "default", "-m", other_model, "--compare",
+        "--format", "json", "--report", tmp_path / "report.html",
+    )  # fmt: skip
+    assert run.returncode == 0
+    record = json.loads(run.stdout)
+    assert [one["labels"][0]["matched_by"] for one in record["models"]] == ["kind", "kind"]
+    (comparison,) = record["comparisons"]
+    assert comparison["pictures"] == FEW
+    # The label of all pictures is a heading, which no answer is.
+    assert record["models"][0]["answers"]["right"]["value"] == 1
+    changed = [one for pair in comparison["changed"] for one in pair.values()]
+    assert {one["label"] for one in changed} == {"animal"}
+
+
+def test_a_model_without_a_taxonomy_refuses_broader_labels(
+    kinds: Path, other_model: Path, tmp_path: Path
+) -> None:
+    flat = tmp_path / "flat"
+    shutil.copytree(other_model, flat)
+    spec = flat / "model.toml"
+    spec.write_text(spec.read_text().replace('taxonomy = "taxonomy.tsv"\n', ""))
+    run = pictell("evaluate", "--data", kinds, "--model", flat)
     assert run.returncode == 2
-    assert (
-        "'cat' (a broader label of 5 classes: tabby cat, tiger cat, Persian cat, …)" in run.stderr
-    )
-    assert "nearest" not in run.stderr
+    assert "2 of 2 labels match no label of flat: 'Insects'" in run.stderr
+    assert "(nearest: " in run.stderr
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_labels_matched_by_index_are_reported(insects: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from labelled_pictures import (
 from pictell.classifier import Classifier
 from pictell.evaluation.comparison import Comparison, compare
 from pictell.evaluation.dataset import read_dataset
+from pictell.scoring.taxonomy import flat_taxonomy
 from pictell.types import Label
 
 # The classes have different widths: some pictures get the same class and some another.
@@ -125,15 +126,15 @@ def test_classes_with_the_same_synset_are_the_same_whatever_their_names(tmp_path
     data = read_dataset(make(tmp_path))
     first = evaluated(data, with_synsets(LABELS))
     renamed = with_synsets(("schwarz", *LABELS[1:])).spec.labels
-    found = compare(first, replace(first, outcomes=replace(first.outcomes, classes=renamed)))
+    tree = flat_taxonomy(renamed)
+    found = compare(first, replace(first, outcomes=replace(first.outcomes, tree=tree)))
     assert found is not None
     assert found.changed == ()
 
 
 def with_synsets(labels: tuple[str, ...]) -> Classifier:
     model = classifier(labels)
-    model.spec = replace(
-        model.spec,
-        labels=tuple(Label(name, f"n0000000{number}") for number, name in enumerate(labels)),
-    )
+    named = tuple(Label(name, f"n0000000{number}") for number, name in enumerate(labels))
+    model.spec = replace(model.spec, labels=named)
+    model.scorer = replace(model.scorer, labels=named)
     return model

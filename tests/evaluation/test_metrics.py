@@ -41,7 +41,7 @@ def test_a_probability_of_0_has_a_finite_log_loss() -> None:
 
 
 def test_classes_are_those_of_scikit_learn() -> None:
-    found = {one.class_index: one for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, LABELS)}
+    found = {one.node: one for one in metrics.per_class(TARGETS, ANSWERS, WEIGHTS, LABELS)}
     precision, recall, _, _ = oracle.precision_recall_fscore_support(
         TARGETS, ANSWERS, sample_weight=WEIGHTS
     )
@@ -56,9 +56,9 @@ def test_a_class_without_pictures_has_no_recall_or_precision() -> None:
     first, second, third = metrics.per_class(
         np.array([0, 0, 1]), np.array([0, 2, 1]), np.array([1.0, 2.0, 0.0]), LABELS
     )
-    assert (first.class_index, first.recall, first.precision) == (0, pytest.approx(1 / 3), 1.0)
-    assert (second.class_index, second.recall, second.precision) == (2, None, 0.0)
-    assert (third.class_index, third.recall, third.precision, third.errors) == (1, None, None, 0.0)
+    assert (first.node, first.recall, first.precision) == (0, pytest.approx(1 / 3), 1.0)
+    assert (second.node, second.recall, second.precision) == (2, None, 0.0)
+    assert (third.node, third.recall, third.precision, third.errors) == (1, None, None, 0.0)
 
 
 def test_confusions_are_the_cells_of_scikit_learns_matrix() -> None:
@@ -67,10 +67,10 @@ def test_confusions_are_the_cells_of_scikit_learns_matrix() -> None:
     found = metrics.confusions(TARGETS, ANSWERS, WEIGHTS, LABELS)
     assert len(found) == np.count_nonzero(matrix) - np.count_nonzero(np.diag(matrix))
     for one in found:
-        assert (one.label, one.best_class) == (str(one.class_index), str(one.best_index))
-        assert one.pictures == matrix[one.class_index, one.best_index]
-        assert one.class_pictures == matrix[one.class_index].sum()
-        assert one.share == pytest.approx(shares[one.class_index, one.best_index])
+        assert (one.label, one.best_class) == (str(one.node), str(one.best_node))
+        assert one.pictures == matrix[one.node, one.best_node]
+        assert one.class_pictures == matrix[one.node].sum()
+        assert one.share == pytest.approx(shares[one.node, one.best_node])
 
 
 def test_without_errors_there_are_no_confusions() -> None:

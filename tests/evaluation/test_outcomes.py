@@ -15,15 +15,17 @@ from labelled_pictures import (
     compared,
     evaluated,
     make,
+    save,
     with_answers,
 )
 from pictell import load
 from pictell.errors import RuntimeFailedError, UsageError
+from pictell.evaluation.collect import collect
 from pictell.evaluation.comparison import compare
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.intervals import Interval, wilson
 from pictell.evaluation.matching import Match, match_dataset
-from pictell.evaluation.outcomes import CONFIDENCE_GRID, NONE, ROW, Outcomes, collect
+from pictell.evaluation.outcomes import CONFIDENCE_GRID, ROW, Outcomes
 from pictell.evaluation.thumbnails import SIDE, thumbnails
 from pictell.reports.evaluation.figures import FIGURES, NOT_GIVEN
 from pictell.results import Status
@@ -39,12 +41,12 @@ def outcomes_of(folder: Path) -> Outcomes:
 def test_every_picture_is_a_row_of_a_few_bytes(tmp_path: Path) -> None:
     outcomes = outcomes_of(make(tmp_path))
     assert len(outcomes) == 10
-    assert ROW.itemsize == 122
+    assert ROW.itemsize == 101
     # In natural order of the folders: bright, dark, dim, grey, light.
     assert outcomes.targets.tolist() == [4, 4, 0, 0, 1, 1, 2, 2, 3, 3]
     assert outcomes.best.tolist() == [4, 0, 0, 1, 1, 2, 2, 3, 3, 4]
     assert outcomes.right.tolist() == [True, False] * 5
-    assert outcomes.right_among(5).all()
+    assert outcomes.top5.all()
     assert outcomes.weights.tolist() == [1.0] * 10
 
 
@@ -56,7 +58,7 @@ def test_a_row_holds_what_the_result_said(tmp_path: Path) -> None:
         expected = result.probabilities
         assert expected is not None
         assert row["best"].tolist() == [one.class_index for one in result.predictions]
-        assert row["scores"] == pytest.approx(np.sort(expected)[::-1], abs=1e-6)
+        assert row["score"] == row["group_score"] == pytest.approx(expected.max(), abs=1e-6)
         assert row["target_score"] == pytest.approx(expected[row["target"]], abs=1e-6)
         assert row["sum_of_squares"] == pytest.approx((expected**2).sum(), abs=1e-6)
         assert row["latency_ms"] > 0
@@ -66,7 +68,7 @@ def test_a_model_of_two_classes_has_two_best_classes(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "labels.csv").write_text("file,label\ndark/right.png,dark\nbright/right.png,bright")
     summary = evaluated(read_dataset(tmp_path), classifier(("dark", "bright")))
-    assert summary.outcomes.rows["best"].tolist() == [[0, 1, -1, -1, -1], [1, 0, -1, -1, -1]]
+    assert summary.outcomes.rows["best"].tolist() == [[0, 1, 2, 2, 2], [1, 0, 2, 2, 2]]
     assert summary.top1.value == 1
     assert summary.confusions == ()
 
@@ -77,7 +79,9 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     (tmp_path / "dark" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     seen = []
     data = read_dataset(tmp_path)
-    outcomes = collect(classifier(), data, match_dataset(data, classifier().spec), seen.append)
+    outcomes = collect(
+        classifier(), data, match_dataset(data, classifier().scorer.tree), seen.append
+    )
     assert len(outcomes) == 10
     assert len(seen) == len(data)
     failed = {one.file: one.code for one in outcomes.failed}
@@ -115,7 +119,10 @@ def test_a_model_without_status_has_no_answers(tmp_path: Path) -> None:
     summary = evaluated(read_dataset(make(tmp_path)), classifier())
     assert summary.answers is None
     assert summary.answers_at == ()
-    assert not summary.outcomes.rows["answer_size"].any()
+    assert summary.statuses == ()
+    root = summary.outcomes.tree.root
+    assert (summary.outcomes.rows["answer"] == root).all()
+    assert (summary.outcomes.rows["answers_at"] == root).all()
 
 
 def test_a_broader_label_is_right_if_it_is_above_the_right_class(
@@ -123,15 +130,14 @@ def test_a_broader_label_is_right_if_it_is_above_the_right_class(
 ) -> None:
     # low is above dark, dim and grey; light and bright are below the root.
     summary = evaluated(read_dataset(make(tmp_path)), with_answers(min_confidence=0.97))
-    rows, answers = summary.outcomes.rows, summary.answers
+    outcomes, answers = summary.outcomes, summary.answers
     # Bright and dark have one neighbour, and scores of 0.98 where the others have 0.963.
-    assert rows["answer_size"][:, 0].tolist() == [1, 1, 1, 3, 3, 3, 3, 0, 0, 1]
-    right = [True, False, True, True, True, True, True, False, False, False]
-    assert rows["answer_right"][:, 0].tolist() == right
-    names = [None if number == NONE else summary.outcomes.answers[number]
-             for number in rows["answer"]]  # fmt: skip
-    kinds = ["low", "low", "low", "low", None, None]
-    assert names == ["bright", "dark", "dark", *kinds, "bright"]
+    sure = outcomes.in_status(Status.SURE)
+    assert sure.tolist() == [True] * 7 + [False, False, True]
+    names = [outcomes.tree.labels[node].name for node in outcomes.rows["answer"][sure]]
+    assert names == ["bright", "dark", "dark", "low", "low", "low", "low", "bright"]
+    right = [True, False, True, True, True, True, True, False]
+    assert outcomes.are_right(outcomes.rows["answer"])[sure].tolist() == right
     assert answers is not None
     assert answers.right is not None
     assert answers.right.value == 6 / 8
@@ -140,7 +146,7 @@ def test_a_broader_label_is_right_if_it_is_above_the_right_class(
     assert summary.best_class_information == pytest.approx(0.5 * math.log2(5))
     shown = {figure.name: figure.value(summary) for figure in FIGURES}
     assert shown["right answers"] == "75.0 %"
-    assert shown["abstained"] == "20.0 %"
+    assert (shown["sure answers"], shown["abstained"]) == ("80.0 %", "0.0 %")
     assert shown["information"] == "0.76 bits"
 
 
@@ -149,13 +155,38 @@ def test_answers_at_each_threshold_are_those_that_a_classifier_gives(tmp_path: P
     outcomes = evaluated(data, with_answers()).outcomes
     for place, min_confidence in enumerate(CONFIDENCE_GRID):
         model = with_answers(min_confidence=min_confidence)
-        for row in outcomes.rows:
+        nodes = outcomes.rows["answers_at"][:, place]
+        right = outcomes.are_right(nodes)
+        for row, node, is_right in zip(outcomes.rows, nodes, right, strict=True):
             result = model.classify(data.path(int(row["picture"])))
             answer = result.answer if result.status is Status.SURE else None
             classes = () if answer is None else answer.classes
-            assert row["answer_size"][1 + place] == len(classes)
-            assert row["answer_right"][1 + place] == (row["target"] in classes)
-    assert outcomes.rows["answer_size"].min() == 0
+            below = () if node == outcomes.tree.root else outcomes.tree.classes_below(node)
+            assert sorted(below) == sorted(classes)
+            assert is_right == (row["target"] in classes)
+    assert (outcomes.rows["answers_at"] == outcomes.tree.root).any()
+
+
+def test_status_and_answer_are_those_of_the_result(tmp_path: Path) -> None:
+    for number, brightness in enumerate(range(20, 256, 5)):
+        save(tmp_path / "dark" / f"{number}.png", brightness)
+    data = read_dataset(tmp_path)
+    seen = set[Status | None]()
+    for min_confidence in (0.3, 0.7, 0.9):
+        model = with_answers(
+            calibration=Calibration(temperature=3, likely_slope=0.5),
+            abstention=Abstention("probability", 0.45, 0.05),
+            min_confidence=min_confidence,
+        )
+        outcomes = evaluated(data, model).outcomes
+        results = list(model.stream(map(data.path, range(len(data)))))
+        shown = outcomes.pictures(np.arange(len(data)))
+        for row, one, result in zip(outcomes.rows, shown, results, strict=True):
+            assert (one.status, one.answer) == (result.status, result.answer and result.answer.name)
+            score = result.answer.score if result.answer else 0
+            assert row["answer_score"] == pytest.approx(score, abs=1e-6)
+        seen |= {result.status for result in results}
+    assert seen == set(Status)
 
 
 def test_an_unknown_picture_has_no_answer_at_any_threshold(tmp_path: Path) -> None:
@@ -165,7 +196,7 @@ def test_an_unknown_picture_has_no_answer_at_any_threshold(tmp_path: Path) -> No
         min_confidence=0.9,
     )
     summary = evaluated(read_dataset(make(tmp_path)), unknown)
-    assert not summary.outcomes.rows["answer_size"].any()
+    assert (summary.outcomes.rows["answers_at"] == summary.outcomes.tree.root).all()
     assert [one.right for one in summary.answers_at] == [None] * len(CONFIDENCE_GRID)
     assert {one.answered for one in summary.answers_at} == {0.0}
     assert summary.answers is not None
@@ -180,7 +211,8 @@ def test_a_calibrated_model_without_a_taxonomy_answers_with_classes(tmp_path: Pa
     model.scorer = replace(model.scorer, calibration=Calibration(), min_confidence=0.97)
     summary = evaluated(read_dataset(make(tmp_path)), model)
     # The scores of dark and bright are 0.98, the others 0.963.
-    assert summary.outcomes.rows["answer_size"][:, 0].tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 0, 1]
+    sure = [True, True, True, False, False, False, False, False, False, True]
+    assert summary.outcomes.in_status(Status.SURE).tolist() == sure
     assert summary.answers is not None
     assert summary.answers.answered == pytest.approx(0.4)
     assert summary.answers.right is not None
@@ -196,7 +228,7 @@ def test_a_model_without_a_taxonomy_may_find_pictures_unknown(tmp_path: Path) ->
     summary = evaluated(read_dataset(make(tmp_path)), model)
     assert summary.answers is not None
     assert summary.answers.answered == 0
-    assert not summary.outcomes.rows["answer_size"].any()
+    assert [one.share for one in summary.statuses] == [0, 0, 0, 1]
 
 
 def test_the_grid_agrees_with_the_figures_of_the_chosen_threshold(tmp_path: Path) -> None:

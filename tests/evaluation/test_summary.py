@@ -16,6 +16,7 @@ from labelled_pictures import BROKEN, LABELS, evaluated, make_weighted, scores_o
 from pictell.evaluation.dataset import read_dataset
 from pictell.evaluation.outcomes import CONFIDENCE_GRID
 from pictell.evaluation.summary import Share, Summary
+from pictell.results import Status
 
 MIN_CONFIDENCE = 0.9
 # dark, dim and grey are low.
@@ -46,6 +47,31 @@ class Truth(NamedTuple):
         low = self.scores[:, :LOW].sum(axis=1) >= min_confidence
         named = np.where(self.confidence >= min_confidence, 1, np.where(low, LOW, 0))
         return named, np.where(named == LOW, self.targets < LOW, self.right & (named == 1))
+
+    def results(self, min_confidence: float) -> list[tuple[Status, float, bool]]:
+        """The status of each picture, with the score of its answer and whether it is right."""
+        return [
+            status_of(row, int(target), min_confidence)
+            for row, target in zip(self.scores, self.targets, strict=True)
+        ]
+
+
+def status_of(
+    scores: NDArray[np.float64], target: int, min_confidence: float
+) -> tuple[Status, float, bool]:
+    """The status of a picture, the score of its answer, and whether that is right."""
+    best = int(scores.argmax())
+    named = (float(scores[best]), np.log2(5), best == target)
+    low = (float(scores[:LOW].sum()), np.log2(5 / LOW), target < LOW)
+    for status, limit in ((Status.SURE, min_confidence), (Status.LIKELY, 0.7)):
+        for score, _, right in (named, low):
+            if score >= limit:
+                return status, score, right
+    possible = [one for one in (named, low) if one[0] >= 0.5]
+    if not possible:
+        return Status.UNSURE, 0.0, False
+    score, _, right = max(possible, key=lambda one: one[0] * one[1])
+    return Status.LIKELY, score, right
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +158,12 @@ def test_classes_and_confusions_are_weighted(found: tuple[Summary, Truth]) -> No
     pairs, weights = (truth.targets, truth.best), truth.weights
     weight = oracle.confusion_matrix(*pairs, sample_weight=weights)
     for one in summary.classes:
-        row, column = weight[one.class_index], weight[:, one.class_index]
-        assert one.recall == pytest.approx(row[one.class_index] / row.sum())
-        assert one.precision == pytest.approx(column[one.class_index] / column.sum())
-        assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.class_index])
+        row, column = weight[one.node], weight[:, one.node]
+        assert one.recall == pytest.approx(row[one.node] / row.sum())
+        assert one.precision == pytest.approx(column[one.node] / column.sum())
+        assert one.errors == pytest.approx(row.sum() + column.sum() - 2 * row[one.node])
     for pair in summary.confusions:
-        share = weight[pair.class_index, pair.best_index] / weight[pair.class_index].sum()
+        share = weight[pair.node, pair.best_node] / weight[pair.node].sum()
         assert pair.share == pytest.approx(share)
     assert len(summary.confusions) > len(LABELS)
 
@@ -165,6 +191,29 @@ def test_answers_at_each_threshold_are_weighted(found: tuple[Summary, Truth]) ->
         assert one.information == pytest.approx(bits(named, right, truth.weights))
         if one.answered:
             assert_share(one.right, right[named > 0], truth.weights[named > 0])
+
+
+@pytest.mark.parametrize("min_confidence", [MIN_CONFIDENCE, 0.97, 0.999])
+def test_figures_by_status_are_weighted(
+    found: tuple[Summary, Truth], min_confidence: float
+) -> None:
+    summary, truth = found
+    if min_confidence != MIN_CONFIDENCE:
+        model = with_answers(min_confidence=min_confidence)
+        summary = evaluated(summary.outcomes.dataset, model)
+    results = truth.results(min_confidence)
+    assert [one.status for one in summary.statuses] == list(Status)
+    assert sum(one.share for one in summary.statuses) == pytest.approx(1)
+    for one in summary.statuses:
+        chosen = np.array([status is one.status for status, _, _ in results])
+        assert one.share == pytest.approx(np.average(chosen, weights=truth.weights))
+        if one.status in {Status.UNSURE, Status.UNKNOWN} or not chosen.any():
+            assert (one.right, one.mean_score) == (None, None)
+            continue
+        score, right = np.array([row[1:] for row in results]).T
+        weights = truth.weights[chosen]
+        assert_share(one.right, right[chosen] > 0, weights)
+        assert one.mean_score == pytest.approx(np.average(score[chosen], weights=weights))
 
 
 def bits(named: NDArray[np.int64], right: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pictell.errors import UsageError
-from pictell.models.vocabulary import entries, search
+from pictell.models.vocabulary import entries, named, search
 from pictell.scoring.taxonomy import Taxonomy, build, flat_taxonomy
 from pictell.types import Label
 
@@ -93,3 +93,25 @@ def test_any_text_finds_labels_or_is_an_error(text: str) -> None:
         return
     assert nodes
     assert nodes == [node for node, _, _ in entries(TREE) if node in nodes]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("pet", ["pet"]),
+        ("PETS", ["pet"]),
+        ("n00000001", ["pet"]),
+        ("tabby cat", ["Tabby_cat"]),
+        ("Maus-Jäger", ["Tabby_cat"]),
+        ("tiger_cats", ["tiger cat"]),
+        ("3", ["cup"]),
+    ],
+)
+def test_the_labels_of_a_name(text: str, names: list[str]) -> None:
+    assert [TREE.labels[node].name for node in named(TREE, text)] == names
+
+
+@pytest.mark.parametrize(("text", "nearest"), [("cat", ""), ("tabby kat", "Tabby_cat"), ("", "")])
+def test_a_part_of_a_name_is_no_name(text: str, nearest: str) -> None:
+    with pytest.raises(UsageError, match=f"no label is called .*{nearest}"):
+        named(TREE, text)

@@ -30,6 +30,7 @@ from pictell.evaluation.intervals import Interval
 from pictell.evaluation.thumbnails import thumbnails
 from pictell.reports.evaluation import EVALUATION_FORMATS, html
 from pictell.reports.evaluation.notes import comparison_notes, verdict
+from pictell.scoring.calibration import Abstention, Calibration
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -157,28 +158,51 @@ def test_json_has_answers_beside_best_classes(answered: Evaluation) -> None:
     found = wrong["dark/wrong.png"]
     assert (found["best_class"], found["answer"], found["answer_right"]) == ("dim", "low", True)
     grey = wrong["grey/wrong.png"]
-    assert (grey["answer"], grey["answer_right"]) == (None, False)
+    assert (grey["status"], grey["answer"], grey["answer_right"]) == ("likely", "light", False)
+    assert [one["status"] for one in model["statuses"]] == ["sure", "likely", "unsure", "unknown"]
+    assert [one["share"] for one in model["statuses"]] == pytest.approx([0.8, 0.2, 0, 0])
+    assert model["statuses"][1]["right"]["value"] == 0.5
+    assert model["statuses"][1]["mean_score"] == pytest.approx(0.963, abs=1e-3)
+    assert (model["statuses"][3]["right"], model["statuses"][3]["mean_score"]) == (None, None)
 
 
 def test_the_text_has_answers_by_confidence_threshold(answered: Evaluation) -> None:
     lines = text_of(answered).splitlines()
-    start = lines.index("kinds: answers by confidence threshold (--min-confidence, default 0.9)")
-    assert lines[start + 1].split() == ["threshold", "right", "answers", "answered", "bits"]
+    start = lines.index("kinds: results by status")
+    assert lines[start + 1].split() == ["status", "pictures", "right", "answers", "mean", "score"]
+    assert lines[start + 2].split()[:5] == ["sure", "80.0", "%", "75.0", "%"]
+    assert lines[start + 3].split()[:5] == ["likely", "20.0", "%", "50.0", "%"]
+    assert lines[start + 4].split() == ["unsure", "0.0", "%", "—", "—"]
+    start = lines.index(
+        "kinds: sure answers by confidence threshold (--min-confidence, default 0.9)"
+    )
+    assert lines[start + 1].split() == ["threshold", "right", "answers", "sure", "bits"]
     assert lines[start + 2].split()[:4] == ["0.50", "50.0", "%", "(23.7"]
     mistakes = lines.index("kinds: 5 pictures with a wrong best class, highest score first")
     assert lines[mistakes + 1] == (
-        "  Their answer is right for 2 and wrong for 2; the model abstained for 1."
+        "  Their answer is right for 2 and wrong for 3; the model abstained for 0."
     )
     assert lines[mistakes + 2].split()[-1] == "answer"
     assert sum(line.endswith("✓ low") for line in lines) == 2
-    assert sum(line.endswith("  abstained") for line in lines) == 1
+    assert sum(line.endswith("  ✗ probably light") for line in lines) == 1
 
 
 def test_the_page_shows_answers_beside_best_classes(answered: Evaluation) -> None:
     page = Page(page_of(answered))
-    assert "Answers by confidence threshold (--min-confidence" in page.text
+    assert "Results by status" in page.text
+    assert "Sure answers by confidence threshold (--min-confidence" in page.text
     assert "answer ✓ low" in page.text
-    assert "answer abstained" in page.text
+    assert "answer ✗ probably light" in page.text
+
+
+def test_pictures_without_an_answer_are_abstained(tmp_path: Path) -> None:
+    never = Abstention("probability", 1.0, 0.05)
+    unknown = with_answers(calibration=Calibration(), abstention=never)
+    evaluation = Evaluation((evaluated(read_dataset(make(tmp_path)), unknown),))
+    assert "answer abstained" in page_text(evaluation)
+    text = text_of(evaluation)
+    assert sum(line.endswith("  abstained") for line in text.splitlines()) == 5
+    assert "the model abstained for 5" in text
 
 
 def test_a_model_without_answers_has_no_figures_about_answers(
@@ -266,7 +290,7 @@ def test_a_verdict_includes_answers_if_both_models_give_some(tmp_path: Path) -> 
     assert comparison is not None
     assert verdict(comparison) == (
         "fake (first) and fake (second) have the same best class for every picture. "
-        "Right answers: 75.0 % and 50.0 %; abstained: 60.0 % and 0.0 %."
+        "Sure answers: 40.0 % and 100.0 % of the pictures, of these right: 75.0 % and 50.0 %."
     )
     flat = compare(careful, evaluated(data, classifier()))
     assert flat is not None
@@ -411,6 +435,6 @@ def test_missing_and_skipped_pictures_are_reported(tmp_path: Path) -> None:
         assert "classes without pictures: void" in report
         assert "1 file skipped: not a picture, or not in a class folder" in report
         assert "1 picture could not be read" in report
-        assert "2 pictures left out: 1 label without a class in this model: 'brigt'" in report
+        assert "2 pictures left out: 1 label unknown to this model: 'brigt'" in report
         assert "(nearest: bright" in report
         assert "labels matched by another name: greys is grey" in report

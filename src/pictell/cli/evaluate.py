@@ -31,9 +31,9 @@ Measure a model on pictures with known labels, or compare two models:
   pictell evaluate --data samples/labels.csv --format json > figures.json
   pictell evaluate --data VAL/ --model default --model MY-MODEL/ --compare
 
-The data is a folder with one subfolder of pictures for each class, named like the class; or a list,
-CSV or JSON lines, with the columns file, one of label, class_index and synset, and optionally
-weight. A folder that contains labels.csv or labels.jsonl is read as that list.
+The data is a folder with one subfolder of pictures for each class or broader label, named like it;
+or a list, CSV or JSON lines, with the columns file, one of label, class_index and synset, and
+optionally weight. A folder that contains labels.csv or labels.jsonl is read as that list.
 """
 # How a report starts; no other file is overwritten.
 PAGE_HEAD = b"<!doctype html>"
@@ -153,7 +153,7 @@ def make_parser() -> Parser:
     add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
     parser.add_format(("text", "json"))
     add("--column", metavar="C", help="the column of the list that holds the labels")
-    unmatched = "skip pictures whose label matches no class of the model"
+    unmatched = "skip pictures whose label is unknown to the model"
     add("--skip-unmatched", action="store_true", help=unmatched)
     add_model_options(parser)
     add_engine_options(parser)

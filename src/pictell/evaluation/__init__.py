@@ -1,6 +1,6 @@
 """Evaluate, calibrate and verify models: read labelled pictures, classify, measure, compare.
 
-    dataset ─► matching ─► outcomes ─► summary ─► comparison
+    dataset ─► matching ─► collect ─► outcomes ─► summary ─► comparison
 
 ``evaluate`` goes from a dataset to a summary. ``metrics`` and ``intervals`` are the formulas, pure
 functions of arrays.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +10,29 @@ from msgspec.structs import replace
 
 from pictell import runtimes
 from pictell.classifier import Classifier
+from pictell.errors import UsageError
 from pictell.evaluation import metrics
+from pictell.evaluation.collect import check_read, classify_pictures
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, under_calibration
-from pictell.evaluation.matching import check_matches, match_dataset
-from pictell.evaluation.outcomes import check_read, class_indices, classify_pictures
+from pictell.evaluation.matching import (
+    MAX_SHOWN,
+    Match,
+    check_matches,
+    listed,
+    match_dataset,
+    target_nodes,
+)
 from pictell.image_model import ImageModel
 from pictell.models.calibration_file import Data, FittedCalibration, ScoreErrors
 from pictell.models.folder import read_weights
+from pictell.models.scorer import answer_taxonomy
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.results import Result
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Abstention, Calibration, Floats, Indices
 from pictell.scoring.postprocess import to_probabilities
-from pictell.scoring.taxonomy import Taxonomy, choose, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, choose, flat_taxonomy, node_probabilities
 from pictell.types import ModelSpec
 
 # Enough to find the temperature to 0.01; more would only use more memory.
@@ -101,11 +110,12 @@ def collect_sample(
 ) -> Sample:
     """Classify the pictures without calibration, a random ``MAX_PICTURES`` of larger datasets.
 
-    ``watch`` receives every result. Raises ``UsageError`` for labels that match no class, and any
+    ``watch`` receives every result. Raises ``UsageError`` for labels that are not classes, and any
     ``ModelError``.
     """
-    matches = match_dataset(dataset, spec)
+    matches = match_dataset(dataset, answer_taxonomy(spec) or flat_taxonomy(spec.labels))
     check_matches(dataset, matches, spec.name)
+    _check_classes(dataset, matches)
     drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MAX_PICTURES]
     pictures = np.sort(drawn)
     rows, read = [], list[int]()
@@ -117,8 +127,7 @@ def collect_sample(
                 read.append(picture)
     weights = (np.ones(len(dataset)) if dataset.weights is None else dataset.weights)[read]
     check_read(dataset, weights)
-    targets = class_indices(matches)[dataset.label_of[read]].astype(np.int64)
-    return Sample(np.stack(rows), targets, weights)
+    return Sample(np.stack(rows), target_nodes(matches)[dataset.label_of[read]], weights)
 
 
 def score_errors(probabilities: Floats, sample: Sample) -> ScoreErrors:
@@ -148,6 +157,15 @@ def likely_slope(
     likely &= chosen != taxonomy.root
     right = taxonomy.covers(chosen[likely], sample.targets[likely])
     return calibration.fit_likely_slope(of_chosen[likely], right, sample.weights[likely])
+
+
+def _check_classes(dataset: Dataset, matches: Sequence[Match]) -> None:
+    kinds = [repr(one.label) for one in matches if one.matched_by == "kind"]
+    if kinds:
+        raise UsageError(
+            f"{dataset.name}: {len(kinds)} of {len(matches)} labels are broader labels: "
+            f"{listed(kinds, MAX_SHOWN)}: a calibration needs the names of classes"
+        )
 
 
 def _abstention(sample: Sample, fitted: Calibration) -> Abstention:

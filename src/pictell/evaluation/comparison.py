@@ -101,10 +101,11 @@ def _changed(
 ) -> NDArray[np.int64]:
     """The shared pictures whose best class differs, or is right in one model only."""
     # The same class has the same synset in both models, or else the same name.
-    by_synset = all(label.synset for label in (*one.classes, *other.classes))
+    classes, other_classes = (it.tree.labels[: it.tree.root] for it in (one, other))
+    by_synset = all(label.synset for label in (*classes, *other_classes))
     keys, other_keys = (
-        np.array([label.synset if by_synset else folded(label.name) for label in classes])
-        for classes in (one.classes, other.classes)
+        np.array([label.synset if by_synset else folded(label.name) for label in labels])
+        for labels in (classes, other_classes)
     )
     differ = one.right[rows] != other.right[other_rows]
     return np.flatnonzero((keys[one.best[rows]] != other_keys[other.best[other_rows]]) | differ)

@@ -1,14 +1,16 @@
-"""Match the labels of a dataset to the classes of a model.
+"""Match the labels of a dataset to the labels of a model: its classes and its broader labels.
 
 The first rule that fits is used. Case is ignored, and underscores are spaces.
 
 1. a WordNet id: ``n02219486``, or with a name behind it, ``n02085620-Chihuahua``;
-2. the name of a class; 3. a synonym of a class; both also in the other grammatical number, made by
-   adding or removing -s, -es or -y/-ies: ``ants`` matches ``ant``;
-4. a class index. A leading class ``background`` is not counted: 0 is the class after it.
+2. the name of a class; 3. the name of a broader label of the taxonomy, such as ``cat``;
+4. a synonym of a class;
+5. the same in the other grammatical number, made by adding or removing -s, -es or -y/-ies: ``ants``
+   matches ``ant``;
+6. a class index. A leading class ``background`` is not counted: 0 is the class after it.
 
 A label that fits several classes is unmatched. If a label with commas fits nothing, the part before
-the first comma is tried: ``tench, Tinca tinca``. A broader label of the taxonomy never matches.
+the first comma is tried: ``tench, Tinca tinca``.
 """
 
 from __future__ import annotations
@@ -21,18 +23,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.models.labels import folded, in_other_number
-from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.taxonomy import Taxonomy
-from pictell.types import Label, ModelSpec
 
-Rule = Literal["synset", "name", "synonym", "number", "index"]
+# "kind": a broader label, by its WordNet id or by its name in either number.
+Rule = Literal["synset", "name", "kind", "synonym", "number", "index"]
 
 SYNSET = re.compile(r"(n\d{8})(?:[ _-](.*))?", re.DOTALL)
 INDEX = re.compile(r"\s*([0-9]{1,9})\s*")
+NONE = -1
 BACKGROUND = "background"
 MAX_NAMES = 3
 # Finding the nearest of a thousand names takes about 10 ms.
@@ -42,14 +45,14 @@ MAX_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A label, the class it means, and the rule that found it.
+    """A label, the node of the taxonomy it means, and the rule that found it.
 
-    ``class_index`` and ``matched_by`` are ``None`` for a label without a class; ``hint`` then says
-    what it may mean, such as ``nearest: bee``.
+    The node of a class is its index. ``node`` and ``matched_by`` are ``None`` for an unmatched
+    label; ``hint`` then says what it may mean, such as ``nearest: bee``.
     """
 
     label: str
-    class_index: int | None = None
+    node: int | None = None
     matched_by: Rule | None = None
     hint: str = ""
 
@@ -57,19 +60,14 @@ class Match:
         return f"{self.label!r} ({self.hint})" if self.hint else repr(self.label)
 
 
-def match_dataset(dataset: Dataset, spec: ModelSpec) -> tuple[Match, ...]:
-    """Match the labels of a dataset to the classes of a model; hints for those without a class.
-
-    Raises ``InvalidModelError`` for an invalid taxonomy. It is read only if a label is unmatched.
-    """
-    names = _Names(spec.labels)
+def match_dataset(dataset: Dataset, tree: Taxonomy) -> tuple[Match, ...]:
+    """Match the labels of a dataset to the nodes of a taxonomy; hints for unmatched labels."""
+    names = _Names(tree)
     found = {label: names.find(label, dataset.by_index) for label in dataset.labels}
-    unknown = [one.label for one in found.values() if one.class_index is None and not one.hint]
-    if unknown and not dataset.by_index:
-        taxonomy = None if spec.taxonomy is None else read_taxonomy(spec.taxonomy, spec.labels)
+    unknown = [one.label for one in found.values() if one.node is None and not one.hint]
+    if not dataset.by_index:
         for label in unknown[:MAX_SUGGESTIONS]:
-            hint = (taxonomy and _classes_below(label, taxonomy)) or names.nearest(label)
-            found[label] = Match(label, hint=hint)
+            found[label] = Match(label, hint=names.nearest(label))
     return tuple(found.values())
 
 
@@ -80,16 +78,39 @@ def check_matches(
 
     ``alternative`` is added to the remedy if some labels match.
     """
-    unmatched = [one for one in matches if one.class_index is None]
+    unmatched = [one for one in matches if one.node is None]
     if not unmatched:
         return
-    remedy = "labels and class folders must have the names of classes of the model"
+    remedy = "labels and class folders must have names that the model knows"
     if len(unmatched) < len(matches):
         remedy = f"rename them{alternative}"
     raise UsageError(
-        f"{dataset.name}: {len(unmatched)} of {len(matches)} labels match no class of {model}: "
+        f"{dataset.name}: {len(unmatched)} of {len(matches)} labels match no label of {model}: "
         f"{listed(map(str, unmatched), MAX_SHOWN)}: {remedy}"
     )
+
+
+def target_nodes(matches: Sequence[Match]) -> NDArray[np.int64]:
+    """The node of each label, ``NONE`` for unmatched ones."""
+    return np.array([NONE if one.node is None else one.node for one in matches], np.int64)
+
+
+def group_classes(
+    tree: Taxonomy, matches: Sequence[Match], *, narrowest: bool = False
+) -> NDArray[np.int64]:
+    """The labels of the data as groups of classes: the group of each class, a node, (classes,).
+
+    The group of a class is the broadest of the targets that cover it, or the ``narrowest``; without
+    any, the class itself.
+    """
+    group_of = np.arange(tree.root)
+    targets = np.unique(target_nodes(matches))
+    targets = targets[targets != NONE]
+    sizes = (tree.stops - tree.starts)[targets]
+    # The last of several targets stays.
+    for target in targets[np.argsort(-sizes if narrowest else sizes, kind="stable")].tolist():
+        group_of[tree.classes_below(target)] = target
+    return group_of
 
 
 def listed(names: Iterable[str], limit: int) -> str:
@@ -99,64 +120,59 @@ def listed(names: Iterable[str], limit: int) -> str:
 
 
 class _Names:
-    """The classes of a model by WordNet id, name and synonym."""
+    """The labels of a model by WordNet id, name and synonym."""
 
-    def __init__(self, classes: Sequence[Label]) -> None:
-        self._classes = classes
+    def __init__(self, tree: Taxonomy) -> None:
+        self._labels, self._root = tree.labels, tree.root
+        classes, broader = tree.labels[: tree.root], tree.labels[tree.root + 1 :]
         self._first = int(folded(classes[0].name) == BACKGROUND and len(classes) > 1)
         self._synsets = _index((label.synset or "",) for label in classes)
         self._names = _index((folded(label.name),) for label in classes)
         self._synonyms = _index(map(folded, label.synonyms) for label in classes)
+        kinds = ((label.synset or "", folded(label.name)) for label in broader)
+        self._kinds = _index(kinds, tree.root + 1)
 
     def find(self, label: str, by_index: bool) -> Match:
         """Match a label. ``by_index``: it can only be a class index."""
         for text in (label, label.partition(",")[0]):
-            for rule, classes in self._candidates(text, by_index):
-                if len(classes) == 1:
-                    return Match(label, classes[0], rule)
-                if classes:
-                    names = (self._classes[index].name for index in classes)
+            for rule, nodes in self._candidates(text, by_index):
+                if len(nodes) == 1:
+                    return Match(label, nodes[0], rule)
+                if nodes:
+                    names = (self._labels[node].name for node in nodes)
                     return Match(label, hint=f"could be {listed(names, MAX_NAMES)}")
         return Match(label)
 
     def nearest(self, label: str) -> str:
         """A hint with the most similar names, empty if there are none."""
         name = folded(label)
-        known = {} if name.isdigit() else self._names | self._synonyms
+        known = {} if name.isdigit() else self._names | self._kinds | self._synonyms
         close = difflib.get_close_matches(name, known, MAX_NAMES)
         return f"nearest: {', '.join(close)}" if close else ""
 
     def _candidates(self, text: str, by_index: bool) -> Iterator[tuple[Rule, list[int]]]:
         if not by_index:
             synset = SYNSET.fullmatch(text.strip().lower())
-            yield "synset", self._synsets.get(synset[1], []) if synset else []
+            if synset:
+                yield "synset", self._synsets.get(synset[1], [])
+                yield "kind", self._kinds.get(synset[1], [])
             name = folded(synset[2] if synset and synset[2] else text)
             yield "name", self._names.get(name, [])
+            yield "kind", self._kinds.get(name, [])
             yield "synonym", self._synonyms.get(name, [])
             for other in in_other_number(name):
-                yield "number", self._names.get(other) or self._synonyms.get(other, [])
+                yield "number", self._names.get(other, [])
+                yield "kind", self._kinds.get(other, [])
+                yield "number", self._synonyms.get(other, [])
         if number := INDEX.fullmatch(text):
             index = int(number[1]) + self._first
-            yield "index", [index] if index < len(self._classes) else []
+            yield "index", [index] if index < self._root else []
 
 
-def _classes_below(label: str, taxonomy: Taxonomy) -> str:
-    """A hint with the classes below a broader label of the taxonomy, empty for other labels."""
-    name = folded(label)
-    names = {name, *in_other_number(name)}
-    for node in range(taxonomy.root + 1, len(taxonomy.labels)):
-        broader = taxonomy.labels[node]
-        if folded(broader.name) in names or broader.synset == name:
-            below = np.sort(taxonomy.classes_below(node)).tolist()
-            classes = listed((taxonomy.labels[index].name for index in below), MAX_NAMES)
-            number = f"{len(below)} class{'' if len(below) == 1 else 'es'}"
-            return f"a broader label of {number}: {classes}"
-    return ""
-
-
-def _index(names_of_classes: Iterable[Iterable[str]]) -> dict[str, list[int]]:
-    classes = defaultdict[str, list[int]](list)
-    for index, names in enumerate(names_of_classes):
+def _index(names_of_labels: Iterable[Iterable[str]], start: int = 0) -> dict[str, list[int]]:
+    """The nodes of each name; ``start`` is the node of the first label."""
+    nodes = defaultdict[str, list[int]](list)
+    for node, names in enumerate(names_of_labels, start):
         for name in dict.fromkeys(filter(None, names)):
-            classes[name].append(index)
-    return dict(classes)
+            nodes[name].append(node)
+    return dict(nodes)

@@ -69,13 +69,14 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """One class: the pictures that show it, and those that have it as best class.
+    """One label: the pictures that show it, and those that have it as best class.
 
-    ``recall`` and ``precision`` are weighted, 0..1, and ``None`` where there are no such pictures.
-    ``errors``: the weight of the pictures with a wrong best class on either side.
+    ``node``: the class index, or the node of a broader label. ``recall`` and ``precision`` are
+    weighted, 0..1, and ``None`` where there are no such pictures. ``errors``: the weight of the
+    pictures with a wrong best class on either side.
     """
 
-    class_index: int
+    node: int
     label: str
     synset: str | None
     pictures: int
@@ -87,14 +88,14 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """The pictures of a class that have a certain wrong best class.
+    """The pictures of a label that have a certain wrong best class.
 
-    ``pictures`` is their number, of ``class_pictures`` pictures of the class; ``share`` is their
-    share of the weight of these.
+    ``node`` and ``best_node`` are as in ``ClassFigures``. ``pictures`` is their number, of
+    ``class_pictures`` pictures of the label; ``share`` is their share of the weight of these.
     """
 
-    class_index: int
-    best_index: int
+    node: int
+    best_node: int
     label: str
     best_class: str
     pictures: int
@@ -203,18 +204,22 @@ def threshold_for(curve: Floats, accuracy: float) -> Threshold:
 
 
 def per_class(
-    targets: Indices, best: Indices, weights: Floats, classes: Sequence[Label]
+    targets: Indices, best: Indices, weights: Floats, labels: Sequence[Label]
 ) -> tuple[ClassFigures, ...]:
-    """Every class that a picture shows or has as best class, most errors first."""
-    wrong, number = weights * (targets != best), len(classes)
+    """Every label that a picture shows or has as best class, most errors first.
+
+    ``targets`` and ``best`` are positions in ``labels``; the best class is right where they are
+    equal.
+    """
+    wrong, number = weights * (targets != best), len(labels)
     shown, given = (np.bincount(which, weights, number) for which in (targets, best))
     missed, mistaken = (np.bincount(which, wrong, number) for which in (targets, best))
     pictures, predicted = (np.bincount(which, minlength=number) for which in (targets, best))
     found = [
         ClassFigures(
-            class_index=index,
-            label=classes[index].name,
-            synset=classes[index].synset,
+            node=index,
+            label=labels[index].name,
+            synset=labels[index].synset,
             pictures=int(pictures[index]),
             predicted=int(predicted[index]),
             recall=_rest(missed[index], shown[index]),
@@ -223,24 +228,24 @@ def per_class(
         )
         for index in np.flatnonzero(pictures + predicted).tolist()
     ]
-    return tuple(sorted(found, key=lambda figures: (-figures.errors, figures.class_index)))
+    return tuple(sorted(found, key=lambda figures: (-figures.errors, figures.node)))
 
 
 def confusions(
-    targets: Indices, best: Indices, weights: Floats, classes: Sequence[Label]
+    targets: Indices, best: Indices, weights: Floats, labels: Sequence[Label]
 ) -> tuple[Confusion, ...]:
-    """Every pair of a class and a wrong best class, by falling weight."""
-    wrong, number = targets != best, len(classes)
+    """Every pair of a label and a wrong best class, by falling weight; as ``per_class``."""
+    wrong, number = targets != best, len(labels)
     shown, in_class = np.bincount(targets, weights), np.bincount(targets)
     pairs, place = np.unique((targets * number + best)[wrong], return_inverse=True)
     weight = np.bincount(place, weights[wrong], minlength=len(pairs))
     pictures = np.bincount(place, minlength=len(pairs))
     return tuple(
         Confusion(
-            class_index=target,
-            best_index=other,
-            label=classes[target].name,
-            best_class=classes[other].name,
+            node=target,
+            best_node=other,
+            label=labels[target].name,
+            best_class=labels[other].name,
             pictures=int(pictures[row]),
             class_pictures=int(in_class[target]),
             share=float(weight[row] / (shown[target] or 1.0)),

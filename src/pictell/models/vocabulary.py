@@ -60,22 +60,24 @@ def search(taxonomy: Taxonomy, text: str) -> Iterator[Entry]:
 
 
 def named(taxonomy: Taxonomy, text: str) -> list[int]:
-    """The labels that are called exactly so: by name, a synonym, id or class index.
+    """The labels that are called so: by id or class index, else by name, else by a synonym.
 
-    Case is ignored; if there is none, the other grammatical number counts: ``cats``. Raises
+    Case is ignored. If there is none, the other grammatical number counts: ``cats``. Raises
     ``UsageError``, which names the nearest names, if there is none either.
     """
-    wanted = folded(text)
-    called = {
-        node: _keys(taxonomy, node).union(map(folded, _names(label)))
-        for node, label in enumerate(taxonomy.labels)
-        if node != taxonomy.root
-    }
-    for names in ({wanted}, set(in_other_number(wanted))):
-        if found := [node for node, own in called.items() if names & own]:
+    nodes = [node for node in range(len(taxonomy.labels)) if node != taxonomy.root]
+    keys = {node: _keys(taxonomy, node) for node in nodes}
+    names = {node: {folded(taxonomy.labels[node].name)} for node in nodes}
+    synonyms = {node: {*map(folded, taxonomy.labels[node].synonyms)} for node in nodes}
+    wanted = {folded(text)}
+    others = {*in_other_number(folded(text))}
+    for called, of_nodes in (
+        (wanted, keys), (wanted, names), (wanted, synonyms), (others, names), (others, synonyms)
+    ):  # fmt: skip
+        if found := [node for node in nodes if called & of_nodes[node]]:
             return found
-    labels = [label for node, label in enumerate(taxonomy.labels) if node != taxonomy.root]
-    raise UsageError(f"no label is called {text!r}{_nearest(wanted, labels)}")
+    nearest = _nearest(folded(text), [taxonomy.labels[node] for node in nodes])
+    raise UsageError(f"no label is called {text!r}{nearest}")
 
 
 def _found(taxonomy: Taxonomy, text: str) -> set[int]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pictell.evaluation.intervals import Interval
 from pictell.evaluation.metrics import BINS
 from pictell.evaluation.summary import Share, Summary
+from pictell.results import Status
 
 NOT_GIVEN = "—"
 UNWEIGHTED = "the same with weight 1 for every picture"
@@ -41,6 +42,11 @@ def interval(share: Share | None) -> str:
     return f"{100 * share.interval.low:.1f} to {100 * share.interval.high:.1f}"
 
 
+def with_interval(share: Share | None) -> str:
+    """A share with its interval: ``75.8 % (72.1 to 79.7)``."""
+    return NOT_GIVEN if share is None else f"{percent(share)} ({interval(share)})"
+
+
 def by_chance(error: Interval) -> str:
     """Where the calibration error of exact scores would lie."""
     return f"{error.low:.3f} to {error.high:.3f} by chance"
@@ -62,33 +68,43 @@ def _share(name: str, meaning: str, share: Callable[[Summary], Share | None]) ->
     return Figure(name, meaning, "95 % interval (Wilson).", value, ends)
 
 
+def _abstained(summary: Summary) -> float | None:
+    answered = [one.share for one in summary.statuses if one.status in {Status.SURE, Status.LIKELY}]
+    # Rounding may lift the sum above 1.
+    return max(0.0, 1 - sum(answered)) if answered else None
+
+
 FIGURES = (
     _share(
         "right answers",
-        "answers that name the right class or a broader label above it",
+        "sure answers that are the right label or a broader one",
         lambda model: model.answers.right if model.answers else None,
     ),
     Figure(
+        "sure answers",
+        "pictures with a sure answer",
+        "A label reaches the confidence threshold.",
+        lambda model: percent(model.answers.answered if model.answers else None),
+    ),
+    Figure(
         "abstained",
-        "pictures without a sure answer",
-        "No label reaches the confidence threshold, or the picture is unlike anything known.",
-        lambda model: percent(1 - model.answers.answered if model.answers else None),
+        "pictures without any answer, neither sure nor likely",
+        "No label is more likely right than wrong, or the picture is unlike anything known.",
+        lambda model: percent(_abstained(model)),
     ),
     Figure(
         "information",
-        "one bit for each time the answer halves the number of classes, 0 if wrong",
+        "one bit for each time a sure answer halves the number of classes, 0 if wrong",
         "Mean of log2(classes / classes of the answer). A broader label tells less than a class.",
         lambda model: f"{model.answers.information:.2f} bits" if model.answers else NOT_GIVEN,
         lambda model: (
             f"best class alone: {model.best_class_information:.2f}" if model.answers else ""
         ),
     ),
-    _share(
-        "top-1 accuracy", "pictures whose best class is the right one", lambda model: model.top1
-    ),
+    _share("top-1 accuracy", "pictures whose best class is right", lambda model: model.top1),
     _share(
         "top-5 accuracy",
-        "pictures with the right class among the best five",
+        "pictures with a right class among the best five",
         lambda model: model.top5,
     ),
     _share("top-1 accuracy, unweighted", UNWEIGHTED, lambda model: model.top1_unweighted),
@@ -98,21 +114,21 @@ FIGURES = (
         "mean gap between the best class's score and its accuracy; 0 is best",
         "At 0.05, some 75 or 85 % of the best classes with scores around 80 % are right. By "
         "chance: the error of exact scores on as many pictures. Expected calibration error (ECE), "
-        f"{BINS} bins.",
+        f"{BINS} bins. A best class below a broader label of the data has that label's score.",
         lambda model: f"{model.calibration_error:.3f}",
         lambda model: by_chance(model.calibration_error_by_chance),
     ),
     Figure(
         "log loss",
-        "mean negative log of the right class's score; 0 is best",
+        "mean negative log of the right label's score; 0 is best",
         "0.69 means a score of 50 %. Confident mistakes cost most (NLL).",
         lambda model: f"{model.negative_log_likelihood:.3f}",
     ),
     Figure(
         "Brier score",
         "mean squared error of all scores; 0 is best, 2 is worst",
-        "Sum over the classes, mean over the pictures.",
-        lambda model: f"{model.brier_score:.3f}",
+        "Sum over the classes, mean over the pictures. Only if all labels are classes.",
+        lambda model: NOT_GIVEN if model.brier_score is None else f"{model.brier_score:.3f}",
     ),
     Figure(
         "risk-coverage area",

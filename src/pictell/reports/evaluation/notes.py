@@ -8,10 +8,12 @@ import numpy as np
 
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.matching import listed
+from pictell.evaluation.outcomes import Outcomes, PictureOutcome
 from pictell.evaluation.summary import Summary
 from pictell.models.labels import folded
 from pictell.reports.escape import visible
 from pictell.reports.evaluation.figures import count, percent
+from pictell.results import Status
 
 MAX_LISTED = 20
 # Smaller p-values are not shown as a number.
@@ -39,27 +41,45 @@ def data_notes(evaluation: Evaluation) -> Iterator[str]:
 
 
 def model_notes(summary: Summary) -> Iterator[str]:
-    """Which pictures were not evaluated, and how labels were matched to classes."""
+    """Which pictures were not evaluated, and how labels were matched."""
     outcomes = summary.outcomes
     failed = len(outcomes.failed)
     if failed:
         yield f"{count(failed, 'picture')} could not be read"
-    unmatched = [str(one) for one in outcomes.matches if one.class_index is None]
+    unmatched = [str(one) for one in outcomes.matches if one.node is None]
     if unmatched:
         left_out = len(outcomes.dataset) - failed - len(outcomes)
         yield (
-            f"{count(left_out, 'picture')} left out: {count(len(unmatched), 'label')} without a "
-            f"class in this model: {listed(unmatched, MAX_LISTED)}"
+            f"{count(left_out, 'picture')} left out: {count(len(unmatched), 'label')} unknown to "
+            f"this model: {listed(unmatched, MAX_LISTED)}"
         )
-    rules = [("another name", {"number", "synonym"})]
+    yield from _matched(summary.outcomes)
+
+
+def _matched(outcomes: Outcomes) -> Iterator[str]:
+    """The labels that are broader labels, or that were matched by something else than a name."""
+    tree = outcomes.tree
+    # Several labels may mean the same node, such as cat and cats.
+    nodes = dict.fromkeys(one.node for one in outcomes.matches if one.matched_by == "kind")
+    kinds = [
+        f"{visible(tree.labels[node].name)} ({count(len(tree.classes_below(node)), 'class')})"
+        for node in nodes
+        if node is not None
+    ]
+    if kinds:
+        yield (
+            f"broader labels in the data: {listed(kinds, MAX_LISTED)}; for their pictures each "
+            "label below is right, too"
+        )
+    rules = [("another name", {"number", "synonym", "kind"})]
     if not outcomes.dataset.by_index:
         rules.append(("class index", {"index"}))
     for words, rule in rules:
         matched = [
             f"{visible(one.label)} is {visible(name)}"
             for one in outcomes.matches
-            if one.class_index is not None and one.matched_by in rule
-            if folded(one.label) != folded(name := outcomes.classes[one.class_index].name)
+            if one.node is not None and one.matched_by in rule
+            if folded(one.label) != folded(name := tree.labels[one.node].name)
         ]
         if matched:
             yield f"labels matched by {words}: {listed(matched, MAX_LISTED)}"
@@ -80,6 +100,13 @@ def wrong_notes(summary: Summary) -> Iterator[str]:
             f"Their answer is right for {right} and wrong for "
             f"{len(summary.wrong) - right - abstained}; the model abstained for {abstained}."
         )
+
+
+def answer_of(one: PictureOutcome) -> str:
+    """The answer in words: ``cat``, ``probably cat``, or ``abstained``."""
+    if one.answer is None:
+        return "abstained"
+    return f"probably {one.answer}" if one.status is Status.LIKELY else one.answer
 
 
 def model_names(comparison: Comparison) -> tuple[str, str]:
@@ -125,8 +152,8 @@ def _answers(comparison: Comparison) -> str:
     if not (first and first.right and second and second.right):
         return ""
     return (
-        f" Right answers: {percent(first.right)} and {percent(second.right)}; abstained: "
-        f"{percent(1 - first.answered)} and {percent(1 - second.answered)}."
+        f" Sure answers: {percent(first.answered)} and {percent(second.answered)} of the pictures, "
+        f"of these right: {percent(first.right)} and {percent(second.right)}."
     )
 
 

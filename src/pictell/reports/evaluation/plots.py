@@ -58,7 +58,7 @@ def plots(summary: Summary) -> Iterator[Plot]:
         "Reliability diagram",
         "Each bar: how often the best class is right at this score, with 95 % intervals (Wilson). "
         "On the dashed line scores equal accuracy. Below: the share of the pictures with that "
-        "score.",
+        "score. A best class below a broader label of the data has that label's score.",
         _drawn(_reliability, summary, SIZE),
     )
     yield Plot(
@@ -149,8 +149,8 @@ def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
 
 def _confusion(figure: Figure, summary: Summary) -> None:
     rows, columns = _confused(summary)
-    shares = {(one.class_index, one.best_index): one.share for one in summary.confusions}
-    shares |= {(one.class_index, one.class_index): one.recall or 0.0 for one in summary.classes}
+    shares = {(one.node, one.best_node): one.share for one in summary.confusions}
+    shares |= {(one.node, one.node): one.recall or 0.0 for one in summary.classes}
     height = len(rows) * ROW_INCHES + HEAD_INCHES
     axes = figure.add_axes((0.2, 0.1 / height, 0.7, len(rows) * ROW_INCHES / height))
     for (y, row), (x, column) in product(enumerate(rows), enumerate(columns)):
@@ -164,7 +164,7 @@ def _confusion(figure: Figure, summary: Summary) -> None:
             axes.text(x, y, f"{100 * share:.0f}", ha="center", va="center", fontsize=9.5)
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     axes.xaxis.tick_top()
-    names = [_short(summary.outcomes.classes[index].name) for index in columns]
+    names = [_short(summary.outcomes.tree.labels[index].name) for index in columns]
     axes.set_xticks(range(len(names)), names, rotation=50, ha="left", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), names[: len(rows)])
     axes.tick_params(length=0)
@@ -174,8 +174,8 @@ def _confusion(figure: Figure, summary: Summary) -> None:
 def _confused(summary: Summary) -> tuple[list[int], list[int]]:
     """The rows: the most confused classes; the columns: those and their wrong best classes."""
     pairs = sorted(summary.confusions, key=lambda one: -one.pictures)
-    rows = sorted(list(dict.fromkeys(one.class_index for one in pairs))[:MAX_ROWS])
-    others = dict.fromkeys(one.best_index for one in pairs if one.class_index in rows)
+    rows = sorted(list(dict.fromkeys(one.node for one in pairs))[:MAX_ROWS])
+    others = dict.fromkeys(one.best_node for one in pairs if one.node in rows)
     return rows, [*rows, *[index for index in others if index not in rows][:MAX_OTHER_COLUMNS]]
 
 

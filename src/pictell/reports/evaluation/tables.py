@@ -1,4 +1,4 @@
-"""Tables of a model's thresholds and classes, for the text and the page."""
+"""Tables of a model's statuses, thresholds and classes, for the text and the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pictell.evaluation.summary import Summary
 from pictell.options import MIN_CONFIDENCE
-from pictell.reports.evaluation.figures import NOT_GIVEN, interval, percent, score_threshold
+from pictell.reports.evaluation.figures import percent, score_threshold, with_interval
 
 
 class Table(NamedTuple):
@@ -26,24 +26,39 @@ class Table(NamedTuple):
 def tables(summary: Summary) -> Iterator[Table]:
     """The tables of a model that have rows."""
     made = (
-        _answers(summary), _thresholds(summary), _classes(summary), _not_shown(summary),
-        _confusions(summary),
+        _statuses(summary), _answers(summary), _thresholds(summary),
+        _classes(summary), _not_shown(summary), _confusions(summary),
     )  # fmt: skip
     return (table for table in made if table.rows)
 
 
+def _statuses(summary: Summary) -> Table:
+    return Table(
+        "results by status",
+        "Right answers: the right label or a broader one. With exact scores, their share is equal "
+        "to the mean score of the answers; it is higher if answers are more specific than the "
+        "labels of the data.",
+        "<>>>",
+        ("status", "pictures", "right answers", "mean score"),
+        [
+            (one.status, percent(one.share), with_interval(one.right), percent(one.mean_score))
+            for one in summary.statuses
+        ],
+    )
+
+
 def _answers(summary: Summary) -> Table:
     return Table(
-        f"answers by confidence threshold (--min-confidence, default {MIN_CONFIDENCE:g})",
-        "With a higher threshold more answers are right, but they name broader labels, and fewer "
-        "pictures get one. Answered: share of the pictures with an answer. Bits: the information "
-        "of the answers (above).",
+        f"sure answers by confidence threshold (--min-confidence, default {MIN_CONFIDENCE:g})",
+        "With a higher threshold more sure answers are right, but they name broader labels, and "
+        "fewer pictures get one. Sure: share of the pictures with a sure answer. Bits: the "
+        "information of these answers (above).",
         ">>>>",
-        ("threshold", "right answers", "answered", "bits"),
+        ("threshold", "right answers", "sure", "bits"),
         [
             (
                 f"{one.min_confidence:.2f}",
-                f"{percent(one.right)} ({interval(one.right)})" if one.right else NOT_GIVEN,
+                with_interval(one.right),
                 percent(one.answered),
                 f"{one.information:.2f}",
             )

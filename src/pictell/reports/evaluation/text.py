@@ -70,7 +70,8 @@ def _model(summary: Summary) -> Iterator[str]:
 def _answer(one: PictureOutcome) -> str:
     if one.answer_right is None:
         return ""
-    return "abstained" if one.answer is None else f"{_mark(one.answer_right)} {one.answer}"
+    answer = notes.answer_of(one)
+    return answer if one.answer is None else f"{_mark(one.answer_right)} {answer}"
 
 
 def _comparison(comparison: Comparison) -> Iterator[str]:
