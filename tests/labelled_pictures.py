@@ -15,6 +15,7 @@ from pictell.evaluation.comparison import Evaluation, compare
 from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.evaluation.summary import Summary, evaluate
 from pictell.image_model import ImageModel
+from pictell.scoring.calibration import Calibration
 from pictell.scoring.taxonomy import build
 from pictell.types import Label
 
@@ -30,10 +31,14 @@ def classifier(labels: tuple[str, ...] = LABELS) -> Classifier:
 
 
 def with_answers(**scorer: Any) -> Classifier:
-    """A model with the broader label low above dark, dim and grey. ``scorer``: its fields."""
+    """A calibrated model with the broader label low above dark, dim and grey.
+
+    ``scorer``: fields of its scorer.
+    """
     model = classifier()
     tree = build(model.spec.labels, [Label("low")], [6, 6, 6, 5, 5, 5])
-    model.scorer = replace(model.scorer, taxonomy=tree, **scorer)
+    fields = {"taxonomy": tree, "calibration": Calibration()} | scorer
+    model.scorer = replace(model.scorer, **fields)
     return model
 
 

@@ -83,8 +83,8 @@ class Timings:
 class Result:
     """The result for one source: predictions, best first, or the error.
 
-    ``status`` says how sure it is; it is ``None`` for a model with neither a taxonomy nor a
-    calibration, with the option ``flat`` and with an ``error``. ``answer`` is set if the status is
+    ``status`` says how sure it is; it is ``None`` for a model without a calibration, with
+    the option ``flat`` and with an ``error``. ``answer`` is set if the status is
     ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in pixels.
     ``probabilities`` are those of all classes, (classes,) float64, if the caller requested them.
     """

@@ -449,7 +449,7 @@ def test_a_model_without_a_taxonomy_and_a_calibration_gives_only_classes(tmp_pat
     (folder / "calibration.toml").unlink()
     plain = pictell("--model", folder, "--min-confidence", "0.999", BALL)
     assert (plain.stdout, plain.returncode) == ("", 2)
-    assert "neither a taxonomy nor a calibration" in plain.stderr
+    assert "no calibration" in plain.stderr
     assert len(pictell("--model", folder, BALL).stdout.splitlines()) == 6
 
 

@@ -71,8 +71,8 @@ def test_csv_long_has_each_prediction_in_a_row(result: Result) -> None:
             for key, value in cells(
                 source=record["source"],
                 model=record["model"],
-                error=record["error"]["code"],
-                message=record["error"]["message"],
+                error_code=record["error"]["code"],
+                error_message=record["error"]["message"],
             ).items()
             if value
         }

@@ -50,7 +50,7 @@ fog.jpg,unsure,,,,,tabby,0.05,,1,1,,\r
 noise.png,unknown,,,,,tabby,0.05,,1,1,,\r
 """  # noqa: E501
 CSV_LONG = """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error,message,status,answer,answer_score,answer_id,answer_path\r
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error_code,error_message,status,answer,answer_score,answer_id,answer_path\r
 cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
 cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
 broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,\r

@@ -80,10 +80,10 @@ def run(words: list[str]) -> int:
         # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
         wait=options.model != "default" or options.engine_options.runtime is not None,
     )
-    if options.needs_judgement and not classifier.scorer.judges:
+    if options.for_answers and not classifier.scorer.judges:
         raise UsageError(
-            f"{options.model} has neither a taxonomy nor a calibration, so --min-confidence has no "
-            "effect: leave it out"
+            f"{options.model} has no calibration and gives no answers, so {options.for_answers[0]} "
+            "has no effect: leave it out, or run pictell calibrate"
         )
     chosen = selection(options, classifier.scorer)
     if not options.quiet:
@@ -172,12 +172,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
     for_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
-    for option, value in for_answers.items():
-        if options.flat and value is not None:
-            raise UsageError(f"--flat gives no answer, so {option} has no effect: leave one out")
-    _choose_format(options)
     # A default that has no effect is no error.
-    options.needs_judgement = options.min_confidence is not None
+    options.for_answers = [option for option, value in for_answers.items() if value is not None]
+    if options.flat and options.for_answers:
+        raise UsageError(
+            f"--flat gives no answer, so {options.for_answers[0]} has no effect: leave one out"
+        )
+    _choose_format(options)
     defaults.fill(options, *defaults.KEYS)
     if options.output_file is not None:
         output_file.check(Path(options.output_file), options.format, options.from_file)

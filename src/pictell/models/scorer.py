@@ -55,7 +55,7 @@ def answer_taxonomy(spec: ModelSpec, max_depth: int | None = None) -> Taxonomy |
     """
     if spec.taxonomy is None:
         if max_depth is not None:
-            raise UsageError(f"{spec.name} has no taxonomy, so max_depth does not apply")
+            raise UsageError(f"{spec.name} has no taxonomy: leave max_depth out")
         return None
     taxonomy = read_taxonomy(spec.taxonomy, spec.labels)
     return without_headings(taxonomy) if max_depth is None else limit_depth(taxonomy, max_depth)

@@ -20,8 +20,8 @@ COLUMNS = (
     "width",
     "height",
     "total_ms",
-    "error",
-    "message",
+    "error_code",
+    "error_message",
     "status",
     "answer",
     "answer_score",
@@ -39,7 +39,7 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
     record = result.to_dict()
     common = {"source": record["source"], "model": record["model"]}
     if "error" in record:
-        yield common | {"error": record["error"]["code"], "message": record["error"]["message"]}
+        yield common | {f"error_{key}": value for key, value in record["error"].items()}
         return
     common |= {key: record[key] for key in ("width", "height", "status")}
     common["total_ms"] = record["timings"] and record["timings"]["total_ms"]

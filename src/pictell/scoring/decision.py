@@ -26,8 +26,6 @@ from pictell.scoring.postprocess import to_probabilities, top_k
 from pictell.scoring.taxonomy import Taxonomy, choose, flat_taxonomy, node_probabilities
 from pictell.types import Activation, Label
 
-# How far the sum of a model's own probabilities may be from 1: some models round them.
-SUM_TOLERANCE = 0.02
 Verdict: TypeAlias = "tuple[Status | None, Answer | None]"
 
 
@@ -45,8 +43,8 @@ class Scorer:
     """Turns a row of a model's output into scores and a decision.
 
     ``labels`` and ``activation`` are those of a ``ModelSpec``. Without a ``calibration`` the scores
-    are the model's own. Without an ``abstention`` no picture is ``unknown``. Without a ``taxonomy``
-    an answer is one of the classes; without both a taxonomy and a calibration there is no status.
+    are the model's own, and there is no status. Without an ``abstention`` no picture is
+    ``unknown``. Without a ``taxonomy`` an answer is one of the classes.
     ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1. ``flat`` gives
     only classes, without a status.
     """
@@ -67,8 +65,7 @@ class Scorer:
     @property
     def judges(self) -> bool:
         """Whether results have a status."""
-        judge = self.taxonomy is not None or self.calibration is not None
-        return judge and not self.flat
+        return self.calibration is not None and not self.flat
 
     def score(self, outputs: NDArray[np.generic], k: int) -> list[Decision]:
         """Score pictures by their rows of the output (N, classes); keep the ``k`` best classes.
@@ -117,17 +114,11 @@ class Scorer:
     ) -> Iterator[Verdict]:
         nodes = node_probabilities(self.tree, probabilities)
         chosen = choose(self.tree, nodes, self.min_confidence)
-        columns = (
-            known,
-            abs(probabilities.sum(axis=-1) - 1) <= SUM_TOLERANCE,
-            chosen,
-            np.take_along_axis(nodes, chosen[:, np.newaxis], axis=-1)[:, 0],
-        )
-        for is_known, adds_up, node, score in zip(*(c.tolist() for c in columns), strict=True):
+        scores = np.take_along_axis(nodes, chosen[:, np.newaxis], axis=-1)[:, 0]
+        columns = (column.tolist() for column in (known, chosen, scores))
+        for is_known, node, score in zip(*columns, strict=True):
             if not is_known:
                 yield Status.UNKNOWN, None
-            elif not adds_up:
-                yield None, None
             elif node == self.tree.root:
                 yield Status.UNSURE, None
             elif score >= self.min_confidence:

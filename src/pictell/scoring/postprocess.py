@@ -69,7 +69,7 @@ def to_probabilities(
             raise RuntimeFailedError(
                 "the model gave values outside 0..1, not probabilities: give --activation softmax"
             )
-        return values
+        return values.clip(0, 1)
     # In place: fresh memory costs more than the arithmetic.
     probabilities: NDArray[np.float64] = values - values.max(axis=-1, keepdims=True)
     np.exp(probabilities, out=probabilities)
