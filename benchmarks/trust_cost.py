@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 import pictell
 from accuracy import IMAGES, read_logits, read_set
 from cold_start import MODEL, measure
@@ -64,7 +66,7 @@ def scoring_pairs(pictures: int) -> list[Pair]:
     """Seconds to score the output for one picture."""
     spec = models.find("default")
     tensors = read_set(SET)[0][:pictures]
-    outputs = read_logits(spec, tensors)
+    outputs = np.split(read_logits(spec, tensors), len(tensors))
     plain, full = Scorer(spec.labels, spec.activation), build_scorer(spec, MIN_CONFIDENCE)
     return [
         (seconds(partial(plain.score, one, TOP)), seconds(partial(full.score, one, TOP)))

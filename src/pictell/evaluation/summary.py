@@ -65,8 +65,9 @@ class Summary:
     without weights. ``effective_pictures``: the number of equally weighted pictures with the same
     information. ``statuses``: one for each ``Status``, empty for a model without. ``answers`` are
     the sure ones with the model's own threshold, ``answers_at`` those with the thresholds of
-    ``CONFIDENCE_GRID``; ``best_class_information`` is the information of always the best class. All
-    other figures are about the best class. ``calibration_error`` is the ECE;
+    ``CONFIDENCE_GRID``. ``information``: the mean information of all answers, sure or likely, in
+    bits, 0 for a missing or wrong one; ``best_class_information`` that of always the best class.
+    All other figures are about the best class. ``calibration_error`` is the ECE;
     ``calibration_error_by_chance``: where that of a perfectly calibrated model would lie on these
     pictures. Both, and ``reliability``, are about the group of the best class
     (``matching.group_classes``): a broader label does not tell whether the class itself is right.
@@ -81,6 +82,7 @@ class Summary:
     statuses: tuple[StatusFigures, ...]
     answers: Answers | None
     answers_at: tuple[Answers, ...]
+    information: float | None
     best_class_information: float
     top1: Share
     top5: Share
@@ -138,6 +140,7 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
         statuses=tuple(_statuses(outcomes)),
         answers=answers[0] if answers else None,
         answers_at=answers[1:],
+        information=_information(outcomes),
         best_class_information=metrics.mean(outcomes.information(outcomes.best), weights),
         top1=_share(right, weights),
         top5=_share(outcomes.top5, weights),
@@ -157,6 +160,11 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
         confusions=metrics.confusions(*pairs),
         wrong=outcomes.pictures(wrong[np.argsort(-confidence[wrong], kind="stable")]),
     )
+
+
+def _information(outcomes: Outcomes) -> float | None:
+    bits = outcomes.information(outcomes.rows["answer"])
+    return metrics.mean(bits, outcomes.weights) if outcomes.has_answers else None
 
 
 def _share(right: metrics.Bools, weights: metrics.Floats) -> Share:

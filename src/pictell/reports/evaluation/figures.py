@@ -94,9 +94,9 @@ FIGURES = (
     ),
     Figure(
         "information",
-        "one bit for each time a sure answer halves the number of classes, 0 if wrong",
+        "one bit for each time an answer, sure or likely, halves the number of classes, 0 if wrong",
         "Mean of log2(classes / classes of the answer). A broader label tells less than a class.",
-        lambda model: f"{model.answers.information:.2f} bits" if model.answers else NOT_GIVEN,
+        lambda model: NOT_GIVEN if model.information is None else f"{model.information:.2f} bits",
         lambda model: (
             f"best class alone: {model.best_class_information:.2f}" if model.answers else ""
         ),
