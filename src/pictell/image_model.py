@@ -50,13 +50,17 @@ class Prepared(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One picture's ``row`` of a model's output, shape (D,), with what is known of the picture."""
+    """One picture's ``row`` of a model's output, shape (D,), with what is known of the picture.
+
+    ``familiarity`` is set for the classes of a model that has this output.
+    """
 
     source: str
     row: NDArray[np.generic]
     width: int
     height: int
     timings: Timings
+    familiarity: float | None = None
 
 
 class ImageModel:
@@ -156,7 +160,7 @@ class ImageModel:
         started = time.perf_counter()
         try:
             batch = np.concatenate([picture.tensor for picture in ready])
-            rows = self.run(batch, [output])[output]
+            rows, familiarity = self._rows(batch, output)
         except (PictellError, MemoryError) as error:
             return [named(error, picture.source) for picture in ready]
         run_ms = _ms_since(started) / len(ready)
@@ -167,9 +171,20 @@ class ImageModel:
                 picture.width,
                 picture.height,
                 Timings(picture.read_ms, picture.decode_ms, picture.preprocess_ms, run_ms),
+                similar,
             )
-            for picture, row in zip(ready, rows, strict=True)
+            for picture, row, similar in zip(ready, rows, familiarity, strict=True)
         ]
+
+    def _rows(
+        self, batch: NDArray[np.generic], output: str
+    ) -> tuple[NDArray[np.generic], list[float] | list[None]]:
+        """The rows of an output (N, …), and how familiar each picture is, if the model says so."""
+        familiarity = self.spec.familiarity
+        if familiarity is None or output != self.spec.output_name:
+            return self.run(batch, [output])[output], [None] * len(batch)
+        found = self.run(batch, [output, familiarity])
+        return found[output], found[familiarity].astype(np.float64).reshape(len(batch)).tolist()
 
 
 def named(error: PictellError | MemoryError, source: str) -> PictellError:

@@ -31,7 +31,7 @@ class ToResults:
 
     def __call__(self, outputs: Sequence[Output | PictellError]) -> list[Result]:
         """The results, each with its error where there is one."""
-        decisions = iter(self._score([one.row for one in outputs if isinstance(one, Output)]))
+        decisions = iter(self._score([one for one in outputs if isinstance(one, Output)]))
         return [
             self._failed(one.source or "", one)
             if isinstance(one, PictellError)
@@ -39,16 +39,22 @@ class ToResults:
             for one in outputs
         ]
 
-    def _score(self, rows: Sequence[NDArray[np.generic]]) -> list[Decision | PictellError]:
-        if len({row.shape for row in rows}) == 1:
+    def _score(self, outputs: Sequence[Output]) -> Sequence[Decision | PictellError]:
+        if len({one.row.shape for one in outputs}) == 1:
             with suppress(PictellError):
-                return [*self._scorer.score(np.stack(rows), self._top_k)]
+                return self._score_together(outputs)
         # A row of another length, or with values that are not finite, does not fail the others.
-        return [self._score_alone(row) for row in rows]
+        return [self._score_alone(one) for one in outputs]
 
-    def _score_alone(self, row: NDArray[np.generic]) -> Decision | PictellError:
+    def _score_together(self, outputs: Sequence[Output]) -> list[Decision]:
+        familiarity = None
+        if outputs[0].familiarity is not None:
+            familiarity = np.array([one.familiarity for one in outputs])
+        return self._scorer.score(np.stack([one.row for one in outputs]), self._top_k, familiarity)
+
+    def _score_alone(self, output: Output) -> Decision | PictellError:
         try:
-            return self._scorer.score(row[np.newaxis], self._top_k)[0]
+            return self._score_together([output])[0]
         except PictellError as error:
             return error
 

@@ -177,13 +177,14 @@ class ModelSpec:
 
     ``weights`` is a file, or the folder of a SavedModel. ``external_data`` names the files beside
     it with the rest of an ONNX model. ``sha256`` is the checksum of all of them (see
-    ``pictell.inspection.checksum``). ``input_name``, ``output_name``, ``embedding`` and
-    ``feature_map`` are names in the graph. The output has shape (N, classes), with one label for
-    each class. It holds logits if ``activation`` is ``softmax``, and probabilities if it is
-    ``none``. The optional outputs are the embedding (N, D) and the feature map (N, D, h, w).
-    ``top1_accuracy``, 0..1, is the published accuracy on ImageNet. ``taxonomy`` (see
-    ``pictell.models.taxonomy_file``) and ``calibration`` (see ``pictell.models.calibration_file``)
-    are parsed when they are used.
+    ``pictell.inspection.checksum``). ``input_name``, ``output_name``, ``embedding``,
+    ``feature_map`` and ``familiarity`` are names in the graph. The output has shape (N, classes),
+    with one label for each class. It holds logits if ``activation`` is ``softmax``, and
+    probabilities if it is ``none``. The optional outputs are the embedding (N, D), the feature map
+    (N, D, h, w) and the familiarity (N,) or (N, 1): how similar a picture is to those that the
+    model was trained on. ``top1_accuracy``, 0..1, is the published accuracy on ImageNet.
+    ``taxonomy`` (see ``pictell.models.taxonomy_file``) and ``calibration`` (see
+    ``pictell.models.calibration_file``) are parsed when they are used.
     """
 
     name: str
@@ -200,6 +201,7 @@ class ModelSpec:
     external_data: tuple[str, ...] = ()
     embedding: str | None = None
     feature_map: str | None = None
+    familiarity: str | None = None
     top1_accuracy: float | None = None
     taxonomy: Attachment | None = None
     calibration: Attachment | None = None

@@ -66,6 +66,8 @@ def read_calibration(spec: ModelSpec) -> FittedCalibration | None:
         raise InvalidModelError(
             f"{name}: fitted.weights_sha256 is not that of the weights: run pictell calibrate again"
         )
+    if fitted.abstention.score == "familiarity" and spec.familiarity is None:
+        raise InvalidModelError(f"{name}: the model has no output for the score familiarity")
     return _for_weights(fitted, "")
 
 

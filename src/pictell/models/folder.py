@@ -112,6 +112,7 @@ class OutputTable(toml.Table, frozen=True):
     activation: Activation
     embedding: str | None = None
     feature_map: str | None = None
+    familiarity: str | None = None
 
 
 class SpecDocument(toml.Table, frozen=True):

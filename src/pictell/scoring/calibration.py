@@ -14,11 +14,11 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from pictell.errors import UsageError
+from pictell.errors import InvalidModelError, UsageError
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Score = Literal["peak", "probability"]
+Score = Literal["peak", "probability", "familiarity"]
 MAX_FLOAT = sys.float_info.max
 NonNegative = Annotated[float, Meta(ge=0, le=MAX_FLOAT)]
 
@@ -69,7 +69,8 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
 class Abstention(Struct, frozen=True, forbid_unknown_fields=True):
     """The model abstains from a picture whose ``score`` is below ``threshold``.
 
-    The score is ``peak``, see the function, or ``probability``, the highest calibrated one.
+    The score is ``peak``, see the function, ``probability``, the highest calibrated one, or
+    ``familiarity``, an output of the model (see ``ModelSpec``).
     ``false_alarms``: the share of pictures of known things from which it abstains all the same,
     0..1, measured on other pictures than the threshold was fitted on.
     """
@@ -114,8 +115,18 @@ def peak(evidence: Floats) -> Floats:
     return result
 
 
-def abstention_score(evidence: Floats, probabilities: Floats, score: Score) -> Floats:
-    """The ``score`` of an ``Abstention``, (…,), from evidence and calibrated probabilities."""
+def abstention_score(
+    evidence: Floats, probabilities: Floats, score: Score, familiarity: Floats | None = None
+) -> Floats:
+    """The ``score`` of an ``Abstention``, (…,), from evidence and calibrated probabilities.
+
+    ``familiarity`` is that output of the model. Raises ``InvalidModelError`` if it is needed and
+    the model has none.
+    """
+    if score == "familiarity":
+        if familiarity is None:
+            raise InvalidModelError("the calibration needs the output familiarity: there is none")
+        return familiarity
     return peak(evidence) if score == "peak" else probabilities.max(axis=-1)
 
 

@@ -67,12 +67,18 @@ class Scorer:
         """Whether results have a status."""
         return self.calibration is not None and not self.flat
 
-    def score(self, outputs: NDArray[np.generic], k: int) -> list[Decision]:
+    def score(
+        self,
+        outputs: NDArray[np.generic],
+        k: int,
+        familiarity: NDArray[np.float64] | None = None,
+    ) -> list[Decision]:
         """Score pictures by their rows of the output (N, classes); keep the ``k`` best classes.
 
-        Raises ``RuntimeFailedError`` for values that are not finite, or not one for each label.
+        ``familiarity`` (N,) is that output of the model, if it has one. Raises
+        ``RuntimeFailedError`` for values that are not finite, or not one for each label.
         """
-        probabilities, known = self._probabilities(outputs)
+        probabilities, known = self._probabilities(outputs, familiarity)
         predictions = top_k(probabilities, self.labels, k)
         verdicts: Iterable[Verdict] = repeat((None, None), len(probabilities))
         if self.judges:
@@ -83,7 +89,7 @@ class Scorer:
         ]
 
     def _probabilities(
-        self, outputs: NDArray[np.generic]
+        self, outputs: NDArray[np.generic], familiarity: NDArray[np.float64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The probabilities, and whether each picture is like those that the model knows."""
         every = np.ones(len(outputs), np.bool_)
@@ -96,7 +102,7 @@ class Scorer:
         probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
         if self.abstention is None or self.flat:
             return probabilities, every
-        score = abstention_score(found, probabilities, self.abstention.score)
+        score = abstention_score(found, probabilities, self.abstention.score, familiarity)
         return probabilities, score >= self.abstention.threshold
 
     @cached_property

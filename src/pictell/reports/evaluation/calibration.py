@@ -12,6 +12,7 @@ from pictell.reports.evaluation.figures import by_chance, percent
 REASONS = {
     "peak": "no class stands out from the others",
     "probability": "the best score is low",
+    "familiarity": "the picture is unlike those that the model was trained on",
 }
 
 
