@@ -120,6 +120,8 @@ class Result:
             return f"{probably}{self.answer.name}{example}", self.answer.score
         if self.status is Status.UNKNOWN:
             return "not sure: unlike anything this model knows", None
+        if not self.predictions:
+            return "no prediction", None
         perhaps = "not sure; perhaps " if self.status is Status.UNSURE else ""
         return f"{perhaps}{self.top.label}", self.top.score
 

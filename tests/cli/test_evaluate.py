@@ -123,13 +123,13 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
             ["--data", "samples/golf-ball.png"],
             "samples/golf-ball.png is not UTF-8 text: give a folder of",
         ),
-        (["--data", "{insects}", "--report", "README.md/x"], "README.md is not a writable folder"),
+        (["--data", "{insects}", "--report", "README.md/x"], "README.md is not writable"),
         (["--data", "{insects}", "--compare"], "give --model twice"),
         (["--data", "{insects}", "--model", "nothing"], "no model named 'nothing'"),
         (["--data", "{insects}", "--report", "{insects}"], "is a folder: give the name of a file"),
         (
             ["--data", "{insects}", "--report", "/nowhere/a.html"],
-            "/nowhere is not a writable folder",
+            "/nowhere is not writable",
         ),
         (["--data", "{insects}", "--column", "breed"], "this is a folder of class folders"),
         (
@@ -268,7 +268,7 @@ def test_folders_of_broader_labels_are_judged_at_their_level(kinds: Path, tmp_pa
     assert "insect (27 classes)" in report.read_text(encoding="utf-8")
     run = pictell("evaluate", "--data", kinds, "--format", "json")
     (model,) = json.loads(run.stdout)["models"]
-    assert [one["matched_by"] for one in model["labels"]] == ["kind", "kind"]
+    assert [one["matched_by"] for one in model["labels"]] == ["broader", "broader"]
     assert model["brier_score"] is None
     recall = {one["label"]: one["recall"] for one in model["classes"] if one["pictures"]}
     assert recall["insect"] > 0.8
@@ -290,7 +290,7 @@ def test_two_models_are_compared_on_broader_labels(
     )  # fmt: skip
     assert run.returncode == 0
     record = json.loads(run.stdout)
-    assert [one["labels"][0]["matched_by"] for one in record["models"]] == ["kind", "kind"]
+    assert [one["labels"][0]["matched_by"] for one in record["models"]] == ["broader", "broader"]
     (comparison,) = record["comparisons"]
     assert comparison["pictures"] == FEW
     # The label of all pictures is a heading, which no answer is.

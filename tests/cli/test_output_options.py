@@ -79,6 +79,20 @@ def test_only_and_not_take_several_words() -> None:
     assert names("--only", "ball", "--not", "golf ball") == ["ping-pong-ball.png"]
 
 
+def test_the_least_score_is_that_of_the_answer_also_with_not() -> None:
+    assert names("--not", "cat", "--min-score", "0.97") == [
+        name for name in names("--min-score", "0.97") if name != "cat.jpg"
+    ]
+    assert "cat.jpg" not in names("--not", "cat", "--min-score", "0.5")
+    # The score of a likely answer is above the sum of its classes.
+    for word in ([], ["--only", "traffic light"]):
+        assert "traffic-light.png" in names(*word, "--min-score", "0.88")
+
+
+def test_flat_results_have_names_too() -> None:
+    assert names("--flat", "--only", "cat") == ["cat.jpg"]
+
+
 def test_a_picture_unlike_anything_shows_nothing() -> None:
     assert "noise.png" not in names("--only", "animal,nature,food,man-made thing")
 
@@ -148,14 +162,16 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
         (["--null"], "--null"),
         (["--color", "sometimes"], "--color"),
         (["-o", "."], "is a folder"),
-        (["-o", "missing/labels.csv"], "not a writable folder"),
+        (["-o", "missing/labels.csv"], "not writable"),
         (["-o", "cat.jpg"], "exists"),
         (["-o", "table.toml", "-f", "json"], "exists"),
         (["-o", "table.toml", "-f", "jsonl"], "exists"),
         (["-o", "other.csv"], "exists"),
         (["-o", "cat.jpg", "-f", "json"], "exists"),
-        (["--from-file", "list.txt", "-o", "list.txt"], "list"),
-        (["--from-file", "list.txt", "-o", "./list.txt"], "list"),
+        (["--from-file", "list.txt", "-o", "list.txt"], "exists"),
+        (["-o", "list.txt"], "exists"),
+        (["--names-only", "-o", "list.txt"], "exists"),
+        (["--details", "-o", "labels.json"], "--details"),
     ],
 )
 def test_wrong_use_is_one_line_and_overwrites_nothing(

@@ -14,13 +14,13 @@ from pictell.evaluation.matching import (
     group_classes,
     match_dataset,
 )
-from pictell.models.scorer import answer_taxonomy
+from pictell.models.scorer import answer_tree
 from pictell.scoring.taxonomy import build, flat_taxonomy
 from pictell.types import Label
 
 SPEC = models.find("default")
 DEFAULT = SPEC.labels
-TREE = answer_taxonomy(SPEC)
+TREE = answer_tree(SPEC)
 assert TREE is not None
 
 
@@ -114,7 +114,7 @@ def kind(name: str) -> int:
 @pytest.mark.parametrize("label", ["cat", "Cats", "n02121808", "n02121808-house_cat"])
 def test_a_broader_label_is_matched(label: str) -> None:
     (found,) = match_dataset(labelled(label), TREE)
-    assert found == Match(label, kind("cat"), "kind")
+    assert found == Match(label, kind("cat"), "broader")
     names = {DEFAULT[index].name for index in TREE.classes_below(kind("cat"))}
     assert names == {"tabby cat", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"}
 
@@ -134,7 +134,7 @@ def test_the_name_of_a_broader_label_wins_over_a_synonym(label: str) -> None:
     """A plane is an aeroplane and no carpenter's plane; a panda is one of two classes."""
     (found,) = match_dataset(labelled(label), TREE)
     assert found.node == kind(label.removesuffix("s"))
-    assert match([label], DEFAULT)[0].matched_by != "kind"
+    assert match([label], DEFAULT)[0].matched_by != "broader"
 
 
 def test_the_name_of_a_class_wins_over_that_of_a_broader_label() -> None:

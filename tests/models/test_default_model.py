@@ -20,7 +20,7 @@ from pictell import models
 from pictell.evaluation.calibrate import collect_sample, fit_calibration
 from pictell.evaluation.dataset import read_dataset
 from pictell.models.calibration_file import read_calibration
-from pictell.models.scorer import answer_taxonomy
+from pictell.models.scorer import answer_tree
 from pictell.options import EngineOptions
 
 FOLDER = build_default_model.MODEL_FOLDER
@@ -115,8 +115,7 @@ def test_its_calibration_is_what_calibrate_makes(shared: Path) -> None:
     shipped = read_calibration(spec)
     assert shipped is not None
     data = read_dataset(shared / "images" / "imagenet_val650")
-    taxonomy = answer_taxonomy(spec)
-    assert taxonomy is not None
+    taxonomy = answer_tree(spec)
     sample = collect_sample(spec, data, EngineOptions())
     made = fit_calibration(sample, shipped.data.on, taxonomy).fitted
     assert (made.data.on, made.data.pictures) == (shipped.data.on, shipped.data.pictures)

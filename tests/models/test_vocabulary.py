@@ -111,7 +111,13 @@ def test_the_labels_of_a_name(text: str, names: list[str]) -> None:
     assert [TREE.labels[node].name for node in named(TREE, text)] == names
 
 
-@pytest.mark.parametrize(("text", "nearest"), [("cat", ""), ("tabby kat", "Tabby_cat"), ("", "")])
+def test_a_name_wins_over_an_index() -> None:
+    tree = flat_taxonomy([Label("1"), Label("2"), Label("3")])
+    assert named(tree, "1") == [0]
+    assert named(tree, "0") == [0]
+
+
+@pytest.mark.parametrize(("text", "nearest"), [("cat", ""), ("tabby kat", "tabby cat"), ("", "")])
 def test_a_part_of_a_name_is_no_name(text: str, nearest: str) -> None:
     with pytest.raises(UsageError, match=f"no label is called .*{nearest}"):
         named(TREE, text)

@@ -113,7 +113,16 @@ def test_every_line_fits_the_terminal(found: list[Result], columns: int) -> None
     written = rendered(found, style).splitlines()
     assert len(written) == len(read)
     for line in written:
-        assert display_width(line) <= max(columns, 24)
+        assert display_width(line) <= max(columns, 18)
+
+
+def test_a_wide_terminal_keeps_the_score_beside_the_words() -> None:
+    assert rendered([SURE], Style(columns=300)) == rendered([SURE])
+
+
+def test_a_result_without_predictions_has_words() -> None:
+    assert "no prediction" in rendered([Result("a", "m")])
+    assert "a" in repr(Result("a", "m"))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +177,7 @@ def test_text_from_outside_is_one_line_without_control_characters(text: str, sty
         ("abc", 2, "…c"),
         ("abc", 1, "…"),
         ("猫猫猫猫", 5, "猫…猫"),
+        ("aaaae\u0301aaaa", 6, "a…aaaa"),
     ],
 )
 def test_a_long_name_loses_its_middle(text: str, columns: int, shown: str) -> None:

@@ -30,9 +30,8 @@ def run(words: list[str]) -> int:
     from pictell.evaluation.calibrate import MAX_PICTURES, collect_sample, fit_calibration
     from pictell.evaluation.dataset import read_dataset
     from pictell.models.calibration_file import write_calibration
-    from pictell.models.scorer import answer_taxonomy
+    from pictell.models.scorer import answer_tree
     from pictell.reports.evaluation.calibration import render
-    from pictell.scoring.taxonomy import flat_taxonomy
 
     folder = own_folder(options.model)
     spec = models.find(options.model)
@@ -41,7 +40,7 @@ def run(words: list[str]) -> int:
     with Progress(total=min(len(dataset), MAX_PICTURES)) as progress:
         sample = collect_sample(spec, dataset, options.engine_options, progress.watch)
     about = options.about or Path(options.data).resolve().name
-    result = fit_calibration(sample, about, answer_taxonomy(spec) or flat_taxonomy(spec.labels))
+    result = fit_calibration(sample, about, answer_tree(spec))
     write_calibration(folder, result.fitted, spec.sha256)
     print(render(result))
     replaced = "" if spec.calibration is None else ", replacing the previous calibration"

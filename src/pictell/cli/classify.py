@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, output_file
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
@@ -23,6 +24,10 @@ from pictell.reports.style import Style
 from pictell.results import Result
 from pictell.types import ModelSpec, Source
 from pictell.version import __version__
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.scoring.taxonomy import Taxonomy
 
 EXAMPLE = """\
 Say what is in a picture:
@@ -50,7 +55,7 @@ Other commands, each with its own --help:
 # While the program starts, threads that could work without the interpreter wait for others that
 # import. Later such short turns only cost time; 5 ms is Python's default.
 STARTING_TURN_S, TURN_S = 0.0005, 0.005
-# The names of so many pictures decide how wide their column is.
+# The names of so many pictures decide how wide their column is, and whether there are several.
 MAX_FIRST = 1000
 # The report of --names-only.
 NAMES = "names"
@@ -85,7 +90,7 @@ def run(words: list[str]) -> int:
             f"{options.model} has no calibration and gives no answers, so {options.for_answers[0]} "
             "has no effect: leave it out, or run pictell calibrate"
         )
-    chosen = selection(options, classifier.scorer)
+    chosen = selection(options, classifier.scorer, _named_tree(classifier))
     if not options.quiet:
         _warn_of_other_preprocessing(classifier.spec, options.model_options)
     to_stdout = options.output_file is None
@@ -104,6 +109,14 @@ def run(words: list[str]) -> int:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
     return progress.exit_status
+
+
+def _named_tree(classifier: Classifier) -> Taxonomy:
+    """The labels that a word can name. With --flat the taxonomy gives no answers, only names."""
+    from pictell.models.scorer import answer_tree
+
+    scorer = classifier.scorer
+    return scorer.tree if scorer.taxonomy or not scorer.flat else answer_tree(classifier.spec)
 
 
 def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
@@ -142,9 +155,11 @@ def _sources(options: argparse.Namespace, on_skip: Callable[[Path], None]) -> It
 def _first_sources(
     options: argparse.Namespace, on_skip: Callable[[Path], None]
 ) -> tuple[list[Source], Iterator[Source]]:
-    """The first sources, and all of them. Those of a list, which may come slowly, are not first."""
+    """Some sources that text looks at before the first result, and all sources."""
     sources = _sources(options, on_skip)
-    first = [] if options.from_file is not None else list(islice(sources, MAX_FIRST))
+    # A list may come slowly.
+    wanted = 0 if options.format != "text" or options.from_file is not None else MAX_FIRST
+    first = list(islice(sources, wanted))
     return first, chain(first, sources)
 
 
@@ -181,12 +196,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
     _choose_format(options)
     defaults.fill(options, *defaults.KEYS)
     if options.output_file is not None:
-        output_file.check(Path(options.output_file), options.format, options.from_file)
+        output_file.check_format(Path(options.output_file), options.format)
     return options
 
 
 def _choose_format(options: argparse.Namespace) -> None:
     """Set the format that other options mean, if none is given. Raises ``UsageError``."""
+    if options.format is None and options.output_file is not None:
+        options.format = output_file.SUFFIXES.get(Path(options.output_file).suffix.lower())
     for option in ("details", "names_only"):
         if getattr(options, option):
             if options.format not in {None, "text"}:
@@ -197,8 +214,6 @@ def _choose_format(options: argparse.Namespace) -> None:
         raise UsageError("--names-only shows no details: leave one out")
     if options.names_only:
         options.format = NAMES
-    elif options.format is None and options.output_file is not None:
-        options.format = output_file.SUFFIXES.get(Path(options.output_file).suffix.lower())
 
 
 def make_parser() -> Parser:
@@ -240,7 +255,7 @@ def make_parser() -> Parser:
 def _add_output_options(parser: Parser) -> None:
     group = parser.add_argument_group("the output")
     add = group.add_argument
-    output = "write FILE whole or not at all; .jsonl is appended to; its end chooses the format"
+    output = "write FILE, whole or not at all; append to .jsonl; the suffix chooses the format"
     add("-o", "--output-file", metavar="FILE", help=output)
     add("--details", action="store_true", help="the classes of each picture, not a line")
     add("--names-only", action="store_true", help="only the names of the pictures")
@@ -249,7 +264,7 @@ def _add_output_options(parser: Parser) -> None:
 
 def _add_answer_options(parser: Parser) -> None:
     add = parser.add_argument_group("the answer").add_argument
-    threshold = "confidence threshold of an answer, 0 to 1 (0.9)"
+    threshold = "confidence threshold of a sure answer, 0 to 1 (0.9)"
     add("--min-confidence", type=probability, metavar="P", help=threshold)
     depth = "answer with the top N levels of the taxonomy: 1 for animal, food, …"
     add("--max-depth", type=positive_int, metavar="N", help=depth)

@@ -23,6 +23,8 @@ from pictell.models import BUILT_IN
 from pictell.models.store import catalog, local
 
 PROGRAM = "pictell"
+# No command line is longer.
+MAX_DIGITS = 9
 # The metavars of arguments that are files.
 FILES = {"DATA", "FILE", "LIST", "PATH", "TARGET"}
 
@@ -30,7 +32,7 @@ FILES = {"DATA", "FILE", "LIST", "PATH", "TARGET"}
 def complete(commands: Sequence[str], help_word: str) -> None:
     """Answer the shell and end the process. Raises ``UsageError`` for a wrong question."""
     cursor = os.environ.get("COMP_POINT", "")
-    if not cursor.isdecimal():
+    if not cursor.isdecimal() or len(cursor) > MAX_DIGITS:
         raise UsageError(f"COMP_POINT must be the position of the cursor, not {cursor!r}")
     *_, words, _ = split_line(os.environ["COMP_LINE"], int(cursor))
     start = _program(words)

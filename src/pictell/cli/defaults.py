@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pictell import models
 from pictell.cli.parser import CLOSE, probability
 from pictell.errors import InvalidModelError, ModelError, UsageError
-from pictell.files import TextFileError, read_text
+from pictell.files import TextFileError, os_reason, read_text
 from pictell.options import MIN_CONFIDENCE
 from pictell.reports import FORMATS
 
@@ -46,7 +46,10 @@ class Key(NamedTuple):
 def config_path() -> Path:
     """The path of the file, which need not exist. ``PICTELL_CONFIG`` replaces it."""
     if chosen := os.environ.get("PICTELL_CONFIG"):
-        return Path(chosen).absolute()
+        try:
+            return Path(chosen).absolute()
+        except OSError as error:
+            raise UsageError(f"PICTELL_CONFIG={chosen} is no path: {os_reason(error)}") from error
     if sys.platform == "linux":
         # What platformdirs says. Its import takes longer than all else that is done here.
         folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli import defaults
+from pictell.cli import defaults, output_file
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
@@ -125,21 +124,7 @@ def _check_report(path: Path) -> None:
         raise UsageError(
             "--report needs the extra evaluate: pip install 'pictell[evaluate]'"
         ) from error
-    if os.path.isdir(path):
-        raise UsageError(f"{path} is a folder: give the name of a file")
-    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path.parent} is not a writable folder")
-    try:
-        taken = path.is_file() and _head(path) not in {b"", PAGE_HEAD}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {os_reason(error)}") from error
-    if taken:
-        raise UsageError(f"{path} exists and is not a report: give another name")
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(len(PAGE_HEAD))
+    output_file.check(path, "a report", (PAGE_HEAD,))
 
 
 def make_parser() -> Parser:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pictell.errors import PictellError, UsageError
 from pictell.files import new_file, os_reason
-from pictell.images.formats import HEAD_BYTES, sniff
 
 # The format that the end of a name chooses, and how a file of the format starts.
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
+HEAD_BYTES = 32
 STARTS = {
     "json": (b'[\n{"source": ', b"[]\n"),
     "jsonl": (b'{"source": ',),
@@ -21,28 +21,37 @@ STARTS = {
 APPENDED = "jsonl"
 
 
-def check(path: Path, format_: str, from_file: str | None) -> None:
-    """Raise ``UsageError`` for a file that cannot be written, or that is something else.
+def check_format(path: Path, format_: str) -> None:
+    """Raise ``UsageError`` unless results can be written to the file in this format."""
+    starts = STARTS.get(format_, ())
+    check(path, f"{format_} of pictell", starts, append=format_ == APPENDED)
 
-    ``from_file`` is the list of pictures, which must not be the same file.
+
+def check(path: Path, contents: str, starts: tuple[bytes, ...], *, append: bool = False) -> None:
+    """Raise ``UsageError`` for a file that cannot be written, or that has other contents.
+
+    ``contents`` says what it should have; files of that kind start with one of ``starts``.
     """
-    folder = path.parent
-    if os.path.isdir(path):
-        raise UsageError(f"{path} is a folder: give the name of a file")
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise UsageError(f"{path}: {folder} is not a writable folder")
-    if not os.path.isfile(path):
-        return
-    if from_file is not None and os.path.exists(from_file) and path.samefile(from_file):
-        raise UsageError(f"{path} is the list of pictures: give another name")
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
-    is_other = head and not head.startswith(STARTS.get(format_, b""))
-    if is_other or sniff(head) is not None:
-        raise UsageError(f"{path} exists and is not {format_} of pictell: give another name")
+        exists, head = path.exists(), _head(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be written: {os_reason(error)}") from error
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: give the name of a file")
+    # Devices are written to directly; all else is a new file in the folder, unless it is appended.
+    written = path if exists and (append or not path.is_file()) else path.parent
+    if not os.path.isdir(path.parent) or not os.access(written, os.W_OK):
+        raise UsageError(f"{path} cannot be written: {written} is not writable")
+    if head and not head.startswith(starts):
+        raise UsageError(f"{path} exists and is not {contents}: give another name")
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, empty for everything else."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def write_to(path: Path, format_: str, pieces: Iterable[bytes]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pictell.cli.parser import Parser, probability
 from pictell.errors import UsageError
 from pictell.results import Result, Status
-from pictell.scoring.decision import Scorer
+
+# Imported later, while the model opens.
+if TYPE_CHECKING:
+    from pictell.scoring.decision import Scorer
+    from pictell.scoring.taxonomy import Taxonomy
 
 Test: TypeAlias = Callable[[Result], bool]
 # With --only a label must be more likely in the picture than not.
@@ -40,23 +44,26 @@ def add_selection_options(parser: Parser) -> None:
     only = "only pictures of these: any names of pictell labels"
     add("--only", action="append", type=_listed, metavar="WORD,WORD", help=only)
     add("--not", action="append", type=_listed, metavar="WORD,WORD", help="no pictures of these")
-    score = "only with at least this score, 0 to 1, of the answer or, with --only, of a WORD (0.5)"
+    score = "least score, 0 to 1: with --only of a WORD (0.5), else of the answer or best class"
     add("--min-score", type=probability, metavar="P", help=score)
 
 
-def selection(options: argparse.Namespace, scorer: Scorer) -> Selection:
-    """The tests of the options. Raises ``UsageError`` for a word that is no label or status."""
+def selection(options: argparse.Namespace, scorer: Scorer, tree: Taxonomy) -> Selection:
+    """The tests of the options. Raises ``UsageError`` for a word that is no label or status.
+
+    ``tree`` has the labels that a word can mean.
+    """
     tests, only, without = list[Test](), _flat(options.only), _flat(getattr(options, "not"))
     if options.status:
         tests.append(_has_status(_flat(options.status), scorer))
     least = MIN_SCORE if options.min_score is None else options.min_score
     if only:
-        tests.append(_shows(only, scorer, least))
-    if without:
-        shows = _shows(without, scorer, least)
-        tests.append(lambda result: not shows(result))
-    elif not only and options.min_score is not None:
+        tests.append(_shows(only, tree, least))
+    elif options.min_score is not None:
         tests.append(lambda result: (result.in_words()[1] or 0) >= least)
+    if without:
+        shows = _shows(without, tree, MIN_SCORE)
+        tests.append(lambda result: not shows(result))
     return Selection(tuple(tests), probabilities=bool(only or without))
 
 
@@ -84,18 +91,22 @@ def _has_status(words: Sequence[str], scorer: Scorer) -> Test:
     return lambda result: result.status in words
 
 
-def _shows(words: Sequence[str], scorer: Scorer, least: float) -> Test:
+def _shows(words: Sequence[str], tree: Taxonomy, least: float) -> Test:
     """Whether a picture shows one of the labels. One unlike anything known shows none."""
     # Few runs search for names.
     from pictell.models.vocabulary import named
 
-    tree = scorer.tree
-    classes = [tree.classes_below(node) for word in words for node in named(tree, word)]
+    nodes = [node for word in words for node in named(tree, word)]
+    ids = {tree.ids[node] for node in nodes}
+    classes = [tree.classes_below(node) for node in nodes]
 
     def test(result: Result) -> bool:
         scores = result.probabilities
         if scores is None or result.status is Status.UNKNOWN:
             return False
+        # A likely answer has another score than the sum.
+        if result.answer is not None and result.answer.id in ids:
+            return result.answer.score >= least
         return any(scores[below].sum() >= least for below in classes)
 
     return test

@@ -26,13 +26,13 @@ from pictell.evaluation.matching import (
 from pictell.image_model import ImageModel
 from pictell.models.calibration_file import Data, FittedCalibration, ScoreErrors
 from pictell.models.folder import read_weights
-from pictell.models.scorer import answer_taxonomy
+from pictell.models.scorer import answer_tree
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.results import Result
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Abstention, Calibration, Floats, Indices
 from pictell.scoring.postprocess import to_probabilities
-from pictell.scoring.taxonomy import Taxonomy, choose, flat_taxonomy, node_probabilities
+from pictell.scoring.taxonomy import Taxonomy, choose, node_probabilities
 from pictell.types import ModelSpec
 
 # Enough to find the temperature to 0.01; more would only use more memory.
@@ -113,7 +113,7 @@ def collect_sample(
     ``watch`` receives every result. Raises ``UsageError`` for labels that are not classes, and any
     ``ModelError``.
     """
-    matches = match_dataset(dataset, answer_taxonomy(spec) or flat_taxonomy(spec.labels))
+    matches = match_dataset(dataset, answer_tree(spec))
     check_matches(dataset, matches, spec.name)
     _check_classes(dataset, matches)
     drawn = np.random.default_rng(SEED).permutation(len(dataset))[:MAX_PICTURES]
@@ -160,11 +160,11 @@ def likely_slope(
 
 
 def _check_classes(dataset: Dataset, matches: Sequence[Match]) -> None:
-    kinds = [repr(one.label) for one in matches if one.matched_by == "kind"]
-    if kinds:
+    broader = [repr(one.label) for one in matches if one.matched_by == "broader"]
+    if broader:
         raise UsageError(
-            f"{dataset.name}: {len(kinds)} of {len(matches)} labels are broader labels: "
-            f"{listed(kinds, MAX_SHOWN)}: a calibration needs the names of classes"
+            f"{dataset.name}: {len(broader)} of {len(matches)} labels are broader labels: "
+            f"{listed(broader, MAX_SHOWN)}: a calibration needs the names of classes"
         )
 
 

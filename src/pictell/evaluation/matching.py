@@ -30,8 +30,8 @@ from pictell.evaluation.dataset import Dataset
 from pictell.models.labels import folded, in_other_number
 from pictell.scoring.taxonomy import Taxonomy
 
-# "kind": a broader label, by its WordNet id or by its name in either number.
-Rule = Literal["synset", "name", "kind", "synonym", "number", "index"]
+# "broader": a broader label, by its WordNet id or by its name in either number.
+Rule = Literal["synset", "name", "broader", "synonym", "number", "index"]
 
 SYNSET = re.compile(r"(n\d{8})(?:[ _-](.*))?", re.DOTALL)
 INDEX = re.compile(r"\s*([0-9]{1,9})\s*")
@@ -129,8 +129,8 @@ class _Names:
         self._synsets = _index((label.synset or "",) for label in classes)
         self._names = _index((folded(label.name),) for label in classes)
         self._synonyms = _index(map(folded, label.synonyms) for label in classes)
-        kinds = ((label.synset or "", folded(label.name)) for label in broader)
-        self._kinds = _index(kinds, tree.root + 1)
+        keys = ((label.synset or "", folded(label.name)) for label in broader)
+        self._broader = _index(keys, tree.root + 1)
 
     def find(self, label: str, by_index: bool) -> Match:
         """Match a label. ``by_index``: it can only be a class index."""
@@ -146,7 +146,7 @@ class _Names:
     def nearest(self, label: str) -> str:
         """A hint with the most similar names, empty if there are none."""
         name = folded(label)
-        known = {} if name.isdigit() else self._names | self._kinds | self._synonyms
+        known = {} if name.isdigit() else self._names | self._broader | self._synonyms
         close = difflib.get_close_matches(name, known, MAX_NAMES)
         return f"nearest: {', '.join(close)}" if close else ""
 
@@ -155,14 +155,14 @@ class _Names:
             synset = SYNSET.fullmatch(text.strip().lower())
             if synset:
                 yield "synset", self._synsets.get(synset[1], [])
-                yield "kind", self._kinds.get(synset[1], [])
+                yield "broader", self._broader.get(synset[1], [])
             name = folded(synset[2] if synset and synset[2] else text)
             yield "name", self._names.get(name, [])
-            yield "kind", self._kinds.get(name, [])
+            yield "broader", self._broader.get(name, [])
             yield "synonym", self._synonyms.get(name, [])
             for other in in_other_number(name):
                 yield "number", self._names.get(other, [])
-                yield "kind", self._kinds.get(other, [])
+                yield "broader", self._broader.get(other, [])
                 yield "number", self._synonyms.get(other, [])
         if number := INDEX.fullmatch(text):
             index = int(number[1]) + self._first

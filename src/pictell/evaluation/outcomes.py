@@ -117,7 +117,7 @@ class Outcomes:
         return self.rows["target"].astype(np.int64)
 
     @property
-    def has_kinds(self) -> bool:
+    def has_broader_labels(self) -> bool:
         """Whether the target of a picture is a broader label."""
         return bool((self.targets > self.tree.root).any())
 

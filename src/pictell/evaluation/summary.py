@@ -179,7 +179,7 @@ def _share_of(chosen: metrics.Bools, right: metrics.Bools, weights: metrics.Floa
 
 def _brier_score(outcomes: Outcomes, target_score: metrics.Floats) -> float | None:
     # It compares the scores of all classes with the truth, which a broader label does not tell.
-    if outcomes.has_kinds:
+    if outcomes.has_broader_labels:
         return None
     squares = outcomes.rows["sum_of_squares"].astype(np.float64)
     return metrics.brier_score(target_score, squares, outcomes.weights)

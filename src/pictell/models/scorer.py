@@ -9,7 +9,7 @@ from pictell.errors import UsageError
 from pictell.models.calibration_file import read_calibration
 from pictell.models.taxonomy_file import read_taxonomy
 from pictell.scoring.decision import Scorer
-from pictell.scoring.taxonomy import Taxonomy, limit_depth, without_headings
+from pictell.scoring.taxonomy import Taxonomy, flat_taxonomy, limit_depth, without_headings
 from pictell.types import ModelSpec
 
 
@@ -46,6 +46,14 @@ def build_scorer(
     from pictell.models.display_names import rename
 
     return rename(scorer, Path(labels_from))
+
+
+def answer_tree(spec: ModelSpec) -> Taxonomy:
+    """The labels that can answer: the taxonomy, or for a model without one its classes.
+
+    Raises ``InvalidModelError`` for a wrong taxonomy.
+    """
+    return answer_taxonomy(spec) or flat_taxonomy(spec.labels)
 
 
 def answer_taxonomy(spec: ModelSpec, max_depth: int | None = None) -> Taxonomy | None:

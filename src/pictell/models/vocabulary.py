@@ -60,7 +60,7 @@ def search(taxonomy: Taxonomy, text: str) -> Iterator[Entry]:
 
 
 def named(taxonomy: Taxonomy, text: str) -> list[int]:
-    """The labels that are called so: by id or class index, else by name, else by a synonym.
+    """The labels that are called so: by name, else by id or class index, else by a synonym.
 
     Case is ignored. If there is none, the other grammatical number counts: ``cats``. Raises
     ``UsageError``, which names the nearest names, if there is none either.
@@ -72,12 +72,13 @@ def named(taxonomy: Taxonomy, text: str) -> list[int]:
     wanted = {folded(text)}
     others = {*in_other_number(folded(text))}
     for called, of_nodes in (
-        (wanted, keys), (wanted, names), (wanted, synonyms), (others, names), (others, synonyms)
+        (wanted, names), (wanted, keys), (wanted, synonyms), (others, names), (others, synonyms)
     ):  # fmt: skip
         if found := [node for node in nodes if called & of_nodes[node]]:
             return found
-    nearest = _nearest(folded(text), [taxonomy.labels[node] for node in nodes])
-    raise UsageError(f"no label is called {text!r}{nearest}")
+    known = sorted(set().union(*names.values(), *synonyms.values()))
+    nearest = ", ".join(get_close_matches(folded(text), known, MAX_NEAREST))
+    raise UsageError(f"no label is called {text!r}" + f" (nearest: {nearest})" * bool(nearest))
 
 
 def _found(taxonomy: Taxonomy, text: str) -> set[int]:
@@ -100,7 +101,7 @@ def _names(label: Label) -> tuple[str, ...]:
 
 
 def _keys(taxonomy: Taxonomy, node: int) -> set[str]:
-    """What means exactly this label, beside its names."""
+    """The id of the label, and of a class the index."""
     index = {str(node)} if node < taxonomy.root else set()
     return {folded(taxonomy.ids[node]), *index}
 

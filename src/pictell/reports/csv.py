@@ -37,9 +37,9 @@ def _row(result: Result) -> dict[str, Any]:
     row = {"source": record["source"]}
     if error := record.get("error"):
         return row | {"error_code": error["code"], "error_message": error["message"]}
-    top = record["predictions"][0]
     row |= {key: record[key] for key in ("status", "width", "height")}
-    row |= {"top_class": top["label"], "top_score": top["score"], "synset": top["synset"]}
+    for top in record["predictions"][:1]:
+        row |= {"top_class": top["label"], "top_score": top["score"], "synset": top["synset"]}
     if answer := record["answer"]:
         row |= {
             "answer": answer["name"],

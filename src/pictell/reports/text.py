@@ -15,8 +15,8 @@ BAR_CELLS = 20
 OTHER_CELLS = 13
 # How many names of an answer's path are shown: the last ones.
 MAX_STEPS = 2
-# Classes that would read 0.0 % are not shown.
-MIN_SHOWN = 0.0005
+# Classes with a lower score would read 0.0 % and are not shown.
+MIN_SCORE = 0.0005
 # A line of several: the words take this many columns, the score those after them.
 WORDS_COLUMNS, SCORE_COLUMNS = 42, 7
 MIN_SOURCE_COLUMNS = 8
@@ -61,7 +61,7 @@ def _widths(longest: int, columns: int | None) -> _Widths:
         return _Widths(longest, WORDS_COLUMNS)
     room = max(columns - len(GAP) - SCORE_COLUMNS, 2)
     source = min(longest, max(room - WORDS_COLUMNS, MIN_SOURCE_COLUMNS, room // 3))
-    return _Widths(source, max(room - source, 1))
+    return _Widths(source, min(max(room - source, 1), WORDS_COLUMNS))
 
 
 def _line(result: Result, widths: _Widths, style: Style) -> str:
@@ -108,7 +108,7 @@ def _classes(result: Result) -> list[Prediction]:
     """
     if result.status is None:
         return [*result.predictions]
-    shown = [one for one in result.predictions if one.score >= MIN_SHOWN]
+    shown = [one for one in result.predictions if one.score >= MIN_SCORE]
     if result.status is Status.UNKNOWN:
         return []
     if result.answer is None or result.status is Status.LIKELY:
@@ -144,6 +144,9 @@ def elided(text: str, columns: int) -> str:
         return text
     room = columns - len(ELLIPSIS)
     end = _first(text[::-1], room - room // 3)[::-1]
+    # A mark at the start would stand on the ellipsis.
+    while end and not display_width(end[0]):
+        end = end[1:]
     return _first(text, room - display_width(end)) + ELLIPSIS + end
 
 

@@ -140,8 +140,9 @@ class Scorer:
         return min(likely_score(probability, self.calibration.likely_slope), self.min_confidence)
 
     def _answer(self, node: int, score: float) -> Answer:
-        label = self.tree.labels[node]
-        if node not in self._places:
+        # Of another thread's dictionary nothing is needed.
+        places = self._places
+        if node not in places:
             classes = tuple(sorted(self.tree.classes_below(node).tolist()))
-            self._places[node] = self.tree.path(node), classes
-        return Answer(label.name, score, self.tree.ids[node], *self._places[node])
+            places[node] = self.tree.path(node), classes
+        return Answer(self.tree.labels[node].name, score, self.tree.ids[node], *places[node])

@@ -60,18 +60,18 @@ def _matched(outcomes: Outcomes) -> Iterator[str]:
     """The labels that are broader labels, or that were matched by something else than a name."""
     tree = outcomes.tree
     # Several labels may mean the same node, such as cat and cats.
-    nodes = dict.fromkeys(one.node for one in outcomes.matches if one.matched_by == "kind")
-    kinds = [
+    nodes = dict.fromkeys(one.node for one in outcomes.matches if one.matched_by == "broader")
+    broader = [
         f"{visible(tree.labels[node].name)} ({count(len(tree.classes_below(node)), 'class')})"
         for node in nodes
         if node is not None
     ]
-    if kinds:
+    if broader:
         yield (
-            f"broader labels in the data: {listed(kinds, MAX_LISTED)}; for their pictures each "
+            f"broader labels in the data: {listed(broader, MAX_LISTED)}; for their pictures each "
             "label below is right, too"
         )
-    rules = [("another name", {"number", "synonym", "kind"})]
+    rules = [("another name", {"number", "synonym", "broader"})]
     if not outcomes.dataset.by_index:
         rules.append(("class index", {"index"}))
     for words, rule in rules:
