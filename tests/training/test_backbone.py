@@ -1,4 +1,4 @@
-"""The embedding is found behind every usual last layer; a cut graph computes it and nothing else."""
+"""The embedding is found behind every usual last layer; a cut graph computes only that."""
 
 from pathlib import Path
 
@@ -181,7 +181,7 @@ def test_a_second_input_is_refused() -> None:
     model = edited(network())
     model.graph.input.append(helper.make_tensor_value_info("gain", TensorProto.FLOAT, [1]))
     model.graph.node[-2].CopyFrom(helper.make_node("Mul", ["pooled", "gain"], ["flat"]))
-    with pytest.raises(InvalidModelError, match="it depends on gain, image$"):
+    with pytest.raises(InvalidModelError, match=r"it depends on gain, image$"):
         cut(model.SerializeToString(), "flat", "image")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from pictell.training.onnx_parts import (
     to_bytes,
     value_info,
 )
-from pictell.training.recipe import FeatureRecipe, Floats, Head
+from pictell.training.recipe import LEAST_NORM, FeatureRecipe, Floats, Head, View
 from pictell.training.views import add_views
 from pictell.types import Layout
 
@@ -31,8 +32,6 @@ RECIPE_KEY = "pictell.recipe"
 LOGITS, EMBEDDING, FAMILIARITY = OUTPUTS
 WEIGHTS, BIAS, BANK, CENTRE, SCALE = "weights", "bias", "bank", "centre", "scale"
 SIMILARITY = "similarity"
-# The least norm that divides, as in torch.nn.functional.normalize.
-LEAST_NORM = 1e-12
 
 
 def with_head(
@@ -52,23 +51,37 @@ def with_head(
     views, ``UsageError`` if the parts do not fit together.
     """
     recipe.check_fits(head.size)
-    model = open_model(backbone)
-    graph = model.graph
-    image = _image(graph)
-    _rename_clashes(graph)
-    vector = graph.output[0].name
-    front, tail = Parts(opset_of(model)), Parts(opset_of(model))
-    pictures = add_views(front, image, recipe.views, layout, size)
-    rename_inputs(graph, {image.name: pictures})
-    _add_features(tail, vector, recipe, head.size)
-    nodes = [*front.nodes, *graph.node, *tail.nodes]
-    del graph.node[:], graph.output[:], graph.value_info[:]
-    graph.node.extend(nodes)
-    graph.initializer.extend(front.constants + tail.constants)
-    graph.output.append(value_info(EMBEDDING, [_batch(image), head.size]))
+    model, vector = _behind_views(backbone, recipe.views, layout, size)
+    parts = Parts(opset_of(model))
+    _add_features(parts, vector, recipe, head.size)
+    _append(model.graph, parts, head.size)
     _add_head(model, head)
     _write_recipe(model, recipe)
-    model.ir_version = max(model.ir_version, OLDEST_IR_VERSION)
+    return to_bytes(model)
+
+
+def with_views(
+    backbone: bytes, views: Sequence[View], layout: Layout, size: tuple[int, int] | None = None
+) -> bytes:
+    """The graph that gives the embedding of each view, to fit a recipe and a head to.
+
+    As ``with_head``, but the only output is ``embedding`` (N, V * D) float32: first all numbers of
+    the first view.
+    """
+    views = FeatureRecipe(tuple(views)).views
+    model, vector = _behind_views(backbone, views, layout, size)
+    parts = Parts(opset_of(model))
+    vector = parts.node("Cast", [vector], "float", to=FLOAT)
+    vector = parts.node("Flatten", [vector], "flat", axis=1)
+    shape = parts.node("Shape", [vector], "flat_shape")
+    bounds = parts.integers("flat_second", 1), parts.integers("flat_third", 2)
+    length = parts.node("Slice", [shape, *bounds], "flat_length")
+    start = parts.integers("views_start", len(views), -1)
+    shape = parts.node("Concat", [start, length], "views_shape", axis=0)
+    vector = parts.node("Reshape", [vector, shape], "by_view")
+    vector = parts.node("Transpose", [vector], "by_picture", perm=[1, 0, 2])
+    parts.node("Flatten", [vector], EMBEDDING, axis=1)
+    _append(model.graph, parts, "numbers")
     return to_bytes(model)
 
 
@@ -109,6 +122,34 @@ def read_recipe(model: bytes) -> FeatureRecipe:
         return FeatureRecipe(views, power, arrays.get(CENTRE), arrays.get(SCALE))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidModelError(f"{RECIPE_KEY} in the model's metadata is damaged") from error
+
+
+def _behind_views(
+    backbone: bytes, views: Sequence[View], layout: Layout, size: tuple[int, int] | None
+) -> tuple[Message, str]:
+    """The backbone behind its views, and the name of their embeddings (V * N, D, …)."""
+    model = open_model(backbone)
+    graph = model.graph
+    image = _image(graph)
+    _rename_clashes(graph)
+    parts = Parts(opset_of(model))
+    rename_inputs(graph, {image.name: add_views(parts, image, views, layout, size)})
+    nodes = [*parts.nodes, *graph.node]
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(parts.constants)
+    model.ir_version = max(model.ir_version, OLDEST_IR_VERSION)
+    return model, graph.output[0].name
+
+
+def _append(graph: Message, parts: Parts, length: int | str) -> None:
+    """Append the parts that end in the embedding (N, ``length``), the only output so far."""
+    (image,) = Graph(graph).inputs
+    batch = _batch(next(value for value in graph.input if value.name == image))
+    graph.node.extend(parts.nodes)
+    graph.initializer.extend(parts.constants)
+    del graph.output[:]
+    graph.output.append(value_info(EMBEDDING, [batch, length]))
 
 
 def _image(graph: Message) -> Message:

@@ -12,6 +12,8 @@ from pictell.errors import UsageError
 
 View = Literal["centre", "whole", "mirror"]
 VIEWS: tuple[View, ...] = get_args(View)
+# The least norm that divides, as in torch.nn.functional.normalize.
+LEAST_NORM = 1e-12
 Floats: TypeAlias = "NDArray[np.float32]"
 
 
@@ -94,6 +96,22 @@ class FeatureRecipe:
         for name, values in (("centre", self.centre), ("scale", self.scale)):
             if values is not None and len(values) != size:
                 raise UsageError(f"{name} has {len(values)} numbers, the embedding {size}")
+
+    def features(self, embeddings: Floats) -> Floats:
+        """The features (N, D) of embeddings (N, V, D), float32, one for each view."""
+        values = embeddings
+        if self.power is not None:
+            values = np.sign(values) * np.abs(values) ** np.float32(self.power)
+        if self.centre is not None:
+            values = values - self.centre
+        if self.scale is not None:
+            values = values / self.scale
+        return _normalised(_normalised(values).mean(axis=1))
+
+
+def _normalised(values: Floats) -> Floats:
+    norms = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.asarray(values / np.maximum(norms, LEAST_NORM), np.float32)
 
 
 def _check(name: str, values: Floats, axes: int) -> None:
