@@ -1,5 +1,7 @@
 """A trained graph gives what numpy computes from the embedding of the original model."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +16,13 @@ from PIL import Image
 
 import pictell
 from hostile_models import weights
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import check_safe, checksum
 from pictell.inspection.onnx import with_metadata
 from pictell.models import find
 from pictell.models.single_file import pack
 from pictell.runtimes import open_session
-from pictell.training.backbone import cut
+from pictell.training.backbone import cut, find_embedding
 from pictell.training.graph import (
     RECIPE_KEY,
     read_head,
@@ -85,6 +87,9 @@ def expected_features(
         x = x - (0 if recipe.centre is None else recipe.centre)
         views.append(normalised(x / (1 if recipe.scale is None else recipe.scale)))
     return normalised(sum(views) / len(views))
+
+
+TRAINED = with_head(backbone(), HEAD, replace(RECIPE, views=ALL_VIEWS), "NHWC", (HEIGHT, WIDTH))
 
 
 def check_outputs(
@@ -409,18 +414,44 @@ def test_other_models_have_neither_head_nor_recipe() -> None:
             read(b"\xff" * 9)
 
 
-@pytest.mark.parametrize("change", ["type", "short", "odd", "nan"])
+@pytest.mark.parametrize("change", ["type", "short", "odd", "nan", "negative"])
 def test_a_damaged_head(change: str) -> None:
     model = edited(with_head(backbone(), HEAD, RECIPE, "NHWC"))
     (tensor,) = (found for found in model.graph.initializer if found.name == "pictell.weights")
     if change == "type":
         tensor.data_type = TensorProto.INT32
+    elif change == "negative":
+        tensor.dims[:] = [-size for size in HEAD.weights.shape]
     elif change == "nan":
         tensor.raw_data = np.full(HEAD.weights.shape, np.nan, "<f4").tobytes()
     else:
         tensor.raw_data = tensor.raw_data[: -4 if change == "short" else -3]
     with pytest.raises(InvalidModelError):
         read_head(model.SerializeToString())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 10**4), st.integers(0, 255)), min_size=1, max_size=4),
+    operation=st.sampled_from(
+        [
+            read_head,
+            read_recipe,
+            lambda model: replace_head(model, HEAD),
+            lambda model: find_embedding(model, "logits"),
+            lambda model: cut(model, "embedding", "image"),
+            lambda model: with_head(cut(model, "embedding", "image"), HEAD, RECIPE, "NHWC"),
+        ]
+    ),
+)
+def test_damage_is_an_error_of_pictell(
+    places: list[tuple[int, int]], operation: Callable[[bytes], object]
+) -> None:
+    content = bytearray(TRAINED)
+    for place, value in places:
+        content[place % len(content)] = value
+    with suppress(PictellError):
+        operation(bytes(content))
 
 
 # Parts that do not fit together
@@ -432,6 +463,9 @@ def test_a_head_for_another_embedding_is_refused() -> None:
         replace_head(model, some_head(size=5))
     with pytest.raises(UsageError, match=r"^centre has 6 numbers, the embedding 5$"):
         with_head(backbone(), some_head(size=5), RECIPE, "NHWC")
+    part = cut(DEFAULT.read_bytes(), "embedding", "image")
+    with pytest.raises(UsageError, match=r"the head is for 5 numbers, .* has 1280$"):
+        with_head(part, some_head(size=5), FeatureRecipe(), "NHWC")
 
 
 @pytest.mark.parametrize(

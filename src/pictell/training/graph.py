@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from pictell.training.onnx_parts import (
     keep,
     open_model,
     opset_of,
+    sizes_of,
     to_array,
     to_bytes,
     value_info,
@@ -52,6 +54,7 @@ def with_head(
     """
     recipe.check_fits(head.size)
     model, vector = _behind_views(backbone, recipe.views, layout, size)
+    _check_length(model.graph, head.size)
     parts = Parts(opset_of(model))
     _add_features(parts, vector, recipe, head.size)
     _append(model.graph, parts, head.size)
@@ -166,6 +169,14 @@ def _image(graph: Message) -> Message:
     return image
 
 
+def _check_length(graph: Message, size: int) -> None:
+    """Check that the backbone's embedding, if its shape is stated, has ``size`` numbers."""
+    sizes = (sizes_of(graph.output[0]) or ())[1:]
+    found = math.prod(length for length in sizes if length is not None)
+    if sizes and None not in sizes and found != size:
+        raise UsageError(f"the head is for {size} numbers, the backbone's embedding has {found}")
+
+
 def _rename_clashes(graph: Message) -> None:
     """Free the names that pictell adds; a backbone may be a trained model itself."""
     taken = all_names(graph)
@@ -180,9 +191,12 @@ def _rename_clashes(graph: Message) -> None:
     rename(graph, renamed)
 
 
-def _batch(image: Message) -> int | str:
+def _batch(info: Message) -> int | str:
     """The size of the batch, or its name, which is given to it if it has none."""
-    dim = image.type.tensor_type.shape.dim[0]
+    dims = info.type.tensor_type.shape.dim
+    if not dims:
+        raise InvalidModelError(f"the model does not say how many axes {info.name!r} has")
+    dim = dims[0]
     if dim.dim_value > 0:
         return int(dim.dim_value)
     dim.ClearField("dim_value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -82,8 +83,9 @@ def to_array(tensor: Message) -> NDArray[np.float32]:
     """The values of a float32 ``TensorProto``. Raises ``InvalidModelError`` for another one."""
     if tensor.data_type != FLOAT:
         raise InvalidModelError(f"{tensor.name!r} is not float32: train the model again")
-    raw = tensor.raw_data
-    if len(raw) % 4 or len(raw or tensor.float_data) != np.prod(tensor.dims) * (4 if raw else 1):
+    raw, count = tensor.raw_data, math.prod(tensor.dims)
+    fits = len(raw) == 4 * count if raw else len(tensor.float_data) == count
+    if not fits or any(size < 0 for size in tensor.dims):
         raise InvalidModelError(f"{tensor.name!r} is damaged: its values do not fill its shape")
     found = np.frombuffer(raw, "<f4") if raw else np.array(tensor.float_data)
     return found.astype(np.float32).reshape(tuple(tensor.dims))
