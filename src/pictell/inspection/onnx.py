@@ -125,6 +125,11 @@ def read(content: bytes) -> Message:
     return model
 
 
+def is_external(tensor: Message) -> bool:
+    """Whether the values of a ``TensorProto`` are in another file."""
+    return bool(tensor.data_location == EXTERNAL or tensor.external_data)
+
+
 def _refuse_operations(model: Message) -> None:
     functions = {
         (function.domain, function.name)
@@ -155,14 +160,10 @@ def _computes(node: Message) -> bool:
 
 
 def _external_names(model: Message) -> tuple[str, ...]:
-    external = list(filter(_is_external, model.graph.initializer))
-    if sum(map(_is_external, inside(model, "TensorProto"))) > len(external):
+    external = list(filter(is_external, model.graph.initializer))
+    if sum(map(is_external, inside(model, "TensorProto"))) > len(external):
         raise UnsafeModelError("the model keeps values other than its main weights in other files")
     return tuple(sorted({check_name(_location(tensor)) for tensor in external}))
-
-
-def _is_external(tensor: Message) -> bool:
-    return bool(tensor.data_location == EXTERNAL or tensor.external_data)
 
 
 def _location(tensor: Message) -> str:

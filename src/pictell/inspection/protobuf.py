@@ -1,11 +1,12 @@
-"""The Protocol Buffers messages of model files, with only the fields that pictell reads.
+"""The Protocol Buffers messages of model files, with only the fields that pictell reads or writes.
 
 Field numbers and types are those of ``onnx/onnx.proto``, ``tensorflow/core/framework`` and
-``tensorflow/core/protobuf``; a test compares them with the packages. Other fields, such as the
-weights, are kept as unknown fields and written again.
+``tensorflow/core/protobuf``; a test compares them with the packages. Other fields are kept as
+unknown fields and written again.
 
 Enumerations are declared as integers. Everything is declared as proto3, which refuses text that is
-not UTF-8; the proto2 of ONNX would accept it.
+not UTF-8; the proto2 of ONNX would accept it. Every field is ``optional``, as in proto2: a value
+that is set to zero is written again.
 """
 
 from __future__ import annotations
@@ -55,28 +56,32 @@ message SavedConcreteFunction { repeated int32 bound_inputs = 2; }
 
 # ModelMetadata is a ModelProto whose other fields keep their bytes.
 ONNX = """
-message ModelProto { GraphProto graph = 7; repeated StringStringEntryProto metadata_props = 14;
-    repeated FunctionProto functions = 25; }
+message ModelProto { int64 ir_version = 1; GraphProto graph = 7;
+    repeated OperatorSetIdProto opset_import = 8;
+    repeated StringStringEntryProto metadata_props = 14; repeated FunctionProto functions = 25; }
 message ModelMetadata { repeated StringStringEntryProto metadata_props = 14; }
+message OperatorSetIdProto { string domain = 1; int64 version = 2; }
 message StringStringEntryProto { string key = 1; string value = 2; }
 message FunctionProto { string name = 1; repeated NodeProto node = 7; string domain = 10;
     repeated AttributeProto attribute_proto = 11; }
 message GraphProto { repeated NodeProto node = 1; repeated TensorProto initializer = 5;
     repeated ValueInfoProto input = 11; repeated ValueInfoProto output = 12;
-    repeated SparseTensorProto sparse_initializer = 15; }
-message NodeProto { repeated string input = 1; repeated string output = 2; string op_type = 4;
-    repeated AttributeProto attribute = 5; string domain = 7; }
-message AttributeProto { TensorProto t = 5; GraphProto g = 6; repeated TensorProto tensors = 10;
-    repeated GraphProto graphs = 11; SparseTensorProto sparse_tensor = 22;
+    repeated ValueInfoProto value_info = 13; repeated SparseTensorProto sparse_initializer = 15; }
+message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3;
+    string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; }
+message AttributeProto { string name = 1; int64 i = 3; bytes s = 4; TensorProto t = 5;
+    GraphProto g = 6; repeated int64 ints = 8; repeated TensorProto tensors = 10;
+    repeated GraphProto graphs = 11; int32 type = 20; SparseTensorProto sparse_tensor = 22;
     repeated SparseTensorProto sparse_tensors = 23; }
-message TensorProto { string name = 8; repeated StringStringEntryProto external_data = 13;
+message TensorProto { repeated int64 dims = 1; int32 data_type = 2; repeated float float_data = 4;
+    string name = 8; bytes raw_data = 9; repeated StringStringEntryProto external_data = 13;
     int32 data_location = 14; }
 message SparseTensorProto { TensorProto values = 1; TensorProto indices = 2; }
 message ValueInfoProto { string name = 1; TypeProto type = 2; }
 message TypeProto { TensorType tensor_type = 1; }
 message TensorType { int32 elem_type = 1; TensorShapeProto shape = 2; }
 message TensorShapeProto { repeated Dimension dim = 1; }
-message Dimension { int64 dim_value = 1; }
+message Dimension { int64 dim_value = 1; string dim_param = 2; }
 """
 
 PACKAGES = {"tensorflow": TENSORFLOW, "onnx": ONNX}
@@ -141,6 +146,8 @@ def _pool(package: str) -> Any:
             if label.startswith("map"):
                 kind = _add_map_entry(message, field, kind)
             _add_field(message, field, int(number), kind, repeated=bool(label))
+            if not label:
+                _make_optional(message)
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return pool
@@ -154,6 +161,13 @@ def _add_map_entry(message: Any, field: str, kind: str) -> str:
     _add_field(entry, "key", 1, "string")
     _add_field(entry, "value", 2, kind)
     return name
+
+
+def _make_optional(message: Any) -> None:
+    """Make the last field optional as protoc does: the only field of a oneof with its name."""
+    field = message.field[-1]
+    field.proto3_optional, field.oneof_index = True, len(message.oneof_decl)
+    message.oneof_decl.add(name=f"_{field.name}")
 
 
 def _add_field(message: Any, name: str, number: int, kind: str, *, repeated: bool = False) -> None:
