@@ -1,0 +1,1 @@
+"""Labelled pictures become a model: checked, embedded, split."""
