@@ -41,6 +41,7 @@ REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "delete it to begin a new one",
     sqlite3.SQLITE_NOTADB: f"delete it, or name another file in {VARIABLE}",
     sqlite3.SQLITE_FULL: "free some space",
+    sqlite3.SQLITE_BUSY: "wait until the other programs that use it have ended",
 }
 
 CREATE = f"""
