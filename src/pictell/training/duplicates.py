@@ -1,11 +1,9 @@
 """Copies of pictures, also resized, encoded again or slightly cropped, by perceptual hashes.
 
 The hash is ``phash`` of the library ImageHash with 256 bits: the signs of the 16 x 16 lowest
-frequencies of a picture, against their median. Measured on 200 photos: of copies at half size, as a
-JPEG of quality 30, as a thumbnail of 200 pixels or 20 % brighter, all differ in at most 22 bits; of
-copies without 2 % at each edge, all in at most 52; without 3 %, in at most 66; without 5 % at one
-edge, 96 in 100 in at most 72. Of 344,413 pairs of different photos, many of the same class, the
-nearest differs in 84 bits. Mirrored copies are not found.
+frequencies of a picture, against their median. Copies without 3 % at each edge differ in at most 72
+bits, smaller or recompressed ones in much fewer; of 344,413 pairs of different photos, many of the
+same class, the nearest differ in 84 (``benchmarks/copies.py``). Mirrored copies are not found.
 """
 
 from __future__ import annotations
