@@ -16,6 +16,7 @@ settings.load_profile("pictell")
 # Tests do not use the models of the user who runs them.
 os.environ["PICTELL_MODELS"] = mkdtemp(prefix="pictell-tests-")
 atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
+os.environ["PICTELL_INDEX"] = str(Path(os.environ["PICTELL_MODELS"], "index.sqlite3"))
 # Nor that user's defaults.
 os.environ["PICTELL_CONFIG"] = str(Path(os.environ["PICTELL_MODELS"], "none.toml"))
 for variable in ("PICTELL_MODEL", "PICTELL_MIN_CONFIDENCE", "PICTELL_FORMAT"):

@@ -1,12 +1,14 @@
 """Rows of a model's output become results and embeddings."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from pictell.errors import NotAPictureError, RuntimeFailedError
+from pictell.errors import NotAPictureError, RuntimeFailedError, UsageError
 from pictell.image_model import Output
-from pictell.outputs import ToResults, to_embedding, to_embeddings
+from pictell.outputs import ToResults, stack, to_embedding, to_embeddings
 from pictell.results import Timings
 from pictell.scoring.decision import Scorer
 from pictell.types import Label
@@ -79,8 +81,14 @@ def test_an_embedding_is_scaled_to_a_norm_of_1() -> None:
     np.testing.assert_array_equal(to_embedding(output("a.jpg", [3, 4])), one)
 
 
-def test_an_embedding_that_failed_raises_its_error() -> None:
+def test_an_embedding_that_failed_is_its_error() -> None:
+    one, broken, endless = to_embeddings(
+        [output("a.jpg", [3, 4]), BROKEN, output("c.jpg", [np.nan, 1])]
+    )
+    assert broken is BROKEN
+    assert isinstance(endless, RuntimeFailedError)
+    assert re.match(r"^c\.jpg: .*not finite", str(endless))
     with pytest.raises(NotAPictureError):
-        to_embeddings([output("a.jpg", [3, 4]), BROKEN])
-    with pytest.raises(RuntimeFailedError, match=r"^a\.jpg: .*not finite"):
-        to_embedding(output("a.jpg", [np.nan, 1]))
+        stack([one, broken])
+    with pytest.raises(UsageError, match="no pictures to embed"):
+        stack([])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import UsageError
+from pictell.errors import PictellError, UsageError
 from pictell.image_model import ImageModel
 from pictell.images.sources import Input, expand_inputs, to_source
 from pictell.outputs import ToResults, stack, to_embeddings
@@ -79,10 +80,21 @@ class Classifier:
         Takes what ``stream`` takes. Raises the ``PictellError`` of the first picture that fails,
         ``UsageError`` for a model without an embedding and for no pictures.
         """
+        with closing(self.embed_stream(pictures)) as rows:
+            return stack(rows)
+
+    def embed_stream(
+        self, pictures: Iterable[Input]
+    ) -> Generator[NDArray[np.float32] | PictellError, None, None]:
+        """The embedding (D,) of each picture, float32 with an L2 norm of 1, or its error.
+
+        Lazy, ordered and bounded as ``stream``. Raises ``UsageError`` for a model without an
+        embedding.
+        """
         if (name := self.spec.embedding) is None:
             raise UsageError(f"the model {self.spec.name} has no embedding")
         sources = expand_inputs(pictures, allow_private=self._allow_private)
-        return stack(run_stream(self.model, sources, name, to_embeddings, self._executor))
+        return run_stream(self.model, sources, name, to_embeddings, self._executor)
 
     def close(self) -> None:
         """Release the model once the calls in flight have ended. Safe to call again."""

@@ -20,6 +20,7 @@
     │   ├── NotAPictureError       not_a_picture
     │   ├── BrokenPictureError     broken_picture
     │   ├── PictureTooLargeError   picture_too_large
+    │   ├── BoxOutsideError        box_outside
     │   └── DecoderMissingError    decoder_missing
     └── ModelError                 model
         ├── UnknownModelError      unknown_model
@@ -195,6 +196,12 @@ class PictureTooLargeError(DecodeError):
     width: int | None = None
     height: int | None = None
     max_pixels: int | None = None
+
+
+class BoxOutsideError(DecodeError):
+    """The box that was given lies outside the picture."""
+
+    code = "box_outside"
 
 
 class DecoderMissingError(DecodeError):

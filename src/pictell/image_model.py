@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import OutOfMemoryError, PictellError
+from pictell.images.crop import crop
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
@@ -113,7 +114,12 @@ class ImageModel:
         if isinstance(content, PictellError):
             raise content
         started = time.perf_counter()
-        image = decode(content, self.limits.max_pixels, self._useful_side, fast_dct=self._fast_dct)
+        box = read.source.box
+        # A small part of a large picture needs all of its pixels.
+        side = self._useful_side if box is None else None
+        image = decode(content, self.limits.max_pixels, side, fast_dct=self._fast_dct)
+        if box is not None:
+            image = crop(image, box)
         decoded = time.perf_counter()
         tensor = preprocess(image, self.spec.preprocess)
         decode_ms, preprocess_ms = (decoded - started) * 1000, _ms_since(decoded)

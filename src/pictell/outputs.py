@@ -77,29 +77,35 @@ class ToResults:
         )
 
 
-def to_embeddings(outputs: Sequence[Output | PictellError]) -> list[NDArray[np.float32]]:
-    """The embeddings of pictures. Raises as ``to_embedding`` does."""
+def to_embeddings(
+    outputs: Sequence[Output | PictellError],
+) -> list[NDArray[np.float32] | PictellError]:
+    """The embeddings of pictures, see ``to_embedding``."""
     return [to_embedding(one) for one in outputs]
 
 
-def to_embedding(output: Output | PictellError) -> NDArray[np.float32]:
+def to_embedding(output: Output | PictellError) -> NDArray[np.float32] | PictellError:
     """A row (D,) scaled to an L2 norm of 1, float32; zeros stay zeros.
 
-    Raises the error, or ``RuntimeFailedError`` for values that are not finite.
+    Or the error, which is ``RuntimeFailedError`` for values that are not finite.
     """
     if isinstance(output, PictellError):
-        raise output
+        return output
     row = output.row.astype(np.float64).ravel()
     norm = np.linalg.norm(row)
     if not np.isfinite(norm):
         message = "the model gave an embedding that is not finite"
-        raise RuntimeFailedError(message, source=output.source)
+        return RuntimeFailedError(message, source=output.source)
     return (row / (norm or 1.0)).astype(np.float32)
 
 
-def stack(rows: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The rows (D,) as one array (N, D). Raises ``UsageError`` for none."""
-    array = list(rows)
+def stack(rows: Iterable[NDArray[np.float32] | PictellError]) -> NDArray[np.float32]:
+    """The rows (D,) as one array (N, D). Raises the first error, and ``UsageError`` for none."""
+    array = []
+    for row in rows:
+        if isinstance(row, PictellError):
+            raise row
+        array.append(row)
     if not array:
         raise UsageError("no pictures to embed")
     return np.stack(array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from numbers import Real
 from typing import TypeVar
@@ -49,7 +49,7 @@ def run_stream(
     output: str,
     function: Callable[[list[Output | PictellError]], Sequence[R]],
     executor: Executor,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """The results of ``function``: it gets rows of ``output``, on the caller's thread."""
     budget = Budget(MAX_BYTES_IN_FLIGHT)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pictell.errors import InvalidModelError, PictellError
+from pictell.errors import InvalidModelError, PictellError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,12 @@ Channels = Literal["RGB", "BGR"]
 ResizeMode = Literal["crop", "squash"]
 Activation = Literal["softmax", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
+# Left, top, right, bottom in pixels of an upright picture.
+Box = tuple[float, float, float, float]
 MAX_INPUT_SIDE = 16_384
 MIN_CROP_FRACTION = 0.01
+# In pixels; no picture has a longer side.
+MAX_BOX_SIDE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +61,49 @@ class Source:
     ``name`` is what results show: the path or URL as the user typed it, without credentials.
     ``content`` is a file, a URL, encoded bytes, an open binary stream, a PIL image or an RGB array
     of shape (H, W, 3) and dtype uint8; or an error, for a folder that cannot be listed or a pattern
-    that matches nothing.
+    that matches nothing. ``box`` is the part of the picture to look at: left, top, right, bottom in
+    pixels of the upright picture, enlarged to whole pixels and clipped to the picture.
     """
 
     name: str
     content: Path | Url | bytes | BinaryIO | Image | NDArray[np.uint8] | PictellError
+    box: Box | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for a box that no picture has."""
+        if self.box is not None and (problem := find_box_problem(self.box)):
+            raise UsageError(problem)
 
     @property
     def key(self) -> str | None:
         """The same text in every run: a file's ``file:`` URI or the URL; else ``None``.
 
         A file's URI has its absolute path, percent-encoded; links are not resolved. A URL is
-        without its password.
+        without its password. A box is added as ``#ltrb=`` and its four numbers.
         """
+        part = "" if self.box is None else "#ltrb=" + ",".join(f"{side:.15g}" for side in self.box)
         if isinstance(self.content, Url):
-            return self.content.public_text
+            return self.content.public_text + part
         try:
-            return self.content.absolute().as_uri() if isinstance(self.content, Path) else None
+            if isinstance(self.content, Path):
+                return self.content.absolute().as_uri() + part
         except (OSError, ValueError):  # the current folder is gone, no file can have this name
-            return None
+            pass
+        return None
+
+
+def find_box_problem(box: Sequence[float]) -> str | None:
+    """What is wrong with a box, ``None`` if nothing is. It may reach beyond the picture."""
+    if len(box) != 4 or not all(isinstance(side, Real) for side in box):
+        return "a box must be four numbers: left, top, right and bottom in pixels"
+    left, top, right, bottom = box
+    if not all(-MAX_BOX_SIDE <= side <= MAX_BOX_SIDE for side in box):
+        return f"the sides of a box must be {-MAX_BOX_SIDE:.0f} to {MAX_BOX_SIDE:.0f} pixels"
+    if not (left < right and top < bottom):
+        return "the box is empty: left must be less than right, and top less than bottom"
+    if right <= 0 or bottom <= 0:
+        return "the box lies outside every picture: right and bottom must be above 0"
+    return None
 
 
 class DecodedImage(NamedTuple):

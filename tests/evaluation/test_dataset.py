@@ -11,6 +11,8 @@ import pytest
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import read_dataset
 
+BOXES = "file,label,left,top,right,bottom\n"
+
 
 def touch(folder: Path, *names: str) -> Path:
     for name in names:
@@ -80,6 +82,46 @@ def test_another_column_can_hold_the_labels(tmp_path: Path) -> None:
     assert read_dataset(path, "breed").labels == ("pug", "husky")
 
 
+def test_a_picture_can_have_several_labels(tmp_path: Path) -> None:
+    csv = read_dataset(
+        written(tmp_path, "a.csv", 'file,labels\na,cat; dog;\nb,dog\nc,"fox;cat;fox"\n')
+    )
+    rows = [("a", ["cat", "dog"]), ("b", ["dog"]), ("c", ["fox", "cat", "fox"])]
+    text = "\n".join(json.dumps({"file": file, "labels": labels}) for file, labels in rows)
+    for data in (csv, read_dataset(written(tmp_path, "a.jsonl", text))):
+        assert data.labels == ("cat", "dog", "fox")
+        assert data.labels_of == ((0, 1), (1,), (2, 0))
+        assert data.label_of.tolist() == [0, 1, 2]
+        assert data.targets.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+
+
+def test_a_list_with_one_label_a_picture_has_these_as_targets(tmp_path: Path) -> None:
+    data = read_dataset(written(tmp_path, "a.csv", "file,label,labels\na,cat,x;y\nb,dog,z\n"))
+    assert (data.labels, data.labels_of) == (("cat", "dog"), None)
+    assert data.targets.tolist() == [0, 1]
+
+
+def test_a_picture_can_have_a_box(tmp_path: Path) -> None:
+    text = f"{BOXES}a,cat,1,2,30.5,40\nb,cat,,,,\nc,dog,-1,-2,5,6\n"
+    boxes = ((1.0, 2.0, 30.5, 40.0), None, (-1.0, -2.0, 5.0, 6.0))
+    csv = read_dataset(written(tmp_path, "a.csv", text))
+    rows = [
+        {"file": file, "label": label, "box": box}
+        for file, label, box in zip("abc", ["cat", "cat", "dog"], boxes, strict=True)
+    ]
+    jsonl = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)))
+    for data in (csv, read_dataset(jsonl)):
+        assert data.boxes == boxes
+        assert [data.source(picture).box for picture in range(3)] == list(boxes)
+        assert data.source(0).content == tmp_path / "a"
+    assert read_dataset(written(tmp_path, "b.csv", f"{BOXES}b,cat,,,,\n")).boxes is None
+
+
+def test_two_boxes_of_one_picture_are_two_pictures(tmp_path: Path) -> None:
+    rows = "a,cat,0,0,5,5\na,dog,5,0,9,5\n./a,cat,0,0,5,5\n"
+    assert read_dataset(written(tmp_path, "a.csv", BOXES + rows)).repeated == 1
+
+
 def test_the_shared_pictures_are_read(shared: Path) -> None:
     data = read_dataset(shared / "images" / "imagenet_val650")
     assert len(data) == 650
@@ -113,6 +155,29 @@ def test_the_shared_pictures_are_read(shared: Path) -> None:
         ("a.jsonl", "[1]\n", "line 1: not a JSON object"),
         ("a.jsonl", "[" * 100_000, "line 1: not a JSON object"),
         ("a.jsonl", '{"file": "a", "label": ["cat"]}\n', "line 1: no label"),
+        ("a.csv", "file,labels\na, ; \n", "line 2: no labels"),
+        ("a.jsonl", '{"file": "a", "labels": []}\n', "line 1: no labels"),
+        ("a.jsonl", '{"file": "a", "labels": [["cat"]]}\n', "line 1: labels must be a list of"),
+        ("a.csv", f"{BOXES}a,cat,0,0,9,9\nb,cat,5,0,5,9\n", "line 3: the box is empty"),
+        ("a.csv", f"{BOXES}a,cat,-9,-9,0,9\n", "line 2: the box lies outside every picture"),
+        ("a.csv", f"{BOXES}a,cat,0,0,nan,9\n", "line 2: the sides of a box must be"),
+        ("a.csv", f"{BOXES}a,cat,0,0,1e9,9\n", "line 2: the sides of a box must be"),
+        ("a.csv", f"{BOXES}a,cat,0,0,nine,9\n", "line 2: the sides of a box must be"),
+        ("a.csv", f"{BOXES}a,cat,0,0,9\n", "line 2: the sides of a box must be"),
+        ("a.csv", "file,label,left,top,right\na,cat,0,0,9\n", "line 2: a box must be four numbers"),
+        ("a.csv", 'file,label,box\na,cat,"0,0,9,9"\n', "line 2: a box must be four numbers"),
+        ("a.jsonl", '{"file": "a", "label": "c", "box": [0, 0, 9]}', "line 1: a box must be four"),
+        ("a.jsonl", '{"file": "a", "label": "c", "box": [0, 0, true, 9]}', "line 1: the sides of"),
+        (
+            "a.jsonl",
+            f'{{"file": "a", "label": "c", "box": [0, 0, 1{"0" * 400}, 9]}}',
+            "line 1: the sides of a box must be",
+        ),
+        (
+            "a.jsonl",
+            '{"file": "a", "label": "c", "box": [0, 0, 9, 9], "left": 0}',
+            "line 1: give the box once",
+        ),
         (
             "a.jsonl",
             '{"file": "a", "label": "cat"}\n\n{"file": "b", "label": "dog", "weight": 2}\n',

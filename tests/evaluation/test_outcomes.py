@@ -394,3 +394,24 @@ def test_the_default_model_on_imagenets_pictures(shared: Path) -> None:
     assert round(100 * summary.top5_unweighted.value, 1) == 97.4
     assert round(100 * summary.top1.value, 1) == 75.8
     assert round(100 * summary.top5.value, 1) == 95.8
+
+
+def test_a_box_is_the_part_that_is_evaluated_and_shown(tmp_path: Path) -> None:
+    pixels = np.full((20, 40, 3), 25, np.uint8)
+    pixels[:, 30:] = 229
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    rows = "a.png,dark,0,0,30,20\na.png,bright,30,0,99,20\na.png,grey,50,0,60,9\n"
+    (tmp_path / "labels.csv").write_text(f"file,label,left,top,right,bottom\n{rows}")
+    data = read_dataset(tmp_path)
+    outcomes = evaluated(data, classifier()).outcomes
+    assert outcomes.best.tolist() == [0, 4]
+    assert [one.code for one in outcomes.failed] == ["box_outside"]
+    shown = thumbnails(data, [0, 1, 2])
+    assert shown.keys() == {0, 1}
+    assert Image.open(BytesIO(shown[1])).size == (10, 20)
+
+
+def test_several_labels_a_picture_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,labels\na.png,dark;bright\n")
+    with pytest.raises(UsageError, match="several labels a picture"):
+        evaluated(read_dataset(tmp_path), classifier())

@@ -32,7 +32,9 @@ Measure a model on pictures with known labels, or compare two models:
 
 The data is a folder with one subfolder of pictures for each class or broader label, named like it;
 or a list, CSV or JSON lines, with the columns file, one of label, class_index and synset, and
-optionally weight. A folder that contains labels.csv or labels.jsonl is read as that list.
+optionally weight. With the columns left, top, right and bottom, in pixels of the upright picture,
+only that box of it is classified. A folder that contains labels.csv or labels.jsonl is read as that
+list.
 """
 # How a report starts; no other file is overwritten.
 PAGE_HEAD = b"<!doctype html>"

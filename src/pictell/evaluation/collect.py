@@ -24,7 +24,6 @@ from pictell.evaluation.outcomes import (
 from pictell.results import Result, Status
 from pictell.scoring.decision import Scorer
 from pictell.scoring.taxonomy import Taxonomy, back_off, choose, node_probabilities
-from pictell.types import Source
 
 
 def collect(
@@ -83,8 +82,7 @@ def classify_pictures(
     Raises ``RuntimeFailedError`` when the model fails.
     """
     numbers = pictures.tolist()
-    sources = (Source(str(path), path) for path in map(dataset.path, numbers))
-    results = classifier.stream(sources, top_k=top_k, probabilities=True)
+    results = classifier.stream(map(dataset.source, numbers), top_k=top_k, probabilities=True)
     for picture, result in zip(numbers, results, strict=True):
         watch(result)
         if isinstance(result.error, RuntimeFailedError):

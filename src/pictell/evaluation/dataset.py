@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import NoPicturesError, UsageError
-from pictell.files import TextFileError, os_reason, read_text
+from pictell.evaluation.label_lists import INDEX_COLUMNS, SEVERAL_LABELS, read_rows
+from pictell.files import TextFileError, os_reason
 from pictell.images.sources import expand_path, natural_key
+from pictell.types import Box, Source
 
 LISTS = ("labels.csv", "labels.jsonl")
-JSON_SUFFIX = ".jsonl"
-FILE_COLUMNS = ("file", "path", "filename", "image")
-INDEX_COLUMNS = ("class_index", "index")
-LABEL_COLUMNS = ("synset", "wnid", *INDEX_COLUMNS, "label", "class", "name")
-WEIGHT_COLUMN = "weight"
-# The sum of the squares of a million such weights is finite.
-MAX_WEIGHT = 1e100
-# Some millions of rows.
-MAX_LIST_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +27,11 @@ class Dataset:
     ``files`` (N) are relative to ``root``; ``label_of`` (N,) int32 holds indices into ``labels``;
     ``weights`` (N,) float64 are 0 or more, or ``None``. ``by_index``: the labels are class indices.
     ``empty_classes``: class folders without pictures. ``skipped_files`` counts files that are not
-    pictures or not in a class folder; ``repeated`` counts rows of a list that name a file again.
-    A subfolder that cannot be read is in ``files`` too, so that it counts as a failure.
+    pictures or not in a class folder; ``repeated`` counts rows of a list that name a file, or a box
+    of it, again. A subfolder that cannot be read is in ``files`` too, so that it counts as a
+    failure. ``labels_of`` (N): all labels of each picture, one or more, in a multi-label list;
+    ``label_of`` then has the first. ``boxes`` (N): the part of each picture that has a label,
+    ``None`` for the whole picture; ``None`` if no picture has a box.
     """
 
     name: str
@@ -52,6 +44,8 @@ class Dataset:
     empty_classes: tuple[str, ...] = ()
     skipped_files: int = 0
     repeated: int = 0
+    labels_of: tuple[tuple[int, ...], ...] | None = None
+    boxes: tuple[Box | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -60,15 +54,29 @@ class Dataset:
         """The file of a picture, by its number in 0..N-1."""
         return self.root / self.files[picture]
 
+    def source(self, picture: int) -> Source:
+        """The file of a picture, and its box, as a source."""
+        path = self.path(picture)
+        return Source(str(path), path, None if self.boxes is None else self.boxes[picture])
+
+    @property
+    def targets(self) -> NDArray[np.int32] | NDArray[np.bool_]:
+        """``label_of`` (N,), or for several labels a picture whether it has each, (N, L) bool."""
+        if self.labels_of is None:
+            return self.label_of
+        targets = np.zeros((len(self), len(self.labels)), np.bool_)
+        for row, labels in zip(targets, self.labels_of, strict=True):
+            row[list(labels)] = True
+        return targets
+
 
 def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dataset:
     """Read the labelled pictures of a folder or a list.
 
     A folder with a ``labels.csv`` or ``labels.jsonl`` is that list. Any other folder has one
-    subfolder per class, named like the class; all pictures below it belong to the class. A list,
-    CSV or JSON lines, has one of ``FILE_COLUMNS`` (relative to the folder of the list), a label in
-    ``column`` or in the first of ``LABEL_COLUMNS`` that is there, and optionally a ``weight``.
-    Raises ``UsageError`` for anything else, for a list with the number of the wrong line.
+    subfolder per class, named like the class; all pictures below it belong to the class. A list is
+    described in ``pictell.evaluation.label_lists``; ``column`` is the one with the labels. Raises
+    ``UsageError`` for anything else, for a list with the number of the wrong line.
     """
     if not os.fspath(name):
         raise UsageError("the data has an empty name: give a folder or a list")
@@ -128,90 +136,21 @@ def _pictures_below(folder: Path, skipped: list[Path]) -> Iterator[str]:
 
 
 def _read_list(path: Path, column: str | None) -> Dataset:
-    text = read_text(path, MAX_LIST_BYTES)
-    rows = _json_rows(text) if path.suffix.lower() == JSON_SUFFIX else _csv_rows(text)
-    columns, pictures = list[str](), list[list[str]]()
-    for line, row in rows:
-        try:
-            if not isinstance(row, dict):
-                raise UsageError("not a JSON object")
-            columns = columns or _columns(row, column)
-            pictures.append(_cells(row, columns))
-        except UsageError as error:
-            raise UsageError(f"line {line}: {error}") from error
-    if not pictures:
-        raise UsageError(
-            "no pictures: a CSV list has a header row such as file,label and one row per picture; "
-            "a .jsonl list has one object with file and label per line"
-        )
-    files, labels, *weights = zip(*pictures, strict=True)
-    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    column, rows = read_rows(path, column)
+    names = dict.fromkeys(label for row in rows for label in row.labels)
+    numbers = {label: number for number, label in enumerate(names)}
+    labels_of = tuple(tuple(map(numbers.__getitem__, row.labels)) for row in rows)
+    weights = [row.weight for row in rows if row.weight is not None]
+    places = {(os.path.normpath(row.file), row.box) for row in rows}
     return Dataset(
         name=str(path),
         root=path.parent,
-        files=files,
-        labels=tuple(numbers),
-        label_of=np.array([numbers[label] for label in labels], np.int32),
-        weights=np.array([*map(float, weights[0])]) if weights else None,
-        by_index=columns[1] in INDEX_COLUMNS,
-        repeated=len(files) - len(set(map(os.path.normpath, files))),
+        files=tuple(row.file for row in rows),
+        labels=tuple(names),
+        label_of=np.array([first for first, *_ in labels_of], np.int32),
+        weights=np.array(weights) if weights else None,
+        by_index=column in INDEX_COLUMNS,
+        repeated=len(rows) - len(places),
+        labels_of=labels_of if column == SEVERAL_LABELS else None,
+        boxes=tuple(row.box for row in rows) if any(row.box for row in rows) else None,
     )
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
-    for name, count in Counter(reader.fieldnames or ()).items():
-        if count > 1 and name.strip():
-            raise UsageError(f"{count} columns are called {name}: rename all but one")
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        yield number, row
-
-
-def _columns(row: dict[Any, object], column: str | None) -> list[str]:
-    """The columns of the file, of the label and, in lists with weights, of the weight."""
-    found = []
-    for wanted in (FILE_COLUMNS, LABEL_COLUMNS if column is None else (column,)):
-        name = next(filter(row.__contains__, wanted), None)
-        if name is None:
-            given = ", ".join(filter(None, row))
-            raise UsageError(f"no column {' or '.join(wanted)}: the columns are {given}")
-        found.append(name)
-    return [*found, WEIGHT_COLUMN] if WEIGHT_COLUMN in row else found
-
-
-def _cells(row: dict[Any, object], columns: list[str]) -> list[str]:
-    # DictReader stores surplus cells under None.
-    if None in row:
-        raise UsageError("more cells than columns: quote texts that contain a comma")
-    if (WEIGHT_COLUMN in row) != (WEIGHT_COLUMN in columns):
-        raise UsageError("give every row a weight, or none")
-    cells = []
-    for column in columns:
-        value = row.get(column)
-        text = str(value) if isinstance(value, str | int | float) else ""
-        if not text.strip():
-            raise UsageError(f"no {column}")
-        if column == WEIGHT_COLUMN:
-            _check_weight(text)
-        cells.append(text)
-    return cells
-
-
-def _check_weight(text: str) -> None:
-    try:
-        valid = 0 <= float(text) <= MAX_WEIGHT
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UsageError(f"weight must be in 0..{MAX_WEIGHT:g}, not {text!r}")

@@ -61,7 +61,15 @@ class Match:
 
 
 def match_dataset(dataset: Dataset, tree: Taxonomy) -> tuple[Match, ...]:
-    """Match the labels of a dataset to the nodes of a taxonomy; hints for unmatched labels."""
+    """Match the labels of a dataset to the nodes of a taxonomy; hints for unmatched labels.
+
+    Raises ``UsageError`` for a list with several labels a picture.
+    """
+    if dataset.labels_of is not None:
+        raise UsageError(
+            f"{dataset.name}: the column labels is for several labels a picture: name the column "
+            "label and give one a picture"
+        )
     names = _Names(tree)
     found = {label: names.find(label, dataset.by_index) for label in dataset.labels}
     unknown = [one.label for one in found.values() if one.node is None and not one.hint]

@@ -8,6 +8,7 @@ from io import BytesIO
 from pictell.errors import PictellError
 from pictell.evaluation.dataset import Dataset
 from pictell.images.colour import to_srgb
+from pictell.images.crop import crop
 from pictell.images.decode import decode
 from pictell.images.read import read_file
 from pictell.options import Limits
@@ -25,7 +26,9 @@ def thumbnails(
     for picture in pictures:
         try:
             data = read_file(dataset.path(picture), limits.max_bytes)
-            decoded = decode(data, limits.max_pixels, SIDE)
+            box = dataset.source(picture).box
+            decoded = decode(data, limits.max_pixels, SIDE if box is None else None)
+            decoded = decoded if box is None else crop(decoded, box)
         except PictellError:
             continue
         image = to_srgb(decoded.image, decoded.profile)
