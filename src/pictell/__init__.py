@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pictell.loading import load
     from pictell.options import EngineOptions, Limits, ModelOptions
     from pictell.results import Answer, Prediction, Result, Status, Timings
+    from pictell.training.train import train
+    from pictell.training.trained import TrainedModel
     from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source, Url
 
 __all__ = [
@@ -42,10 +44,12 @@ __all__ = [
     "Source",
     "Status",
     "Timings",
+    "TrainedModel",
     "Url",
     "__version__",
     "errors",
     "load",
+    "train",
 ]
 
 # The names of each module, which is imported at their first use.
@@ -55,6 +59,8 @@ _NAMES = {
     "loading": "load",
     "options": "EngineOptions Limits ModelOptions",
     "results": "Answer Prediction Result Status Timings",
+    "training.train": "train",
+    "training.trained": "TrainedModel",
     "types": "Attachment Label ModelSpec PreprocessSpec Source Url",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -41,6 +41,7 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
+  pictell train       train a model of your own classes on labelled photos
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs

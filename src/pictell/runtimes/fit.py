@@ -25,7 +25,9 @@ def check_fits(
 
 def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
     """The names of the outputs that a spec states, the logits first."""
-    return tuple(filter(None, (spec.output_name, spec.embedding, spec.feature_map)))
+    return tuple(
+        filter(None, (spec.output_name, spec.embedding, spec.feature_map, spec.familiarity))
+    )
 
 
 def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:

@@ -180,6 +180,27 @@ def fit(evidence: Floats, targets: Indices, weights: Floats) -> Calibration:
     return _best(evidence, targets, weights, KNEES)
 
 
+def fit_temperature(evidence: Floats, targets: Indices, weights: Floats) -> Calibration:
+    """Temperature scaling with the highest likelihood, for any number of pictures.
+
+    With few pictures, all of which may be right, it would make the model certain. So the mean score
+    of the best class is at most (right + 1) / (pictures + 2), Laplace's rule of succession.
+    """
+    temperature, _ = _fit_temperature(evidence, targets, weights, 1.0)
+    right = float(weights @ (evidence.argmax(axis=1) == targets)) / float(weights.sum())
+    pictures = effective_pictures(weights)
+    most = (right * pictures + 1) / (pictures + 2)
+    # The mean score falls as the temperature rises.
+    while temperature < MAX_TEMPERATURE and _mean_score(evidence / temperature, weights) > most:
+        temperature *= 1.05
+    return Calibration(temperature)
+
+
+def _mean_score(logits: Floats, weights: Floats) -> float:
+    gaps = logits - logits.max(axis=1, keepdims=True)
+    return float(weights @ (1 / np.exp(gaps).sum(axis=1)) / weights.sum())
+
+
 def abstention_threshold(scores: Floats, weights: Floats, share: float = FALSE_ALARMS) -> float:
     """The highest value that at most a ``share`` (0..1) of the weight of scores (N,) is below."""
     order = np.argsort(scores, kind="stable")
