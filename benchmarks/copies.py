@@ -70,8 +70,8 @@ def _hashes(files: list[bytes]) -> NDArray[np.uint64]:
 
 def _distances(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The bits that differ, (…), between hashes (…, 4)."""
-    differ: NDArray[np.int64] = np.bitwise_count(first ^ second).sum(axis=-1, dtype=np.int64)
-    return differ
+    bits: NDArray[np.int64] = np.bitwise_count(first ^ second).sum(axis=-1, dtype=np.int64)
+    return bits
 
 
 def _copy(path: Path, change: Callable[[Image.Image], Image.Image], quality: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,3 +207,9 @@ def test_copies_of_copies_are_together() -> None:
 def test_a_picture_that_cannot_be_hashed_is_an_error() -> None:
     (found,) = hash_stream(Limits())([Source("a", b"no picture")])
     assert getattr(found, "code", None) == "not_a_picture"
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    with pytest.raises(UsageError, match=r"pip install 'pictell\[train\]'"):
+        list(hash_stream(Limits())([Source("a", b"")]))

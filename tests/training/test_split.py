@@ -72,6 +72,22 @@ def test_several_labels() -> None:
         assert counts.max() - counts.min() <= 0.1 * counts.mean() + 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_small_groups_even_out_large_ones(seed: int) -> None:
+    groups = np.concatenate([np.zeros(10, np.int64), np.arange(1, 11)])
+    fold = folds(np.zeros(20, np.int64), groups, 2, seed)
+    assert np.bincount(fold).tolist() == [10, 10]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rare_label_is_in_every_fold(seed: int) -> None:
+    targets = np.ones((100, 2), np.bool_)
+    targets[5:, 1] = False
+    fold = folds(targets, alone(100), 5, seed)
+    assert np.bincount(fold[:5]).tolist() == [1] * 5
+    assert np.bincount(fold).tolist() == [20] * 5
+
+
 def test_ten_thousand_classes() -> None:
     targets = np.tile(np.arange(10_000), 3)
     train, test = split(targets, alone(30_000), 0.2, seed=0)

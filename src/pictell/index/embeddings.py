@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ WAIT_S = 30.0
 DAY_S = 24 * 3600
 # Older versions of SQLite take 999 parameters.
 KEYS_AT_ONCE = 500
+MAX_REASON = 100
 FLOAT32 = np.dtype("<f4")
 CHECKSUM_BYTES = 4
 REMEDIES = {
@@ -98,7 +99,7 @@ class EmbeddingIndex:
             index._turn_off(error)
         return index
 
-    def get(self, extractor: str, contents: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    def get(self, extractor: str, contents: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """The vectors (D,) that are known, by the keys of their pictures."""
         nothing = list[Row]()
         rows = self._try(lambda connection: _select(connection, extractor, contents), nothing)
@@ -106,12 +107,21 @@ class EmbeddingIndex:
         old = [(today, extractor, content) for content, used, _ in rows if used != today]
         if old:
             self._try(lambda connection: _write(connection, TOUCH, old), None)
-        return {content: vector for content, _, blob in rows for vector in _unpacked(blob)}
+        asked = set(contents)
+        return {
+            content: np.frombuffer(blob[CHECKSUM_BYTES:], FLOAT32).astype(np.float32)
+            for content, _, blob in rows
+            if content in asked and _is_whole(blob, extractor, content)
+        }
 
     def put(self, extractor: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep vectors (D,), all of them or none; they replace those with the same keys."""
         today = _today()
-        rows = ((extractor, content, today, _packed(one)) for content, one in vectors.items())
+        rows = (
+            (extractor, content, today, _checksum(data, extractor, content) + data)
+            for content, vector in vectors.items()
+            for data in [vector.astype(FLOAT32).tobytes()]
+        )
         self._try(lambda connection: _write(connection, INSERT, rows), None)
         self._try(lambda connection: _shrink(connection, self._max_bytes), None)
 
@@ -132,7 +142,7 @@ class EmbeddingIndex:
             return otherwise
         try:
             return action(self._connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # damaged text
             self._turn_off(error)
             return otherwise
 
@@ -140,7 +150,9 @@ class EmbeddingIndex:
         # The low byte is the kind of error.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         remedy = REMEDIES.get(code, f"name a file that can be written in {VARIABLE}")
-        self.note = f"the index {self.path} is not used: {os_reason(error)}: {remedy}"
+        # SQLite quotes the damaged text of a table, which has several lines.
+        reason = " ".join(os_reason(error).split())[:MAX_REASON]
+        self.note = f"the index {self.path} is not used: {reason}: {remedy}"
         self.close()
 
 
@@ -208,16 +220,17 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
     return (pages - free) * size
 
 
-def _packed(vector: NDArray[np.float32]) -> bytes:
-    data = vector.astype(FLOAT32).tobytes()
-    return zlib.crc32(data).to_bytes(CHECKSUM_BYTES) + data
+def _checksum(data: bytes, extractor: str, content: str) -> bytes:
+    """It is of the keys too, because a damaged file may give the vector of another row."""
+    return zlib.crc32(f"{extractor} {content}".encode() + data).to_bytes(CHECKSUM_BYTES)
 
 
-def _unpacked(blob: bytes) -> Iterator[NDArray[np.float32]]:
-    """The vector; nothing if its bytes are damaged, which SQLite does not check."""
+def _is_whole(blob: object, extractor: str, content: str) -> bool:
+    """Whether the bytes of a row are those that were written, which SQLite does not check."""
+    if not isinstance(blob, bytes):
+        return False
     data = blob[CHECKSUM_BYTES:]
-    if zlib.crc32(data).to_bytes(CHECKSUM_BYTES) == blob[:CHECKSUM_BYTES]:
-        yield np.frombuffer(data, FLOAT32).astype(np.float32)
+    return _checksum(data, extractor, content) == blob[:CHECKSUM_BYTES]
 
 
 def _today() -> int:
