@@ -78,6 +78,7 @@ def asked(line: str, cwd: Path = ROOT, **changes: str) -> list[str]:
         ("pictell samples/cat.jpg mod", [""]),
         ("pictell --max-", ["--max-depth", "--max-bytes", "--max-pixels"]),
         ("pictell --format ", [*FORMATS]),
+        ("pictell --status u", ["unsure", "unknown"]),
         ("pictell --format=c", ["--format=csv", "--format=csv-long"]),
         ("pictell --runtime o", ["onnx", "openvino"]),
         ("pictell --top-k ", [""]),

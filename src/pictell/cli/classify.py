@@ -236,7 +236,7 @@ def make_parser() -> Parser:
     add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
     listed = "classify the pictures listed in LIST, one on each line; - is stdin"
     add("--from-file", metavar="LIST", help=listed)
-    null = "NUL between the entries of LIST, as of find -print0, and between --names-only"
+    null = "NUL separates the entries of LIST, as in find -print0, and the names of --names-only"
     add("-0", "--null", action="store_true", help=null)
     add("--allow-private", action="store_true", help="allow private hosts in URLs of LIST")
     add("--proxy", metavar="URL", help="fetch pictures through this HTTP proxy")
@@ -258,7 +258,7 @@ def _add_output_options(parser: Parser) -> None:
     add = group.add_argument
     output = "write FILE, whole or not at all; append to .jsonl; the suffix chooses the format"
     add("-o", "--output-file", metavar="FILE", help=output)
-    add("--details", action="store_true", help="the classes of each picture, not a line")
+    add("--details", action="store_true", help="a paragraph with classes for each picture")
     add("--names-only", action="store_true", help="only the names of the pictures")
     add_choice(group, "--color", COLOURS, "colours; auto is for a terminal (auto)", "auto")
 

@@ -21,6 +21,7 @@ from pictell.cli.parser import Parser
 from pictell.errors import PictellError, UsageError
 from pictell.models import BUILT_IN
 from pictell.models.store import catalog, local
+from pictell.results import Status
 
 PROGRAM = "pictell"
 # No command line is longer.
@@ -110,6 +111,8 @@ class _Values(BaseCompleter):
             return [*self._commands, *_files(prefix)]
         if action.dest in {"model", "file"}:
             return [*_models(), *_files(prefix)]
+        if action.dest == "status":
+            return list(Status)
         if action.dest in {"name", "names"}:
             return NAMES[parser.prog]()
         return _files(prefix) if action.metavar in FILES or action.dest == "mirror" else ()

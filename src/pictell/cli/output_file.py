@@ -42,6 +42,8 @@ def check(path: Path, contents: str, starts: tuple[bytes, ...], *, append: bool 
     written = path if exists and (append or not path.is_file()) else path.parent
     if not os.path.isdir(path.parent) or not os.access(written, os.W_OK):
         raise UsageError(f"{path} cannot be written: {written} is not writable")
+    if head and not starts:
+        raise UsageError(f"{path} exists, and text replaces no file: give another name")
     if head and not head.startswith(starts):
         raise UsageError(f"{path} exists and is not {contents}: give another name")
 

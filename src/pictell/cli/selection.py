@@ -44,7 +44,7 @@ def add_selection_options(parser: Parser) -> None:
     only = "only pictures of these: any names of pictell labels"
     add("--only", action="append", type=_listed, metavar="WORD,WORD", help=only)
     add("--not", action="append", type=_listed, metavar="WORD,WORD", help="no pictures of these")
-    score = "least score, 0 to 1: with --only of a WORD (0.5), else of the answer or best class"
+    score = "least score: of a WORD with --only (0.5), else of the answer or of the best class"
     add("--min-score", type=probability, metavar="P", help=score)
 
 
