@@ -15,12 +15,12 @@ from pictell.reports import FORMATS, csv, csv_long
 from pictell.results import Status
 
 PAGES = (
-    "README.md", "docs/command-line.md", "docs/models.md", "docs/output.md", "docs/trust.md"
+    "README.md", "docs/command-line.md", "docs/models.md", "docs/output.md", "docs/train.md", "docs/trust.md"
 )  # fmt: skip
 PATH = f"{Path(PICTELL).parent}:/usr/bin:/bin"
 # An indented command, or a block of Python.
 EXAMPLE = re.compile(
-    r"^    (?:\$ )?(?P<command>(?:pictell |find |jq |python |D=).*)$"
+    r"^    (?:\$ )?(?P<command>(?:pictell |find |jq |python |mkdir |cp |D=).*)$"
     r"|^```python\n(?P<python>(?:.*\n)+?)```$",
     re.MULTILINE,
 )

@@ -30,9 +30,8 @@ from pictell.training.recipe import FeatureRecipe
 from pictell.training.trained import GRAPH, Accuracy, TrainedModel, to_file
 from pictell.types import Label, ModelSpec, Weights
 
-# Of each picture its middle, also mirrored. The square root lets many weak numbers of the embedding
-# count beside few strong ones (benchmarks/train.md).
-RECIPE = FeatureRecipe(views=("centre", "mirror"), power=0.5)
+# The embedding itself, with norm 1. A power of it is better on some photos and worse on others.
+RECIPE = FeatureRecipe()
 
 
 class Backbone(NamedTuple):
