@@ -13,7 +13,7 @@ from pictell import classifier, loading, results, types
 
 API = """
     Answer Attachment Classifier EngineOptions Input Label Limits ModelOptions ModelSpec Prediction
-    PreprocessSpec Result Source Status Timings Url __version__ errors load
+    PreprocessSpec Result Source Status Timings TrainedModel Url __version__ errors load train
 """.split()
 
 

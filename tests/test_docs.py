@@ -15,8 +15,13 @@ from pictell.reports import FORMATS, csv, csv_long
 from pictell.results import Status
 
 PAGES = (
-    "README.md", "docs/command-line.md", "docs/models.md", "docs/output.md", "docs/train.md", "docs/trust.md"
-)  # fmt: skip
+    "README.md",
+    "docs/command-line.md",
+    "docs/models.md",
+    "docs/output.md",
+    "docs/train.md",
+    "docs/trust.md",
+)
 PATH = f"{Path(PICTELL).parent}:/usr/bin:/bin"
 # An indented command, or a block of Python.
 EXAMPLE = re.compile(
