@@ -110,6 +110,17 @@ def test_python_trains_saves_and_classifies(photos: Path, tmp_path: Path) -> Non
         assert classifier.classify(picture).answer == loaded.classify(picture).answer
 
 
+def test_a_wrong_label_is_reported(photos: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(photos, tmp_path / "data"))
+    moved = sorted((data / "bees").iterdir())[3]
+    moved.rename(data / "ants" / moved.name)
+    (suspect, *others) = pictell.train(data).suspects
+    assert (suspect.file, suspect.label, suspect.better) == (f"ants/{moved.name}", "ants", "bees")
+    assert len(others) < 4
+    run = command("train", data, "-o", tmp_path / "model.onnx")
+    assert f"ants/{moved.name}  ants; perhaps bees" in run.stdout
+
+
 def test_broken_pictures_are_named_and_skipped(photos: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(photos, tmp_path / "data"))
     (data / "ants" / "broken.jpg").write_bytes(b"\xff\xd8\xff")

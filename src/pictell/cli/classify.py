@@ -42,6 +42,7 @@ Say what is in a picture:
 Other commands, each with its own --help:
 
   pictell train       train a model of your own classes on labelled photos
+  pictell correct     tell a trained model what is in a picture that it got wrong
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs

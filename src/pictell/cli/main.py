@@ -19,7 +19,7 @@ from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
 COMMANDS = (
-    "train", "labels", "models", "inspect", "verify", "evaluate", "calibrate", "config",
+    "train", "correct", "labels", "models", "inspect", "verify", "evaluate", "calibrate", "config",
     "completion",
 )  # fmt: skip
 HELP = "help"

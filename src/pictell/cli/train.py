@@ -53,7 +53,7 @@ def run(words: list[str]) -> int:
         say(line)
     if model.index_note is not None:
         say(model.index_note)
-    print(f"stored in {visible(options.output)}")
+    print("\n".join([*_suspects(model), f"stored in {visible(options.output)}"]))
     return progress.exit_status
 
 
@@ -97,6 +97,24 @@ def _report(model: TrainedModel, seconds: float) -> list[str]:
             f"  {name:{width}}  {'–' if share is None else percent(share)}  {count} pictures"
             for name, share, count in zip(names, accuracy.of_class, counts, strict=True)
         ),
+    ]
+
+
+def _suspects(model: TrainedModel) -> list[str]:
+    """The pictures whose label may be wrong."""
+    if not model.suspects:
+        return []
+    shown = model.suspects[:MAX_LISTED]
+    number = len(model.suspects)
+    return [
+        "",
+        f"{number} {'label' if number == 1 else 'labels'} may be wrong:",
+        *(
+            f"  {visible(one.file)}  {visible(one.label)}; perhaps {visible(one.better)}"
+            for one in shown
+        ),
+        *["  …"] * (number > len(shown)),
+        "",
     ]
 
 

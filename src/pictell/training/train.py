@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ from pictell.inspection import checksum
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.results import Result
+from pictell.scoring.calibration import Calibration, evidence, to_logits
+from pictell.scoring.postprocess import to_probabilities
 from pictell.training.backbone import cut, find_embedding
 from pictell.training.calibrate import calibrate
 from pictell.training.data import check_labels, review
@@ -27,11 +29,13 @@ from pictell.training.embed import embed_dataset
 from pictell.training.graph import EMBEDDING, with_head, with_views
 from pictell.training.head import HeldOut, Targets, cross_validate, fit_head
 from pictell.training.recipe import FeatureRecipe
-from pictell.training.trained import GRAPH, Accuracy, TrainedModel, to_file
+from pictell.training.trained import GRAPH, Accuracy, Suspect, TrainedModel, to_file
 from pictell.types import Label, ModelSpec, Weights
 
 # The embedding itself, with norm 1. A power of it is better on some photos and worse on others.
 RECIPE = FeatureRecipe()
+# A label with a lower score than this may be wrong (benchmarks/train.md).
+SUSPECT = 0.1
 
 
 class Backbone(NamedTuple):
@@ -86,7 +90,10 @@ def train(
             "seed": seed,
         },
     )
-    return TrainedModel(spec, content, report, accuracy, note)
+    pictures = embedded.pictures[held_out.pictures]
+    files = [dataset.files[picture] for picture in pictures]
+    suspects = find_suspects(held_out, targets, fitted.calibration, spec.labels, files)
+    return TrainedModel(spec, content, report, accuracy, suspects, note)
 
 
 def read_backbone(model: str | os.PathLike[str]) -> Backbone:
@@ -119,6 +126,28 @@ def open_features(base: Backbone, engine: EngineOptions) -> Classifier:
     )
     session = runtimes.open_session(spec, weights, engine)
     return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
+
+
+def find_suspects(
+    held_out: HeldOut,
+    targets: Targets,
+    calibration: Calibration,
+    labels: Sequence[Label],
+    files: Sequence[str],
+) -> tuple[Suspect, ...]:
+    """The pictures whose label may be wrong, the likeliest first.
+
+    ``targets`` are those of all pictures, ``files`` (M) those of the pictures that were held out.
+    """
+    logits = to_logits(evidence(held_out.logits, "softmax"), calibration)
+    probabilities = to_probabilities(logits, "softmax")
+    own = targets[held_out.pictures]
+    scores, best = probabilities[np.arange(len(own)), own], probabilities.argmax(axis=1)
+    order = np.argsort(scores, kind="stable")
+    return tuple(
+        Suspect(files[row], labels[own[row]].name, labels[best[row]].name, float(scores[row]))
+        for row in order[scores[order] < SUSPECT].tolist()
+    )
 
 
 def _accuracy(held_out: HeldOut, targets: Targets, classes: int) -> Accuracy:

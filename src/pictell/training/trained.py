@@ -44,11 +44,25 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A picture whose ``label`` may be wrong: heads that were not fitted on it say ``better``.
+
+    ``score`` is the probability of its own label, 0..1.
+    """
+
+    file: str
+    label: str
+    better: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A model of the user's classes.
 
     ``content`` is the ONNX file, ``spec`` what it carries. ``data`` says what was found in the
-    pictures; ``accuracy`` is cross-validated. ``index_note`` says why the index of embeddings was
+    pictures; ``accuracy`` is cross-validated. ``suspects`` are pictures whose label may be wrong,
+    the likeliest first. ``index_note`` says why the index of embeddings was
     not used, if so.
     """
 
@@ -56,6 +70,7 @@ class TrainedModel:
     content: bytes
     data: DataReport
     accuracy: Accuracy
+    suspects: tuple[Suspect, ...]
     index_note: str | None = None
 
     def open(self, engine: EngineOptions = EngineOptions()) -> Classifier:

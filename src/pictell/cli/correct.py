@@ -1,0 +1,97 @@
+"""``pictell correct``: a trained model learns from a picture that it got wrong."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli.parser import Parser
+from pictell.errors import PictellError, UsageError
+from pictell.files import os_reason, write_file
+from pictell.reports.escape import visible
+
+if TYPE_CHECKING:
+    from pictell.results import Result
+
+EXAMPLE = """\
+Tell a trained model what is in a picture that it got wrong:
+
+  pictell correct GARDEN.jpg rex --model pets.onnx
+
+Take the last correction back:
+
+  pictell correct --undo --model pets.onnx
+
+The file is changed in under a second. To learn a new class, use pictell train.
+"""
+
+
+def run(words: list[str]) -> int:
+    """Correct the file of the model, or undo its last correction."""
+    options = _parse(words)
+    path = Path(options.model)
+    if options.undo:
+        from pictell.training.correct import undo
+
+        _write(path, undo(_read(path)))
+        print(f"undone in {visible(options.model)}")
+        return 0
+    before, now = _correct(path, options.picture, options.label)
+    print(f"before  {visible(str(before))}")
+    print(f"now     {visible(str(now))}")
+    return 0
+
+
+def make_parser() -> Parser:
+    """The options of the command."""
+    usage = "[PICTURE LABEL | --undo] --model MODEL"
+    parser = Parser("pictell correct", usage, EXAMPLE)
+    add = parser.add_argument
+    add("picture", nargs="?", metavar="PICTURE", help="a file or a URL")
+    add("label", nargs="?", metavar="LABEL", help="the class that it shows")
+    add("-m", "--model", required=True, metavar="FILE", help="a file of pictell train")
+    add("--undo", action="store_true", help="take the last correction back")
+    return parser
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    options = make_parser().parse(words)
+    if options.undo and options.picture is not None:
+        raise UsageError("--undo takes no picture: leave one out")
+    if not options.undo and options.label is None:
+        raise UsageError("give a picture and its label, or --undo (see pictell correct --help)")
+    return options
+
+
+def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
+    """Correct the file; what the model said of the picture before, and what it says now."""
+    # Imported here, as --undo needs no runtime.
+    from pictell.loading import load
+    from pictell.models.vocabulary import named
+    from pictell.training.correct import correct
+
+    content = _read(path)
+    with load(path) as classifier:
+        (class_index,) = named(classifier.scorer.tree, label)
+        before = classifier.classify(picture)
+        (features,) = classifier.embed([picture])
+        calibration = classifier.scorer.calibration
+    temperature = 1.0 if calibration is None else calibration.temperature
+    _write(path, correct(content, features, class_index, temperature))
+    with load(path) as classifier:
+        return before, classifier.classify(picture)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_file(path, content)
+    except OSError as error:
+        raise PictellError(f"{path} cannot be written: {os_reason(error)}") from error

@@ -1,0 +1,148 @@
+"""Corrections of a trained model: the picture gets its label, others keep theirs, and back."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pictell
+from command import ROOT
+from command import pictell as command
+from pictell.errors import InvalidModelError, UsageError
+from pictell.results import Status
+from pictell.training.correct import correct, corrections, undo
+from pictell.training.graph import read_head
+
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(scope="module")
+def original(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of forty ants and forty bees."""
+    data = shared / "images" / "hymenoptera_data" / "train"
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("ants", "bees"):
+        (folder / name).mkdir()
+        for path in sorted((data / name).iterdir())[:40]:
+            shutil.copy(path, folder / name)
+    path = folder / "model.onnx"
+    pictell.train(folder).save(path)
+    return path
+
+
+@pytest.fixture
+def model(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(original, tmp_path / "model.onnx"))
+
+
+def accuracy(model: Path, data: Path) -> float:
+    with pictell.load(model) as classifier:
+        return float(
+            np.mean(
+                [
+                    result.top.label == name
+                    for name in ("ants", "bees")
+                    for result in classifier.stream([data / name])
+                ]
+            )
+        )
+
+
+def test_wrong_pictures_get_their_labels_and_others_keep_theirs(model: Path, shared: Path) -> None:
+    data = shared / "images" / "hymenoptera_data" / "val"
+    before = accuracy(model, data)
+    with pictell.load(model) as classifier:
+        results = [*classifier.stream([data / "ants"])]
+    wrong = [one.source for one in results if one.answer is None or one.top.label != "ants"][:5]
+    assert len(wrong) == 5
+    for picture in wrong:
+        run = command("correct", picture, "Ants", "--model", model)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert re.search(r"  ants  9[5-9] %$", run.stdout.splitlines()[1])
+    with pictell.load(model) as classifier:
+        for result in classifier.stream(wrong):
+            assert result.answer is not None
+            assert (result.status, result.answer.name) == (Status.SURE, "ants")
+    assert accuracy(model, data) >= before - 0.02
+
+
+def test_every_correction_can_be_undone(model: Path, original: Path) -> None:
+    for picture, label in (("cat.jpg", "ants"), ("espresso.jpg", "bees"), ("cat.jpg", "bees")):
+        assert command("correct", SAMPLES / picture, label, "-m", model).returncode == 0
+    assert len(corrections(model.read_bytes())) == 3
+    for _ in range(3):
+        assert command("correct", "--undo", "-m", model).returncode == 0
+    ours, theirs = read_head(model.read_bytes()), read_head(original.read_bytes())
+    np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-5)
+    assert ours.bank is not None
+    assert theirs.bank is not None
+    np.testing.assert_array_equal(ours.bank, theirs.bank)
+    run = command("correct", "--undo", "-m", model)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+
+
+def test_the_means_of_the_classes_keep_their_scores(original: Path) -> None:
+    content = original.read_bytes()
+    head = read_head(content)
+    assert head.bank is not None
+    features = np.random.default_rng(0).random(head.size).astype(np.float32)
+    features /= np.linalg.norm(features)
+    changed = read_head(correct(content, features, 1, 1.0))
+    np.testing.assert_allclose(changed.weights @ head.bank.T, head.weights @ head.bank.T, atol=1e-3)
+    assert changed.bank is not None
+    assert len(changed.bank) == len(head.bank) + 1
+    assert read_head(undo(correct(content, features, 1, 1.0))).bank is not None
+
+
+def test_a_picture_that_is_right_changes_no_weights(original: Path) -> None:
+    content = original.read_bytes()
+    head = read_head(content)
+    with pictell.load(original) as classifier:
+        picture = next((original.parent / "bees").iterdir())
+        (features,) = classifier.embed([picture])
+        again = correct(correct(content, features, 1, 0.01), features, 1, 0.01)
+    np.testing.assert_array_equal(
+        read_head(correct(content, features, 1, 0.01)).weights, read_head(again).weights
+    )
+    assert head.weights.shape == read_head(again).weights.shape
+
+
+def test_a_mean_of_the_classes_cannot_be_corrected(original: Path) -> None:
+    bank = read_head(original.read_bytes()).bank
+    assert bank is not None
+    with pytest.raises(UsageError, match="more pictures"):
+        correct(original.read_bytes(), bank[0], 1, 1.0)
+
+
+def test_other_models_are_refused() -> None:
+    graph = (ROOT / "src/pictell/models/default/weights.onnx").read_bytes()
+    with pytest.raises(InvalidModelError):
+        correct(graph, np.ones(1280, np.float32), 1, 1.0)
+    with pytest.raises(InvalidModelError):
+        correct(b"nonsense", np.ones(1280, np.float32), 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([SAMPLES / "cat.jpg", "wasp"], "no label is called 'wasp'"),
+        ([SAMPLES / "cat.jpg"], "give a picture and its label"),
+        ([], "give a picture and its label"),
+        (["missing.jpg", "ants"], "no such file"),
+        ([SAMPLES / "labels.csv", "ants"], "not a picture"),
+        (["--undo", SAMPLES / "cat.jpg"], "--undo takes no picture"),
+    ],
+)
+def test_wrong_use_changes_nothing(words: list[str | Path], message: str, model: Path) -> None:
+    before = model.read_bytes()
+    run = command("correct", *words, "-m", model)
+    assert run.returncode in {1, 2}
+    assert (message in run.stderr, run.stderr.count("\n")) == (True, 1)
+    assert model.read_bytes() == before
+
+
+def test_a_missing_model_is_one_line() -> None:
+    run = command("correct", SAMPLES / "cat.jpg", "ants", "-m", "missing.onnx")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
