@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pictell.cli import output_file
 from pictell.cli.parser import Parser
-from pictell.errors import PictellError, UsageError
-from pictell.files import os_reason, write_file
+from pictell.errors import UsageError
+from pictell.files import os_reason
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def run(words: list[str]) -> int:
     if options.undo:
         from pictell.training.correct import undo
 
-        _write(path, undo(_read(path)))
+        output_file.write_whole(path, undo(_read(path)))
         print(f"undone in {visible(options.model)}")
         return 0
     before, now = _correct(path, options.picture, options.label)
@@ -78,7 +79,7 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
         (features,) = classifier.embed([picture])
         calibration = classifier.scorer.calibration
     temperature = 1.0 if calibration is None else calibration.temperature
-    _write(path, correct(content, features, class_index, temperature))
+    output_file.write_whole(path, correct(content, features, class_index, temperature))
     with load(path) as classifier:
         return before, classifier.classify(picture)
 
@@ -88,10 +89,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_file(path, content)
-    except OSError as error:
-        raise PictellError(f"{path} cannot be written: {os_reason(error)}") from error

@@ -13,8 +13,7 @@ from pictell.cli.model_options import add_engine_options, add_model_options, rep
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
-from pictell.errors import PictellError, UsageError
-from pictell.files import os_reason, write_file
+from pictell.errors import UsageError
 from pictell.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -96,11 +95,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
     from pictell.reports.evaluation import html
 
     pictures = thumbnails(evaluation.summaries[0].outcomes.dataset, html.shown_pictures(evaluation))
-    page = html.render(evaluation, pictures)
-    try:
-        write_file(path, page.encode())
-    except OSError as error:
-        raise PictellError(f"{path} cannot be written: {os_reason(error)}") from error
+    output_file.write_whole(path, html.render(evaluation, pictures).encode())
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

@@ -56,6 +56,11 @@ def _head(path: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all. Raises ``PictellError``."""
+    write_to(path, "", [content])
+
+
 def write_to(path: Path, format_: str, pieces: Iterable[bytes]) -> None:
     """Write the pieces; those of JSON lines each as it comes. Raises ``PictellError``."""
     try:
