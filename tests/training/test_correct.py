@@ -11,9 +11,12 @@ import pictell
 from command import ROOT
 from command import pictell as command
 from pictell.errors import InvalidModelError, UsageError
+from pictell.inspection.onnx import with_metadata
 from pictell.results import Status
+from pictell.scoring.calibration import Calibration
 from pictell.training.correct import correct, corrections, undo
 from pictell.training.graph import read_head
+from pictell.training.trained import CORRECTIONS_KEY
 
 SAMPLES = ROOT / "samples"
 
@@ -89,11 +92,11 @@ def test_the_means_of_the_classes_keep_their_scores(original: Path) -> None:
     assert head.bank is not None
     features = np.random.default_rng(0).random(head.size).astype(np.float32)
     features /= np.linalg.norm(features)
-    changed = read_head(correct(content, features, 1, 1.0))
+    changed = read_head(correct(content, features, 1))
     np.testing.assert_allclose(changed.weights @ head.bank.T, head.weights @ head.bank.T, atol=1e-3)
     assert changed.bank is not None
     assert len(changed.bank) == len(head.bank) + 1
-    assert read_head(undo(correct(content, features, 1, 1.0))).bank is not None
+    assert read_head(undo(correct(content, features, 1))).bank is not None
 
 
 def test_a_picture_that_is_right_changes_no_weights(original: Path) -> None:
@@ -102,9 +105,10 @@ def test_a_picture_that_is_right_changes_no_weights(original: Path) -> None:
     with pictell.load(original) as classifier:
         picture = next((original.parent / "bees").iterdir())
         (features,) = classifier.embed([picture])
-        again = correct(correct(content, features, 1, 0.01), features, 1, 0.01)
+        sharp = Calibration(0.01)
+        again = correct(correct(content, features, 1, sharp), features, 1, sharp)
     np.testing.assert_array_equal(
-        read_head(correct(content, features, 1, 0.01)).weights, read_head(again).weights
+        read_head(correct(content, features, 1, sharp)).weights, read_head(again).weights
     )
     assert head.weights.shape == read_head(again).weights.shape
 
@@ -113,15 +117,15 @@ def test_a_mean_of_the_classes_cannot_be_corrected(original: Path) -> None:
     bank = read_head(original.read_bytes()).bank
     assert bank is not None
     with pytest.raises(UsageError, match="more pictures"):
-        correct(original.read_bytes(), bank[0], 1, 1.0)
+        correct(original.read_bytes(), bank[0], 1)
 
 
 def test_other_models_are_refused() -> None:
     graph = (ROOT / "src/pictell/models/default/weights.onnx").read_bytes()
     with pytest.raises(InvalidModelError):
-        correct(graph, np.ones(1280, np.float32), 1, 1.0)
+        correct(graph, np.ones(1280, np.float32), 1)
     with pytest.raises(InvalidModelError):
-        correct(b"nonsense", np.ones(1280, np.float32), 1, 1.0)
+        correct(b"nonsense", np.ones(1280, np.float32), 1)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +150,49 @@ def test_wrong_use_changes_nothing(words: list[str | Path], message: str, model:
 def test_a_missing_model_is_one_line() -> None:
     run = command("correct", SAMPLES / "cat.jpg", "ants", "-m", "missing.onnx")
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[1]",
+        "7",
+        '[{"class_index": 99, "step": 1}]',
+        '[{"class_index": -1, "step": 1}]',
+        '[{"class_index": 0, "step": NaN}]',
+        '[{"class_index": 1e999, "step": 1}]',
+        '[{"class_index": 0}]',
+    ],
+)
+def test_damaged_corrections_are_refused(original: Path, text: str) -> None:
+    content = with_metadata(original.read_bytes(), {CORRECTIONS_KEY: text})
+    with pytest.raises(InvalidModelError, match="damaged"):
+        undo(content)
+    with pytest.raises(InvalidModelError, match="damaged"):
+        correct(content, np.ones(1280, np.float32), 0)
+
+
+def test_a_model_that_learned_too_little_is_refused(original: Path) -> None:
+    features = np.random.default_rng(0).random(1280).astype(np.float32)
+    with pytest.raises(UsageError, match="too little"):
+        correct(original.read_bytes(), features / np.linalg.norm(features), 0, Calibration(50.0))
+
+
+def test_the_weights_of_a_model_folder_are_not_changed(model: Path) -> None:
+    folder = model.parent / "folder"
+    assert command("inspect", model, "--write", folder).returncode == 0
+    run = command("correct", SAMPLES / "cat.jpg", "ants", "-m", folder / model.name)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+
+
+def test_a_corrected_model_is_a_backbone_without_its_corrections(
+    model: Path, original: Path
+) -> None:
+    assert command("correct", SAMPLES / "cat.jpg", "ants", "-m", model).returncode == 0
+    data = model.parent / "data"
+    for name in ("ants", "bees"):
+        shutil.copytree(original.parent / name, data / name)
+    again = pictell.train(data, backbone=model)
+    assert corrections(again.content) == []
+    assert again.accuracy.value > 0.8

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file
 from pictell.cli.parser import Parser
-from pictell.errors import UsageError
+from pictell.errors import PictellError, UsageError
 from pictell.files import os_reason
+from pictell.models.folder import SPEC_FILE
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -68,23 +70,36 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
     """Correct the file; what the model said of the picture before, and what it says now."""
     # Imported here, as --undo needs no runtime.
+    from pictell.images.sources import to_source
     from pictell.loading import load
     from pictell.models.vocabulary import named
+    from pictell.scoring.calibration import Calibration
     from pictell.training.correct import correct
+    from pictell.training.graph import read_head
 
     content = _read(path)
+    classes = len(read_head(content).weights)
     with load(path) as classifier:
-        (class_index,) = named(classifier.scorer.tree, label)
-        before = classifier.classify(picture)
-        (features,) = classifier.embed([picture])
-        calibration = classifier.scorer.calibration
-    temperature = 1.0 if calibration is None else calibration.temperature
-    output_file.write_whole(path, correct(content, features, class_index, temperature))
+        source = classifier.model.read(to_source(picture, allow_private=True))
+        if isinstance(source.content, PictellError):
+            raise source.content
+        found = named(classifier.scorer.tree, label)
+        if len(found) != 1 or found[0] >= classes:
+            raise UsageError(
+                f"{label!r} is not the name of one class: see pictell labels -m {path}"
+            )
+        before = classifier.classify(source.content)
+        (features,) = classifier.embed([source.content])
+        calibration = classifier.scorer.calibration or Calibration()
+    output_file.write_whole(path, correct(content, features, found[0], calibration))
     with load(path) as classifier:
-        return before, classifier.classify(picture)
+        now = classifier.classify(source.content)
+    return replace(before, source=picture), replace(now, source=picture)
 
 
 def _read(path: Path) -> bytes:
+    if path.with_name(SPEC_FILE).exists():
+        raise UsageError(f"{path} belongs to the model folder {path.parent}: give a file of train")
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:

@@ -90,14 +90,18 @@ def _report(model: TrainedModel, seconds: float) -> list[str]:
     counts = [count for count in model.data.counts if count]
     low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
     return [
-        f"{model.data.pictures} pictures of {len(names)} classes in {seconds:.1f} s",
+        f"{_pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
         "",
         f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, cross-validated",
         *(
-            f"  {name:{width}}  {'–' if share is None else percent(share)}  {count} pictures"
+            f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
             for name, share, count in zip(names, accuracy.of_class, counts, strict=True)
         ),
     ]
+
+
+def _pictures(count: int) -> str:
+    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _suspects(model: TrainedModel) -> list[str]:
@@ -125,7 +129,7 @@ def _warnings(data: DataReport) -> list[str]:
         lines.append(f"the same picture has different labels: {', '.join(conflict.files)}")
     if data.copies:
         count = sum(len(group) - 1 for group in data.copies)
-        lines.append(f"{count} pictures are copies of others: they are tested together")
+        lines.append(f"copies of other pictures, which are tested together: {count}")
     for what, labels in (
         ("no picture that could be read", data.without_pictures),
         ("only one picture, and cannot be tested", data.with_one_picture),

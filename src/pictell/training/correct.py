@@ -7,23 +7,24 @@ so that pictures like those that the model was trained on keep their scores.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.onnx import read, with_metadata
+from pictell.scoring.calibration import Calibration, evidence, to_logits
+from pictell.scoring.postprocess import to_probabilities
 from pictell.training.graph import read_head, replace_head
 from pictell.training.recipe import Floats, Head
+from pictell.training.trained import CORRECTIONS_KEY
 
-# The metadata with the corrections, as JSON: the class and the step of each, the first one first.
-CORRECTIONS_KEY = "pictell.corrections"
 # The score that a corrected picture gets: it is sure.
 GOAL = 0.95
+# A larger step would change the scores of many pictures. Logits of trained models differ by less.
+MAX_STEP = 30.0
+BISECTIONS = 40
 # Less than this much of a picture cannot be told from the means of the classes.
 MIN_OWN_PART = 1e-3
 
@@ -35,16 +36,18 @@ class Correction(NamedTuple):
     step: float
 
 
-def correct(content: bytes, features: Floats, class_index: int, temperature: float) -> bytes:
+def correct(
+    content: bytes, features: Floats, class_index: int, calibration: Calibration = Calibration()
+) -> bytes:
     """The model with a picture's features (D,), of norm 1, corrected to a class.
 
-    Its score, with logits divided by ``temperature``, becomes ``GOAL`` or stays if it is higher; it
-    is familiar from then on. Raises ``InvalidModelError`` for a model that was not trained by
-    pictell, and ``UsageError`` for a picture like the mean of the classes.
+    Its calibrated score becomes ``GOAL`` or stays if it is higher; it is familiar from then on.
+    Raises ``InvalidModelError`` for a model that was not trained by pictell, and ``UsageError``
+    for a picture like the mean of the classes, or a model that has learned too little.
     """
     head, before = read_head(content), corrections(content)
     direction = _direction(head, features, len(head.weights))
-    step = _step(head, features, class_index, temperature)
+    step = _step(head, features, class_index, calibration)
     weights = head.weights.copy()
     weights[class_index] += np.float32(step) * direction
     bank = np.vstack([_bank(head), features])
@@ -70,15 +73,18 @@ def undo(content: bytes) -> bytes:
 def corrections(content: bytes) -> list[Correction]:
     """The corrections of a model, the first one first. Raises ``InvalidModelError``."""
     texts = {entry.key: entry.value for entry in read(content).metadata_props}
+    classes = len(read_head(content).weights)
     try:
-        found = [_parsed(one) for one in json.loads(texts.get(CORRECTIONS_KEY, "[]"))]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        found = [
+            Correction(int(one["class_index"]), float(one["step"]))
+            for one in list[Any](json.loads(texts.get(CORRECTIONS_KEY, "[]")))
+        ]
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise InvalidModelError(f"{CORRECTIONS_KEY} in the model's metadata is damaged") from error
+    for one in found:
+        if not (0 <= one.class_index < classes and 0 <= one.step <= MAX_STEP):
+            raise InvalidModelError(f"{CORRECTIONS_KEY} in the model's metadata is damaged")
     return found
-
-
-def _parsed(one: Mapping[str, Any]) -> Correction:
-    return Correction(int(one["class_index"]), float(one["step"]))
 
 
 def _with_corrections(content: bytes, found: list[Correction]) -> bytes:
@@ -106,10 +112,24 @@ def _direction(head: Head, features: Floats, classes: int) -> Floats:
     return np.asarray(own / length, np.float32)
 
 
-def _step(head: Head, features: Floats, class_index: int, temperature: float) -> float:
-    """How much the logit of the class must rise for a score of ``GOAL``; 0 or more."""
-    logits: NDArray[np.float64] = (head.weights @ features + head.bias).astype(np.float64)
-    logits /= temperature
-    others = np.delete(logits, class_index)
-    wanted = math.log(GOAL / (1 - GOAL)) + float(np.logaddexp.reduce(others))
-    return max(0.0, temperature * (wanted - float(logits[class_index])))
+def _step(head: Head, features: Floats, class_index: int, calibration: Calibration) -> float:
+    """How much the logit of the class must rise for a score of ``GOAL``, 0 or more."""
+    logits = (head.weights @ features + head.bias).astype(np.float64)[np.newaxis]
+
+    def score(step: float) -> float:
+        changed = logits.copy()
+        changed[0, class_index] += step
+        calibrated = to_logits(evidence(changed, "softmax"), calibration)
+        return float(to_probabilities(calibrated, "softmax")[0, class_index])
+
+    if score(0.0) >= GOAL:
+        return 0.0
+    if score(MAX_STEP) < GOAL:
+        raise UsageError(
+            "the model has learned too little to be corrected: train it with more pictures"
+        )
+    low, high = 0.0, MAX_STEP
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if score(middle) < GOAL else (low, middle)
+    return high

@@ -34,7 +34,7 @@ from pictell.types import Label, ModelSpec, Weights
 
 # The embedding itself, with norm 1. A power of it is better on some photos and worse on others.
 RECIPE = FeatureRecipe()
-# A label with a lower score than this may be wrong (benchmarks/train.md).
+# A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
 SUSPECT = 0.1
 
 
@@ -62,6 +62,8 @@ def train(
     dataset = data if isinstance(data, Dataset) else read_dataset(data)
     if dataset.labels_of is not None:
         raise UsageError(f"{dataset.name}: give each picture one label; several cannot be trained")
+    if dataset.weights is not None:
+        raise UsageError(f"{dataset.name}: training takes no weights: remove that column")
     check_labels(dataset)
     base = read_backbone(backbone)
     with open_features(base, engine) as classifier, EmbeddingIndex.open() as index:
@@ -120,6 +122,7 @@ def open_features(base: Backbone, engine: EngineOptions) -> Classifier:
         output_name=EMBEDDING,
         embedding=EMBEDDING,
         feature_map=None,
+        familiarity=None,
         labels=(Label(""),),
         taxonomy=None,
         calibration=None,
@@ -143,10 +146,11 @@ def find_suspects(
     probabilities = to_probabilities(logits, "softmax")
     own = targets[held_out.pictures]
     scores, best = probabilities[np.arange(len(own)), own], probabilities.argmax(axis=1)
+    suspect = (best != own) & (scores < SUSPECT * probabilities.max(axis=1))
     order = np.argsort(scores, kind="stable")
     return tuple(
         Suspect(files[row], labels[own[row]].name, labels[best[row]].name, float(scores[row]))
-        for row in order[scores[order] < SUSPECT].tolist()
+        for row in order[suspect[order]].tolist()
     )
 
 

@@ -28,6 +28,8 @@ from pictell.version import __version__
 GRAPH = Path("trained.onnx")
 # The metadata that says what the model was trained on, as JSON.
 TRAINING_KEY = "pictell.training"
+# The metadata with the corrections of a trained model (training/correct.py).
+CORRECTIONS_KEY = "pictell.corrections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def to_file(
 
     ``facts`` are stored as JSON: what the model was trained on, without names of files.
     """
-    graph = with_metadata(graph, {TRAINING_KEY: json.dumps(facts, sort_keys=True)})
+    # A backbone that was trained itself may have corrections, which are not those of this model.
+    entries = {TRAINING_KEY: json.dumps(facts, sort_keys=True), CORRECTIONS_KEY: None}
+    graph = with_metadata(graph, entries)
     weights = Weights("onnx", {GRAPH.name: graph})
     sha256 = checksum(weights.files)
     spec = replace(
