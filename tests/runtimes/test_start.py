@@ -145,7 +145,8 @@ def test_another_thread_keeps_its_lines_while_a_runtime_starts(
         text=True,
         check=True,
     )
-    assert run.stderr.splitlines() == [str(number) for number in range(int(run.stdout))]
+    # A line that is written just when the runtime has started may overtake the one before it.
+    assert sorted(map(int, run.stderr.splitlines())) == [*range(int(run.stdout))]
 
 
 def test_a_program_without_stderr() -> None:

@@ -29,7 +29,7 @@ _one_at_a_time = Lock()
 
 @contextmanager
 def without_notices() -> Iterator[None]:
-    """Keep a runtime's notices from stderr. All other lines are passed on at once, in order.
+    """Keep a runtime's notices from stderr. All other lines are passed on at once.
 
     File descriptor 2 belongs to the whole process, so use this only while a runtime starts.
     """
