@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, output_file
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
@@ -24,10 +23,6 @@ from pictell.reports.style import Style
 from pictell.results import Result
 from pictell.types import ModelSpec, Source
 from pictell.version import __version__
-
-if TYPE_CHECKING:
-    from pictell.classifier import Classifier
-    from pictell.scoring.taxonomy import Taxonomy
 
 EXAMPLE = """\
 Say what is in a picture:
@@ -57,7 +52,7 @@ Other commands, each with its own --help:
 # While the program starts, threads that could work without the interpreter wait for others that
 # import. Later such short turns only cost time; 5 ms is Python's default.
 STARTING_TURN_S, TURN_S = 0.0005, 0.005
-# The names of so many pictures decide how wide their column is, and whether there are several.
+# Text looks at this many pictures first: are there several, and how long are their names?
 MAX_FIRST = 1000
 # The report of --names-only.
 NAMES = "names"
@@ -92,7 +87,7 @@ def run(words: list[str]) -> int:
             f"{options.model} has no calibration and gives no answers, so {options.for_answers[0]} "
             "has no effect: leave it out, or run pictell calibrate"
         )
-    chosen = selection(options, classifier.scorer, _named_tree(classifier))
+    chosen = selection(options, classifier)
     if not options.quiet:
         _warn_of_other_preprocessing(classifier.spec, options.model_options)
     to_stdout = options.output_file is None
@@ -106,19 +101,11 @@ def run(words: list[str]) -> int:
         if to_stdout:
             write(pieces)
         else:
-            output_file.write_to(Path(options.output_file), options.format, pieces)
+            output_file.write_format(Path(options.output_file), options.format, pieces)
     if progress.skipped and not options.quiet:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
     return progress.exit_status
-
-
-def _named_tree(classifier: Classifier) -> Taxonomy:
-    """The labels that a word can name. With --flat the taxonomy gives no answers, only names."""
-    from pictell.models.scorer import answer_tree
-
-    scorer = classifier.scorer
-    return scorer.tree if scorer.taxonomy or not scorer.flat else answer_tree(classifier.spec)
 
 
 def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:

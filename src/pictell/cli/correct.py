@@ -37,7 +37,7 @@ def run(words: list[str]) -> int:
     if options.undo:
         from pictell.training.correct import undo
 
-        output_file.write_whole(path, undo(_read(path)))
+        output_file.write(path, [undo(_read(path))])
         print(f"undone in {visible(options.model)}")
         return 0
     before, now = _correct(path, options.picture, options.label)
@@ -91,7 +91,7 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
         before = classifier.classify(source.content)
         (features,) = classifier.embed([source.content])
         calibration = classifier.scorer.calibration or Calibration()
-    output_file.write_whole(path, correct(content, features, found[0], calibration))
+    output_file.write(path, [correct(content, features, found[0], calibration)])
     with load(path) as classifier:
         now = classifier.classify(source.content)
     return replace(before, source=picture), replace(now, source=picture)

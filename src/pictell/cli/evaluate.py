@@ -95,7 +95,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
     from pictell.reports.evaluation import html
 
     pictures = thumbnails(evaluation.summaries[0].outcomes.dataset, html.shown_pictures(evaluation))
-    output_file.write_whole(path, html.render(evaluation, pictures).encode())
+    output_file.write(path, [html.render(evaluation, pictures).encode()])
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

@@ -56,15 +56,18 @@ def _head(path: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all. Raises ``PictellError``."""
-    write_to(path, "", [content])
+def write_format(path: Path, format_: str, pieces: Iterable[bytes]) -> None:
+    """Write results in this format. Raises ``PictellError``."""
+    write(path, pieces, append=format_ == APPENDED)
 
 
-def write_to(path: Path, format_: str, pieces: Iterable[bytes]) -> None:
-    """Write the pieces; those of JSON lines each as it comes. Raises ``PictellError``."""
+def write(path: Path, pieces: Iterable[bytes], *, append: bool = False) -> None:
+    """Write a file, whole or not at all, or append each piece as it comes.
+
+    Raises ``PictellError``.
+    """
     try:
-        if format_ == APPENDED:
+        if append:
             _append(path, pieces)
         else:
             with new_file(path) as file:
@@ -84,7 +87,7 @@ def _append(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def _ends_with_a_line(path: Path) -> bool:
-    """Whether a new line can follow; also true where there is no file."""
+    """Whether the next piece starts a line: the file ends with one, is empty or does not exist."""
     if not os.path.isfile(path) or not path.stat().st_size:
         return True
     with path.open("rb") as file:

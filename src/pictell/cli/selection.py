@@ -12,8 +12,8 @@ from pictell.results import Result, Status
 
 # Imported later, while the model opens.
 if TYPE_CHECKING:
+    from pictell.classifier import Classifier
     from pictell.scoring.decision import Scorer
-    from pictell.scoring.taxonomy import Taxonomy
 
 Test: TypeAlias = Callable[[Result], bool]
 # With --only a label must be more likely in the picture than not.
@@ -48,21 +48,18 @@ def add_selection_options(parser: Parser) -> None:
     add("--min-score", type=probability, metavar="P", help=score)
 
 
-def selection(options: argparse.Namespace, scorer: Scorer, tree: Taxonomy) -> Selection:
-    """The tests of the options. Raises ``UsageError`` for a word that is no label or status.
-
-    ``tree`` has the labels that a word can mean.
-    """
+def selection(options: argparse.Namespace, classifier: Classifier) -> Selection:
+    """The tests of the options. Raises ``UsageError`` for a word that is no label or status."""
     tests, only, without = list[Test](), _flat(options.only), _flat(getattr(options, "not"))
     if options.status:
-        tests.append(_has_status(_flat(options.status), scorer))
+        tests.append(_has_status(_flat(options.status), classifier.scorer))
     least = MIN_SCORE if options.min_score is None else options.min_score
     if only:
-        tests.append(_shows(only, tree, least))
+        tests.append(_shows(only, classifier, least))
     elif options.min_score is not None:
         tests.append(lambda result: (result.in_words()[1] or 0) >= least)
     if without:
-        shows = _shows(without, tree, MIN_SCORE)
+        shows = _shows(without, classifier, MIN_SCORE)
         tests.append(lambda result: not shows(result))
     return Selection(tuple(tests), probabilities=bool(only or without))
 
@@ -91,11 +88,16 @@ def _has_status(words: Sequence[str], scorer: Scorer) -> Test:
     return lambda result: result.status in words
 
 
-def _shows(words: Sequence[str], tree: Taxonomy, least: float) -> Test:
+def _shows(words: Sequence[str], classifier: Classifier, least: float) -> Test:
     """Whether a picture shows one of the labels. One unlike anything known shows none."""
     # Few runs search for names.
+    from pictell.models.scorer import answer_tree
     from pictell.models.vocabulary import named
 
+    scorer = classifier.scorer
+    # With --flat the taxonomy gives no answers, but still names.
+    flat = scorer.flat and scorer.taxonomy is None
+    tree = answer_tree(classifier.spec) if flat else scorer.tree
     nodes = [node for word in words for node in named(tree, word)]
     ids = {tree.ids[node] for node in nodes}
     classes = [tree.classes_below(node) for node in nodes]

@@ -158,7 +158,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def _first(text: str, columns: int) -> str:
-    """The longest beginning of a text that takes at most so many columns."""
+    """The start of a text, as much as fits into ``columns``."""
     taken = 0
     for place, character in enumerate(text):
         taken += display_width(character)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from pictell import runtimes
 from pictell.classifier import Classifier
-from pictell.errors import StoreError
 from pictell.evaluation.intervals import Interval
-from pictell.files import os_reason, write_file
+from pictell.files import write_file
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
 from pictell.inspection.onnx import with_metadata
 from pictell.models.calibration_file import FittedCalibration, to_toml
-from pictell.models.folder import CALIBRATION_FILE
+from pictell.models.folder import CALIBRATION_FILE, store_errors
 from pictell.models.scorer import build_scorer
 from pictell.models.single_file import pack, read_spec_of
 from pictell.options import MIN_CONFIDENCE, EngineOptions
@@ -87,10 +86,8 @@ class TrainedModel:
 
         Raises ``StoreError``.
         """
-        try:
+        with store_errors(f"{os.fspath(path)} cannot be written"):
             write_file(Path(path), self.content)
-        except OSError as error:
-            raise StoreError(f"{os.fspath(path)} cannot be written: {os_reason(error)}") from error
 
 
 def to_file(
