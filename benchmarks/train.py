@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
 
+import pictell
 from accuracy import IMAGES
+from pictell.classifier import Classifier
 from pictell.evaluation.dataset import read_dataset
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import EngineOptions
 from pictell.training.calibrate import calibrate
 from pictell.training.embed import embed_dataset
-from pictell.training.head import cross_validate, fit_head, to_logits
-from pictell.training.recipe import FeatureRecipe, Floats
-from pictell.training.train import RECIPE, find_suspects, open_features, read_backbone
+from pictell.training.extractor import open_extractor, read_extractor
+from pictell.training.head import Floats, cross_validate, fit_head
+from pictell.training.train import find_suspects
 from pictell.types import Label
 
 REPEATS, FOLDS, DRAWS = 5, 10, 20
@@ -40,18 +42,16 @@ Predict = Callable[[Indices, Indices], Indices]
 Parts = Iterator[tuple[Indices, Indices]]
 
 
-def read() -> tuple[Floats, Indices, int]:
-    """The embeddings (N, V, D) of the photos, their classes (N,), and how many are to train on."""
+def read(classifier: Classifier) -> tuple[Floats, Indices, int]:
+    """The embeddings (N, D) of the photos, their classes (N,), and how many are to train on."""
     vectors, classes = [], list[Indices]()
-    with open_features(read_backbone("default"), EngineOptions()) as classifier:
-        for part in ("train", "val"):
-            dataset = read_dataset(IMAGES / "hymenoptera_data" / part)
-            with EmbeddingIndex.open() as index:
-                found = embed_dataset(classifier, dataset, index)
-            vectors.append(found.vectors)
-            classes.append(dataset.label_of[found.pictures].astype(np.int64))
-    stacked = np.concatenate(vectors).reshape(-1, len(RECIPE.views), 1280)
-    return stacked, np.concatenate(classes), len(classes[0])
+    for part in ("train", "val"):
+        dataset = read_dataset(IMAGES / "hymenoptera_data" / part)
+        with EmbeddingIndex.open() as index:
+            found = embed_dataset(classifier, dataset, index)
+        vectors.append(found.vectors)
+        classes.append(dataset.label_of[found.pictures].astype(np.int64))
+    return np.concatenate(vectors), np.concatenate(classes), len(classes[0])
 
 
 def probe(features: Floats, targets: Indices) -> Predict:
@@ -74,7 +74,8 @@ def head(features: Floats, targets: Indices) -> Predict:
             groups = np.arange(len(train))
             strength = cross_validate(features[train], targets[train], 2, groups, 0).strength
         fitted = fit_head(features[train], targets[train], 2, strength)
-        found: Indices = to_logits(fitted, features[test]).argmax(axis=1)
+        logits = features[test] @ fitted.weights.T + fitted.bias
+        found: Indices = logits.argmax(axis=1)
         return found
 
     return predict
@@ -141,19 +142,21 @@ def print_planted(features: Floats, targets: Indices) -> None:
 def main() -> None:
     """Print the table."""
     started = time.monotonic()
-    vectors, targets, to_train = read()
+    with pictell.load() as classifier:
+        embeddings, targets, _ = read(classifier)
+    with open_extractor(read_extractor("default"), EngineOptions()) as classifier:
+        features, _, to_train = read(classifier)
     print(f"embeddings of {len(targets)} photos: {time.monotonic() - started:.1f} s\n")
-    plain = FeatureRecipe(views=RECIPE.views).features(vectors)
-    methods = head(RECIPE.features(vectors), targets), probe(plain, targets)
+    methods = head(features, targets), probe(embeddings, targets)
     print("| data | probe, % | pictell train, % | gain, points |")
     print("|---|---|---|---|")
     for pictures in PICTURES:
         name = f"{pictures} a class, {DRAWS} draws"
         print(row(name, draws(targets, pictures), targets, methods))
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    parts = ((train, test) for train, test in splitter.split(plain, targets))
+    parts = ((train, test) for train, test in splitter.split(features, targets))
     print(row(f"{REPEATS} x {FOLDS} folds", parts, targets, methods))
-    print_planted(RECIPE.features(vectors[:to_train]), targets[:to_train])
+    print_planted(features[:to_train], targets[:to_train])
 
 
 if __name__ == "__main__":

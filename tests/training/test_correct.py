@@ -174,7 +174,8 @@ def test_damaged_corrections_are_refused(original: Path, text: str) -> None:
 
 
 def test_a_model_that_learned_too_little_is_refused(original: Path) -> None:
-    features = np.random.default_rng(0).random(1280).astype(np.float32)
+    size = read_head(original.read_bytes()).size
+    features = np.random.default_rng(0).random(size).astype(np.float32)
     with pytest.raises(UsageError, match="too little"):
         correct(original.read_bytes(), features / np.linalg.norm(features), 0, Calibration(50.0))
 

@@ -17,7 +17,7 @@ from pictell.inspection.onnx import read, with_metadata
 from pictell.scoring.calibration import Calibration, evidence, to_logits
 from pictell.scoring.postprocess import to_probabilities
 from pictell.training.graph import read_head, replace_head
-from pictell.training.recipe import Floats, Head
+from pictell.training.head import Floats, Head
 from pictell.training.trained import CORRECTIONS_KEY
 
 # The score that a corrected picture gets: it is sure.
