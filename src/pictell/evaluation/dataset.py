@@ -59,15 +59,11 @@ class Dataset:
         path = self.path(picture)
         return Source(str(path), path, None if self.boxes is None else self.boxes[picture])
 
-    @property
-    def targets(self) -> NDArray[np.int32] | NDArray[np.bool_]:
-        """``label_of`` (N,), or for several labels a picture whether it has each, (N, L) bool."""
+    def labels_of_picture(self, picture: int) -> tuple[int, ...]:
+        """All labels of a picture, one or more, as indices into ``labels``."""
         if self.labels_of is None:
-            return self.label_of
-        targets = np.zeros((len(self), len(self.labels)), np.bool_)
-        for row, labels in zip(targets, self.labels_of, strict=True):
-            row[list(labels)] = True
-        return targets
+            return (int(self.label_of[picture]),)
+        return self.labels_of[picture]
 
 
 def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dataset:

@@ -9,24 +9,29 @@ from typing import NamedTuple
 
 from pictell import models, runtimes
 from pictell.classifier import Classifier
-from pictell.errors import InvalidModelError, UsageError
+from pictell.errors import UsageError
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.training.backbone import cut, find_taps
 from pictell.training.features import feature_graph
-from pictell.training.graph import EMBEDDING, features_of
+from pictell.training.familiarity import Floats, origin_of
+from pictell.training.graph import EMBEDDING, features_of, is_trained, read_head
 from pictell.types import Label, ModelSpec, Weights
 
 GRAPH = Path("features.onnx")
 
 
 class Extractor(NamedTuple):
-    """The spec of a model, and the graph that computes the features of its pictures."""
+    """The spec of a model, and the graph that computes the features (N, D) of its pictures.
+
+    ``origin`` (D,) is that of ``Familiarity``, if it is known.
+    """
 
     spec: ModelSpec
     graph: bytes
+    origin: Floats | None
 
 
 def read_extractor(model: str | os.PathLike[str]) -> Extractor:
@@ -38,21 +43,27 @@ def read_extractor(model: str | os.PathLike[str]) -> Extractor:
     if spec.format != "onnx" or spec.external_data:
         raise UsageError(f"{spec.name} is not an ONNX model of one file, which training needs")
     graph = read_weights(spec).graph
-    try:
-        return Extractor(spec, features_of(graph))
-    except InvalidModelError:
-        taps = find_taps(graph, spec.output_name, spec.embedding)
+    if is_trained(graph):
+        return Extractor(spec, features_of(graph), read_head(graph).familiarity.origin)
+    taps = find_taps(graph, spec.output_name, spec.embedding)
     part = cut(graph, filter(None, taps), spec.input_name)
-    return Extractor(spec, feature_graph(part, taps, spec.activation, spec.preprocess.layout))
+    features = feature_graph(part, taps, spec.activation, spec.preprocess.layout)
+    return Extractor(spec, features, origin_of(spec.sha256))
 
 
 def open_extractor(extractor: Extractor, engine: EngineOptions) -> Classifier:
     """A classifier whose embedding has the features."""
-    weights = Weights("onnx", {GRAPH.name: extractor.graph})
-    spec = replace(
+    spec = feature_spec(extractor)
+    session = runtimes.open_session(spec, _weights(extractor), engine)
+    return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
+
+
+def feature_spec(extractor: Extractor) -> ModelSpec:
+    """The spec of the graph that computes the features."""
+    return replace(
         extractor.spec,
         weights=GRAPH,
-        sha256=checksum(weights.files),
+        sha256=checksum(_weights(extractor).files),
         output_name=EMBEDDING,
         embedding=EMBEDDING,
         feature_map=None,
@@ -61,5 +72,7 @@ def open_extractor(extractor: Extractor, engine: EngineOptions) -> Classifier:
         taxonomy=None,
         calibration=None,
     )
-    session = runtimes.open_session(spec, weights, engine)
-    return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
+
+
+def _weights(extractor: Extractor) -> Weights:
+    return Weights("onnx", {GRAPH.name: extractor.graph})

@@ -27,6 +27,7 @@ from pictell.training.onnx_parts import (
     PREFIX,
     Parts,
     open_model,
+    normalise,
     opset_of,
     to_bytes,
     value_info,
@@ -37,8 +38,6 @@ from pictell.types import Activation, Layout
 # The output with the features.
 EMBEDDING = OUTPUTS[1]
 WEIGHTS = {"embedding": 1.0, "texture": 0.7, "probabilities": 0.5}
-# The least norm that divides, as in torch.nn.functional.normalize.
-LEAST_NORM = 1e-12
 
 
 def feature_graph(backbone: bytes, taps: Taps, activation: Activation, layout: Layout) -> bytes:
@@ -114,7 +113,7 @@ def _add_features(parts: Parts, taps: Taps, activation: Activation, views: int) 
             scores = parts.node("Softmax", [scores], "softmax", axis=1)
         made.append(_weighted(parts, "probabilities", _root(parts, scores, "probabilities")))
     value = made[0] if len(made) == 1 else parts.node("Concat", made, "parts", axis=1)
-    _normalise(parts, value, EMBEDDING)
+    normalise(parts, value, EMBEDDING)
 
 
 def _mean(parts: Parts, value: str, views: int, name: str = "embedding") -> str:
@@ -145,13 +144,6 @@ def _root(parts: Parts, value: str, name: str) -> str:
 
 
 def _weighted(parts: Parts, name: str, value: str) -> str:
-    value = _normalise(parts, value, f"{name}_unit")
+    value = normalise(parts, value, f"{name}_unit")
     weight = parts.constant(f"{name}_weight", np.array(WEIGHTS[name], np.float32))
     return parts.node("Mul", [value, weight], f"{name}_weighted")
-
-
-def _normalise(parts: Parts, value: str, output: str) -> str:
-    norm = parts.reduce("ReduceL2", value, 1, f"{output}_norm", keepdims=True)
-    least = parts.constant("least_norm", np.array(LEAST_NORM, np.float32))
-    norm = parts.node("Max", [norm, least], f"{output}_divisor")
-    return parts.node("Div", [value, norm], output)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.protobuf import Message
 from pictell.training.graph_names import Graph
-from pictell.training.head import Floats, Head
+from pictell.training.familiarity import Familiarity, Floats
+from pictell.training.head import Head
 from pictell.training.onnx_parts import (
     OUTPUTS,
     PREFIX,
     Parts,
     keep,
+    normalise,
     open_model,
     opset_of,
     to_array,
@@ -19,15 +23,15 @@ from pictell.training.onnx_parts import (
 )
 
 LOGITS, EMBEDDING, FAMILIARITY = OUTPUTS
-WEIGHTS, BIAS, BANK = "weights", "bias", "bank"
-SIMILARITY = "similarity"
+WEIGHTS, BIAS, BANK, ORIGIN = "weights", "bias", "bank", "origin"
+GATE, GATE_BIAS = "gate", "gate_bias"
 
 
 def with_head(features: bytes, head: Head) -> bytes:
     """The graph of a trained model from what ``features.feature_graph`` gives.
 
-    The outputs are float32: ``logits`` (N, C), ``embedding`` (N, D) with norm 1, and, with a bank,
-    ``familiarity`` (N,). Equal arguments give equal bytes. Raises ``InvalidModelError``.
+    The outputs are float32: ``logits`` (N, C), ``embedding`` (N, D) with norm 1, and
+    ``familiarity`` (N,), 0..1. Equal arguments give equal bytes. Raises ``InvalidModelError``.
     """
     model = open_model(features)
     if EMBEDDING not in Graph(model.graph).outputs:
@@ -46,6 +50,12 @@ def features_of(model: bytes) -> bytes:
     _remove_head(opened.graph)
     del opened.metadata_props[:]
     return to_bytes(opened)
+
+
+def is_trained(model: bytes) -> bool:
+    """Whether a model has a head of pictell. Raises ``InvalidModelError`` for damaged bytes."""
+    names = {tensor.name for tensor in open_model(model).graph.initializer}
+    return PREFIX + WEIGHTS in names
 
 
 def replace_head(model: bytes, head: Head) -> bytes:
@@ -77,32 +87,53 @@ def _add_head(model: Message, head: Head) -> None:
     batch = shape.dim[0].dim_value or shape.dim[0].dim_param
     weights, bias = parts.constant(WEIGHTS, head.weights), parts.constant(BIAS, head.bias)
     parts.node("Gemm", [EMBEDDING, weights, bias], LOGITS, transB=1)
+    _add_familiarity(parts, head.familiarity)
     outputs = [value_info(LOGITS, [batch, len(head.bias)]), *graph.output]
-    if head.bank is not None:
-        bank = parts.constant(BANK, head.bank)
-        likeness = parts.node("Gemm", [EMBEDDING, bank], SIMILARITY, transB=1)
-        parts.reduce("ReduceMax", likeness, 1, FAMILIARITY, keepdims=False)
-        outputs.append(value_info(FAMILIARITY, [batch]))
+    outputs.append(value_info(FAMILIARITY, [batch]))
     del graph.output[:]
     graph.output.extend(outputs)
     graph.node.extend(parts.nodes)
-    graph.initializer.extend(parts.constants)
+    has = {tensor.name for tensor in graph.initializer}
+    graph.initializer.extend(tensor for tensor in parts.constants if tensor.name not in has)
+
+
+def _add_familiarity(parts: Parts, known: Familiarity) -> None:
+    value = parts.node("Sub", [EMBEDDING, parts.constant(ORIGIN, known.origin)], "centred")
+    value = normalise(parts, value, "direction")
+    bank = parts.constant(BANK, known.bank)
+    value = parts.node("Gemm", [value, bank], "similarity", transB=1)
+    value = parts.reduce("ReduceMax", value, 1, "nearest", keepdims=False)
+    zero = parts.constant("zero", np.array(0, np.float32))
+    gated = known.gate is not None and known.gate_bias is not None
+    value = parts.node("Max", [value, zero], "resemblance" if gated else FAMILIARITY)
+    if known.gate is not None and known.gate_bias is not None:
+        gate = parts.constant(GATE, known.gate)
+        bias = parts.constant(GATE_BIAS, known.gate_bias)
+        # Multiplied by a vector (D,), features (N, D) give a vector (N,).
+        product = parts.node("MatMul", [EMBEDDING, gate], "gate_product")
+        opened = parts.node("Sigmoid", [parts.node("Add", [product, bias], "gate_sum")], "opened")
+        parts.node("Mul", [value, opened], FAMILIARITY)
 
 
 def _remove_head(graph: Message) -> None:
-    added = {LOGITS, FAMILIARITY, PREFIX + SIMILARITY}
-    keep(graph.node, lambda node: added.isdisjoint(node.output))
-    constants = {PREFIX + name for name in (WEIGHTS, BIAS, BANK, f"{FAMILIARITY}_axis")}
-    keep(graph.initializer, lambda tensor: tensor.name not in constants)
+    """Remove all nodes behind the embedding, what only they read, and their outputs."""
+    found = Graph(graph)
+    needed = found.needed_for(EMBEDDING)
+    keep(graph.node, lambda node: bool(needed.intersection(node.output)))
+    keep(graph.initializer, lambda tensor: tensor.name in needed)
     keep(graph.output, lambda value: value.name == EMBEDDING)
 
 
 def _find_head(graph: Message) -> Head:
-    arrays = _arrays(graph, WEIGHTS, BIAS, BANK)
-    if WEIGHTS not in arrays or BIAS not in arrays or EMBEDDING not in Graph(graph).outputs:
+    arrays = _arrays(graph, WEIGHTS, BIAS, BANK, ORIGIN, GATE, GATE_BIAS)
+    found = {WEIGHTS, BIAS, BANK, ORIGIN} <= set(arrays)
+    if not found or EMBEDDING not in Graph(graph).outputs:
         raise InvalidModelError("the model has no head of pictell: give a model of pictell train")
     try:
-        return Head(arrays[WEIGHTS], arrays[BIAS], arrays.get(BANK))
+        known = Familiarity(
+            arrays[BANK], arrays[ORIGIN], arrays.get(GATE), arrays.get(GATE_BIAS)
+        )
+        return Head(arrays[WEIGHTS], arrays[BIAS], known)
     except UsageError as error:
         raise InvalidModelError(f"the model's head is damaged: {error}") from error
 
