@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from accuracy import IMAGES
-from pictell.evaluation.dataset import read_dataset
+from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import EngineOptions
 from pictell.training.calibrate import calibrate
 from pictell.training.embed import embed_dataset
 from pictell.training.head import cross_validate, fit_head, to_logits
+from pictell.training.measure import Tested, find_suspects
 from pictell.training.recipe import FeatureRecipe, Floats
-from pictell.training.train import RECIPE, find_suspects, open_features, read_backbone
+from pictell.training.train import RECIPE, open_features, read_backbone
 from pictell.types import Label
 
 REPEATS, FOLDS, DRAWS = 5, 10, 20
@@ -118,10 +120,12 @@ def print_planted(features: Floats, targets: Indices) -> None:
         labels[wrong] = 1 - labels[wrong]
         held_out = cross_validate(features, labels, 2, np.arange(len(labels)), 0)
         fitted = calibrate(held_out, labels, "planted").calibration
-        files = list(map(str, range(len(labels))))
-        names = [Label("ants"), Label("bees")]
-        suspects = find_suspects(held_out, labels, fitted, names, files)
-        told = [int(one.file) in wrong for one in suspects]
+        numbers = np.arange(len(labels))
+        names = ("ants", "bees")
+        data = Dataset("planted", Path(), tuple(map(str, numbers)), names, labels.astype(np.int32))
+        tested = Tested(data, numbers, labels, held_out.logits, held_out.familiarity, ())
+        suspects = find_suspects(tested, fitted, tuple(map(Label, names)))
+        told = [one.picture in wrong for one in suspects]
         found.append(sum(told) / len(wrong))
         false.append(len(told) - sum(told))
         rows = np.arange(len(labels))

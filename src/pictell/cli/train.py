@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli import output_file
+from pictell.cli import output_file, page
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -17,7 +19,9 @@ from pictell.reports.escape import visible
 from pictell.results import percent
 
 if TYPE_CHECKING:
+    from pictell.evaluation.dataset import Dataset
     from pictell.training.data import DataReport
+    from pictell.training.measure import Tested
     from pictell.training.trained import TrainedModel
 
 EXAMPLE = """\
@@ -26,14 +30,17 @@ Train a model on a folder with one subfolder of photos for each class, and use i
   pictell train PHOTOS/ --output pets.onnx
   pictell --model pets.onnx garden.jpg
 
-Measure it on photos that it was not trained on, in folders of the same names:
+Write a page with plots, mistakes and labels that may be wrong; measure the model on other photos:
 
-  pictell evaluate --model pets.onnx --data OTHERS/
+  pictell train PHOTOS/ --output pets.onnx --report REPORT.html
+  pictell train PHOTOS/ --output pets.onnx --validation OTHERS/
 
 The file runs in pictell and in ONNX Runtime. It has no picture and no name of a file in it.
 """
 # Classes and files that are listed.
 MAX_LISTED = 20
+# Of the largest class to the smallest; a larger one is reported.
+MAX_RATIO = 10
 
 
 def run(words: list[str]) -> int:
@@ -45,15 +52,21 @@ def run(words: list[str]) -> int:
 
     started = time.monotonic()
     dataset = read_dataset(options.data)
-    with Progress(total=len(dataset)) as progress:
-        model = train(dataset, backbone=options.backbone, seed=options.seed, watch=progress.watch)
+    others = None if options.validation is None else read_dataset(options.validation)
+    with Progress(total=len(dataset) + (0 if others is None else len(others))) as progress:
+        model = train(
+            dataset, validation=others, backbone=options.backbone, seed=options.seed,
+            watch=progress.watch,
+        )  # fmt: skip
     model.save(options.output)
     print("\n".join(_report(model, time.monotonic() - started)))
-    for line in _warnings(model.data):
+    for line in [*_warnings(model.data), *_copies(model.tested)]:
         say(line)
     if model.index_note is not None:
         say(model.index_note)
     print("\n".join([*_suspects(model), f"stored in {visible(options.output)}"]))
+    if options.report is not None:
+        _write_page(Path(options.report), model, dataset, Path(options.output).name)
     return progress.exit_status
 
 
@@ -63,6 +76,9 @@ def make_parser() -> Parser:
     add = parser.add_argument
     add("data", metavar="DATA", help="a folder of class folders, or a list, as for evaluate")
     add("-o", "--output", required=True, metavar="FILE", help="the ONNX file to write")
+    validation = "photos to measure the model on, in folders of the same names"
+    add("--validation", metavar="OTHERS", help=validation)
+    add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
     backbone = "the ONNX model that is trained further (default)"
     add("--backbone", default="default", metavar="M", help=backbone)
     add("--seed", type=whole_number, default=0, metavar="N", help="the seed of the parts (0)")
@@ -81,6 +97,10 @@ def _check(options: argparse.Namespace) -> None:
     output_file.check(path, "", (b"",))
     if path.is_file() and TRAINING_KEY.encode() not in path.read_bytes():
         raise UsageError(f"{path} exists and is not a trained model: give another name")
+    if options.report is not None:
+        if os.path.realpath(options.report) == os.path.realpath(options.output):
+            raise UsageError("--report and --output name the same file: give two names")
+        page.check(Path(options.report))
 
 
 def _report(model: TrainedModel, seconds: float) -> list[str]:
@@ -89,10 +109,13 @@ def _report(model: TrainedModel, seconds: float) -> list[str]:
     width = max(map(len, [*names, "accuracy"]))
     counts = [count for count in model.data.counts if count]
     low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
+    where = "cross-validated"
+    if model.tested.validation:
+        where = f"on {_pictures(accuracy.pictures)} of {visible(model.tested.dataset.name)}"
     return [
         f"{_pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
         "",
-        f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, cross-validated",
+        f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, {where}",
         *(
             f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
             for name, share, count in zip(names, accuracy.of_class, counts, strict=True)
@@ -122,6 +145,28 @@ def _suspects(model: TrainedModel) -> list[str]:
     ]
 
 
+def _copies(tested: Tested) -> list[str]:
+    """The pictures of the validation set that were left out, a line each, and their number."""
+    lines = [f"{one.file} is a copy of {one.of}" for one in tested.copies[:MAX_LISTED]]
+    if tested.copies:
+        number = _pictures(len(tested.copies))
+        lines.append(f"{number} of {tested.dataset.name} left out of the accuracy, being copies")
+    return lines
+
+
+def _write_page(path: Path, model: TrainedModel, dataset: Dataset, name: str) -> None:
+    from pictell.evaluation.comparison import Evaluation
+    from pictell.evaluation.thumbnails import thumbnails
+    from pictell.reports.evaluation.html import MAX_THUMBNAILS, Training
+    from pictell.reports.evaluation.training import method_notes
+
+    shown = [one.picture for one in model.suspects[:MAX_THUMBNAILS]]
+    training = Training(
+        list(method_notes(model.tested)), model.suspects, thumbnails(dataset, shown)
+    )
+    page.write(path, Evaluation((replace(model.evaluation, model=name),)), training)
+
+
 def _warnings(data: DataReport) -> list[str]:
     """What is odd about the pictures, a line each."""
     lines = []
@@ -136,6 +181,9 @@ def _warnings(data: DataReport) -> list[str]:
     ):
         if labels:
             lines.append(f"classes with {what}: {', '.join(labels[:MAX_LISTED])}")
+    least, most = min(filter(None, data.counts)), max(data.counts)
+    if most > MAX_RATIO * least:
+        lines.append(f"the classes have {least} to {most} pictures; all count equally in training")
     if data.many_classes:
         lines.append(f"{len(data.counts)} classes are many: check that folders are classes")
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,29 +13,32 @@ from pictell import models, runtimes
 from pictell.classifier import Classifier
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset, read_dataset
-from pictell.evaluation.intervals import wilson
 from pictell.image_model import ImageModel
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.inspection import checksum
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.results import Result
-from pictell.scoring.calibration import Calibration, evidence, to_logits
-from pictell.scoring.postprocess import to_probabilities
 from pictell.training.backbone import cut, find_embedding
 from pictell.training.calibrate import calibrate
 from pictell.training.data import check_labels, review
-from pictell.training.embed import embed_dataset
+from pictell.training.embed import Embedded, embed_dataset
 from pictell.training.graph import EMBEDDING, with_head, with_views
-from pictell.training.head import HeldOut, Targets, cross_validate, fit_head
-from pictell.training.recipe import FeatureRecipe
-from pictell.training.trained import GRAPH, Accuracy, Suspect, TrainedModel, to_file
+from pictell.training.head import cross_validate, fit_head
+from pictell.training.measure import (
+    Labelled,
+    Tested,
+    check_validation,
+    find_suspects,
+    measure_accuracy,
+    validate,
+)
+from pictell.training.recipe import FeatureRecipe, Floats
+from pictell.training.trained import GRAPH, TrainedModel, to_file
 from pictell.types import Label, ModelSpec, Weights
 
 # The embedding itself, with norm 1. A power of it is better on some photos and worse on others.
 RECIPE = FeatureRecipe()
-# A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
-SUSPECT = 0.1
 
 
 class Backbone(NamedTuple):
@@ -48,6 +51,7 @@ class Backbone(NamedTuple):
 def train(
     data: str | os.PathLike[str] | Dataset,
     *,
+    validation: str | os.PathLike[str] | Dataset | None = None,
     backbone: str | os.PathLike[str] = "default",
     seed: int = 0,
     watch: Callable[[Result], None] = lambda result: None,
@@ -55,47 +59,59 @@ def train(
 ) -> TrainedModel:
     """Train a model on a folder of class folders, or on a list, as ``pictell evaluate`` takes them.
 
-    ``backbone`` is an ONNX model. ``watch`` receives a result for each picture that was read. The
-    same pictures, ``seed`` and versions give the same file. Needs the extra ``train``. Raises
-    ``UsageError`` for pictures that nothing can be learned from, and a ``ModelError``.
+    The accuracy is cross-validated or, with ``validation``, measured on other pictures of the same
+    classes; those that are copies of trained ones are left out. ``backbone`` is an ONNX model.
+    ``watch`` receives a result for each picture that was read. The same pictures, ``seed`` and
+    versions give the same file. Needs the extra ``train``. Raises ``UsageError`` for pictures that
+    nothing can be learned from, or measured on, and a ``ModelError``.
     """
-    dataset = data if isinstance(data, Dataset) else read_dataset(data)
-    if dataset.labels_of is not None:
-        raise UsageError(f"{dataset.name}: give each picture one label; several cannot be trained")
-    if dataset.weights is not None:
-        raise UsageError(f"{dataset.name}: training takes no weights: remove that column")
+    dataset, others = _read(data), None if validation is None else _read(validation)
     check_labels(dataset)
+    if others is not None:
+        check_validation(others, dataset, dataset.labels)
     base = read_backbone(backbone)
     with open_features(base, engine) as classifier, EmbeddingIndex.open() as index:
         embedded = embed_dataset(classifier, dataset, index, watch)
+        other = None
+        if others is not None:
+            other = Labelled(others, embed_dataset(classifier, others, index, watch))
         note = index.note
     report = review(dataset, embedded)
     known = np.flatnonzero(report.counts)
+    classes = tuple(dataset.labels[label] for label in known)
     targets = np.searchsorted(known, dataset.label_of[embedded.pictures]).astype(np.int64)
-    shape = (len(targets), len(RECIPE.views), -1)
-    features = RECIPE.features(embedded.vectors.reshape(shape))
+    features = _features(embedded)
     held_out = cross_validate(features, targets, len(known), report.group_of, seed)
     head = fit_head(features, targets, len(known), held_out.strength)
-    fitted = calibrate(held_out, targets[held_out.pictures], "the pictures it was trained on")
-    accuracy = _accuracy(held_out, targets, len(known))
+    of_held_out = targets[held_out.pictures]
+    fitted = calibrate(held_out, of_held_out, "the pictures it was trained on")
+    crossed = Tested(
+        dataset, embedded.pictures[held_out.pictures], of_held_out, held_out.logits,
+        held_out.familiarity, embedded.failed,
+    )  # fmt: skip
+    tested = crossed
+    if other is not None:
+        labelled = Labelled(dataset, embedded)
+        tested = validate(head, _features(other.embedded), other, labelled, classes)
+    accuracy = measure_accuracy(tested)
     spec, content = to_file(
         base.spec,
         with_head(base.graph, head, RECIPE, base.spec.preprocess.layout),
-        tuple(dataset.labels[label] for label in known),
+        classes,
         fitted,
         {
             "backbone": base.spec.name,
             "backbone_sha256": base.spec.sha256,
             "pictures": [report.counts[label] for label in known],
             "accuracy": accuracy.value,
+            "accuracy_pictures": accuracy.pictures,
+            "cross_validated": other is None,
             "strength": held_out.strength,
             "seed": seed,
         },
     )
-    pictures = embedded.pictures[held_out.pictures]
-    files = [dataset.files[picture] for picture in pictures]
-    suspects = find_suspects(held_out, targets, fitted.calibration, spec.labels, files)
-    return TrainedModel(spec, content, report, accuracy, suspects, note)
+    suspects = find_suspects(crossed, fitted.calibration, spec.labels)
+    return TrainedModel(spec, content, report, accuracy, suspects, tested, note)
 
 
 def read_backbone(model: str | os.PathLike[str]) -> Backbone:
@@ -131,37 +147,15 @@ def open_features(base: Backbone, engine: EngineOptions) -> Classifier:
     return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
 
 
-def find_suspects(
-    held_out: HeldOut,
-    targets: Targets,
-    calibration: Calibration,
-    labels: Sequence[Label],
-    files: Sequence[str],
-) -> tuple[Suspect, ...]:
-    """The pictures whose label may be wrong, the likeliest first.
-
-    ``targets`` are those of all pictures, ``files`` (M) those of the pictures that were held out.
-    """
-    logits = to_logits(evidence(held_out.logits, "softmax"), calibration)
-    probabilities = to_probabilities(logits, "softmax")
-    own = targets[held_out.pictures]
-    scores, best = probabilities[np.arange(len(own)), own], probabilities.argmax(axis=1)
-    suspect = (best != own) & (scores < SUSPECT * probabilities.max(axis=1))
-    order = np.argsort(scores, kind="stable")
-    return tuple(
-        Suspect(files[row], labels[own[row]].name, labels[best[row]].name, float(scores[row]))
-        for row in order[suspect[order]].tolist()
-    )
+def _read(data: str | os.PathLike[str] | Dataset) -> Dataset:
+    dataset = data if isinstance(data, Dataset) else read_dataset(data)
+    if dataset.labels_of is not None:
+        raise UsageError(f"{dataset.name}: give each picture one label; several cannot be trained")
+    if dataset.weights is not None:
+        raise UsageError(f"{dataset.name}: training takes no weights: remove that column")
+    return dataset
 
 
-def _accuracy(held_out: HeldOut, targets: Targets, classes: int) -> Accuracy:
-    of_held_out = targets[held_out.pictures]
-    right = held_out.logits.argmax(axis=1) == of_held_out
-    share = float(right.mean())
-    of_class = [right[of_held_out == one] for one in range(classes)]
-    return Accuracy(
-        share,
-        wilson(share, len(right)),
-        len(right),
-        tuple(float(one.mean()) if len(one) else None for one in of_class),
-    )
+def _features(embedded: Embedded) -> Floats:
+    shape = (len(embedded.pictures), len(RECIPE.views), -1)
+    return RECIPE.features(embedded.vectors.reshape(shape))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pictell import runtimes
 from pictell.classifier import Classifier
-from pictell.evaluation.intervals import Interval
+from pictell.evaluation.summary import Summary
 from pictell.files import write_file
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
@@ -21,6 +21,7 @@ from pictell.models.single_file import pack, read_spec_of
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.training.data import DataReport
 from pictell.training.graph import EMBEDDING, FAMILIARITY, LOGITS
+from pictell.training.measure import Accuracy, Suspect, Tested, summarise_tested
 from pictell.types import Attachment, Label, ModelSpec, Weights
 from pictell.version import __version__
 
@@ -32,39 +33,13 @@ CORRECTIONS_KEY = "pictell.corrections"
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
-    """The share of held-out pictures whose best class is right, 0..1, with its 95 % interval.
-
-    ``of_class`` (C): the same share of each class, ``None`` where no picture was held out.
-    """
-
-    value: float
-    interval: Interval
-    pictures: int
-    of_class: tuple[float | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A picture whose ``label`` may be wrong: heads that were not fitted on it say ``better``.
-
-    ``score`` is the probability of its own label, 0..1.
-    """
-
-    file: str
-    label: str
-    better: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A model of the user's classes.
 
     ``content`` is the ONNX file, ``spec`` what it carries. ``data`` says what was found in the
-    pictures; ``accuracy`` is cross-validated. ``suspects`` are pictures whose label may be wrong,
-    the likeliest first. ``index_note`` says why the index of embeddings was
-    not used, if so.
+    pictures. ``accuracy`` is that of the pictures in ``tested``, on which the head, or those of the
+    cross-validation, was not fitted. ``suspects`` are pictures whose label may be wrong, the
+    likeliest first. ``index_note`` says why the index of embeddings was not used, if so.
     """
 
     spec: ModelSpec
@@ -72,7 +47,13 @@ class TrainedModel:
     data: DataReport
     accuracy: Accuracy
     suspects: tuple[Suspect, ...]
+    tested: Tested
     index_note: str | None = None
+
+    @property
+    def evaluation(self) -> Summary:
+        """All figures on the pictures that ``accuracy`` is about. Computed at each call."""
+        return summarise_tested(self.tested, self.spec)
 
     def open(self, engine: EngineOptions = EngineOptions()) -> Classifier:
         """A classifier that runs the model. Raises a ``ModelError`` as ``pictell.load`` does."""
