@@ -26,7 +26,7 @@ from pictell.options import EngineOptions
 from pictell.training.calibrate import calibrate
 from pictell.training.embed import embed_dataset
 from pictell.training.head import cross_validate, fit_head, to_logits
-from pictell.training.measure import Tested, find_suspects
+from pictell.training.measure import Measured, find_suspects
 from pictell.training.recipe import FeatureRecipe, Floats
 from pictell.training.train import RECIPE, open_features, read_backbone
 from pictell.types import Label
@@ -123,8 +123,8 @@ def print_planted(features: Floats, targets: Indices) -> None:
         numbers = np.arange(len(labels))
         names = ("ants", "bees")
         data = Dataset("planted", Path(), tuple(map(str, numbers)), names, labels.astype(np.int32))
-        tested = Tested(data, numbers, labels, held_out.logits, held_out.familiarity, ())
-        suspects = find_suspects(tested, fitted, tuple(map(Label, names)))
+        measured = Measured(data, numbers, labels, held_out.logits, held_out.familiarity, ())
+        suspects = find_suspects(measured, fitted, tuple(map(Label, names)))
         told = [one.picture in wrong for one in suspects]
         found.append(sum(told) / len(wrong))
         false.append(len(told) - sum(told))

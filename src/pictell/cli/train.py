@@ -21,7 +21,7 @@ from pictell.results import percent
 if TYPE_CHECKING:
     from pictell.evaluation.dataset import Dataset
     from pictell.training.data import DataReport
-    from pictell.training.measure import Tested
+    from pictell.training.measure import Measured
     from pictell.training.trained import TrainedModel
 
 EXAMPLE = """\
@@ -60,7 +60,7 @@ def run(words: list[str]) -> int:
         )  # fmt: skip
     model.save(options.output)
     print("\n".join(_report(model, time.monotonic() - started)))
-    for line in [*_warnings(model.data), *_copies(model.tested)]:
+    for line in [*_warnings(model.data), *_copies(model.measured, dataset)]:
         say(line)
     if model.index_note is not None:
         say(model.index_note)
@@ -110,8 +110,8 @@ def _report(model: TrainedModel, seconds: float) -> list[str]:
     counts = [count for count in model.data.counts if count]
     low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
     where = "cross-validated"
-    if model.tested.validation:
-        where = f"on {_pictures(accuracy.pictures)} of {visible(model.tested.dataset.name)}"
+    if model.measured.validation:
+        where = f"on {_pictures(accuracy.pictures)} of {visible(model.measured.dataset.name)}"
     return [
         f"{_pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
         "",
@@ -145,12 +145,15 @@ def _suspects(model: TrainedModel) -> list[str]:
     ]
 
 
-def _copies(tested: Tested) -> list[str]:
+def _copies(measured: Measured, data: Dataset) -> list[str]:
     """The pictures of the validation set that were left out, a line each, and their number."""
-    lines = [f"{one.file} is a copy of {one.of}" for one in tested.copies[:MAX_LISTED]]
-    if tested.copies:
-        number = _pictures(len(tested.copies))
-        lines.append(f"{number} of {tested.dataset.name} left out of the accuracy, being copies")
+    lines = [
+        f"{measured.dataset.root / one.file} is a copy of {data.root / one.of}"
+        for one in measured.copies[:MAX_LISTED]
+    ]
+    if measured.copies:
+        number = _pictures(len(measured.copies))
+        lines.append(f"{number} of {measured.dataset.name} left out of the accuracy, being copies")
     return lines
 
 
@@ -162,7 +165,7 @@ def _write_page(path: Path, model: TrainedModel, dataset: Dataset, name: str) ->
 
     shown = [one.picture for one in model.suspects[:MAX_THUMBNAILS]]
     training = Training(
-        list(method_notes(model.tested)), model.suspects, thumbnails(dataset, shown)
+        list(method_notes(model.measured)), model.suspects, thumbnails(dataset, shown)
     )
     page.write(path, Evaluation((replace(model.evaluation, model=name),)), training)
 

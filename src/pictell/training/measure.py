@@ -53,7 +53,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Measured:
     """What heads say of M pictures that they were not fitted on.
 
     ``pictures`` (M,) are numbers in ``dataset``, ``targets`` (M,) their classes, ``logits`` (M, C)
@@ -73,9 +73,9 @@ class Tested:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The share of tested pictures whose best class is right, 0..1, with its 95 % interval.
+    """The share of measured pictures whose best class is right, 0..1, with its 95 % interval.
 
-    ``of_class`` (C): the same share of each class, ``None`` where no picture was tested.
+    ``of_class`` (C): the same share of each class, ``None`` where no picture was measured.
     """
 
     value: float
@@ -100,11 +100,11 @@ class Suspect:
     better_score: float
 
 
-def measure_accuracy(tested: Tested) -> Accuracy:
-    """The accuracy on the tested pictures."""
-    right = tested.logits.argmax(axis=1) == tested.targets
+def measure_accuracy(measured: Measured) -> Accuracy:
+    """The accuracy on measured pictures."""
+    right = measured.logits.argmax(axis=1) == measured.targets
     share = float(right.mean())
-    of_class = [right[tested.targets == one] for one in range(tested.logits.shape[1])]
+    of_class = [right[measured.targets == one] for one in range(measured.logits.shape[1])]
     return Accuracy(
         share,
         wilson(share, len(right)),
@@ -114,43 +114,43 @@ def measure_accuracy(tested: Tested) -> Accuracy:
 
 
 def find_suspects(
-    tested: Tested, calibration: Calibration, labels: Sequence[Label]
+    measured: Measured, calibration: Calibration, labels: Sequence[Label]
 ) -> tuple[Suspect, ...]:
     """The pictures whose label may be wrong, the likeliest first."""
-    logits = to_calibrated_logits(evidence(tested.logits, "softmax"), calibration)
+    logits = to_calibrated_logits(evidence(measured.logits, "softmax"), calibration)
     probabilities = to_probabilities(logits, "softmax")
-    own, best = tested.targets, probabilities.argmax(axis=1)
+    own, best = measured.targets, probabilities.argmax(axis=1)
     scores, highest = probabilities[np.arange(len(own)), own], probabilities.max(axis=1)
     suspect = (best != own) & (scores < SUSPECT * highest)
     order = np.argsort(scores, kind="stable")
     return tuple(
         Suspect(
             picture,
-            tested.dataset.files[picture],
+            measured.dataset.files[picture],
             labels[own[row]].name,
             labels[best[row]].name,
             float(scores[row]),
             float(highest[row]),
         )
         for row in order[suspect[order]].tolist()
-        for picture in tested.pictures[[row]].tolist()
+        for picture in measured.pictures[[row]].tolist()
     )
 
 
-def summarise_tested(tested: Tested, spec: ModelSpec) -> Summary:
+def to_summary(measured: Measured, spec: ModelSpec) -> Summary:
     """The figures of ``pictell evaluate``, with the scores, the limits and the labels of a model.
 
     Without latencies: the pictures were not classified one by one.
     """
     scorer = build_scorer(spec, MIN_CONFIDENCE)
-    matches = match_classes(tested.dataset, [label.name for label in spec.labels])
-    outcomes = fill(scorer, tested.dataset, matches, _results(tested, scorer, spec.name))
-    return summarise(spec.name, replace(outcomes, failed=tested.failed))
+    matches = match_classes(measured.dataset, [label.name for label in spec.labels])
+    outcomes = fill(scorer, measured.dataset, matches, _results(measured, scorer, spec.name))
+    return summarise(spec.name, replace(outcomes, failed=measured.failed))
 
 
 def validate(
     head: Head, features: Floats, validation: Labelled, data: Labelled, classes: Sequence[str]
-) -> Tested:
+) -> Measured:
     """Test a head, which was fitted on ``data``, on a validation set without copies of that.
 
     ``features`` (N, D) are those of the pictures of ``validation`` that could be read. Raises
@@ -167,7 +167,7 @@ def validate(
         )
     pictures = embedded.pictures[new]
     nodes = target_nodes(match_classes(dataset, classes))
-    return Tested(
+    return Measured(
         dataset,
         pictures,
         nodes[dataset.label_of[pictures]],
@@ -217,17 +217,17 @@ def _copies(data: Embedded, validation: Embedded) -> Targets:
     return np.where(first < len(data.digests), first, -1)
 
 
-def _results(tested: Tested, scorer: Scorer, model: str) -> Iterator[tuple[int, Result]]:
-    """The number and the result of each tested picture."""
-    for start in range(0, len(tested.pictures), ROWS_AT_ONCE):
+def _results(measured: Measured, scorer: Scorer, model: str) -> Iterator[tuple[int, Result]]:
+    """The number and the result of each measured picture."""
+    for start in range(0, len(measured.pictures), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        numbers = tested.pictures[rows].tolist()
-        decisions = scorer.score(tested.logits[rows], TOP, tested.familiarity[rows])
+        numbers = measured.pictures[rows].tolist()
+        decisions = scorer.score(measured.logits[rows], TOP, measured.familiarity[rows])
         for picture, decision in zip(numbers, decisions, strict=True):
             yield (
                 picture,
                 Result(
-                    tested.dataset.files[picture],
+                    measured.dataset.files[picture],
                     model,
                     status=decision.status,
                     answer=decision.answer,

@@ -27,7 +27,7 @@ from pictell.training.graph import EMBEDDING, with_head, with_views
 from pictell.training.head import cross_validate, fit_head
 from pictell.training.measure import (
     Labelled,
-    Tested,
+    Measured,
     check_validation,
     find_suspects,
     measure_accuracy,
@@ -85,15 +85,15 @@ def train(
     head = fit_head(features, targets, len(known), held_out.strength)
     of_held_out = targets[held_out.pictures]
     fitted = calibrate(held_out, of_held_out, "the pictures it was trained on")
-    crossed = Tested(
+    crossed = Measured(
         dataset, embedded.pictures[held_out.pictures], of_held_out, held_out.logits,
         held_out.familiarity, embedded.failed,
     )  # fmt: skip
-    tested = crossed
+    measured = crossed
     if other is not None:
         labelled = Labelled(dataset, embedded)
-        tested = validate(head, _features(other.embedded), other, labelled, classes)
-    accuracy = measure_accuracy(tested)
+        measured = validate(head, _features(other.embedded), other, labelled, classes)
+    accuracy = measure_accuracy(measured)
     spec, content = to_file(
         base.spec,
         with_head(base.graph, head, RECIPE, base.spec.preprocess.layout),
@@ -111,7 +111,7 @@ def train(
         },
     )
     suspects = find_suspects(crossed, fitted.calibration, spec.labels)
-    return TrainedModel(spec, content, report, accuracy, suspects, tested, note)
+    return TrainedModel(spec, content, report, accuracy, suspects, measured, note)
 
 
 def read_backbone(model: str | os.PathLike[str]) -> Backbone:

@@ -21,7 +21,7 @@ from pictell.models.single_file import pack, read_spec_of
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.training.data import DataReport
 from pictell.training.graph import EMBEDDING, FAMILIARITY, LOGITS
-from pictell.training.measure import Accuracy, Suspect, Tested, summarise_tested
+from pictell.training.measure import Accuracy, Measured, Suspect, to_summary
 from pictell.types import Attachment, Label, ModelSpec, Weights
 from pictell.version import __version__
 
@@ -37,9 +37,9 @@ class TrainedModel:
     """A model of the user's classes.
 
     ``content`` is the ONNX file, ``spec`` what it carries. ``data`` says what was found in the
-    pictures. ``accuracy`` is that of the pictures in ``tested``, on which the head, or those of the
-    cross-validation, was not fitted. ``suspects`` are pictures whose label may be wrong, the
-    likeliest first. ``index_note`` says why the index of embeddings was not used, if so.
+    pictures. ``accuracy`` is that on the pictures of ``measured``: held out in cross-validation, or
+    a validation set. ``suspects`` are pictures whose label may be wrong, the likeliest first.
+    ``index_note`` says why the index of embeddings was not used, if so.
     """
 
     spec: ModelSpec
@@ -47,13 +47,13 @@ class TrainedModel:
     data: DataReport
     accuracy: Accuracy
     suspects: tuple[Suspect, ...]
-    tested: Tested
+    measured: Measured
     index_note: str | None = None
 
     @property
     def evaluation(self) -> Summary:
         """All figures on the pictures that ``accuracy`` is about. Computed at each call."""
-        return summarise_tested(self.tested, self.spec)
+        return to_summary(self.measured, self.spec)
 
     def open(self, engine: EngineOptions = EngineOptions()) -> Classifier:
         """A classifier that runs the model. Raises a ``ModelError`` as ``pictell.load`` does."""

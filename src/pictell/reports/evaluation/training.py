@@ -7,25 +7,27 @@ from collections.abc import Iterator
 from pictell.evaluation.matching import listed
 from pictell.reports.evaluation.figures import count
 from pictell.reports.evaluation.notes import MAX_LISTED
-from pictell.training.measure import Tested
+from pictell.training.measure import Measured
 
 
-def method_notes(tested: Tested) -> Iterator[str]:
+def method_notes(measured: Measured) -> Iterator[str]:
     """How the figures were measured, and which pictures they are not about."""
-    if tested.validation:
+    if measured.validation:
         yield "measured on a validation set: the model was not trained on these pictures"
     else:
         yield (
-            "cross-validated: each picture was classified by a model that was trained on the "
+            "cross-validated: each picture was classified by a model that was trained on "
             "others, without copies of it"
         )
         yield (
             "the scores and the limit of unknown pictures were calibrated on the same results: on "
             "other pictures they are a little less exact"
         )
-        untested = len(tested.dataset) - len(tested.failed) - len(tested.pictures)
-        if untested:
-            yield f"{count(untested, 'picture')} not tested, being the only one of a class"
-    if tested.copies:
-        files = listed((one.file for one in tested.copies), MAX_LISTED)
-        yield f"{count(len(tested.copies), 'picture')} left out as copies of trained ones: {files}"
+        unmeasured = len(measured.dataset) - len(measured.failed) - len(measured.pictures)
+        if unmeasured:
+            pictures = count(unmeasured, "picture")
+            yield f"{pictures} not measured: in a class of one picture, or of its copies"
+    if measured.copies:
+        files = listed((one.file for one in measured.copies), MAX_LISTED)
+        pictures = count(len(measured.copies), "picture")
+        yield f"{pictures} left out as copies of trained ones: {files}"
