@@ -28,7 +28,7 @@ from pictell.scoring.decision import Scorer
 from pictell.scoring.postprocess import to_probabilities
 from pictell.training.duplicates import find_groups
 from pictell.training.embed import Embedded
-from pictell.training.head import Scores, Targets, to_familiarity, to_logits
+from pictell.training.head import HeldOut, Scores, Targets, to_familiarity, to_logits
 from pictell.training.recipe import Floats, Head
 from pictell.types import Label, ModelSpec
 
@@ -146,6 +146,18 @@ def to_summary(measured: Measured, spec: ModelSpec) -> Summary:
     matches = match_classes(measured.dataset, [label.name for label in spec.labels])
     outcomes = fill(scorer, measured.dataset, matches, _results(measured, scorer, spec.name))
     return summarise(spec.name, replace(outcomes, failed=measured.failed))
+
+
+def cross_validated(data: Labelled, targets: Targets, held_out: HeldOut) -> Measured:
+    """The held-out pictures of the data; ``targets`` (N,) are those of all that could be read."""
+    return Measured(
+        data.dataset,
+        data.embedded.pictures[held_out.pictures],
+        targets[held_out.pictures],
+        held_out.logits,
+        held_out.familiarity,
+        data.embedded.failed,
+    )
 
 
 def validate(

@@ -27,8 +27,8 @@ from pictell.training.graph import EMBEDDING, with_head, with_views
 from pictell.training.head import cross_validate, fit_head
 from pictell.training.measure import (
     Labelled,
-    Measured,
     check_validation,
+    cross_validated,
     find_suspects,
     measure_accuracy,
     validate,
@@ -72,9 +72,7 @@ def train(
     base = read_backbone(backbone)
     with open_features(base, engine) as classifier, EmbeddingIndex.open() as index:
         embedded = embed_dataset(classifier, dataset, index, watch)
-        other = None
-        if others is not None:
-            other = Labelled(others, embed_dataset(classifier, others, index, watch))
+        tests = None if others is None else embed_dataset(classifier, others, index, watch)
         note = index.note
     report = review(dataset, embedded)
     known = np.flatnonzero(report.counts)
@@ -83,16 +81,11 @@ def train(
     features = _features(embedded)
     held_out = cross_validate(features, targets, len(known), report.group_of, seed)
     head = fit_head(features, targets, len(known), held_out.strength)
-    of_held_out = targets[held_out.pictures]
-    fitted = calibrate(held_out, of_held_out, "the pictures it was trained on")
-    crossed = Measured(
-        dataset, embedded.pictures[held_out.pictures], of_held_out, held_out.logits,
-        held_out.familiarity, embedded.failed,
-    )  # fmt: skip
-    measured = crossed
-    if other is not None:
-        labelled = Labelled(dataset, embedded)
-        measured = validate(head, _features(other.embedded), other, labelled, classes)
+    measured = crossed = cross_validated(Labelled(dataset, embedded), targets, held_out)
+    fitted = calibrate(held_out, crossed.targets, "the pictures it was trained on")
+    if others is not None and tests is not None:
+        test_set, trained = Labelled(others, tests), Labelled(dataset, embedded)
+        measured = validate(head, _features(tests), test_set, trained, classes)
     accuracy = measure_accuracy(measured)
     spec, content = to_file(
         base.spec,
@@ -105,7 +98,7 @@ def train(
             "pictures": [report.counts[label] for label in known],
             "accuracy": accuracy.value,
             "accuracy_pictures": accuracy.pictures,
-            "cross_validated": other is None,
+            "cross_validated": measured is crossed,
             "strength": held_out.strength,
             "seed": seed,
         },
