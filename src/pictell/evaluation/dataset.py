@@ -94,6 +94,23 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
         raise UsageError(f"{place} cannot be read: {os_reason(error)}") from error
 
 
+def read_unlabelled(name: str | os.PathLike[str]) -> Dataset:
+    """The pictures of a folder, at any depth, as a dataset with one label.
+
+    Raises ``UsageError`` for anything else and for a folder without pictures.
+    """
+    root, skipped = Path(name), list[Path]()
+    if not os.path.isdir(root):
+        raise UsageError(f"{root}: no such folder")
+    files = [os.path.relpath(picture, root) for picture in _pictures_below(root, skipped)]
+    if not files:
+        raise UsageError(f"{root}: no pictures")
+    return Dataset(
+        str(root), root, tuple(files), ("other",), np.zeros(len(files), np.int32),
+        skipped_files=len(skipped),
+    )  # fmt: skip
+
+
 def _read_class_folders(root: Path) -> Dataset:
     files, label_of = list[str](), list[int]()
     labels, empty, skipped = list[str](), list[str](), list[Path]()

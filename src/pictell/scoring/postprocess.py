@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,9 +51,7 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return f"({', '.join('N' if size is None else str(size) for size in shape)})"
 
 
-def to_probabilities(
-    logits: NDArray[np.generic], activation: Activation
-) -> NDArray[np.float64]:
+def to_probabilities(logits: NDArray[np.generic], activation: Activation) -> NDArray[np.float64]:
     """Probabilities over the last axis: (…, classes) in and out, float64, 0..1.
 
     ``softmax`` is exp(x - max x) over its sum, which does not overflow. ``sigmoid`` is

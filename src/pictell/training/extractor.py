@@ -15,8 +15,8 @@ from pictell.inspection import checksum
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.training.backbone import cut, find_taps
-from pictell.training.features import feature_graph
 from pictell.training.familiarity import Floats, origin_of
+from pictell.training.features import feature_graph
 from pictell.training.graph import EMBEDDING, features_of, is_trained, read_head
 from pictell.types import Label, ModelSpec, Weights
 

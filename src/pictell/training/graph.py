@@ -6,8 +6,8 @@ import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.protobuf import Message
-from pictell.training.graph_names import Graph
 from pictell.training.familiarity import Familiarity, Floats
+from pictell.training.graph_names import Graph
 from pictell.training.head import Head
 from pictell.training.onnx_parts import (
     OUTPUTS,
@@ -130,9 +130,7 @@ def _find_head(graph: Message) -> Head:
     if not found or EMBEDDING not in Graph(graph).outputs:
         raise InvalidModelError("the model has no head of pictell: give a model of pictell train")
     try:
-        known = Familiarity(
-            arrays[BANK], arrays[ORIGIN], arrays.get(GATE), arrays.get(GATE_BIAS)
-        )
+        known = Familiarity(arrays[BANK], arrays[ORIGIN], arrays.get(GATE), arrays.get(GATE_BIAS))
         return Head(arrays[WEIGHTS], arrays[BIAS], known)
     except UsageError as error:
         raise InvalidModelError(f"the model's head is damaged: {error}") from error

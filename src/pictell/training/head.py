@@ -70,6 +70,11 @@ class Head:
         """D, the length of the embedding."""
         return int(self.weights.shape[1])
 
+    def outputs(self, features: Floats) -> tuple[Scores, Scores]:
+        """The logits (N, C) and the familiarity (N,) of features (N, D), float64."""
+        logits = (features @ self.weights.T + self.bias).astype(np.float64)
+        return logits, self.familiarity(features)
+
 
 class Examples(NamedTuple):
     """What a head is fitted to.

@@ -17,7 +17,7 @@ from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import MAX_SHOWN, listed
 from pictell.training.duplicates import HASH_BYTES
 from pictell.training.embed import Embedded
-from pictell.training.head import Floats, Targets
+from pictell.training.familiarity import Floats, Targets
 
 # Half as large as float32; the difference is far below that of a picture saved again.
 STORED = np.float16
@@ -25,11 +25,13 @@ STORED = np.float16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """N labelled pictures of C classes.
+    """N pictures, of C classes or of something else.
 
     ``vectors`` (N, D) float32 are their features, as precise as they are stored. ``targets`` (N, C)
-    bool: whether a picture has a label; one each, unless ``several``. ``keys`` (N) are the SHA-256
-    of their files, with the box; ``hashes`` (N, 32) uint8 their perceptual hashes.
+    bool: whether a picture has a label: one, or with ``several`` one or more; none if it shows
+    something else. ``keys`` (N) are the SHA-256 of their files, with the box; ``hashes`` (N, 32)
+    uint8 their perceptual hashes. ``pictures`` (N,) are their numbers in the dataset that they were
+    just read from, -1 for all that are not in it.
     """
 
     classes: tuple[str, ...]
@@ -38,6 +40,7 @@ class Samples:
     vectors: Floats
     keys: tuple[str, ...]
     hashes: NDArray[np.uint8]
+    pictures: Targets
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -48,9 +51,14 @@ class Samples:
         return tuple(self.targets.sum(axis=0).tolist())
 
     @property
-    def class_of(self) -> Targets:
-        """The class of each picture that has one, (N,)."""
-        return self.targets.argmax(axis=1).astype(np.int64)
+    def labelled(self) -> Samples:
+        """The pictures that have a label."""
+        return self.take(has_label(self.targets))
+
+    @property
+    def others(self) -> Floats:
+        """The features (M, D) of the pictures without a label."""
+        return self.vectors[~has_label(self.targets)]
 
     @property
     def digests(self) -> list[str]:
@@ -68,6 +76,7 @@ class Samples:
             vectors=self.vectors[wanted],
             keys=tuple(np.array(self.keys, object)[wanted]),
             hashes=self.hashes[wanted],
+            pictures=self.pictures[wanted],
         )
 
 
@@ -80,11 +89,27 @@ def samples_of(dataset: Dataset, embedded: Embedded) -> Samples:
         dataset.labels,
         targets,
         dataset.labels_of is not None,
-        embedded.vectors.astype(STORED).astype(np.float32),
+        _rounded(embedded.vectors),
         embedded.keys,
         embedded.hashes,
+        embedded.pictures,
     )
     return every.take(np.ones(len(every), np.bool_))
+
+
+def add_others(samples: Samples, embedded: Embedded) -> Samples:
+    """The samples with pictures of something else; one that has a label keeps it."""
+    count = len(embedded.keys)
+    new = Samples(
+        (),
+        np.zeros((count, 0), np.bool_),
+        samples.several,
+        _rounded(embedded.vectors),
+        embedded.keys,
+        embedded.hashes,
+        np.full(count, -1),
+    )
+    return merge(new, samples)
 
 
 def merge(old: Samples, new: Samples) -> Samples:
@@ -108,6 +133,7 @@ def merge(old: Samples, new: Samples) -> Samples:
         np.concatenate([old.vectors, new.vectors]),
         old.keys + new.keys,
         np.concatenate([old.hashes, new.hashes]),
+        np.concatenate([old.pictures, new.pictures]),
     )
 
 
@@ -131,18 +157,27 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
     kept = np.array([name not in names for name in samples.classes], np.bool_)
     classes = tuple(name for name in samples.classes if name not in names)
     left = replace(samples, classes=classes, targets=samples.targets[:, kept])
-    return left.take(left.targets.any(axis=1))
+    return left.take(has_label(left.targets) | ~has_label(samples.targets))
 
 
 def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
     """The samples with pictures that were corrected: their features (M, D) and their classes."""
     names = tuple(dict.fromkeys(classes))
     targets = np.array([[one == name for name in names] for one in classes], np.bool_)
-    rounded = vectors.astype(STORED).astype(np.float32)
-    keys = tuple(f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}" for row in rounded)
+    rows = _rounded(vectors)
+    keys = tuple(f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}" for row in rows)
     hashes = np.zeros((len(keys), HASH_BYTES), np.uint8)
-    new = Samples(names, targets.reshape(-1, len(names)), samples.several, rounded, keys, hashes)
-    return merge(samples, new)
+    absent = np.full(len(keys), -1)
+    return merge(samples, Samples(names, targets, samples.several, rows, keys, hashes, absent))
+
+
+def has_label(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether pictures with ``targets`` (N, C) have a label, (N,)."""
+    return np.asarray(targets.any(axis=1))
+
+
+def _rounded(vectors: Floats) -> Floats:
+    return vectors.astype(STORED).astype(np.float32)
 
 
 def _spread(samples: Samples, classes: Sequence[str]) -> NDArray[np.bool_]:

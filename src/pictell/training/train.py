@@ -2,114 +2,205 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from pictell.errors import UsageError
-from pictell.evaluation.dataset import Dataset, read_dataset
-from pictell.evaluation.intervals import wilson
+from pictell.evaluation.dataset import Dataset, read_dataset, read_unlabelled
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import EngineOptions
 from pictell.results import Result
-from pictell.scoring.calibration import Calibration, evidence, to_logits
-from pictell.scoring.postprocess import to_probabilities
 from pictell.training.calibrate import calibrate
 from pictell.training.data import check_labels, review
-from pictell.training.embed import embed_dataset
-from pictell.training.extractor import open_extractor, read_extractor
+from pictell.training.duplicates import find_groups
+from pictell.training.embed import Labelled, embed_dataset, extractor_key
+from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
 from pictell.training.graph import with_head
-from pictell.training.head import HeldOut, Targets, cross_validate, fit_head
-from pictell.training.trained import Accuracy, Suspect, TrainedModel, to_file
-from pictell.types import Label
+from pictell.training.head import FOLDS, Examples, cross_validate, fit_head
+from pictell.training.kept import KEPT_KEY, Kept, Place
+from pictell.training.measure import (
+    check_validation,
+    cross_validated,
+    find_suspects,
+    measure_accuracy,
+    validate,
+)
+from pictell.training.samples import Samples, add_others, samples_of
+from pictell.training.trained import (
+    CORRECTIONS_KEY,
+    SAMPLES_FACT,
+    TRAINING_KEY,
+    TrainedModel,
+    to_file,
+)
+from pictell.training.update import combine, read_previous
 
-# A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
-SUSPECT = 0.1
+Folder = str | os.PathLike[str]
+Watch = Callable[[Result], None]
+
+
+class Pictures(NamedTuple):
+    """The pictures of a training that were read, and why the index was not used, if so."""
+
+    data: Labelled | None
+    validation: Labelled | None
+    other: Labelled | None
+    index_note: str | None
 
 
 def train(
-    data: str | os.PathLike[str] | Dataset,
+    data: Folder | Dataset | None = None,
     *,
-    backbone: str | os.PathLike[str] = "default",
+    validation: Folder | Dataset | None = None,
+    other: Folder | Dataset | None = None,
+    update: Folder | None = None,
+    rename: Mapping[str, str] = {},
+    remove: Collection[str] = (),
+    keep: Place = "beside",
+    backbone: Folder | None = None,
     seed: int = 0,
-    watch: Callable[[Result], None] = lambda result: None,
+    watch: Watch = lambda result: None,
     engine: EngineOptions = EngineOptions(),
 ) -> TrainedModel:
     """Train a model on a folder of class folders, or on a list, as ``pictell evaluate`` takes them.
 
-    ``backbone`` is an ONNX model. ``watch`` receives a result for each picture that was read. The
-    same pictures, ``seed`` and versions give the same file. Needs the extra ``train``. Raises
-    ``UsageError`` for pictures that nothing can be learned from, and a ``ModelError``.
+    The accuracy is cross-validated or, with ``validation``, measured on other pictures of the same
+    classes; those that are copies of trained ones are left out. ``other`` is a folder of pictures
+    of something else. ``update`` is a trained model: its pictures count too, after some of its
+    classes get other names (``rename``, old to new; two may become one) or are left out
+    (``remove``). ``keep`` says where the samples for an update are kept: in a file beside the
+    model, inside it or nowhere. ``backbone`` is an ONNX model, by default the default model or that
+    of the update. ``watch`` receives a result for each picture that was read. The same pictures,
+    ``seed`` and versions give the same file. Needs the extra ``train``. Raises ``UsageError`` for
+    pictures that nothing can be learned from, or measured on, and a ``ModelError``.
     """
+    datasets = (
+        None if data is None else _labelled(data),
+        None if validation is None else _labelled(validation),
+        other if other is None or isinstance(other, Dataset) else read_unlabelled(other),
+    )
+    old: Kept | None = None
+    if update is None:
+        _check_alone(*datasets)
+        extractor = read_extractor(backbone or "default")
+    elif backbone is None:
+        extractor, old = read_previous(update)
+    else:
+        raise UsageError("the backbone of a model that is updated cannot change: leave it out")
+    pictures = _embed(extractor, datasets, watch, engine)
+    new = None if pictures.data is None else samples_of(*pictures.data)
+    samples = combine(None if old is None else old.samples, new, rename, remove)
+    if pictures.other is not None:
+        samples = add_others(samples, pictures.other.embedded)
+    key = extractor_key(feature_spec(extractor))
+    kept = Kept(samples, key, "" if old is None else old.sha256)
+    return _fit(extractor, kept, keep, pictures, seed)
+
+
+def _labelled(data: Folder | Dataset) -> Dataset:
     dataset = data if isinstance(data, Dataset) else read_dataset(data)
-    if dataset.labels_of is not None:
-        raise UsageError(f"{dataset.name}: give each picture one label; several cannot be trained")
     if dataset.weights is not None:
         raise UsageError(f"{dataset.name}: training takes no weights: remove that column")
-    check_labels(dataset)
-    extractor = read_extractor(backbone)
+    return dataset
+
+
+def _check_alone(data: Dataset | None, validation: Dataset | None, other: Dataset | None) -> None:
+    """Raise ``UsageError`` for what would fail only after all pictures are read."""
+    if data is None:
+        raise UsageError("give the pictures to train on")
+    check_labels(data.labels, data.name)
+    if validation is not None:
+        check_validation(validation, data.labels)
+    if other is not None and len(other) < FOLDS:
+        raise UsageError(f"{other.name}: give {FOLDS} or more pictures of something else")
+
+
+def _embed(
+    extractor: Extractor,
+    datasets: tuple[Dataset | None, Dataset | None, Dataset | None],
+    watch: Watch,
+    engine: EngineOptions,
+) -> Pictures:
+    if not any(datasets):
+        return Pictures(None, None, None, None)
     with open_extractor(extractor, engine) as classifier, EmbeddingIndex.open() as index:
-        embedded = embed_dataset(classifier, dataset, index, watch)
-        note = index.note
-    report = review(dataset, embedded)
-    known = np.flatnonzero(report.counts)
-    targets = np.searchsorted(known, dataset.label_of[embedded.pictures]).astype(np.int64)
-    held_out = cross_validate(embedded.vectors, targets, len(known), report.group_of, seed)
-    head = fit_head(embedded.vectors, targets, len(known), held_out.strength)
-    fitted = calibrate(held_out, targets[held_out.pictures], "the pictures it was trained on")
-    accuracy = _accuracy(held_out, targets, len(known))
+        data, validation, other = (
+            None if one is None else Labelled(one, embed_dataset(classifier, one, index, watch))
+            for one in datasets
+        )
+        return Pictures(data, validation, other, index.note)
+
+
+def _fit(
+    extractor: Extractor, kept: Kept, keep: Place, pictures: Pictures, seed: int
+) -> TrainedModel:
+    samples = kept.samples.labelled
+    name = pictures.data.dataset.name if pictures.data else "the model"
+    check_labels(samples.classes, name)
+    examples = to_examples(kept.samples, extractor)
+    held_out = cross_validate(examples, seed)
+    head = fit_head(examples, held_out.strength)
+    crossed = samples.targets[held_out.pictures]
+    fitted = calibrate(held_out, crossed, samples.several, "the pictures it was trained on")
+    accuracy = measure_accuracy(held_out.logits, crossed, samples.several)
+    measured = mine = None
+    if pictures.data is not None:
+        measured = mine = cross_validated(pictures.data, samples, held_out)
+    if pictures.validation is not None:
+        files = pictures.data.dataset.files if pictures.data else ()
+        measured = validate(head, pictures.validation, samples, files)
+        accuracy = measure_accuracy(measured.logits, measured.targets, samples.several)
+    facts = {
+        "backbone": extractor.spec.name,
+        "backbone_sha256": extractor.spec.sha256,
+        "pictures": samples.counts,
+        "others": len(examples.others),
+        "accuracy": accuracy.value,
+        "accuracy_pictures": accuracy.pictures,
+        "cross_validated": pictures.validation is None,
+        "strength": held_out.strength,
+        "seed": seed,
+        SAMPLES_FACT: None if keep == "nowhere" else kept.sha256,
+    }
+    inside = base64.b64encode(kept.content).decode() if keep == "inside" else None
     spec, content = to_file(
         extractor.spec,
         with_head(extractor.graph, head),
-        tuple(dataset.labels[label] for label in known),
+        samples.classes,
+        examples.activation,
         fitted,
-        {
-            "backbone": extractor.spec.name,
-            "backbone_sha256": extractor.spec.sha256,
-            "pictures": [report.counts[label] for label in known],
-            "accuracy": accuracy.value,
-            "strength": held_out.strength,
-            "seed": seed,
-        },
+        # A model that is updated may have corrections, which are among the samples now.
+        {TRAINING_KEY: json.dumps(facts, sort_keys=True), CORRECTIONS_KEY: None, KEPT_KEY: inside},
     )
-    pictures = embedded.pictures[held_out.pictures]
-    files = [dataset.files[picture] for picture in pictures]
-    suspects = find_suspects(held_out, targets, fitted.calibration, spec.labels, files)
-    return TrainedModel(spec, content, report, accuracy, suspects, note)
-
-
-def find_suspects(
-    held_out: HeldOut,
-    targets: Targets,
-    calibration: Calibration,
-    labels: Sequence[Label],
-    files: Sequence[str],
-) -> tuple[Suspect, ...]:
-    """The pictures whose label may be wrong, the likeliest first.
-
-    ``targets`` are those of all pictures, ``files`` (M) those of the pictures that were held out.
-    """
-    logits = to_logits(evidence(held_out.logits, "softmax"), calibration)
-    probabilities = to_probabilities(logits, "softmax")
-    own = targets[held_out.pictures]
-    scores, best = probabilities[np.arange(len(own)), own], probabilities.argmax(axis=1)
-    suspect = (best != own) & (scores < SUSPECT * probabilities.max(axis=1))
-    order = np.argsort(scores, kind="stable")
-    return tuple(
-        Suspect(files[row], labels[own[row]].name, labels[best[row]].name, float(scores[row]))
-        for row in order[suspect[order]].tolist()
+    return TrainedModel(
+        spec=spec,
+        content=content,
+        pictures=len(samples),
+        counts=samples.counts,
+        accuracy=accuracy,
+        data=None if pictures.data is None else review(*pictures.data),
+        measured=measured,
+        suspects=() if mine is None else find_suspects(mine, fitted.calibration, spec.labels),
+        kept=kept if keep == "beside" else None,
+        index_note=pictures.index_note,
     )
 
 
-def _accuracy(held_out: HeldOut, targets: Targets, classes: int) -> Accuracy:
-    of_held_out = targets[held_out.pictures]
-    right = held_out.logits.argmax(axis=1) == of_held_out
-    share = float(right.mean())
-    of_class = [right[of_held_out == one] for one in range(classes)]
-    return Accuracy(
-        share,
-        wilson(share, len(right)),
-        len(right),
-        tuple(float(one.mean()) if len(one) else None for one in of_class),
+def to_examples(samples: Samples, extractor: Extractor) -> Examples:
+    """What a head is fitted to. Copies of a picture are one group."""
+    labelled = samples.labelled
+    size = samples.vectors.shape[1]
+    origin = np.zeros(size, np.float32) if extractor.origin is None else extractor.origin
+    return Examples(
+        labelled.vectors,
+        labelled.targets,
+        labelled.several,
+        find_groups(labelled.digests, labelled.hashes),
+        samples.others,
+        origin,
     )
