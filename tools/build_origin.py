@@ -3,8 +3,9 @@
     python tools/build_origin.py PICTURES/
 
 It writes ``src/pictell/training/default_origin.npz``: the mean features of pictures of all kinds,
-which ``training/familiarity.py`` subtracts, and the checksum of the model's weights. The file in the package was computed on the 650 pictures of the validation set of ImageNet that also
-calibrated the default model. Run it again when the default model or the features change.
+which ``training/familiarity.py`` subtracts, and the checksum of the model's weights. That of the
+package was computed on the 650 pictures of the validation set of ImageNet that also calibrated the
+default model. Run it again when the default model or the features change.
 """
 
 from __future__ import annotations

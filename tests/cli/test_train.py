@@ -9,7 +9,7 @@ from PIL import Image
 
 from command import pictell
 
-FEW = 12
+FEW, FEWER = 20, 12
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def photos(insects: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         for path in sorted((insects / "train" / name).iterdir())[:FEW]:
             shutil.copy(path, folder / name)
-    bee = sorted((insects / "train" / "bees").iterdir())[FEW]
+    bee = sorted((insects / "train" / "bees").iterdir())[FEW + 3]
     shutil.copy(bee, folder / "ants" / "planted-bee.jpg")
     return folder
 
@@ -80,11 +80,11 @@ def test_classes_of_very_different_sizes_are_reported(insects: Path, tmp_path: P
     data = tmp_path / "data"
     shutil.copytree(insects / "train" / "ants", data / "ants")
     (data / "bees").mkdir()
-    for path in sorted((insects / "train" / "bees").iterdir())[:FEW]:
+    for path in sorted((insects / "train" / "bees").iterdir())[:FEWER]:
         shutil.copy(path, data / "bees")
     run = pictell("train", data, "-o", tmp_path / "m.onnx")
     assert "all count equally" in run.stderr
-    for path in sorted((data / "ants").iterdir())[10 * FEW :]:
+    for path in sorted((data / "ants").iterdir())[10 * FEWER :]:
         path.unlink()
     run = pictell("train", data, "-o", tmp_path / "m.onnx")
     assert (run.returncode, run.stderr) == (0, "")

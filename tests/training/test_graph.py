@@ -17,6 +17,7 @@ from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import check_safe
 from pictell.inspection.onnx import with_metadata
 from pictell.training.backbone import Taps, cut, find_embedding, find_taps
+from pictell.training.familiarity import Familiarity
 from pictell.training.features import feature_graph
 from pictell.training.graph import features_of, read_head, replace_head, with_head
 from pictell.training.head import Head
@@ -25,14 +26,17 @@ from small_networks import CHANNELS, CLASSES, HEIGHT, WIDTH, edited, network, ru
 SIZE = CHANNELS + CLASSES
 
 
-def some_head(size: int = SIZE, classes: int = 3, known: int = 7) -> Head:
+def some_head(
+    size: int = SIZE, classes: int = 3, *, known: int = 7, origin: bool = True, gate: bool = True
+) -> Head:
     random = np.random.default_rng(classes)
-    bank = random.normal(size=(known, size)).astype(np.float32)
-    return Head(
-        random.normal(size=(classes, size)).astype(np.float32),
-        random.normal(size=classes).astype(np.float32),
-        bank if known else None,
-    )
+
+    def some(*shape: int) -> NDArray[np.float32]:
+        return random.normal(size=shape).astype(np.float32)
+
+    start = some(size) if origin else np.zeros(size, np.float32)
+    gates = (some(size), some(1)) if gate else (None, None)
+    return Head(some(classes, size), some(classes), Familiarity(some(known, size), start, *gates))
 
 
 HEAD = some_head()
@@ -55,20 +59,38 @@ TRAINED = with_head(features(), HEAD)
 def check_outputs(model: bytes, head: Head, embedding: NDArray[np.float32]) -> None:
     check_safe(weights("onnx", model))
     onnx.checker.check_model(edited(model), full_check=True)
-    logits, found, *familiarity = run(model, some_images(len(embedding)))
-    assert all(values.dtype == np.float32 for values in (logits, found))
+    logits, found, familiarity = run(model, some_images(len(embedding)))
+    assert all(values.dtype == np.float32 for values in (logits, found, familiarity))
     np.testing.assert_allclose(found, embedding, atol=1e-6)
     np.testing.assert_allclose(logits, embedding @ head.weights.T + head.bias, atol=1e-5)
-    assert len(familiarity) == (head.bank is not None)
-    if head.bank is not None:
-        nearest = (embedding @ head.bank.T).max(axis=1)
-        np.testing.assert_allclose(familiarity[0], nearest, atol=1e-5)
+    np.testing.assert_allclose(familiarity, by_definition(head.familiarity, embedding), atol=1e-5)
 
 
-@pytest.mark.parametrize("known", [0, 7])
+def by_definition(known: Familiarity, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+    found = []
+    for row in embedding.astype(np.float64):
+        seen = row - known.origin
+        nearest = max(0.0, (known.bank @ (seen / np.sqrt((seen**2).sum()))).max())
+        opened = 1.0
+        if known.gate is not None and known.gate_bias is not None:
+            opened = 1 / (1 + np.exp(-(row @ known.gate + known.gate_bias[0])))
+        found.append(nearest * opened)
+    return np.array(found)
+
+
+def check_equal(found: Head, wanted: Head) -> None:
+    for name in ("weights", "bias"):
+        assert np.array_equal(getattr(found, name), getattr(wanted, name))
+    for name in ("bank", "origin", "gate", "gate_bias"):
+        ours, theirs = (getattr(one.familiarity, name) for one in (found, wanted))
+        assert (ours is None) == (theirs is None)
+        assert ours is None or np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("opset", range(11, 25))
-def test_features_and_head(opset: int, known: int) -> None:
-    part, head = features(opset=opset), some_head(known=known)
+def test_features_and_head(opset: int, gate: bool) -> None:
+    part, head = features(opset=opset), some_head(gate=gate)
     for count in (1, 3):
         check_outputs(with_head(part, head), head, run(part, some_images(count))[0])
 
@@ -78,10 +100,10 @@ def test_a_graph_without_features_is_refused() -> None:
         with_head(network(), HEAD)
 
 
-@pytest.mark.parametrize("known", [0, 2])
+@pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("opset", [13, 18])
-def test_a_replaced_head_is_as_if_trained_so(opset: int, known: int) -> None:
-    part, other = features(opset=opset), some_head(classes=9, known=known)
+def test_a_replaced_head_is_as_if_trained_so(opset: int, gate: bool) -> None:
+    part, other = features(opset=opset), some_head(classes=9, gate=gate)
     first = with_head(part, HEAD)
     assert first == with_head(part, HEAD)
     replaced = replace_head(first, other)
@@ -95,15 +117,10 @@ def test_the_features_of_a_trained_model_are_those_it_was_made_of() -> None:
     assert features_of(packed) == features()
 
 
-@pytest.mark.parametrize("known", [0, 7])
-def test_a_head_is_read_back(known: int) -> None:
-    head = some_head(known=known)
-    found = read_head(with_head(features(), head))
-    assert np.array_equal(found.weights, head.weights)
-    assert np.array_equal(found.bias, head.bias)
-    assert (found.bank is None) == (head.bank is None)
-    if found.bank is not None:
-        assert np.array_equal(found.bank, head.bank)
+@pytest.mark.parametrize("gate", [False, True])
+def test_a_head_is_read_back(gate: bool) -> None:
+    head = some_head(gate=gate)
+    check_equal(read_head(with_head(features(), head)), head)
 
 
 def test_values_as_another_tool_writes_them() -> None:
@@ -177,11 +194,25 @@ def test_a_head_for_another_embedding_is_refused() -> None:
         {"weights": HEAD.weights.astype(np.float64)},
         {"weights": HEAD.weights[0]},
         {"weights": HEAD.weights * np.float32(np.inf)},
+        {"weights": HEAD.weights[:, :3]},
         {"bias": HEAD.bias[:2]},
-        {"bank": HEAD.weights[:, :3]},
-        {"bank": HEAD.weights[:0]},
     ],
 )
 def test_arrays_that_are_no_head(changes: dict[str, NDArray[np.generic]]) -> None:
     with pytest.raises(UsageError), np.errstate(invalid="ignore"):
         replace(HEAD, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bank": HEAD.familiarity.bank[:, :3]},
+        {"bank": HEAD.familiarity.bank[:0]},
+        {"origin": HEAD.bias},
+        {"gate": HEAD.bias},
+        {"gate_bias": np.array([np.nan], np.float32)},
+    ],
+)
+def test_arrays_that_are_no_familiarity(changes: dict[str, NDArray[np.generic]]) -> None:
+    with pytest.raises(UsageError):
+        replace(HEAD.familiarity, **changes)

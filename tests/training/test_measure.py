@@ -38,7 +38,8 @@ def measured(scores: list[list[float]], targets: list[int]) -> Measured:
     return Measured(
         dataset([0, *targets]),
         np.arange(1, len(targets) + 1),
-        np.array(targets),
+        np.eye(len(CLASSES), dtype=np.bool_)[targets],
+        False,
         np.log(scores),
         np.ones(len(targets)),
         (),
@@ -47,10 +48,19 @@ def measured(scores: list[list[float]], targets: list[int]) -> Measured:
 
 def test_the_accuracy_is_that_of_the_best_classes() -> None:
     scores = [[0.8, 0.1, 0.1], [0.1, 0.6, 0.3], [0.3, 0.2, 0.5], [0.9, 0.05, 0.05]]
-    accuracy = measure_accuracy(measured(scores, [0, 0, 0, 1]))
+    targets = np.eye(len(CLASSES), dtype=np.bool_)[[0, 0, 0, 1]]
+    accuracy = measure_accuracy(np.log(scores), targets, several=False)
     assert (accuracy.value, accuracy.pictures) == (0.25, 4)
     assert accuracy.interval == wilson(0.25, 4)
     assert accuracy.of_class == (pytest.approx(1 / 3), 0.0, None)
+
+
+def test_several_labels_are_right_together() -> None:
+    logits = np.array([[1.0, 1, -1], [1, -1, -1], [-1, 1, 1], [-1, -1, 1]])
+    targets = np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1], [0, 1, 1]], np.bool_)
+    accuracy = measure_accuracy(logits, targets, several=True)
+    assert accuracy.value == 0.5
+    assert accuracy.of_class == (1.0, 0.5, 1.0)
 
 
 def test_suspects_have_a_much_better_class_and_the_likeliest_is_first() -> None:

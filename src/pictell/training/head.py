@@ -102,11 +102,13 @@ class HeldOut(NamedTuple):
     """What heads say of pictures that they were not fitted on.
 
     ``pictures`` (M,) are the numbers of those that were held out once, ``logits`` (M, C) float64,
-    ``familiarity`` (M,), 0..1. ``strength`` is the best of ``STRENGTHS``.
+    ``familiarity`` (M,), 0..1. ``strength`` is the best of ``STRENGTHS``. ``cautious`` (M, C) are
+    the logits of heads of the first of them, which wrong labels mislead less.
     """
 
     pictures: Targets
     logits: Scores
+    cautious: Scores
     familiarity: Scores
     strength: float
 
@@ -122,7 +124,7 @@ def cross_validate(examples: Examples, seed: int) -> HeldOut:
     pictures = np.flatnonzero(fold_of != ALWAYS_TRAIN)
     # Without labels, and once for all folds, as it takes the longest.
     rows, _ = reduce(examples.features)
-    strengths = STRENGTHS if targets.size <= MAX_SEARCHED else (STRENGTH,)
+    strengths = STRENGTHS if targets.size <= MAX_SEARCHED else (STRENGTHS[0], STRENGTH)
     logits = np.empty((len(strengths), *targets.shape))
     familiarity = np.empty(len(targets))
     for fold in np.unique(fold_of[pictures]):
@@ -139,7 +141,13 @@ def cross_validate(examples: Examples, seed: int) -> HeldOut:
         familiarity[test] = known(examples.features[test])
     losses = [_log_loss(one[pictures], targets[pictures], examples.activation) for one in logits]
     best = int(np.argmin(losses))
-    return HeldOut(pictures, logits[best, pictures], familiarity[pictures], strengths[best])
+    return HeldOut(
+        pictures,
+        logits[best, pictures],
+        logits[0, pictures],
+        familiarity[pictures],
+        strengths[best],
+    )
 
 
 def fit_head(examples: Examples, strength: float) -> Head:

@@ -32,7 +32,7 @@ from pictell.training.samples import Samples
 from pictell.types import Activation, Label, ModelSpec
 
 # A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
-SUSPECT = 0.1
+SUSPECT = 0.2
 ROWS_AT_ONCE = 256
 
 

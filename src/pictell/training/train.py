@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset, read_dataset, read_unlabelled
 from pictell.index.embeddings import EmbeddingIndex
+from pictell.models.calibration_file import FittedCalibration
 from pictell.options import EngineOptions
 from pictell.results import Result
 from pictell.training.calibrate import calibrate
@@ -21,9 +22,12 @@ from pictell.training.duplicates import find_groups
 from pictell.training.embed import Labelled, embed_dataset, extractor_key
 from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
 from pictell.training.graph import with_head
-from pictell.training.head import FOLDS, Examples, cross_validate, fit_head
+from pictell.training.head import FOLDS, Examples, Head, HeldOut, cross_validate, fit_head
 from pictell.training.kept import KEPT_KEY, Kept, Place
 from pictell.training.measure import (
+    Accuracy,
+    Measured,
+    Suspect,
     check_validation,
     cross_validated,
     find_suspects,
@@ -39,6 +43,7 @@ from pictell.training.trained import (
     to_file,
 )
 from pictell.training.update import combine, read_previous
+from pictell.types import Label
 
 Folder = str | os.PathLike[str]
 Watch = Callable[[Result], None]
@@ -139,22 +144,18 @@ def _embed(
 def _fit(
     extractor: Extractor, kept: Kept, keep: Place, pictures: Pictures, seed: int
 ) -> TrainedModel:
+    # It belongs to scikit-learn, the extra train.
+    from threadpoolctl import threadpool_limits
+
     samples = kept.samples.labelled
-    name = pictures.data.dataset.name if pictures.data else "the model"
-    check_labels(samples.classes, name)
+    check_labels(samples.classes, pictures.data.dataset.name if pictures.data else "the model")
     examples = to_examples(kept.samples, extractor)
-    held_out = cross_validate(examples, seed)
-    head = fit_head(examples, held_out.strength)
-    crossed = samples.targets[held_out.pictures]
-    fitted = calibrate(held_out, crossed, samples.several, "the pictures it was trained on")
-    accuracy = measure_accuracy(held_out.logits, crossed, samples.several)
-    measured = mine = None
-    if pictures.data is not None:
-        measured = mine = cross_validated(pictures.data, samples, held_out)
-    if pictures.validation is not None:
-        files = pictures.data.dataset.files if pictures.data else ()
-        measured = validate(head, pictures.validation, samples, files)
-        accuracy = measure_accuracy(measured.logits, measured.targets, samples.several)
+    # With more threads, small matrices take ten times as long, and the result would depend on them.
+    with threadpool_limits(1):
+        held_out = cross_validate(examples, seed)
+        head = fit_head(examples, held_out.strength)
+    fitted = _calibrate(held_out, samples)
+    measured, accuracy = _measure(held_out, head, samples, pictures)
     facts = {
         "backbone": extractor.spec.name,
         "backbone_sha256": extractor.spec.sha256,
@@ -185,10 +186,41 @@ def _fit(
         accuracy=accuracy,
         data=None if pictures.data is None else review(*pictures.data),
         measured=measured,
-        suspects=() if mine is None else find_suspects(mine, fitted.calibration, spec.labels),
+        suspects=_suspects(held_out, samples, pictures.data, spec.labels),
         kept=kept if keep == "beside" else None,
         index_note=pictures.index_note,
     )
+
+
+def _calibrate(held_out: HeldOut, samples: Samples) -> FittedCalibration:
+    targets = samples.targets[held_out.pictures]
+    return calibrate(held_out, targets, samples.several, "the pictures it was trained on")
+
+
+def _measure(
+    held_out: HeldOut, head: Head, samples: Samples, pictures: Pictures
+) -> tuple[Measured | None, Accuracy]:
+    """What is known of the pictures of this training, and the accuracy.
+
+    That of cross-validation is about all samples, also those of an older training.
+    """
+    data, several = pictures.data, samples.several
+    if pictures.validation is not None:
+        files = () if data is None else data.dataset.files
+        measured = validate(head, pictures.validation, samples, files)
+        return measured, measure_accuracy(measured.logits, measured.targets, several)
+    accuracy = measure_accuracy(held_out.logits, samples.targets[held_out.pictures], several)
+    return None if data is None else cross_validated(data, samples, held_out), accuracy
+
+
+def _suspects(
+    held_out: HeldOut, samples: Samples, data: Labelled | None, labels: Sequence[Label]
+) -> tuple[Suspect, ...]:
+    if data is None:
+        return ()
+    cautious = held_out._replace(logits=held_out.cautious)
+    calibration = _calibrate(cautious, samples).calibration
+    return find_suspects(cross_validated(data, samples, cautious), calibration, labels)
 
 
 def to_examples(samples: Samples, extractor: Extractor) -> Examples:
