@@ -168,7 +168,7 @@ def test_other_pictures_are_unknown_and_survive_an_update(
     others = shared / "images" / "imagenet_val650"
     folder = model.parent / "others"
     folder.mkdir()
-    for path in sorted(others.glob("*.jpg"))[:40]:
+    for path in sorted(others.glob("*.JPEG"))[:40]:
         shutil.copy(path, folder)
     path = model.parent / "other.onnx"
     photos = some(model.parent / "photos", insects, 20)
@@ -177,15 +177,20 @@ def test_other_pictures_are_unknown_and_survive_an_update(
     known = read_head(path.read_bytes()).familiarity
     assert known.gate is not None
     with pictell.load(path) as classifier:
-        status = [one.status for one in classifier.stream(sorted(others.glob("*.jpg"))[40:120])]
+        status = [one.status for one in classifier.stream(sorted(others.glob("*.JPEG"))[40:120])]
     assert np.mean([one is Status.UNKNOWN for one in status]) > 0.9
-    assert command("correct", others / "ILSVRC2012_val_00000001.JPEG", "x", "-m", path).returncode
+    wrong = sorted(folder.iterdir())[0]
+    assert command("correct", wrong, "ant", "-m", path).returncode == 0
+    with pictell.load(path) as classifier:
+        assert classifier.classify(wrong).status is Status.SURE
+    assert command("correct", "--undo", "-m", path).returncode == 0
+    np.testing.assert_allclose(read_head(path.read_bytes()).familiarity.gate, known.gate, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["{data}", "--update", "default.onnx"], "was not trained by pictell"),
+        (["{data}", "--update", "default.onnx", "-o", "new.onnx"], "was not trained by pictell"),
         (["{data}", "--update", "missing.onnx"], "cannot be read"),
         (["{data}", "--update", "alone.onnx"], "alone.samples.npz"),
         (["{data}", "--update", "swapped.onnx"], "samples of another model"),
