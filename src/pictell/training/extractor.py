@@ -55,7 +55,8 @@ def open_extractor(extractor: Extractor, engine: EngineOptions) -> Classifier:
     """A classifier whose embedding has the features."""
     spec = feature_spec(extractor)
     session = runtimes.open_session(spec, _weights(extractor), engine)
-    return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
+    # The graph sees each picture twice (views.py).
+    return Classifier(ImageModel(spec, session, batch_size=max(1, engine.batch_size // 2)))
 
 
 def feature_spec(extractor: Extractor) -> ModelSpec:

@@ -21,6 +21,7 @@ from pictell.inspection.protobuf import Message
 from pictell.training.backbone import Taps
 from pictell.training.graph_names import Graph, all_names, rename, rename_inputs
 from pictell.training.onnx_parts import (
+    FEATURES,
     FLOAT,
     OLDEST_IR_VERSION,
     OUTPUTS,
@@ -60,7 +61,7 @@ def feature_graph(backbone: bytes, taps: Taps, activation: Activation, layout: L
     del graph.node[:], graph.value_info[:], graph.output[:], model.metadata_props[:]
     graph.node.extend([*nodes, *parts.nodes[added:]])
     graph.initializer.extend(parts.constants)
-    graph.output.append(value_info(EMBEDDING, [_batch(image), "features"]))
+    graph.output.append(value_info(EMBEDDING, [_batch(image), FEATURES]))
     model.ir_version = max(model.ir_version, OLDEST_IR_VERSION)
     return to_bytes(model)
 

@@ -10,6 +10,7 @@ from pictell.training.familiarity import Familiarity, Floats
 from pictell.training.graph_names import Graph
 from pictell.training.head import Head
 from pictell.training.onnx_parts import (
+    FEATURES,
     OUTPUTS,
     PREFIX,
     Parts,
@@ -83,13 +84,15 @@ def read_head(model: bytes) -> Head:
 def _add_head(model: Message, head: Head) -> None:
     """Add nodes, constants and outputs of a head, after all others."""
     graph, parts = model.graph, Parts(opset_of(model))
-    shape = next(v for v in graph.output if v.name == EMBEDDING).type.tensor_type.shape
-    batch = shape.dim[0].dim_value or shape.dim[0].dim_param
+    batch = _batch(graph)
     weights, bias = parts.constant(WEIGHTS, head.weights), parts.constant(BIAS, head.bias)
     parts.node("Gemm", [EMBEDDING, weights, bias], LOGITS, transB=1)
     _add_familiarity(parts, head.familiarity)
-    outputs = [value_info(LOGITS, [batch, len(head.bias)]), *graph.output]
-    outputs.append(value_info(FAMILIARITY, [batch]))
+    outputs = [
+        value_info(LOGITS, [batch, len(head.bias)]),
+        value_info(EMBEDDING, [batch, head.size]),
+        value_info(FAMILIARITY, [batch]),
+    ]
     del graph.output[:]
     graph.output.extend(outputs)
     graph.node.extend(parts.nodes)
@@ -121,7 +124,17 @@ def _remove_head(graph: Message) -> None:
     needed = found.needed_for(EMBEDDING)
     keep(graph.node, lambda node: bool(needed.intersection(node.output)))
     keep(graph.initializer, lambda tensor: tensor.name in needed)
-    keep(graph.output, lambda value: value.name == EMBEDDING)
+    # Without a head, the graph does not say how many features there are.
+    features = value_info(EMBEDDING, [_batch(graph), FEATURES])
+    del graph.output[:]
+    graph.output.append(features)
+
+
+def _batch(graph: Message) -> int | str:
+    """The size of the batch, or its name."""
+    (info,) = (value for value in graph.output if value.name == EMBEDDING)
+    dim = info.type.tensor_type.shape.dim[0]
+    return int(dim.dim_value) or str(dim.dim_param)
 
 
 def _find_head(graph: Message) -> Head:

@@ -25,6 +25,8 @@ ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS = 2, 3, 7
 # The outputs of a trained model, and how all other names that pictell adds begin.
 OUTPUTS = ("logits", "embedding", "familiarity")
 PREFIX = "pictell."
+# The name of the number of features, which the nodes decide.
+FEATURES = "features"
 # The least norm that divides, as in torch.nn.functional.normalize.
 LEAST_NORM = 1e-12
 NUMBERS = {np.dtype(np.float32): FLOAT, np.dtype(np.int64): INT64}
