@@ -109,7 +109,8 @@ def train(data: Path, model: Path) -> None:
     for _ in range(EPOCHS):
         for tensors, targets in batches(pictures, shuffle=True):
             optimiser.zero_grad()
-            nn.functional.cross_entropy(network(tensors), targets).backward()
+            loss = nn.functional.cross_entropy(network(tensors), targets)
+            torch.autograd.backward(loss)
             optimiser.step()
         schedule.step()
     torch.save(network.state_dict(), model)
