@@ -3,13 +3,16 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import pictell
-from command import ROOT
+from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.results import Status
@@ -318,3 +321,49 @@ def test_compressed_and_damaged_samples_are_refused() -> None:
     for content in (file.getvalue(), b"", b"PK\x03\x04", np.random.default_rng(0).bytes(500)):
         with pytest.raises(PictellError, match="damaged"):
             from_bytes(content, "x")
+
+
+# The disk is full; the program is killed
+
+SMALL_FILES = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
+
+
+def test_a_full_disk_leaves_the_old_model(model: Path, insects: Path, tmp_path: Path) -> None:
+    new = some(tmp_path / "new", insects, 20, 24)
+    before = {path: path.read_bytes() for path in (model, beside(model))}
+    # Neither file, or the samples but not the model, which is larger.
+    for limit in (100_000, 2_000_000):
+        program = SMALL_FILES.format(limit) + (
+            "import sys\nfrom pictell.cli.start import main\n"
+            f"sys.argv = ['pictell', 'train', {str(new)!r}, '--update', {str(model)!r}]\nmain()"
+        )
+        index = environment(PICTELL_INDEX="/nowhere/index")
+        run = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, encoding="utf-8", env=index
+        )
+        assert run.returncode == 2
+        assert "cannot be written" in run.stderr
+        assert "Traceback" not in run.stderr
+        assert model.read_bytes() == before[model]
+        assert sorted(path.name for path in model.parent.glob("*insects*")) == [
+            "insects.onnx",
+            "insects.samples.npz",
+        ]
+        assert not [*model.parent.glob(".draft*")]
+    assert command("train", new, "--update", model).returncode == 0
+
+
+def test_a_killed_training_leaves_the_old_model(model: Path, insects: Path, tmp_path: Path) -> None:
+    new = some(tmp_path / "new", insects, 20, 24)
+    before = model.read_bytes()
+    for delay_s in (0.3, 0.8, 1.3, 1.8):
+        run = subprocess.Popen([PICTELL, "train", new, "--update", model])
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(delay_s)
+        run.kill()
+        run.wait()
+        with pictell.load(model) as classifier:
+            assert len(classifier.spec.labels) == 2
+        from_bytes(beside(model).read_bytes(), "x")
+    assert command("train", new, "--update", model).returncode == 0
+    assert model.read_bytes() != before
