@@ -1,0 +1,146 @@
+"""What each process of ``Processes`` runs. It imports little, so that it starts quickly.
+
+The process reads requests from stdin and writes answers to stdout, each a frame: its length, then a
+pickle. It ends when its parent does: then stdin ends, which one thread waits for. A library that
+holds the interpreter's lock stops that thread, so on Linux the kernel ends the process too.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+from pictell.errors import PictellError
+
+OUT_OF_MEMORY_STATUS = 86
+# A process is replaced if it is this much larger than at its start, after some number of tasks.
+GROWTH_BYTES = 128 * 1024 * 1024
+TASKS_BETWEEN_LOOKS = 100
+_LENGTH = struct.Struct(">Q")
+_OWN_MEMORY = Path("/proc/self/statm")
+
+
+def write_frame(stream: IO[bytes], content: bytes) -> None:
+    """Write one frame."""
+    stream.write(_LENGTH.pack(len(content)))
+    stream.write(content)
+    stream.flush()
+
+
+def read_frame(stream: IO[bytes], max_bytes: int = sys.maxsize) -> bytes:
+    """Read one frame. Raises ``EOFError`` at the end of the stream, ``ValueError`` if too long."""
+    head = stream.read(_LENGTH.size)
+    length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
+    if length is not None and length > max_bytes:
+        raise ValueError(f"a frame of {length} bytes")
+    content = b"" if length is None else stream.read(length)
+    if length is None or len(content) < length:
+        raise EOFError
+    return content
+
+
+def main() -> None:
+    """Answer requests until the parent ends. The first frame has the settings of the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers, lifeline = _take_streams()
+    _end_with_reader(lifeline)
+    modules, max_memory = pickle.loads(read_frame(requests))
+    for name in modules:
+        import_module(name)
+    _limit(max_memory)
+    waiting = SimpleQueue[bytes]()
+    threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
+    write_frame(answers, b"")
+    size_at_start = _data_bytes()
+    for number in count(1):
+        kind, value = _run(waiting.get())
+        look = number % TASKS_BETWEEN_LOOKS == 0
+        has_grown = look and _data_bytes() > size_at_start + GROWTH_BYTES
+        write_frame(answers, _pickled(kind, value, has_grown))
+
+
+def _take_streams() -> tuple[IO[bytes], IO[bytes], int]:
+    """Requests, answers and the pipe of stderr. What a task prints then goes nowhere."""
+    requests, answers, lifeline = map(os.dup, range(3))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    return open(requests, "rb"), open(answers, "wb"), lifeline  # noqa: SIM115
+
+
+def _end_with_reader(lifeline: int) -> None:
+    """Make the kernel end this process once nobody can read the pipe, which is never written to."""
+    if sys.platform == "linux":
+        import fcntl
+
+        # fcntl(2): SIGIO goes to this process; what it does by default is to end the process.
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_WRONLY | os.O_ASYNC)
+
+
+def _limit(max_memory: int | None) -> None:
+    """Let the process allocate ``max_memory`` bytes more than now; write no core files."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if max_memory is not None and sys.platform == "linux":
+        limit = min(_data_bytes() + max_memory, sys.maxsize)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _data_bytes() -> int:
+    """How much memory this process has for data, 0 where the system does not tell.
+
+    proc(5): the sixth number of ``statm``, in pages, is what ``RLIMIT_DATA`` limits.
+    """
+    if sys.platform != "linux":
+        return 0
+    return int(_OWN_MEMORY.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read(requests: IO[bytes], waiting: SimpleQueue[bytes]) -> None:
+    """Hand over each request; end the process at the end of the stream, whatever it does."""
+    try:
+        while True:
+            waiting.put(read_frame(requests))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY_STATUS)
+    finally:
+        os._exit(0)
+
+
+def _run(request: bytes) -> tuple[str, object]:
+    """Run a task: what came of it in a word, and what belongs to that."""
+    try:
+        function, arguments = pickle.loads(request)
+        return "result", function(*arguments)
+    except PictellError as error:
+        data = {name: value for name, value in vars(error).items() if name != "message"}
+        return "error", (error.code, error.message, data)
+    except MemoryError:
+        return "memory", None
+    except BaseException:
+        return "failed", traceback.format_exc()
+
+
+def _pickled(kind: str, value: object, has_grown: bool) -> bytes:
+    """The answer, in plain data."""
+    try:
+        return pickle.dumps((kind, value, has_grown))
+    except MemoryError:
+        return pickle.dumps(("memory", None, has_grown))
+    except Exception:
+        return pickle.dumps(("failed", traceback.format_exc(), has_grown))
