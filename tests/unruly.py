@@ -1,4 +1,4 @@
-"""Tasks that crash, hang or take too much: what ``Processes`` must survive. Its processes run them."""
+"""Tasks for ``Processes``: many crash, hang or take too much."""
 
 import ctypes
 import os

@@ -14,12 +14,11 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
 from importlib import import_module
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO
 
 from pictell.errors import PictellError
 
@@ -76,7 +75,7 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes], int]:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nowhere, descriptor)
-    return open(requests, "rb"), open(answers, "wb"), lifeline  # noqa: SIM115
+    return os.fdopen(requests, "rb"), os.fdopen(answers, "wb"), lifeline
 
 
 def _end_with_reader(lifeline: int) -> None:

@@ -53,7 +53,7 @@ class Deadlines:
 
     @contextmanager
     def limit(self, timeout_s: float, action: Callable[[], None]) -> Iterator[Deadline]:
-        """Call ``action``, on another thread, unless the block ends within ``timeout_s`` seconds."""
+        """Call ``action`` on another thread if the block takes more than ``timeout_s`` seconds."""
         deadline = Deadline(time.monotonic() + timeout_s, action)
         with self._changed:
             self._open.add(deadline)

@@ -49,10 +49,10 @@ class TaskError(Exception):
 class Processes:
     """Runs functions in processes, at most ``workers``, by default one for each processor.
 
-    A process that crashes or does not finish within ``deadline_s`` seconds costs its own task alone,
-    and another one takes its place. On Linux a process may allocate ``max_memory`` bytes; other
-    systems have no such limit. Processes start when they are needed, import ``modules``, and end
-    with this one. They do not run the main module of the program, and get no Ctrl-C.
+    A process that crashes, or does not finish within ``deadline_s`` seconds, costs its own task
+    alone, and another one takes its place. On Linux a process may allocate ``max_memory`` bytes;
+    other systems have no such limit. Processes start when they are needed, import ``modules``, and
+    end with this one. They do not run the main module of the program, and get no Ctrl-C.
 
     A function and its arguments are pickled. Its result is plain data: ``None``, numbers, texts,
     bytes, and tuples, lists, dicts and sets of them. Pickles of other objects are refused, because
