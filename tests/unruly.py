@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pictell.errors import PictureTooLargeError
 
+kept: list[bytes] = []
+
 
 def double(number: int) -> int:
     return 2 * number
@@ -42,7 +44,7 @@ def hang_in_c() -> None:
     re.match(r"(a+)+$", "a" * 60 + "b")
 
 
-def say_and_hang(path: str, *, in_c: bool) -> None:
+def tell_and_hang(path: str, in_c: bool) -> None:
     Path(path).write_text(str(os.getpid()))
     if in_c:
         hang_in_c()
@@ -51,6 +53,10 @@ def say_and_hang(path: str, *, in_c: bool) -> None:
 
 def take(n_bytes: int) -> int:
     return len(bytearray(n_bytes))
+
+
+def keep(n_bytes: int) -> None:
+    kept.append(b"x" * n_bytes)
 
 
 def give_a_function() -> object:

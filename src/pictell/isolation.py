@@ -54,7 +54,8 @@ class IsolatedModel(ImageModel):
             plain = self._processes.call(to_plain_tensor, content, box, spec, limits.max_pixels)
             return from_plain_tensor(plain, spec)
         except (CrashError, TaskError, TypeError, ValueError) as error:
-            raise DecoderCrashedError(f"the decoder crashed on this picture: {error}") from error
+            reason = str(error).strip().rpartition("\n")[2]
+            raise DecoderCrashedError(f"the decoder crashed on this picture: {reason}") from error
         except TimeoutError as error:
             timeout_s = limits.decode_timeout_s
             message = f"not decoded within the {timeout_s:g} s allowed (--decode-timeout)"
@@ -63,7 +64,7 @@ class IsolatedModel(ImageModel):
             message = f"decoding needs more than {limits.max_memory} bytes (--max-memory)"
             raise OutOfMemoryError(message) from error
         except OSError as error:
-            message = f"no process to decode it can be started: {os_reason(error)}"
+            message = f"cannot be decoded in a process of its own: {os_reason(error)}"
             raise DecodeError(message) from error
 
     def close(self) -> None:

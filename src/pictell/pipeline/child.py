@@ -39,25 +39,23 @@ def write_frame(stream: IO[bytes], content: bytes) -> None:
 
 def read_frame(stream: IO[bytes], max_bytes: int = sys.maxsize) -> bytes:
     """Read one frame. Raises ``EOFError`` at the end of the stream, ``ValueError`` if too long."""
-    head = stream.read(_LENGTH.size)
-    length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
-    if length is not None and length > max_bytes:
+    (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
+    if length > max_bytes:
         raise ValueError(f"a frame of {length} bytes")
-    content = b"" if length is None else stream.read(length)
-    if length is None or len(content) < length:
-        raise EOFError
-    return content
+    return _read_exactly(stream, length)
 
 
 def main() -> None:
     """Answer requests until the parent ends. The first frame has the settings of the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests, answers, lifeline = _take_streams()
-    _end_with_reader(lifeline)
+    # What a task prints goes nowhere. What is wrong at the start still goes to stderr, for the
+    # parent.
+    requests, answers = os.fdopen(_take(0), "rb"), os.fdopen(_take(1), "wb")
     modules, max_memory = pickle.loads(read_frame(requests))
     for name in modules:
         import_module(name)
     _limit(max_memory)
+    _end_with_reader(_take(2))
     waiting = SimpleQueue[bytes]()
     threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
     write_frame(answers, b"")
@@ -69,13 +67,12 @@ def main() -> None:
         write_frame(answers, _pickled(kind, value, has_grown))
 
 
-def _take_streams() -> tuple[IO[bytes], IO[bytes], int]:
-    """Requests, answers and the pipe of stderr. What a task prints then goes nowhere."""
-    requests, answers, lifeline = map(os.dup, range(3))
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(nowhere, descriptor)
-    return os.fdopen(requests, "rb"), os.fdopen(answers, "wb"), lifeline
+def _take(descriptor: int) -> int:
+    """A copy of a standard stream, which is then connected to nothing."""
+    copy, nowhere = os.dup(descriptor), os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return copy
 
 
 def _end_with_reader(lifeline: int) -> None:
@@ -108,6 +105,13 @@ def _data_bytes() -> int:
     if sys.platform != "linux":
         return 0
     return int(_OWN_MEMORY.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read_exactly(stream: IO[bytes], n_bytes: int) -> bytes:
+    content = stream.read(n_bytes)
+    if len(content) < n_bytes:
+        raise EOFError
+    return content
 
 
 def _read(requests: IO[bytes], waiting: SimpleQueue[bytes]) -> None:

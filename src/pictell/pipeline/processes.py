@@ -35,11 +35,7 @@ _COMMAND = ("-P", "-c", "from pictell.pipeline.child import main; main()")
 
 
 class CrashError(Exception):
-    """The process of a task ended before the task did; ``cause`` says how: ``SIGSEGV``."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(f"the process ended: {cause}")
-        self.cause = cause
+    """The process of a task ended before the task did. The message says how: ``SIGSEGV``."""
 
 
 class TaskError(Exception):
@@ -72,11 +68,15 @@ class Processes:
         self.workers = workers or available_cores()
         self.deadline_s = deadline_s
         self._settings = pickle.dumps((tuple(modules), max_memory))
+        self._closed = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._owner = os.getpid()
         self._deadlines = Deadlines()
         self._slots = threading.Semaphore(self.workers)
-        self._idle = deque[_Child]()
-        self._closed = False
         self._threads = ThreadPoolExecutor(self.workers, "pictell-processes")
+        self._idle = deque[_Child]()
         # For a pool that nobody closes.
         weakref.finalize(self, _stop_all, self._idle)
 
@@ -89,6 +89,9 @@ class Processes:
         function raises, ``TaskError`` for any other, ``CrashError``, ``TimeoutError``,
         ``MemoryError``, or ``OSError`` if no process can be started.
         """
+        if self._owner != os.getpid():
+            # After a fork both programs would write to the same pipes.
+            self._reset()
         request = pickle.dumps((function, arguments))
         with self._slots:
             answer = self._run(request, deadline_s or self.deadline_s)
@@ -202,7 +205,7 @@ class _Child:
             self._process.wait(1)
         status = self._process.poll()
         if status is None:
-            return CrashError("it gave no valid answer")
+            return CrashError("no valid answer")
         if status == OUT_OF_MEMORY_STATUS:
             return MemoryError()
         try:
@@ -244,7 +247,7 @@ def _read_answer(answer: bytes) -> _Answer:
             return _Answer(value, None, has_grown)
         return _Answer(None, _to_error(kind, value), has_grown)
     except Exception as problem:
-        return _Answer(None, TaskError(f"the task gave no valid answer: {problem}"), True)
+        return _Answer(None, TaskError(f"no valid answer: {problem}"), True)
 
 
 def _to_error(kind: str, value: Any) -> Exception:
