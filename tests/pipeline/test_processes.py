@@ -34,9 +34,10 @@ def is_alive(process: int) -> bool:
     """Whether a process runs; one that has ended may still wait for its parent to look."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(list(Path(f"/proc/{process}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z"
+    return state != "Z" or threads > 1
 
 
 DEFECTS: dict[str, tuple[Callable[..., object], tuple[object, ...], type[Exception]]] = {

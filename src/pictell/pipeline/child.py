@@ -1,8 +1,8 @@
 """What each process of ``Processes`` runs. It imports little, so that it starts quickly.
 
-The process reads requests from stdin and writes answers to stdout, each a frame: its length, then a
-pickle. It ends when its parent does: then stdin ends, which one thread waits for. A library that
-holds the interpreter's lock stops that thread, so on Linux the kernel ends the process too.
+The process reads requests from stdin and writes answers to stdout, both as pickles. It ends when
+its parent does: then stdin ends, which one thread waits for. A library that holds the interpreter's
+lock stops that thread, so on Linux the kernel ends the process too.
 """
 
 from __future__ import annotations
@@ -10,39 +10,27 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import struct
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from importlib import import_module
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, TypeAlias
 
 from pictell.errors import PictellError
 
+Request: TypeAlias = tuple[Callable[..., object], tuple[object, ...]]
+
+# The first answer.
+READY = pickle.dumps(("result", None, False))
 OUT_OF_MEMORY_STATUS = 86
 # A process is replaced if it is this much larger than at its start, after some number of tasks.
 GROWTH_BYTES = 128 * 1024 * 1024
 TASKS_BETWEEN_LOOKS = 100
-_LENGTH = struct.Struct(">Q")
 _OWN_MEMORY = Path("/proc/self/statm")
-
-
-def write_frame(stream: IO[bytes], content: bytes) -> None:
-    """Write one frame."""
-    stream.write(_LENGTH.pack(len(content)))
-    stream.write(content)
-    stream.flush()
-
-
-def read_frame(stream: IO[bytes], max_bytes: int = sys.maxsize) -> bytes:
-    """Read one frame. Raises ``EOFError`` at the end of the stream, ``ValueError`` if too long."""
-    (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
-    if length > max_bytes:
-        raise ValueError(f"a frame of {length} bytes")
-    return _read_exactly(stream, length)
 
 
 def main() -> None:
@@ -51,20 +39,21 @@ def main() -> None:
     # What a task prints goes nowhere. What is wrong at the start still goes to stderr, for the
     # parent.
     requests, answers = os.fdopen(_take(0), "rb"), os.fdopen(_take(1), "wb")
-    modules, max_memory = pickle.loads(read_frame(requests))
+    modules, max_memory = pickle.load(requests)
     for name in modules:
         import_module(name)
     _limit(max_memory)
     _end_with_reader(_take(2))
-    waiting = SimpleQueue[bytes]()
+    waiting = SimpleQueue[Request]()
     threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
-    write_frame(answers, b"")
     size_at_start = _data_bytes()
+    answer = READY
     for number in count(1):
-        kind, value = _run(waiting.get())
+        answers.write(answer)
+        answers.flush()
+        outcome = _run(waiting.get())
         look = number % TASKS_BETWEEN_LOOKS == 0
-        has_grown = look and _data_bytes() > size_at_start + GROWTH_BYTES
-        write_frame(answers, _pickled(kind, value, has_grown))
+        answer = _pickled(*outcome, look and _data_bytes() > size_at_start + GROWTH_BYTES)
 
 
 def _take(descriptor: int) -> int:
@@ -107,28 +96,28 @@ def _data_bytes() -> int:
     return int(_OWN_MEMORY.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _read_exactly(stream: IO[bytes], n_bytes: int) -> bytes:
-    content = stream.read(n_bytes)
-    if len(content) < n_bytes:
-        raise EOFError
-    return content
-
-
-def _read(requests: IO[bytes], waiting: SimpleQueue[bytes]) -> None:
+def _read(requests: IO[bytes], waiting: SimpleQueue[Request]) -> None:
     """Hand over each request; end the process at the end of the stream, whatever it does."""
     try:
         while True:
-            waiting.put(read_frame(requests))
+            waiting.put(pickle.load(requests))
+    except EOFError:
+        os._exit(0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY_STATUS)
-    finally:
-        os._exit(0)
+    except Exception as error:
+        # The rest of the stream has no meaning, so this is the last task.
+        waiting.put((_raise, (error,)))
 
 
-def _run(request: bytes) -> tuple[str, object]:
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _run(request: Request) -> tuple[str, object]:
     """Run a task: what came of it in a word, and what belongs to that."""
+    function, arguments = request
     try:
-        function, arguments = pickle.loads(request)
         return "result", function(*arguments)
     except PictellError as error:
         data = {name: value for name, value in vars(error).items() if name != "message"}
@@ -140,7 +129,7 @@ def _run(request: bytes) -> tuple[str, object]:
 
 
 def _pickled(kind: str, value: object, has_grown: bool) -> bytes:
-    """The answer, in plain data."""
+    """The answer. It is whole before it is written: a pickle that fails would leave a part."""
     try:
         return pickle.dumps((kind, value, has_grown))
     except MemoryError:

@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from io import BytesIO
 from typing import IO, Any, NamedTuple, TypeVar, cast
 
 from pictell.errors import PictellError, error_classes
-from pictell.pipeline.child import OUT_OF_MEMORY_STATUS, read_frame, write_frame
+from pictell.pipeline.child import OUT_OF_MEMORY_STATUS
 from pictell.pipeline.deadline import Deadlines
 from pictell.pipeline.executor import Threads
 from pictell.processors import available_cores
@@ -27,9 +26,6 @@ R = TypeVar("R")
 
 # On a busy machine a process takes seconds to start.
 START_TIMEOUT_S = 120.0
-MAX_ANSWER_BYTES = 1 << 32
-# Linux: so that a request or an answer of usual size is passed on as a whole.
-PIPE_BYTES = 256 * 1024
 # -P: import no modules from the current folder, which may hold untrusted files.
 _COMMAND = ("-P", "-c", "from pictell.pipeline.child import main; main()")
 
@@ -67,7 +63,7 @@ class Processes:
     ) -> None:
         self.workers = workers or available_cores()
         self.deadline_s = deadline_s
-        self._settings = pickle.dumps((tuple(modules), max_memory))
+        self._settings = (tuple(modules), max_memory)
         self._closed = False
         self._reset()
 
@@ -92,9 +88,8 @@ class Processes:
         if self._owner != os.getpid():
             # After a fork both programs would write to the same pipes.
             self._reset()
-        request = pickle.dumps((function, arguments))
         with self._slots:
-            answer = self._run(request, deadline_s or self.deadline_s)
+            answer = self._run((function, arguments), deadline_s or self.deadline_s)
         if answer.error is not None:
             raise answer.error
         return cast("R", answer.result)
@@ -122,19 +117,19 @@ class Processes:
         self._threads.shutdown(wait=False)
         _stop_all(self._idle)
 
-    def _run(self, request: bytes, deadline_s: float) -> _Answer:
+    def _run(self, request: object, deadline_s: float) -> _Answer:
         """The answer of a process, which is kept for the next request."""
         child = self._take()
         stays = False
         try:
             with self._deadlines.limit(deadline_s, child.kill) as deadline:
-                answer = _read_answer(child.ask(request))
-            stays = not answer.has_grown and not deadline.passed
+                answer = child.ask(request)
+            stays = not answer.is_last and not deadline.passed
             return answer
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError) as problem:
             if deadline.passed:
                 raise TimeoutError(f"not finished within {deadline_s:g} s") from None
-            raise child.find_crash() from None
+            raise child.find_crash(problem) from None
         finally:
             # Also after an interrupt of this thread: the answer would be taken for the next one.
             if stays:
@@ -184,28 +179,34 @@ class _Child:
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
         self.last_words = ""
-        _widen(self._requests, self._answers)
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def ask(self, request: bytes) -> bytes:
-        """Send a request and wait for its answer."""
-        write_frame(self._requests, request)
-        return read_frame(self._answers, MAX_ANSWER_BYTES)
+    def ask(self, request: object) -> _Answer:
+        """Send a request and wait for its answer.
+
+        Raises ``OSError`` or ``EOFError`` where there is none, and what pickling raises.
+        """
+        pickle.dump(request, self._requests)
+        self._requests.flush()
+        try:
+            return _to_answer(*_PlainUnpickler(self._answers).load())
+        except Exception as problem:  # a hostile process may answer anything
+            raise EOFError(problem) from None
 
     def kill(self) -> None:
         """End the process at once."""
         self._process.kill()
 
-    def find_crash(self) -> Exception:
-        """The error for a process that gave no answer."""
+    def find_crash(self, problem: Exception) -> Exception:
+        """The error for a process that gave no answer, or none without a ``problem``."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         status = self._process.poll()
         if status is None:
-            return CrashError("no valid answer")
+            return TaskError(f"no valid answer: {problem}")
         if status == OUT_OF_MEMORY_STATUS:
             return MemoryError()
         try:
@@ -236,25 +237,19 @@ class _PlainUnpickler(pickle.Unpickler):
 class _Answer(NamedTuple):
     result: Any
     error: Exception | None
-    has_grown: bool
+    is_last: bool
 
 
-def _read_answer(answer: bytes) -> _Answer:
-    """What a process answers. A hostile one may answer anything."""
-    try:
-        kind, value, has_grown = _PlainUnpickler(BytesIO(answer)).load()
-        if kind == "result":
-            return _Answer(value, None, has_grown)
-        return _Answer(None, _to_error(kind, value), has_grown)
-    except Exception as problem:
-        return _Answer(None, TaskError(f"no valid answer: {problem}"), True)
-
-
-def _to_error(kind: str, value: Any) -> Exception:
+def _to_answer(kind: str, value: Any, is_last: bool) -> _Answer:
+    error: Exception | None = None
     if kind == "error":
         code, message, data = value
-        return error_classes()[code](message, **data)
-    return MemoryError() if kind == "memory" else TaskError(str(value))
+        error = error_classes()[code](message, **data)
+    elif kind == "memory":
+        error = MemoryError()
+    elif kind == "failed":
+        error = TaskError(str(value))
+    return _Answer(value, error, is_last)
 
 
 def _environment() -> dict[str, str]:
@@ -262,15 +257,6 @@ def _environment() -> dict[str, str]:
     path = os.pathsep.join(entry for entry in sys.path if entry)
     one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**os.environ, **one_thread, "PYTHONPATH": path}
-
-
-def _widen(*pipes: IO[bytes]) -> None:
-    if sys.platform == "linux":
-        import fcntl
-
-        with suppress(OSError):  # all pipes of a user have a limit together
-            for pipe in pipes:
-                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _stop_all(children: deque[_Child]) -> None:
