@@ -106,6 +106,25 @@ def test_what_a_task_prints_goes_nowhere(
     assert capfd.readouterr() == ("", "")
 
 
+def test_arguments_that_cannot_be_pickled_are_an_error_of_their_call(pool: Processes) -> None:
+    with pytest.raises(AttributeError, match="pickle"):
+        pool.call(unruly.size_of, [bytes(MB), lambda: None])
+    assert pool.call(unruly.size_of, b"abc") == 3
+
+
+def test_a_function_that_a_process_cannot_find_is_an_error_of_its_call(
+    pool: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> None: ...
+
+    lost.__qualname__ = "lost"
+    lost.__module__ = "unruly"
+    monkeypatch.setattr(unruly, "lost", lost, raising=False)
+    with pytest.raises(TaskError, match="lost"):
+        pool.call(lost)
+    assert pool.call(unruly.double, 3) == 6
+
+
 @pytest.mark.parametrize("size", [0, 1, 70_000, 50 * MB])
 def test_large_arguments_and_results_cross_whole(pool: Processes, size: int) -> None:
     assert pool.call(unruly.size_of, bytes(size)) == size

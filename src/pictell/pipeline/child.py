@@ -44,16 +44,19 @@ def main() -> None:
         import_module(name)
     _limit(max_memory)
     _end_with_reader(_take(2))
-    waiting = SimpleQueue[Request]()
+    waiting = SimpleQueue[Request | Exception]()
     threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
     size_at_start = _data_bytes()
     answer = READY
     for number in count(1):
         answers.write(answer)
         answers.flush()
-        outcome = _run(waiting.get())
+        request = waiting.get()
+        kind, value = _run(request)
         look = number % TASKS_BETWEEN_LOOKS == 0
-        answer = _pickled(*outcome, look and _data_bytes() > size_at_start + GROWTH_BYTES)
+        has_grown = look and _data_bytes() > size_at_start + GROWTH_BYTES
+        # After a request that cannot be read, the rest of the stream has no meaning.
+        answer = _pickled(kind, value, is_last=has_grown or isinstance(request, Exception))
 
 
 def _take(descriptor: int) -> int:
@@ -82,7 +85,9 @@ def _limit(max_memory: int | None) -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if max_memory is not None and sys.platform == "linux":
-        limit = min(_data_bytes() + max_memory, sys.maxsize)
+        _, allowed = resource.getrlimit(resource.RLIMIT_DATA)
+        limits = [_data_bytes() + max_memory, sys.maxsize, allowed]
+        limit = min(one for one in limits if one != resource.RLIM_INFINITY)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
@@ -96,7 +101,7 @@ def _data_bytes() -> int:
     return int(_OWN_MEMORY.read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _read(requests: IO[bytes], waiting: SimpleQueue[Request]) -> None:
+def _read(requests: IO[bytes], waiting: SimpleQueue[Request | Exception]) -> None:
     """Hand over each request; end the process at the end of the stream, whatever it does."""
     try:
         while True:
@@ -106,18 +111,15 @@ def _read(requests: IO[bytes], waiting: SimpleQueue[Request]) -> None:
     except MemoryError:
         os._exit(OUT_OF_MEMORY_STATUS)
     except Exception as error:
-        # The rest of the stream has no meaning, so this is the last task.
-        waiting.put((_raise, (error,)))
+        waiting.put(error)
 
 
-def _raise(error: Exception) -> None:
-    raise error
-
-
-def _run(request: Request) -> tuple[str, object]:
+def _run(request: Request | Exception) -> tuple[str, object]:
     """Run a task: what came of it in a word, and what belongs to that."""
-    function, arguments = request
     try:
+        if isinstance(request, Exception):
+            raise request
+        function, arguments = request
         return "result", function(*arguments)
     except PictellError as error:
         data = {name: value for name, value in vars(error).items() if name != "message"}
@@ -128,11 +130,11 @@ def _run(request: Request) -> tuple[str, object]:
         return "failed", traceback.format_exc()
 
 
-def _pickled(kind: str, value: object, has_grown: bool) -> bytes:
+def _pickled(kind: str, value: object, *, is_last: bool) -> bytes:
     """The answer. It is whole before it is written: a pickle that fails would leave a part."""
     try:
-        return pickle.dumps((kind, value, has_grown))
+        return pickle.dumps((kind, value, is_last))
     except MemoryError:
-        return pickle.dumps(("memory", None, has_grown))
+        return pickle.dumps(("memory", None, is_last))
     except Exception:
-        return pickle.dumps(("failed", traceback.format_exc(), has_grown))
+        return pickle.dumps(("failed", traceback.format_exc(), is_last))

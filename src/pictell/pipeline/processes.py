@@ -147,15 +147,15 @@ class Processes:
                 if child.is_alive():
                     return child
                 child.stop()
+        return self._start()
+
+    def _start(self) -> _Child:
         child = _Child()
         try:
             with self._deadlines.limit(START_TIMEOUT_S, child.kill):
                 child.ask(self._settings)
-        except BaseException as error:
-            child.stop()
-            if isinstance(error, OSError | EOFError):
-                raise ChildProcessError(f"a process does not start: {child.last_words}") from None
-            raise
+        except (OSError, EOFError):
+            raise ChildProcessError(f"a process does not start: {child.last_words()}") from None
         return child
 
 
@@ -178,7 +178,6 @@ class _Child:
             cast("IO[bytes]", stream)
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
-        self.last_words = ""
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
@@ -201,7 +200,7 @@ class _Child:
         self._process.kill()
 
     def find_crash(self, problem: Exception) -> Exception:
-        """The error for a process that gave no answer, or none without a ``problem``."""
+        """The error for a process that gave no answer that can be read."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         status = self._process.poll()
@@ -214,13 +213,17 @@ class _Child:
         except ValueError:
             return CrashError(f"exit status {status}")
 
+    def last_words(self) -> str:
+        """Why a process did not start: the last line of its stderr. Ends the process."""
+        self._process.kill()
+        lines = self._errors.read().decode(errors="replace").splitlines()
+        self.stop()
+        return lines[-1] if lines else f"exit status {self._process.returncode}"
+
     def stop(self) -> None:
         """End the process and close the pipes."""
         self._process.kill()
         self._process.wait()
-        os.set_blocking(self._errors.fileno(), False)
-        lines = (self._errors.read() or b"").decode(errors="replace").splitlines()
-        self.last_words = lines[-1] if lines else f"exit status {self._process.returncode}"
         for stream in (self._requests, self._answers, self._errors):
             with suppress(OSError):  # what could not be sent is still in a buffer
                 stream.close()
