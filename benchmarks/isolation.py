@@ -4,10 +4,9 @@
 
 ``stream`` runs with and without isolation in turn, each in a program of its own, and ratios are
 taken run by run. Pictures are JPEGs of 500 pixels a side, and some of them enlarged to 12
-megapixels, 4000 x 3000, quality 90. A program first classifies a few pictures, then counts: pictures
-a second, and the CPU time of a picture in all its processes. Then the command classifies one
-picture, with and without isolation. Then the memory of one process that has decoded all pictures,
-as its proportional set size. Linux only.
+megapixels, 4000 x 3000, quality 90. A program first classifies a few pictures, then counts pictures
+a second, the CPU time of a picture in all its processes, and the proportional set size of the
+largest process that decodes. Then the command classifies one picture. Linux only.
 """
 
 from __future__ import annotations

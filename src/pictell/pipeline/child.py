@@ -25,7 +25,7 @@ from pictell.errors import PictellError
 Request: TypeAlias = tuple[Callable[..., object], tuple[object, ...]]
 
 # The first answer.
-READY = pickle.dumps(("result", None, False))
+READY = [pickle.dumps(("result", None, False))]
 OUT_OF_MEMORY_STATUS = 86
 # A process is replaced if it is this much larger than at its start, after some number of tasks.
 GROWTH_BYTES = 128 * 1024 * 1024
@@ -34,7 +34,7 @@ _OWN_MEMORY = Path("/proc/self/statm")
 
 
 def main() -> None:
-    """Answer requests until the parent ends. The first frame has the settings of the pool."""
+    """Answer requests until the parent ends. The first one has the settings of the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a task prints goes nowhere. What is wrong at the start still goes to stderr, for the
     # parent.
@@ -49,14 +49,12 @@ def main() -> None:
     size_at_start = _data_bytes()
     answer = READY
     for number in count(1):
-        answers.write(answer)
+        answers.writelines(answer)
         answers.flush()
-        request = waiting.get()
-        kind, value = _run(request)
         look = number % TASKS_BETWEEN_LOOKS == 0
         has_grown = look and _data_bytes() > size_at_start + GROWTH_BYTES
-        # After a request that cannot be read, the rest of the stream has no meaning.
-        answer = _pickled(kind, value, is_last=has_grown or isinstance(request, Exception))
+        # Nothing else refers to the request, so that its memory is free once it is answered.
+        answer = _answer(waiting.get(), has_grown)
 
 
 def _take(descriptor: int) -> int:
@@ -114,27 +112,34 @@ def _read(requests: IO[bytes], waiting: SimpleQueue[Request | Exception]) -> Non
         waiting.put(error)
 
 
-def _run(request: Request | Exception) -> tuple[str, object]:
-    """Run a task: what came of it in a word, and what belongs to that."""
+def _answer(request: Request | Exception, is_last: bool) -> list[bytes]:
+    """Run a task. The answer is a word, what belongs to it, and whether it is the last one.
+
+    It is whole before it is written: a pickle that fails would leave a part in the stream.
+    """
     try:
         if isinstance(request, Exception):
+            # The rest of the stream has no meaning.
+            is_last = True
             raise request
         function, arguments = request
-        return "result", function(*arguments)
+        return _pickled(("result", function(*arguments), is_last))
     except PictellError as error:
         data = {name: value for name, value in vars(error).items() if name != "message"}
-        return "error", (error.code, error.message, data)
+        return _pickled(("error", (error.code, error.message, data), is_last))
     except MemoryError:
-        return "memory", None
+        return _pickled(("memory", None, is_last))
     except BaseException:
-        return "failed", traceback.format_exc()
+        return _pickled(("failed", traceback.format_exc(), is_last))
 
 
-def _pickled(kind: str, value: object, *, is_last: bool) -> bytes:
-    """The answer. It is whole before it is written: a pickle that fails would leave a part."""
-    try:
-        return pickle.dumps((kind, value, is_last))
-    except MemoryError:
-        return pickle.dumps(("memory", None, is_last))
-    except Exception:
-        return pickle.dumps(("failed", traceback.format_exc(), is_last))
+def _pickled(answer: object) -> list[bytes]:
+    """A pickle in parts, so that large ones are not copied."""
+    parts = _Parts()
+    pickle.dump(answer, parts)
+    return parts
+
+
+class _Parts(list[bytes]):
+    def write(self, part: bytes) -> None:
+        self.append(part)
