@@ -24,6 +24,7 @@ from pictell.image_model import ImageModel, Prepared
 from pictell.isolation import IsolatedModel
 from pictell.options import Limits
 from pictell.types import ModelSpec, Source
+from system import children, work_s
 from waiting import wait_until
 
 LABELS = ["dark", "grey", "bright"]
@@ -58,18 +59,6 @@ def endless_png() -> bytes:
 
 def labels(results: Iterator[pictell.Result]) -> list[str]:
     return [one.error.code if one.error else one.top.label for one in results]
-
-
-def processes() -> set[int]:
-    """The children of this process."""
-    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return {int(one) for thread in threads for one in (thread / "children").read_text().split()}
-
-
-def work_s(process: int) -> float:
-    """The CPU time of a process, in seconds (proc(5): utime and stime)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def specs() -> list[ModelSpec]:
@@ -136,10 +125,10 @@ def test_a_picture_that_takes_too_long_costs_itself_alone() -> None:
 @linux
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_picture_whose_decoder_crashes_costs_itself_alone(number: signal.Signals) -> None:
-    before = processes()
+    before = children(os.getpid())
     with isolated() as classifier:
         assert classifier.classify(png(128)).top.label == "grey"
-        (process,) = processes() - before
+        (process,) = children(os.getpid()) - before
         started, found = work_s(process), list[str]()
         stream = classifier.stream([endless_png()])
         thread = threading.Thread(target=lambda: found.extend(labels(stream)))
@@ -149,7 +138,7 @@ def test_a_picture_whose_decoder_crashes_costs_itself_alone(number: signal.Signa
         thread.join()
         after = labels(classifier.stream([png(10), png(250)]))
     assert (found, after) == (["decoder_crashed"], ["dark", "bright"])
-    wait_until(lambda: processes() == before)
+    wait_until(lambda: children(os.getpid()) == before)
 
 
 @linux

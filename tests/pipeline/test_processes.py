@@ -16,6 +16,7 @@ import unruly
 from command import environment
 from pictell.errors import PictureTooLargeError
 from pictell.pipeline.processes import CrashError, Processes, TaskError
+from system import is_alive
 from waiting import wait_until
 
 MB = 1024 * 1024
@@ -28,16 +29,6 @@ def pool() -> Iterator[Processes]:
     pool = Processes(2, deadline_s=60, max_memory=300 * MB)
     yield pool
     pool.close()
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process runs; one that has ended may still wait for its parent to look."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-        threads = len(list(Path(f"/proc/{process}/task").iterdir()))
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z" or threads > 1
 
 
 DEFECTS: dict[str, tuple[Callable[..., object], tuple[object, ...], type[Exception]]] = {
