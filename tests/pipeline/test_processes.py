@@ -292,7 +292,7 @@ print(right, os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_a_program_that_forks_shares_no_process() -> None:
-    with start_parent("-c", FORK) as parent:
+    with start_parent("-W", "ignore", "-c", FORK) as parent:
         stdout, stderr = parent.communicate(timeout=60)
     assert (stdout.splitlines()[1:], stderr) == (["True 0"], "")
 

@@ -71,6 +71,7 @@ def _end_with_reader(lifeline: int) -> None:
         import fcntl
 
         # fcntl(2): SIGIO goes to this process; what it does by default is to end the process.
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_WRONLY | os.O_ASYNC)
 
