@@ -56,8 +56,8 @@ def print_stream(pictures: Sequence[Path], *, isolate: bool) -> None:
 
 def children() -> list[str]:
     """The processes that this one has started."""
-    threads = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return " ".join((thread / "children").read_text() for thread in threads).split()
+    command = ["pgrep", "--parent", str(os.getpid()), "--full", "pictell.pipeline.child"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.split()
 
 
 def work_s() -> float:

@@ -1,19 +1,24 @@
 """What the system says of processes (proc(5), Linux)."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def children(process: int) -> set[int]:
     """The processes that a process has started."""
-    threads = Path(f"/proc/{process}/task").iterdir()
-    return {int(one) for thread in threads for one in (thread / "children").read_text().split()}
+    found = set[int]()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if int(_fields(stat)[1]) == process:
+                found.add(int(stat.parent.name))
+    return found
 
 
 def is_alive(process: int) -> bool:
     """Whether a process runs; one that has ended may still wait for its parent to look."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        state = _fields(Path(f"/proc/{process}/stat"))[0]
         threads = len(list(Path(f"/proc/{process}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return False
@@ -22,5 +27,10 @@ def is_alive(process: int) -> bool:
 
 def work_s(process: int) -> float:
     """The CPU time of a process, in seconds (utime and stime)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    fields = _fields(Path(f"/proc/{process}/stat"))
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _fields(stat: Path) -> list[str]:
+    """State, parent and so on: what follows the name of the program."""
+    return stat.read_text().rpartition(")")[2].split()
