@@ -85,7 +85,8 @@ def examples(features: Floats, targets: Indices) -> Examples:
     """Pictures of one class each, none of them copies."""
     nothing, origin = features[:0], np.zeros(features.shape[1], np.float32)
     has = targets[:, np.newaxis] == np.unique(targets)
-    return Examples(features, has, False, np.arange(len(targets)), nothing, origin)
+    corrected = np.zeros(len(targets), np.bool_)
+    return Examples(features, has, False, np.arange(len(targets)), nothing, origin, corrected)
 
 
 def draws(targets: Indices, pictures: int) -> Parts:

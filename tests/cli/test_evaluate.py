@@ -123,13 +123,13 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
             ["--data", "samples/golf-ball.png"],
             "samples/golf-ball.png is not UTF-8 text: give a folder of",
         ),
-        (["--data", "{insects}", "--report", "README.md/x"], "README.md is not writable"),
+        (["--data", "{insects}", "--report", "README.md/x"], "there is no folder README.md"),
         (["--data", "{insects}", "--compare"], "give --model twice"),
         (["--data", "{insects}", "--model", "nothing"], "no model named 'nothing'"),
         (["--data", "{insects}", "--report", "{insects}"], "is a folder: give the name of a file"),
         (
             ["--data", "{insects}", "--report", "/nowhere/a.html"],
-            "/nowhere is not writable",
+            "there is no folder /nowhere",
         ),
         (["--data", "{insects}", "--column", "breed"], "this is a folder of class folders"),
         (

@@ -162,7 +162,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
         (["--null"], "--null"),
         (["--color", "sometimes"], "--color"),
         (["-o", "."], "is a folder"),
-        (["-o", "missing/labels.csv"], "not writable"),
+        (["-o", "missing/labels.csv"], "there is no folder missing"),
         (["-o", "cat.jpg"], "exists"),
         (["-o", "table.toml", "-f", "json"], "exists"),
         (["-o", "table.toml", "-f", "jsonl"], "exists"),

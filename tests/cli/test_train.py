@@ -109,7 +109,7 @@ def test_a_page_says_what_could_not_be_tested(photos: Path, tmp_path: Path) -> N
     [
         (["--report", "m.onnx"], "the same file"),
         (["--report", "notes.txt"], "exists and is not a report"),
-        (["--report", "missing/report.html"], "not writable"),
+        (["--report", "missing/report.html"], "there is no folder missing"),
         (["--validation", "missing"], "missing cannot be read"),
         (["--validation", "wasps"], "'wasp'"),
     ],

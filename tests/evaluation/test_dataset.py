@@ -92,13 +92,13 @@ def test_a_picture_can_have_several_labels(tmp_path: Path) -> None:
         assert data.labels == ("cat", "dog", "fox")
         assert data.labels_of == ((0, 1), (1,), (2, 0))
         assert data.label_of.tolist() == [0, 1, 2]
-        assert data.targets.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+        assert data.labels_of_picture(2) == (2, 0)
 
 
-def test_a_list_with_one_label_a_picture_has_these_as_targets(tmp_path: Path) -> None:
+def test_a_column_of_one_label_comes_before_one_of_several(tmp_path: Path) -> None:
     data = read_dataset(written(tmp_path, "a.csv", "file,label,labels\na,cat,x;y\nb,dog,z\n"))
     assert (data.labels, data.labels_of) == (("cat", "dog"), None)
-    assert data.targets.tolist() == [0, 1]
+    assert data.labels_of_picture(1) == (1,)
 
 
 def test_a_picture_can_have_a_box(tmp_path: Path) -> None:

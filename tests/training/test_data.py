@@ -43,7 +43,7 @@ def report(data: Dataset) -> DataReport:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["cat", "cat"], "have the label 'cat': give pictures of two or more"),
+        (["cat", "cat"], "one class only, 'cat': give two or more"),
         (["cat", "dog", "Cat"], "labels differ only in case, .*: 'cat' and 'Cat': give each"),
         (["cat", "dog", " cat "], "labels differ only in case, .*: 'cat' and ' cat '"),
         (["cat", "dog/wolf"], "the label 'dog/wolf' has a slash.*: rename it"),

@@ -337,7 +337,7 @@ def test_a_full_disk_leaves_the_old_model(model: Path, insects: Path, tmp_path: 
             "import sys\nfrom pictell.cli.start import main\n"
             f"sys.argv = ['pictell', 'train', {str(new)!r}, '--update', {str(model)!r}]\nmain()"
         )
-        index = environment(PICTELL_INDEX="/nowhere/index")
+        index = environment(PICTELL_INDEX=str(tmp_path / "index"))
         run = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, encoding="utf-8", env=index
         )

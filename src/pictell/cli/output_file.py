@@ -40,7 +40,9 @@ def check(path: Path, contents: str, starts: tuple[bytes, ...], *, append: bool 
         raise UsageError(f"{path} is a folder: give the name of a file")
     # Devices are written to directly; all else is a new file in the folder, unless it is appended.
     written = path if exists and (append or not path.is_file()) else path.parent
-    if not os.path.isdir(path.parent) or not os.access(written, os.W_OK):
+    if not os.path.isdir(path.parent):
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}: make it")
+    if not os.access(written, os.W_OK):
         raise UsageError(f"{path} cannot be written: {written} is not writable")
     if head and not starts:
         raise UsageError(f"{path} exists, and text replaces no file: give another name")

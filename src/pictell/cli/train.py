@@ -56,9 +56,12 @@ def run(words: list[str]) -> int:
     from pictell.training.train import train
 
     started = time.monotonic()
+    replaced = _pictures_of(Path(options.output)) if options.update is None else None
     data, validation = (
         None if name is None else read_dataset(name) for name in (options.data, options.validation)
     )
+    if options.report is not None and data is not None and data.labels_of is not None:
+        raise UsageError("there is no report of pictures with several labels: leave out --report")
     other = None if options.other is None else read_unlabelled(options.other)
     with Progress(total=sum(len(one or ()) for one in (data, validation, other))) as progress:
         model = train(
@@ -74,7 +77,10 @@ def run(words: list[str]) -> int:
             watch=progress.watch,
         )
     model.save(options.output)
-    _print(model, data, options.output, time.monotonic() - started)
+    _print(model, data, options, time.monotonic() - started)
+    if replaced is not None:
+        before = f"a model of {_pictures(replaced)} was replaced"
+        say(f"{before}: to add pictures to a model, give --update instead of --output")
     if options.report is not None and data is not None:
         _write_page(Path(options.report), model, data, Path(options.output).name)
     return progress.exit_status
@@ -84,24 +90,24 @@ def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell train", "[DATA] [--output | --update] FILE [OPTION …]", EXAMPLE)
     add = parser.add_argument
-    data = "a folder of class folders, or a list, as for evaluate"
+    data = "a folder with a subfolder of photos for each class, or a list (CSV, JSON lines)"
     add("data", nargs="?", metavar="DATA", help=data)
-    add("-o", "--output", metavar="FILE", help="the ONNX file to write (that of --update)")
+    add("-o", "--output", metavar="FILE", help="the ONNX file to write (FILE of --update)")
     add("--update", metavar="FILE", help="a trained model, whose pictures count too")
     rename = "rename a class of the updated model; two may become one; can be repeated"
     add("--rename", action="append", default=[], type=_two_names, metavar="OLD=NEW", help=rename)
     removed = "remove a class of the updated model; can be repeated"
     add("--remove", action="append", default=[], metavar="CLASS", help=removed)
-    other = "a folder of photos of something else, which are unknown"
+    other = "5 or more photos of none of the classes, so that such pictures become unknown"
     add("--other", metavar="FOLDER", help=other)
     validation = "photos to measure the model on, in folders of the same names"
     add("--validation", metavar="OTHERS", help=validation)
     add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
     keep = "where to keep what an update needs: beside the model, inside it or nowhere (beside)"
-    add("--keep", choices=PLACES, default="beside", help=keep)
-    backbone = "the ONNX model that is trained further (default)"
+    add("--keep", choices=PLACES, help=keep)
+    backbone = "the ONNX model to build on (default)"
     add("--backbone", metavar="M", help=backbone)
-    add("--seed", type=whole_number, default=0, metavar="N", help="the seed of the parts (0)")
+    add("--seed", type=whole_number, default=0, metavar="N", help="of the cross-validation (0)")
     return parser
 
 
@@ -114,8 +120,6 @@ def _two_names(text: str) -> tuple[str, str]:
 
 def _check(options: argparse.Namespace) -> None:
     """Raise ``UsageError`` for what would fail only after the training."""
-    from pictell.training.trained import TRAINING_KEY
-
     if find_spec("sklearn") is None or find_spec("imagehash") is None:
         raise UsageError("training needs the extra train: pip install 'pictell[train]'")
     options.output = options.output or options.update
@@ -123,11 +127,13 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("give --output FILE, the model to write, or --update FILE")
     if options.data is None and not (options.update and (options.rename or options.remove)):
         raise UsageError("give the pictures to train on: a folder with a subfolder for each class")
+    if options.update is not None and not _is_trained(Path(options.update)):
+        raise UsageError(f"{options.update} was not trained by pictell: it cannot be updated")
     path = Path(options.output)
     if path.suffix.lower() != ".onnx":
         raise UsageError(f"--output {options.output} must end in .onnx")
     output_file.check(path, "", (b"",))
-    if path.is_file() and TRAINING_KEY.encode() not in path.read_bytes():
+    if path.is_file() and not _is_trained(path):
         raise UsageError(f"{path} exists and is not a trained model: give another name")
     if options.report is not None:
         if options.data is None:
@@ -137,12 +143,29 @@ def _check(options: argparse.Namespace) -> None:
         page.check(Path(options.report))
 
 
-def _print(model: TrainedModel, data: Dataset | None, output: str, seconds: float) -> None:
+def _is_trained(path: Path) -> bool:
+    """Whether a file is a trained model; one that cannot be read is an error later."""
+    from pictell.training.trained import TRAINING_KEY
+
+    return not path.is_file() or TRAINING_KEY.encode() in path.read_bytes()
+
+
+def _pictures_of(path: Path) -> int | None:
+    """How many pictures a trained model was trained on, ``None`` if there is none."""
+    from pictell.training.trained import count_pictures
+
+    return count_pictures(path.read_bytes()) if path.is_file() else None
+
+
+def _print(
+    model: TrainedModel, data: Dataset | None, options: argparse.Namespace, seconds: float
+) -> None:
+    output = options.output
     print("\n".join(_report(model, data, seconds)))
-    lines = [*_warnings(model), *_copies(model.measured, data)]
+    lines = [*_skipped(data), *_warnings(model), *_copies(model.measured, data)]
     for line in filter(None, [*lines, model.index_note]):
         say(line)
-    print("\n".join([*_suspects(model), f"stored in {visible(output)}"]))
+    print("\n".join([*_suspects(model), "", f"stored in {visible(output)}"]))
     if model.kept is not None:
         from pictell.training.kept import beside
 
@@ -163,7 +186,9 @@ def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[s
         where += ", all labels of a picture"
     read = 0 if model.data is None else model.data.pictures
     total = f"{_pictures(model.pictures)} of {len(names)} classes"
-    new = "" if model.pictures == read else f", {read} of them new,"
+    if model.others:
+        total += f" and {model.others} of none"
+    new = f", {read} of them read now," if 0 < read < model.pictures else ""
     return [
         f"{total}{new} in {seconds:.1f} s",
         "",
@@ -173,6 +198,16 @@ def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[s
             for name, share, count in zip(names, accuracy.of_class, model.counts, strict=True)
         ),
     ]
+
+
+def _skipped(data: Dataset | None) -> list[str]:
+    """What lies in the folder and is not trained on."""
+    lines = []
+    if data is not None and data.empty_classes:
+        lines.append(f"classes without pictures: {', '.join(data.empty_classes[:MAX_LISTED])}")
+    if data is not None and data.skipped_files:
+        lines.append(f"{data.skipped_files} files are not pictures, or not in a class folder")
+    return lines
 
 
 def _pictures(count: int) -> str:
@@ -193,7 +228,6 @@ def _suspects(model: TrainedModel) -> list[str]:
             for one in shown
         ),
         *["  …"] * (number > len(shown)),
-        "",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def _read_class_folders(root: Path) -> Dataset:
         elif pictures := list(_pictures_below(folder, skipped)):
             files += [os.path.relpath(picture, root) for picture in pictures]
             label_of += [len(labels)] * len(pictures)
-            labels.append(folder.name)
+            labels.append(unicodedata.normalize("NFC", folder.name))
         else:
             empty.append(folder.name)
     if not files:

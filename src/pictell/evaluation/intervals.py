@@ -37,7 +37,8 @@ def wilson(share: float, pictures: float) -> Interval:
     spread = Z * Z / pictures
     centre = (share + spread / 2) / (1 + spread)
     half = Z / (1 + spread) * math.sqrt(share * (1 - share) / pictures + spread / pictures / 4)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    # Rounding must not leave the share itself outside.
+    return Interval(max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
 
 
 def bootstrap(values: Floats, weights: Floats) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -63,8 +64,11 @@ def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
 
 
 def folded(name: str) -> str:
-    """The name as it is compared: case folded, underscores as spaces, single spaces."""
-    return " ".join(name.replace("_", " ").casefold().split())
+    """The name as it is compared: case folded, underscores as spaces, single spaces.
+
+    Accents may be parts of their letters or marks of their own, as macOS has them in file names.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").casefold().split())
 
 
 def in_other_number(name: str) -> Iterator[str]:

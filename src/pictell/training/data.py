@@ -54,8 +54,8 @@ def check_labels(labels: Sequence[str], name: str) -> None:
     """
     if len(labels) < 2:
         raise UsageError(
-            f"{name}: all pictures that could be read have the label {labels[0]!r}: give pictures "
-            "of two or more classes"
+            f"{name}: one class only, {labels[0]!r}: give two or more, such as a class of other "
+            "things"
         )
     if len(labels) > MAX_CLASSES:
         raise UsageError(

@@ -64,16 +64,21 @@ class Familiarity:
 
 
 def fit_familiarity(
-    features: Floats, targets: NDArray[np.bool_], others: Floats, origin: Floats
+    features: Floats,
+    targets: NDArray[np.bool_],
+    others: Floats,
+    origin: Floats,
+    corrected: NDArray[np.bool_],
 ) -> Familiarity:
     """The familiarity of features (N, D) of pictures that have the classes ``targets`` (N, C).
 
-    ``others`` (M, D) are the features of pictures of none of the classes; M may be 0.
+    ``others`` (M, D) are the features of pictures of none of the classes; M may be 0. The bank has
+    the means of the classes, and the pictures that the user has ``corrected`` (N,).
     """
     seen = centred(features, origin)
     columns = targets.T[targets.any(axis=0)]
     means = np.stack([seen[column].mean(axis=0, dtype=np.float64) for column in columns])
-    bank = unit(means).astype(np.float32)
+    bank = np.concatenate([unit(means), seen[corrected]]).astype(np.float32)
     if not len(others):
         return Familiarity(bank, origin)
     # It takes long to import, and only training needs it.

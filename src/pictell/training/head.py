@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 
 Has = NDArray[np.bool_]
 # How freely a head may fit, C of scikit-learn, for features of norm 1: those that are tried.
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+STRENGTHS = (10.0, 30.0, 100.0)
 # The one that is taken without a search, and how many pictures times classes are searched.
-STRENGTH = 100.0
+STRENGTH = 30.0
 MAX_SEARCHED = 100_000
+# That of the heads which look for wrong labels, because these mislead them less.
+CAUTIOUS = 1.0
+# The scores are calibrated later, so that a strength is judged by its best temperature.
+TEMPERATURES = np.geomspace(0.1, 10, 25)
+# How many pictures one counts for that the user has corrected.
+CORRECTED_WEIGHT = 10.0
 FOLDS = 5
 MAX_STEPS = 1000
 TOLERANCE = 1e-3
@@ -82,7 +88,8 @@ class Examples(NamedTuple):
     ``features`` (N, D) have norm 1, ``targets`` (N, C) say which classes a picture has: one, or
     with ``several`` one or more. ``groups`` (N,): pictures of one group are held out together.
     ``others`` (M, D) are the features of pictures of none of the classes. ``origin`` (D,) is that
-    of ``Familiarity``.
+    of ``Familiarity``. ``corrected`` (N,): pictures that the user has corrected; they count more,
+    and are familiar themselves.
     """
 
     features: Floats
@@ -91,6 +98,12 @@ class Examples(NamedTuple):
     groups: Targets
     others: Floats
     origin: Floats
+    corrected: Has
+
+    @property
+    def weights(self) -> Scores:
+        """How much each picture counts, (N,)."""
+        return np.where(self.corrected, CORRECTED_WEIGHT, 1.0)
 
     @property
     def activation(self) -> Literal["softmax", "sigmoid"]:
@@ -103,7 +116,7 @@ class HeldOut(NamedTuple):
 
     ``pictures`` (M,) are the numbers of those that were held out once, ``logits`` (M, C) float64,
     ``familiarity`` (M,), 0..1. ``strength`` is the best of ``STRENGTHS``. ``cautious`` (M, C) are
-    the logits of heads of the first of them, which wrong labels mislead less.
+    the logits of heads with the strength ``CAUTIOUS``.
     """
 
     pictures: Targets
@@ -114,7 +127,7 @@ class HeldOut(NamedTuple):
 
 
 def cross_validate(examples: Examples, seed: int) -> HeldOut:
-    """Cross-validate heads; the strength with the lowest log loss is chosen.
+    """Cross-validate heads; the strength with the lowest calibrated log loss is chosen.
 
     Raises ``UsageError`` if no picture can be held out.
     """
@@ -124,27 +137,30 @@ def cross_validate(examples: Examples, seed: int) -> HeldOut:
     pictures = np.flatnonzero(fold_of != ALWAYS_TRAIN)
     # Without labels, and once for all folds, as it takes the longest.
     rows, _ = reduce(examples.features)
-    strengths = STRENGTHS if targets.size <= MAX_SEARCHED else (STRENGTHS[0], STRENGTH)
-    logits = np.empty((len(strengths), *targets.shape))
+    strengths = STRENGTHS if targets.size <= MAX_SEARCHED else (STRENGTH,)
+    tried = (*strengths, CAUTIOUS)
+    logits = np.empty((len(tried), *targets.shape))
     familiarity = np.empty(len(targets))
     for fold in np.unique(fold_of[pictures]):
         test = fold_of == fold
-        for place, strength in enumerate(strengths):
-            weights, bias = _fit(rows[~test], targets[~test], examples.several, strength)
+        for place, strength in enumerate(tried):
+            weights, bias = _fit(rows, examples, ~test, strength)
             logits[place, test] = rows[test] @ weights.T + bias
         known = fit_familiarity(
             examples.features[~test],
             targets[~test],
             examples.others[other_fold != fold],
             examples.origin,
+            examples.corrected[~test],
         )
         familiarity[test] = known(examples.features[test])
-    losses = [_log_loss(one[pictures], targets[pictures], examples.activation) for one in logits]
+    held_out = logits[:, pictures]
+    losses = [_loss(one, targets[pictures], examples.activation) for one in held_out[:-1]]
     best = int(np.argmin(losses))
     return HeldOut(
         pictures,
-        logits[best, pictures],
-        logits[0, pictures],
+        held_out[best],
+        held_out[-1],
         familiarity[pictures],
         strengths[best],
     )
@@ -156,11 +172,17 @@ def fit_head(examples: Examples, strength: float) -> Head:
     All classes weigh the same in the multinomial one. A class without pictures is never predicted.
     """
     rows, basis = reduce(examples.features)
-    weights, bias = _fit(rows, examples.targets, examples.several, strength)
+    weights, bias = _fit(rows, examples, np.ones(len(rows), np.bool_), strength)
     return Head(
         (weights @ basis.T).astype(np.float32),
         bias.astype(np.float32),
-        fit_familiarity(examples.features, examples.targets, examples.others, examples.origin),
+        fit_familiarity(
+            examples.features,
+            examples.targets,
+            examples.others,
+            examples.origin,
+            examples.corrected,
+        ),
     )
 
 
@@ -190,19 +212,20 @@ def _split_targets(examples: Examples) -> Targets | Has:
     return examples.targets if examples.several else examples.targets.argmax(axis=1)
 
 
-def _fit(rows: Scores, targets: Has, several: bool, strength: float) -> tuple[Scores, Scores]:
-    """The weights (C, R) and the bias (C,) of rows (N, R)."""
+def _fit(rows: Scores, examples: Examples, chosen: Has, strength: float) -> tuple[Scores, Scores]:
+    """The weights (C, R) and the bias (C,) from the ``chosen`` ones of rows (N, R)."""
+    rows, targets, counts = rows[chosen], examples.targets[chosen], examples.weights[chosen]
     classes = targets.shape[1]
     weights, bias = np.zeros((classes, rows.shape[1])), np.full(classes, NEVER)
-    if several:
+    if examples.several:
         for label, column in enumerate(targets.T):
             if column.all():
                 bias[label] = -NEVER
             elif column.any():
-                model = _regression(strength, None).fit(rows, column)
+                model = _regression(strength, None).fit(rows, column, counts)
                 weights[label], bias[label] = model.coef_[0], model.intercept_[0]
         return weights, bias
-    model = _regression(strength, "balanced").fit(rows, targets.argmax(axis=1))
+    model = _regression(strength, "balanced").fit(rows, targets.argmax(axis=1), counts)
     known, found, its_bias = model.classes_, model.coef_, model.intercept_
     if len(known) == 2:
         # scikit-learn has one row: the second class against the first.
@@ -218,6 +241,11 @@ def _regression(strength: float, class_weight: str | None) -> LogisticRegression
     return LogisticRegression(
         C=strength, class_weight=class_weight, max_iter=MAX_STEPS, tol=TOLERANCE
     )
+
+
+def _loss(logits: Scores, targets: Has, activation: Literal["softmax", "sigmoid"]) -> float:
+    """The mean log loss at the best temperature."""
+    return min(_log_loss(logits / one, targets, activation) for one in TEMPERATURES)
 
 
 def _log_loss(logits: Scores, targets: Has, activation: Literal["softmax", "sigmoid"]) -> float:

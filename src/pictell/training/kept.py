@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +54,15 @@ class Kept:
 
 def beside(model: Path) -> Path:
     """The file with the samples of a model."""
-    return model.with_suffix(SUFFIX)
+    return model.with_name(model.name.removesuffix(".onnx") + SUFFIX)
+
+
+def forget(model: Path) -> None:
+    """Remove the file with the samples of a model, if there is one. Raises ``OSError``."""
+    file = beside(model)
+    with suppress(FileNotFoundError, InvalidModelError):
+        from_bytes(file.read_bytes(), str(file))
+        file.unlink()
 
 
 def read_kept(path: Path, metadata: dict[str, str], sha256: str | None) -> Kept:

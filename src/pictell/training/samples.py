@@ -21,6 +21,11 @@ from pictell.training.familiarity import Floats, Targets
 
 # Half as large as float32; the difference is far below that of a picture saved again.
 STORED = np.float16
+# How the key of a picture begins whose file is not known: it corrected the model.
+CORRECTION = "correction-"
+# Features whose cosine is higher are those of the same picture, computed twice.
+SAME = 0.9995
+ABSENT = np.array([-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +64,11 @@ class Samples:
     def others(self) -> Floats:
         """The features (M, D) of the pictures without a label."""
         return self.vectors[~has_label(self.targets)]
+
+    @property
+    def corrected(self) -> NDArray[np.bool_]:
+        """Whether a picture corrected the model, (N,)."""
+        return np.array([key.startswith(CORRECTION) for key in self.keys], np.bool_)
 
     @property
     def digests(self) -> list[str]:
@@ -161,14 +171,23 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
 
 
 def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
-    """The samples with pictures that were corrected: their features (M, D) and their classes."""
-    names = tuple(dict.fromkeys(classes))
-    targets = np.array([[one == name for name in names] for one in classes], np.bool_)
-    rows = _rounded(vectors)
-    keys = tuple(f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}" for row in rows)
-    hashes = np.zeros((len(keys), HASH_BYTES), np.uint8)
-    absent = np.full(len(keys), -1)
-    return merge(samples, Samples(names, targets, samples.several, rows, keys, hashes, absent))
+    """The samples with pictures that were corrected: their features (M, D) and their classes.
+
+    One that is among the samples, or was corrected before, has its last class only; with
+    ``several``, also those that it had.
+    """
+    for row, name in zip(_rounded(vectors), classes, strict=True):
+        same = samples.vectors @ row > SAME
+        targets = np.array([[True]])
+        names: tuple[str, ...] = (name,)
+        if samples.several and same.any():
+            before = samples.targets[same].any(axis=0) | (np.array(samples.classes) == name)
+            targets, names = before[np.newaxis], samples.classes
+        key = f"{CORRECTION}{hashlib.sha256(row.tobytes()).hexdigest()}"
+        hashes = samples.hashes[same][:1] if same.any() else np.zeros((1, HASH_BYTES), np.uint8)
+        new = Samples(names, targets, samples.several, row[np.newaxis], (key,), hashes, ABSENT)
+        samples = merge(samples.take(~same), new)
+    return samples
 
 
 def has_label(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:

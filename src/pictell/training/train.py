@@ -66,7 +66,7 @@ def train(
     update: Folder | None = None,
     rename: Mapping[str, str] = {},
     remove: Collection[str] = (),
-    keep: Place = "beside",
+    keep: Place | None = None,
     backbone: Folder | None = None,
     seed: int = 0,
     watch: Watch = lambda result: None,
@@ -78,9 +78,10 @@ def train(
     classes; those that are copies of trained ones are left out. ``other`` is a folder of pictures
     of something else. ``update`` is a trained model: its pictures count too, after some of its
     classes get other names (``rename``, old to new; two may become one) or are left out
-    (``remove``). ``keep`` says where the samples for an update are kept: in a file beside the
-    model, inside it or nowhere. ``backbone`` is an ONNX model, by default the default model or that
-    of the update. ``watch`` receives a result for each picture that was read. The same pictures,
+    (``remove``). ``keep`` says where the samples for an update are kept: in a file ``beside`` the
+    model (default), ``inside`` it or ``nowhere``; an update keeps the place. ``backbone`` is an
+    ONNX model, by default the default model or that of the update. ``watch`` receives a result for
+    each picture that was read. The same pictures,
     ``seed`` and versions give the same file. Needs the extra ``train``. Raises ``UsageError`` for
     pictures that nothing can be learned from, or measured on, and a ``ModelError``.
     """
@@ -89,12 +90,15 @@ def train(
         None if validation is None else _labelled(validation),
         other if other is None or isinstance(other, Dataset) else read_unlabelled(other),
     )
+    if seed < 0:
+        raise UsageError(f"the seed must be 0 or more, not {seed}")
     old: Kept | None = None
     if update is None:
         _check_alone(*datasets)
         extractor = read_extractor(backbone or "default")
     elif backbone is None:
-        extractor, old = read_previous(update)
+        extractor, old, place = read_previous(update)
+        keep = keep or place
     else:
         raise UsageError("the backbone of a model that is updated cannot change: leave it out")
     pictures = _embed(extractor, datasets, watch, engine)
@@ -104,7 +108,7 @@ def train(
         samples = add_others(samples, pictures.other.embedded)
     key = extractor_key(feature_spec(extractor))
     kept = Kept(samples, key, "" if old is None else old.sha256)
-    return _fit(extractor, kept, keep, pictures, seed)
+    return _fit(extractor, kept, keep or "beside", pictures, seed)
 
 
 def _labelled(data: Folder | Dataset) -> Dataset:
@@ -182,6 +186,7 @@ def _fit(
         spec=spec,
         content=content,
         pictures=len(samples),
+        others=len(examples.others),
         counts=samples.counts,
         accuracy=accuracy,
         data=None if pictures.data is None else review(*pictures.data),
@@ -235,4 +240,5 @@ def to_examples(samples: Samples, extractor: Extractor) -> Examples:
         find_groups(labelled.digests, labelled.hashes),
         samples.others,
         origin,
+        labelled.corrected,
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pictell import runtimes
 from pictell.classifier import Classifier
-from pictell.errors import UsageError
+from pictell.errors import InvalidModelError, UsageError
 from pictell.evaluation.summary import Summary
 from pictell.files import write_file
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
-from pictell.inspection.onnx import with_metadata
+from pictell.inspection.onnx import read, with_metadata
 from pictell.models.calibration_file import FittedCalibration, to_toml
 from pictell.models.folder import CALIBRATION_FILE, store_errors
 from pictell.models.scorer import build_scorer
@@ -21,7 +22,7 @@ from pictell.models.single_file import pack, read_spec_of
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.training.data import DataReport
 from pictell.training.graph import EMBEDDING, FAMILIARITY, LOGITS
-from pictell.training.kept import Kept, beside
+from pictell.training.kept import Kept, beside, forget
 from pictell.training.measure import Accuracy, Measured, Suspect, to_summary
 from pictell.types import Activation, Attachment, Label, ModelSpec, Weights
 from pictell.version import __version__
@@ -35,28 +36,30 @@ SAMPLES_FACT = "samples_sha256"
 CORRECTIONS_KEY = "pictell.corrections"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TrainedModel:
     """A model of the user's classes.
 
     ``content`` is the ONNX file, ``spec`` what it carries. It is trained on ``pictures``;
-    ``counts`` (C) are those of each class. ``accuracy`` is that of cross-validation, or on a
-    validation set. ``data`` says what was found in the pictures that were read, ``measured`` what
+    ``counts`` (C) are those of each class, and on ``others`` of none. ``accuracy`` is
+    that of cross-validation, or on a validation set. ``data`` says what was found in the pictures that were read, ``measured`` what
     heads say of those that they were not fitted on, ``suspects`` which labels may be wrong, the
     likeliest first; all that is about the pictures of this training, not about older ones of a
     model that was updated. ``kept`` are the samples that belong beside the file, if any.
     ``index_note`` says why the index of embeddings was not used, if so.
     """
 
-    spec: ModelSpec
-    content: bytes
+    # What is long, or tells about private pictures, is not printed.
+    spec: ModelSpec = field(repr=False)
+    content: bytes = field(repr=False)
     pictures: int
+    others: int
     counts: tuple[int, ...]
     accuracy: Accuracy
-    data: DataReport | None
-    measured: Measured | None
-    suspects: tuple[Suspect, ...]
-    kept: Kept | None
+    data: DataReport | None = field(repr=False)
+    measured: Measured | None = field(repr=False)
+    suspects: tuple[Suspect, ...] = field(repr=False)
+    kept: Kept | None = field(repr=False)
     index_note: str | None = None
 
     @property
@@ -79,8 +82,8 @@ class TrainedModel:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, and the samples beside it unless they are inside or not kept.
 
-        Each file is written whole or not at all, and replaces one that is there. Raises
-        ``StoreError``.
+        In that case, those of the model that is replaced are removed. Each file is written whole or
+        not at all, and replaces one that is there. Raises ``StoreError``.
         """
         path = Path(path)
         with store_errors(f"{path} cannot be written"):
@@ -88,6 +91,8 @@ class TrainedModel:
                 # First, because an old model may have newer samples (kept.py).
                 write_file(beside(path), self.kept.content)
             write_file(path, self.content)
+            if self.kept is None:
+                forget(path)
 
 
 def to_file(
@@ -121,8 +126,25 @@ def to_file(
         top1_accuracy=None,
         taxonomy=None,
         calibration=Attachment(CALIBRATION_FILE, to_toml(fitted, sha256)),
-        source=f"trained by pictell {__version__} on {backbone.name}: {backbone.source}",
+        source=_source(backbone),
     )
     content = pack(spec, weights)
     packed = Weights("onnx", {GRAPH.name: content})
     return read_spec_of(GRAPH, packed, inspect_weights(packed)), content
+
+
+def count_pictures(content: bytes) -> int:
+    """How many pictures a trained model was trained on. Raises ``InvalidModelError``."""
+    texts = {entry.key: entry.value for entry in read(content).metadata_props}
+    try:
+        return sum(map(int, json.loads(texts[TRAINING_KEY])["pictures"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidModelError(f"{TRAINING_KEY} in the metadata is damaged") from error
+
+
+def _source(backbone: ModelSpec) -> str:
+    """Where the model comes from. An update has the same backbone as the model before."""
+    start = f"trained by pictell {__version__} on "
+    if backbone.source.startswith("trained by pictell "):
+        return start + backbone.source.partition(" on ")[2]
+    return f"{start}{backbone.name}: {backbone.source}"

@@ -14,13 +14,13 @@ from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
 from pictell.training.embed import extractor_key
 from pictell.training.extractor import Extractor, feature_spec, read_extractor
-from pictell.training.kept import Kept, read_kept
+from pictell.training.kept import KEPT_KEY, Kept, Place, read_kept
 from pictell.training.samples import Samples, add_corrections, merge, remove, rename
 from pictell.training.trained import SAMPLES_FACT, TRAINING_KEY
 
 
-def read_previous(model: str | os.PathLike[str]) -> tuple[Extractor, Kept]:
-    """The extractor of a trained model, and its samples, with the corrections among them.
+def read_previous(model: str | os.PathLike[str]) -> tuple[Extractor, Kept, Place]:
+    """The extractor of a trained model, its samples, with the corrections among them, their place.
 
     Raises ``UsageError`` for another model and if it keeps no samples, ``InvalidModelError`` for
     samples that are damaged, of another model or of another backbone.
@@ -41,10 +41,10 @@ def read_previous(model: str | os.PathLike[str]) -> tuple[Extractor, Kept]:
             f"the samples of {path} are of another backbone: train again with all pictures"
         )
     vectors, classes = corrected(content)
-    if not classes:
-        return extractor, kept
+    place: Place = "inside" if KEPT_KEY in metadata else "beside"
     names = [extractor.spec.labels[one].name for one in classes]
-    return extractor, replace(kept, samples=add_corrections(kept.samples, vectors, names))
+    samples = add_corrections(kept.samples, vectors, names)
+    return extractor, replace(kept, samples=samples), place
 
 
 def combine(
@@ -59,7 +59,7 @@ def combine(
     """
     if old is None:
         if renamed or removed:
-            raise UsageError("classes are renamed and removed in a model that is updated: name it")
+            raise UsageError("rename and remove are for a model that is updated: give --update")
         samples = new
     else:
         samples = remove(rename(old, renamed), {renamed.get(name, name) for name in removed})
