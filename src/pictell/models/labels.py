@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from pictell.errors import InvalidModelError
 from pictell.files import TextFileError, read_text
@@ -63,8 +64,11 @@ def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
 
 
 def folded(name: str) -> str:
-    """The name as it is compared: case folded, underscores as spaces, single spaces."""
-    return " ".join(name.replace("_", " ").casefold().split())
+    """The name as it is compared: case folded, underscores as spaces, single spaces.
+
+    An accent is the same within its letter and after it, as macOS writes it in names of files.
+    """
+    return " ".join(normalize("NFC", name.replace("_", " ").casefold()).split())
 
 
 def in_other_number(name: str) -> Iterator[str]:

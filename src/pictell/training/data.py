@@ -53,9 +53,9 @@ def check_labels(labels: Sequence[str], name: str) -> None:
     character.
     """
     if len(labels) < 2:
+        found = f"only the class {labels[0]!r} has" if labels else "no class has"
         raise UsageError(
-            f"{name}: all pictures that could be read have the label {labels[0]!r}: give pictures "
-            "of two or more classes"
+            f"{name}: {found} pictures that can be read: give pictures of two or more classes"
         )
     if len(labels) > MAX_CLASSES:
         raise UsageError(
