@@ -161,11 +161,18 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
 
 
 def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
-    """The samples with pictures that were corrected: their features (M, D) and their classes."""
-    names = tuple(dict.fromkeys(classes))
-    targets = np.array([[one == name for name in names] for one in classes], np.bool_)
-    rows = _rounded(vectors)
-    keys = tuple(f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}" for row in rows)
+    """The samples with pictures that were corrected: their features (M, D) and their classes.
+
+    A picture that was corrected more than once has its last class, with ``several`` all of them.
+    """
+    row_of, labels_of = dict[str, Floats](), dict[str, set[str]]()
+    for row, name in zip(_rounded(vectors), classes, strict=True):
+        key = f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}"
+        row_of[key] = row
+        labels_of[key] = {name} | (labels_of.get(key, set()) if samples.several else set())
+    names = tuple(one for one in dict.fromkeys(classes) if one in set().union(*labels_of.values()))
+    targets = np.array([[one in has for one in names] for has in labels_of.values()], np.bool_)
+    rows, keys = np.stack([*row_of.values()]), tuple(row_of)
     hashes = np.zeros((len(keys), HASH_BYTES), np.uint8)
     absent = np.full(len(keys), -1)
     return merge(samples, Samples(names, targets, samples.several, rows, keys, hashes, absent))

@@ -29,7 +29,9 @@ from pictell.version import __version__
 GRAPH = Path("trained.onnx")
 # The metadata that says what the model was trained on, as JSON.
 TRAINING_KEY = "pictell.training"
-# The checksum of the samples, in this JSON; null if none are kept.
+# In this JSON: the name, the checksum and the source of the backbone.
+BACKBONE_FACTS = ("backbone", "backbone_sha256", "backbone_source")
+# The checksum of the samples; null if none are kept.
 SAMPLES_FACT = "samples_sha256"
 # The metadata with the corrections of a trained model (training/correct.py).
 CORRECTIONS_KEY = "pictell.corrections"
