@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -261,9 +262,23 @@ def test_a_picture_that_is_corrected_twice_has_the_last_class(model: Path) -> No
 
 def test_with_several_labels_a_picture_that_is_corrected_twice_has_both() -> None:
     every = samples_of("ab", [[1, 0], [0, 1]], several=True)
-    row = np.ones(3, np.float32)
-    both = add_corrections(every, np.stack([row, row, -row]), ["a", "b", "a"])
+    one, two, _ = np.eye(3, dtype=np.float32)
+    every = replace(every, vectors=np.stack([-one, -two]))
+    both = add_corrections(every, np.stack([one, one, two]), ["a", "b", "a"])
     assert both.targets[2:].tolist() == [[True, True], [True, False]]
+
+
+def test_a_picture_of_the_training_that_is_corrected_counts_once(
+    model: Path, photos: Path, insects: Path
+) -> None:
+    known = sorted((photos / "ants").iterdir())[0]
+    assert command("correct", known, "bees", "-m", model).returncode == 0
+    assert read_previous(model).samples.counts == (19, 21)
+    # The other way round: first a correction, then the picture itself.
+    unknown = some(model.parent / "new", insects, 30, 31, names="ants")
+    picture = next((unknown / "ants").iterdir())
+    assert command("correct", picture, "bees", "-m", model).returncode == 0
+    assert pictell.train(unknown, update=model).counts == (20, 21)
 
 
 def test_a_corrected_model_and_its_next_samples_belong_together(model: Path, insects: Path) -> None:

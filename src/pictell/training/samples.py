@@ -21,6 +21,10 @@ from pictell.training.familiarity import Floats, Targets
 
 # Half as large as float32; the difference is far below that of a picture saved again.
 STORED = np.float16
+# The cosine of features of the same picture is higher: rounding changes it less.
+SAME = 0.9999
+# How the key of a picture begins that a model was corrected by.
+CORRECTION = "correction-"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +127,7 @@ def merge(old: Samples, new: Samples) -> Samples:
             f"the model has {kinds[old.several]} for each picture, the new pictures have "
             f"{kinds[new.several]}: train another model"
         )
-    replaced = set(new.keys)
-    old = old.take(np.array([key not in replaced for key in old.keys], np.bool_))
+    old = old.take(~_replaced(old, new))
     classes = tuple(dict.fromkeys(old.classes + new.classes))
     return Samples(
         classes,
@@ -163,19 +166,39 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
 def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
     """The samples with pictures that were corrected: their features (M, D) and their classes.
 
-    A picture that was corrected more than once has its last class, with ``several`` all of them.
+    A picture that was among the samples or corrected before has its last class; with ``several``,
+    it has this one too.
     """
-    row_of, labels_of = dict[str, Floats](), dict[str, set[str]]()
     for row, name in zip(_rounded(vectors), classes, strict=True):
-        key = f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}"
-        row_of[key] = row
-        labels_of[key] = {name} | (labels_of.get(key, set()) if samples.several else set())
-    names = tuple(one for one in dict.fromkeys(classes) if one in set().union(*labels_of.values()))
-    targets = np.array([[one in has for one in names] for has in labels_of.values()], np.bool_)
-    rows, keys = np.stack([*row_of.values()]), tuple(row_of)
-    hashes = np.zeros((len(keys), HASH_BYTES), np.uint8)
-    absent = np.full(len(keys), -1)
-    return merge(samples, Samples(names, targets, samples.several, rows, keys, hashes, absent))
+        samples = merge(samples, _correction(samples, row[np.newaxis], name))
+    return samples
+
+
+def _correction(samples: Samples, row: Floats, name: str) -> Samples:
+    """A picture (1, D) with a class, and if it is among the samples, with what is known of it."""
+    same = (samples.vectors @ row[0]) >= SAME
+    if not same.any():
+        key = CORRECTION + hashlib.sha256(row.tobytes()).hexdigest()
+        hashes, absent = np.zeros((1, HASH_BYTES), np.uint8), np.full(1, -1)
+        has = np.ones((1, 1), np.bool_)
+        return Samples((name,), has, samples.several, row, (key,), hashes, absent)
+    known = samples.take(same)
+    classes = tuple(dict.fromkeys((*known.classes, name) if samples.several else (name,)))
+    targets = _spread(known, classes) if samples.several else np.zeros((len(known), 1), np.bool_)
+    targets[:, classes.index(name)] = True
+    return replace(known, classes=classes, targets=targets)
+
+
+def _replaced(old: Samples, new: Samples) -> NDArray[np.bool_]:
+    """Which pictures the new samples have too, (N,)."""
+    keys = set(new.keys)
+    replaced = np.array([key in keys for key in old.keys], np.bool_)
+    # The file of a picture that was corrected is not known.
+    corrected = np.flatnonzero([key.startswith(CORRECTION) for key in old.keys])
+    if len(corrected) and len(new):
+        likeness = old.vectors[corrected] @ new.vectors.T
+        replaced[corrected] |= likeness.max(axis=1) >= SAME
+    return replaced
 
 
 def has_label(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
