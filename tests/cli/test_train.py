@@ -107,7 +107,7 @@ def test_a_page_says_what_could_not_be_tested(photos: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--report", "m.onnx"], "the same file"),
+        (["--report", "m.onnx"], "a file of the model"),
         (["--report", "notes.txt"], "exists and is not a report"),
         (["--report", "missing/report.html"], "there is no folder missing"),
         (["--validation", "missing"], "missing cannot be read"),
@@ -125,3 +125,13 @@ def test_bad_options_are_one_line_before_any_training(
     assert message in run.stderr
     assert len(run.stderr.splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "wasps"]
+
+
+def test_a_report_needs_pictures_that_can_be_tested(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "new" / "wasp").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(tmp_path / "new" / "wasp" / "1.png")
+    path = tmp_path / "m.onnx"
+    assert pictell("train", photos, "-o", path).returncode == 0
+    run = pictell("train", tmp_path / "new", "--update", path, "--report", tmp_path / "r.html")
+    assert (run.returncode, "could be tested" in run.stderr) == (2, True)
+    assert not (tmp_path / "r.html").exists()

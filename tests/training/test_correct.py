@@ -199,3 +199,12 @@ def test_a_corrected_model_is_a_backbone_without_its_corrections(
     again = pictell.train(data, backbone=model)
     assert corrections(again.content) == []
     assert again.accuracy.value > 0.8
+
+
+def test_a_broken_picture_is_named(model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    run = command("correct", broken, "ants", "-m", model)
+    assert (run.returncode, str(broken) in run.stderr) == (1, True)
+    run = command("correct", tmp_path, "ants", "-m", model)
+    assert (run.returncode, "is a folder: give one picture" in run.stderr) == (2, True)

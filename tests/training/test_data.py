@@ -43,8 +43,9 @@ def report(data: Dataset) -> DataReport:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["cat", "cat"], "one class only, 'cat': give two or more"),
+        (["cat", "cat"], "only the class 'cat' has pictures .*: give two or more"),
         (["cat", "dog", "Cat"], "labels differ only in case, .*: 'cat' and 'Cat': give each"),
+        (["caf\u00e9", "dog", "cafe\u0301"], "labels differ only in case"),
         (["cat", "dog", " cat "], "labels differ only in case, .*: 'cat' and ' cat '"),
         (["cat", "dog/wolf"], "the label 'dog/wolf' has a slash.*: rename it"),
         (["cat", "dog\\wolf"], "has a slash.*: rename it"),

@@ -197,3 +197,13 @@ def test_a_model_without_an_onnx_graph_is_no_backbone(shared: Path) -> None:
     graph = shared / "models" / "mobilenet_v1_0.25_224_frozen" / "frozen_graph.pb"
     with pytest.raises(UsageError, match="ONNX"):
         pictell.train(SAMPLES, backbone=graph)
+
+
+def test_one_picture_that_can_be_held_out_is_enough(tmp_path: Path) -> None:
+    for folder, names in (("cat", ["cat.jpg", "espresso.jpg"]), ("same", ["cat.jpg"])):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for name in names:
+            shutil.copy(SAMPLES / name, tmp_path / "data" / folder)
+    run = command("train", tmp_path / "data", "-o", tmp_path / "m.onnx")
+    assert (run.returncode, "Traceback" in run.stderr) == (0, False)
+    assert "the same picture has different labels" in run.stderr

@@ -1,11 +1,13 @@
 """A trained model is updated without its old pictures: what it keeps, adds, renames and forgets."""
 
+import base64
 import io
 import json
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,13 @@ import pictell
 from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.inspection.onnx import with_metadata
+from pictell.models import find
 from pictell.results import Status
 from pictell.training.graph import read_head
 from pictell.training.kept import Kept, beside, from_bytes
-from pictell.training.samples import Samples, merge, remove, rename
+from pictell.training.samples import Samples, add_corrections, merge, remove, rename
+from pictell.training.update import read_previous
 
 SAMPLES = ROOT / "samples"
 
@@ -204,6 +209,12 @@ def test_other_pictures_are_unknown_and_survive_an_update(
         (["--update", "insects.onnx", "--rename", "ants"], "must be OLD=NEW"),
         (["--update", "insects.onnx", "--rename", "ants=x/y"], "slash"),
         (["--update", "insects.onnx", "--rename", "ants=Bees"], "differ only in case"),
+        (["--update", "insects.onnx", "--rename", "ants=a", "--rename", "ants=b"], "given twice"),
+        (["--update", "insects.onnx", "--remove", "ants", "--remove", "bees"], "no class has"),
+        (["--update", "insects.onnx", "--other", "few"], "5 or more"),
+        (["{data}", "-o", "new.onnx", "--other", "{data}"], "5 or more"),
+        (["{data}", "-o", "mine.onnx"], "mine.samples.npz exists and is not"),
+        (["{data}", "-o", "new.onnx", "--report", "new.samples.npz"], "a file of the model"),
         (["{data}", "-o", "new.onnx", "--rename", "ants=ant"], "updated"),
         (["{data}"], "--output FILE"),
         (["{data}", "-o", "new.onnx", "--other", "nothing"], "no such folder"),
@@ -221,6 +232,7 @@ def test_wrong_use_is_one_line_and_changes_nothing(
     fewer = kept.samples.take(np.arange(len(kept.samples)) % 2 == 0)
     beside(folder / "swapped.onnx").write_bytes(Kept(fewer, kept.extractor).content)
     beside(folder / "broken.onnx").write_bytes(beside(model).read_bytes()[:-100])
+    (folder / "mine.samples.npz").write_text("something of the user")
     (folder / "few").mkdir()
     shutil.copy(SAMPLES / "cat.jpg", folder / "few")
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -228,6 +240,109 @@ def test_wrong_use_is_one_line_and_changes_nothing(
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
     assert message in run.stderr
     assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_removed_class_may_leave_its_name_to_another(model: Path) -> None:
+    wanted = ["--rename", "ants=bees", "--remove", "bees"]
+    three = model.parent / "new" / "cups"
+    three.mkdir(parents=True)
+    for path in SAMPLES.glob("*.png"):
+        shutil.copy(path, three)
+    assert command("train", three.parent, "--update", model, *wanted).returncode == 0
+    assert labels(model) == ["bees", "cups"]
+    assert from_bytes(beside(model).read_bytes(), "x").samples.counts[0] == 20
+
+
+def test_a_picture_that_is_corrected_twice_has_the_last_class(model: Path) -> None:
+    for name in ("ants", "bees"):
+        assert command("correct", SAMPLES / "cat.jpg", name, "-m", model).returncode == 0
+    updated = pictell.train(update=model)
+    assert updated.counts == (20, 21)
+
+
+def test_with_several_labels_a_picture_that_is_corrected_twice_has_both() -> None:
+    every = samples_of("ab", [[1, 0], [0, 1]], several=True)
+    one, two, _ = np.eye(3, dtype=np.float32)
+    every = replace(every, vectors=np.stack([-one, -two]))
+    both = add_corrections(every, np.stack([one, one, two]), ["a", "b", "a"])
+    assert both.targets[2:].tolist() == [[True, True], [True, False]]
+
+
+def test_a_picture_of_the_training_that_is_corrected_counts_once(
+    model: Path, photos: Path, insects: Path
+) -> None:
+    known = sorted((photos / "ants").iterdir())[0]
+    assert command("correct", known, "bees", "-m", model).returncode == 0
+    assert read_previous(model).samples.counts == (19, 21)
+    # The other way round: first a correction, then the picture itself.
+    unknown = some(model.parent / "new", insects, 30, 31, names="ants")
+    picture = next((unknown / "ants").iterdir())
+    assert command("correct", picture, "bees", "-m", model).returncode == 0
+    assert pictell.train(unknown, update=model).counts == (20, 21)
+
+
+def test_a_corrected_model_and_its_next_samples_belong_together(model: Path, insects: Path) -> None:
+    assert command("correct", SAMPLES / "cat.jpg", "bees", "-m", model).returncode == 0
+    before = model.read_bytes()
+    new = some(model.parent / "new", insects, 20, 24)
+    # The program is killed between the files, twice.
+    for _ in range(2):
+        assert command("train", new, "--update", model).returncode == 0
+        model.write_bytes(before)
+    run = command("train", new, "--update", model)
+    assert (run.returncode, "49 pictures" in run.stdout) == (0, True)
+
+
+def test_an_updated_model_still_names_its_backbone(original: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.onnx"
+    pictell.train(update=original).save(path)
+    specs = [find(one) for one in (original, path)]
+    assert specs[0].source == specs[1].source
+    first, second = (read_previous(one).extractor.spec for one in (original, path))
+    assert first.name == second.name == "efficientnet-lite0-int8"
+    assert first.sha256 == second.sha256
+
+
+def test_samples_that_are_left_over_are_named(model: Path) -> None:
+    run = command("train", "--update", model, "--rename", "ants=ant", "--keep", "nowhere")
+    assert (run.returncode, "insects.samples.npz" in run.stderr) == (0, True)
+
+
+def test_models_without_onnx_in_their_names_have_samples_of_their_own() -> None:
+    assert len({beside(Path(name)) for name in ("pets.1", "pets.2", "pets.onnx")}) == 3
+
+
+def test_another_place_to_keep_samples_is_refused(photos: Path) -> None:
+    with pytest.raises(UsageError, match="keep must be one of"):
+        pictell.train(photos, keep="somewhere")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["A", "é", "AAAA"])
+def test_damaged_samples_inside_are_refused(text: str, model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "inside.onnx"
+    path.write_bytes(with_metadata(model.read_bytes(), {"pictell.samples": text}))
+    with pytest.raises(InvalidModelError, match="damaged"):
+        read_previous(path)
+
+
+def test_samples_inside_of_another_model_are_refused(model: Path, tmp_path: Path) -> None:
+    kept = from_bytes(beside(model).read_bytes(), "x")
+    fewer = kept.samples.take(np.arange(len(kept.samples)) % 2 == 0)
+    text = base64.b64encode(Kept(fewer, kept.extractor).content).decode()
+    path = tmp_path / "inside.onnx"
+    path.write_bytes(with_metadata(model.read_bytes(), {"pictell.samples": text}))
+    with pytest.raises(InvalidModelError, match="another model"):
+        read_previous(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"pictell.training": "[" * 5000}, {"pictell.labels": "ants\t\t\n"}]
+)
+def test_damaged_metadata_is_refused(changes: dict[str, str], model: Path) -> None:
+    assert command("correct", SAMPLES / "cat.jpg", "bees", "-m", model).returncode == 0
+    model.write_bytes(with_metadata(model.read_bytes(), changes))
+    with pytest.raises(InvalidModelError):
+        read_previous(model)
 
 
 def test_samples_of_another_backbone_are_refused(model: Path) -> None:
@@ -263,8 +378,13 @@ def test_several_labels_are_learned(insects: Path, shared: Path, tmp_path: Path)
     assert max(sum(one.score for one in result.predictions) for result in results) > 1.5
     run = command("correct", next((val / "ants").iterdir()), "flies", "-m", path)
     assert (run.returncode, run.stderr) == (0, "")
+    before = path.read_bytes()
     run = command("train", tmp_path / "list.jsonl", "-o", path, "--report", tmp_path / "r.html")
     assert (run.returncode, "leave out --report" in run.stderr) == (2, True)
+    assert path.read_bytes() == before
+    one_label = ["train", insects, "-o", tmp_path / "one.onnx"]
+    run = command(*one_label, "--validation", tmp_path / "list.jsonl")
+    assert (run.returncode, "several labels" in run.stderr) == (2, True)
 
 
 # Samples
@@ -309,10 +429,39 @@ def test_arrays_that_do_not_fit_are_refused(change: str) -> None:
     with np.load(io.BytesIO(content)) as found:
         arrays = dict(found)
     arrays[change] = arrays[change][:-1]
+    refuse(arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("hashes", np.zeros((2, 32))),
+        ("vectors", np.ones((2, 3), complex)),
+        ("vectors", np.full((2, 3), "1")),
+        ("keys", np.arange(2)),
+        ("facts", np.frombuffer(b"[" * 100_000, np.uint8)),
+    ],
+)
+def test_arrays_of_another_type_are_refused(name: str, values: np.ndarray) -> None:
+    with np.load(io.BytesIO(Kept(samples_of("ab", [[1, 0], [0, 1]]), "key").content)) as found:
+        refuse({**found, name: values})
+
+
+def refuse(arrays: dict[str, np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez(file, **arrays)
     with pytest.raises(InvalidModelError, match="damaged"):
         from_bytes(file.getvalue(), "x")
+
+
+def test_samples_with_changed_bytes_are_read_or_refused() -> None:
+    content = Kept(samples_of("ab", [[1, 0], [0, 1]]), "key").content
+    random = np.random.default_rng(0)
+    for _ in range(1000):
+        changed = bytearray(content)
+        changed[random.integers(len(content))] = random.integers(256)
+        with suppress(InvalidModelError):
+            from_bytes(bytes(changed), "x")
 
 
 def test_compressed_and_damaged_samples_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,25 +78,29 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
     from pictell.training.correct import correct
     from pictell.training.graph import read_head
 
+    if os.path.isdir(picture):
+        raise UsageError(f"{picture} is a folder: give one picture")
     content = _read(path)
     classes = len(read_head(content).weights)
     with load(path) as classifier:
-        source = classifier.model.read(to_source(picture, allow_private=True))
-        if isinstance(source.content, PictellError):
-            raise source.content
+        source = to_source(picture, allow_private=True)
+        read = classifier.model.read(source)
+        if isinstance(read.content, PictellError):
+            raise read.content
+        # Read once, as a URL may have another picture next time.
+        source = replace(source, content=read.content)
         found = named(classifier.scorer.tree, label)
         if len(found) != 1 or found[0] >= classes:
             raise UsageError(
                 f"{label!r} is not the name of one class: see pictell labels -m {path}"
             )
-        before = classifier.classify(source.content)
-        (features,) = classifier.embed([source.content])
+        before = classifier.classify(source)
+        (features,) = classifier.embed([source])
         calibration = classifier.scorer.calibration or Calibration()
     changed = correct(content, features, found[0], calibration, classifier.spec.activation)
     output_file.write(path, [changed])
     with load(path) as classifier:
-        now = classifier.classify(source.content)
-    return replace(before, source=picture), replace(now, source=picture)
+        return before, classifier.classify(source)
 
 
 def _read(path: Path) -> bytes:

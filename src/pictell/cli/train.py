@@ -60,16 +60,15 @@ def run(words: list[str]) -> int:
     data, validation = (
         None if name is None else read_dataset(name) for name in (options.data, options.validation)
     )
-    if options.report is not None and data is not None and data.labels_of is not None:
-        raise UsageError("there is no report of pictures with several labels: leave out --report")
     other = None if options.other is None else read_unlabelled(options.other)
+    _check_data(options, data)
     with Progress(total=sum(len(one or ()) for one in (data, validation, other))) as progress:
         model = train(
             data,
             validation=validation,
             other=other,
             update=options.update,
-            rename=dict(options.rename),
+            rename=_renamed(options.rename),
             remove=options.remove,
             keep=options.keep,
             backbone=options.backbone,
@@ -118,6 +117,19 @@ def _two_names(text: str) -> tuple[str, str]:
     return old, new
 
 
+def _renamed(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(old for old, new in pairs if names[old] != new or pairs.count((old, new)) > 1)
+        raise UsageError(f"--rename {twice}=… is given twice: give each class one name")
+    return names
+
+
+def _check_data(options: argparse.Namespace, data: Dataset | None) -> None:
+    if options.report is not None and data is not None and data.labels_of is not None:
+        raise UsageError("there is no report of pictures with several labels: leave out --report")
+
+
 def _check(options: argparse.Namespace) -> None:
     """Raise ``UsageError`` for what would fail only after the training."""
     if find_spec("sklearn") is None or find_spec("imagehash") is None:
@@ -125,21 +137,32 @@ def _check(options: argparse.Namespace) -> None:
     options.output = options.output or options.update
     if options.output is None:
         raise UsageError("give --output FILE, the model to write, or --update FILE")
-    if options.data is None and not (options.update and (options.rename or options.remove)):
+    changes = options.rename or options.remove or options.other
+    if options.data is None and not (options.update and changes):
         raise UsageError("give the pictures to train on: a folder with a subfolder for each class")
+    if options.data is None and options.report is not None:
+        raise UsageError("--report is about the pictures of DATA: give some, or leave it out")
     if options.update is not None and not _is_trained(Path(options.update)):
         raise UsageError(f"{options.update} was not trained by pictell: it cannot be updated")
+    _check_files(options)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` for files that cannot be written."""
+    from pictell.training.kept import START, beside
+
     path = Path(options.output)
     if path.suffix.lower() != ".onnx":
         raise UsageError(f"--output {options.output} must end in .onnx")
     output_file.check(path, "", (b"",))
-    if path.is_file() and not _is_trained(path):
+    if not _is_trained(path):
         raise UsageError(f"{path} exists and is not a trained model: give another name")
+    samples = beside(path)
+    if options.keep in {None, "beside"}:
+        output_file.check(samples, "the samples of a model", (START,))
     if options.report is not None:
-        if options.data is None:
-            raise UsageError("--report is about the pictures of DATA: give some, or leave it out")
-        if os.path.realpath(options.report) == os.path.realpath(options.output):
-            raise UsageError("--report and --output name the same file: give two names")
+        if os.path.realpath(options.report) in map(os.path.realpath, (path, samples)):
+            raise UsageError("--report names a file of the model: give another name")
         page.check(Path(options.report))
 
 
@@ -166,11 +189,12 @@ def _print(
     for line in filter(None, [*lines, model.index_note]):
         say(line)
     print("\n".join([*_suspects(model), "", f"stored in {visible(output)}"]))
-    if model.kept is not None:
-        from pictell.training.kept import beside
+    from pictell.training.kept import beside
 
-        kept = beside(Path(output)).name
-        print(f"what --update needs is in {visible(kept)}: keep it with the model, do not share it")
+    kept = beside(Path(output))
+    if model.kept is not None:
+        name = visible(kept.name)
+        print(f"what --update needs is in {name}: keep it with the model, do not share it")
 
 
 def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[str]:

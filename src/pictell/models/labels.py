@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from pictell.errors import InvalidModelError
 from pictell.files import TextFileError, read_text
@@ -66,9 +66,9 @@ def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:
 def folded(name: str) -> str:
     """The name as it is compared: case folded, underscores as spaces, single spaces.
 
-    Accents may be parts of their letters or marks of their own, as macOS has them in file names.
+    An accent is the same within its letter and after it, as macOS writes it in names of files.
     """
-    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").casefold().split())
+    return " ".join(normalize("NFC", name.replace("_", " ").casefold()).split())
 
 
 def in_other_number(name: str) -> Iterator[str]:

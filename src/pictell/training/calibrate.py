@@ -55,7 +55,9 @@ def _decisions(logits: Scores, targets: Has) -> Sample:
 
 def _abstention(familiarity: Scores) -> Abstention:
     weights = np.ones(len(familiarity))
+    # False alarms are counted with limits from other pictures.
+    alarms = false_alarms(familiarity, weights) if len(familiarity) > 1 else 0.0
     limit = abstention_threshold(familiarity, weights)
     if len(familiarity) < FEW:
         limit = min(limit, float(familiarity.mean() - SPREADS * familiarity.std()))
-    return Abstention("familiarity", max(0.0, limit), false_alarms(familiarity, weights))
+    return Abstention("familiarity", max(0.0, limit), alarms)

@@ -53,9 +53,10 @@ def check_labels(labels: Sequence[str], name: str) -> None:
     character.
     """
     if len(labels) < 2:
+        found = f"only the class {labels[0]!r} has" if labels else "no class has"
         raise UsageError(
-            f"{name}: one class only, {labels[0]!r}: give two or more, such as a class of other "
-            "things"
+            f"{name}: {found} pictures that can be read: give two or more classes, such as one of "
+            "other things"
         )
     if len(labels) > MAX_CLASSES:
         raise UsageError(

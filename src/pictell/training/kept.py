@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.files import os_reason
@@ -25,14 +26,23 @@ PLACES: tuple[Place, ...] = get_args(Place)
 # The metadata with the samples, in base64.
 KEPT_KEY = "pictell.samples"
 SUFFIX = ".samples.npz"
+# How the file starts: it is a zip.
+START = b"PK\x03\x04"
 VERSION = 1
+# The arrays, with the kind and the size of their type, and how many axes they have.
+KINDS = {"targets": "u1 2", "vectors": "f2 2", "keys": "U 1", "hashes": "u1 2"}
+# What damaged files raise; RuntimeError is of zipfile, for what it does not support, and of json.
+DAMAGED = (
+    ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError, MemoryError,
+    zipfile.BadZipFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
     """Samples with the key of the ``extractor`` that computed their features.
 
-    ``replaces`` is the checksum of the content that they were updated from, or empty. A program
+    ``replaces`` is the checksum of the samples that the updated model states, or empty. A program
     that is killed between writing the samples and the model leaves the old model with new samples;
     they still belong together.
     """
@@ -54,7 +64,8 @@ class Kept:
 
 def beside(model: Path) -> Path:
     """The file with the samples of a model."""
-    return model.with_name(model.name.removesuffix(".onnx") + SUFFIX)
+    stem = model.stem if model.suffix.lower() == ".onnx" else model.name
+    return model.with_name(stem + SUFFIX)
 
 
 def forget(model: Path) -> None:
@@ -77,22 +88,35 @@ def read_kept(path: Path, metadata: dict[str, str], sha256: str | None) -> Kept:
             f"{path} keeps no samples: train it again with all pictures (--keep beside)"
         )
     if KEPT_KEY in metadata:
-        return from_bytes(base64.b64decode(metadata[KEPT_KEY]), f"the samples in {path}")
+        name, content = f"pictell.samples in {path}", _decoded(metadata[KEPT_KEY])
+    else:
+        name, content = str(beside(path)), _read_beside(path)
+    kept = from_bytes(content, name)
+    if sha256 not in (hashlib.sha256(content).hexdigest(), kept.replaces):
+        raise InvalidModelError(
+            f"{name} has the samples of another model: bring back that of {path.name}, "
+            "or train again with all pictures"
+        )
+    return kept
+
+
+def _decoded(text: str) -> bytes:
+    """The content in the metadata; empty, which is damaged, if it is not base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def _read_beside(path: Path) -> bytes:
     file = beside(path)
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{file}, with the samples of {path.name}, cannot be read: {os_reason(error)}: "
             "bring it back, or train again with all pictures"
         ) from error
-    kept = from_bytes(content, str(file))
-    if sha256 not in (kept.sha256, kept.replaces):
-        raise InvalidModelError(
-            f"{file} has the samples of another model: bring back that of {path.name}, "
-            "or train again with all pictures"
-        )
-    return kept
 
 
 def from_bytes(content: bytes, name: str) -> Kept:
@@ -107,14 +131,15 @@ def from_bytes(content: bytes, name: str) -> Kept:
             if facts["version"] != VERSION:
                 raise ValueError(f"its version is {facts['version']}")
             classes, several = tuple(map(str, facts["classes"])), bool(facts["several"])
-            targets = np.unpackbits(arrays["targets"], axis=1, count=len(classes)).astype(np.bool_)
-            vectors = arrays["vectors"].astype(np.float32)
-            keys = tuple(map(str, arrays["keys"].tolist()))
-            absent = np.full(len(keys), -1)
-            samples = Samples(classes, targets, several, vectors, keys, arrays["hashes"], absent)
-            _check(samples)
-            return Kept(samples, str(facts["extractor"]), str(facts["replaces"]))
-    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+            found = {name: arrays[name] for name in KINDS}
+        _check_kinds(found)
+        targets = np.unpackbits(found["targets"], axis=1, count=len(classes)).astype(np.bool_)
+        vectors, keys = found["vectors"].astype(np.float32), tuple(found["keys"].tolist())
+        absent = np.full(len(keys), -1)
+        samples = Samples(classes, targets, several, vectors, keys, found["hashes"], absent)
+        _check(samples)
+        return Kept(samples, str(facts["extractor"]), str(facts["replaces"]))
+    except DAMAGED as error:
         raise InvalidModelError(
             f"{name} is damaged ({error}): train again with all pictures"
         ) from error
@@ -141,6 +166,15 @@ def _to_bytes(kept: Kept) -> bytes:
     return file.getvalue()
 
 
+def _check_kinds(arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Raise ``ValueError`` for an array of another type or with other axes."""
+    for name, array in arrays.items():
+        size = "" if array.dtype.kind == "U" else array.dtype.itemsize
+        found = f"{array.dtype.kind}{size} {array.ndim}"
+        if found != KINDS[name]:
+            raise ValueError(f"its {name} are {found}, not {KINDS[name]}")
+
+
 def _check(samples: Samples) -> None:
     """Raise ``ValueError`` if the arrays do not fit together."""
     count, classes = len(samples.keys), len(samples.classes)
@@ -152,7 +186,7 @@ def _check(samples: Samples) -> None:
     for name, (found, wanted) in shapes.items():
         if found != wanted:
             raise ValueError(f"its {name} have the shape {found}, not {wanted}")
-    if not np.isfinite(samples.vectors).all() or samples.vectors.ndim != 2:
+    if not np.isfinite(samples.vectors).all():
         raise ValueError("its vectors are not finite")
     if len(set(samples.classes)) < classes:
         raise ValueError("a class is there twice")

@@ -149,6 +149,8 @@ def to_summary(measured: Measured, spec: ModelSpec) -> Summary:
     """
     if measured.several:
         raise UsageError("there is no report of pictures with several labels: leave out --report")
+    if not len(measured.pictures):
+        raise UsageError(f"{measured.dataset.name}: no picture could be tested for the report")
     scorer = build_scorer(spec, MIN_CONFIDENCE)
     matches = match_classes(measured.dataset, [label.name for label in spec.labels])
     outcomes = fill(scorer, measured.dataset, matches, _results(measured, scorer, spec.name))
@@ -179,7 +181,7 @@ def validate(
     classes of the samples, and if all pictures are copies.
     """
     dataset, embedded = validation
-    check_validation(dataset, samples.classes)
+    check_validation(dataset, samples.classes, several=samples.several)
     copy_of = _copies(samples, embedded)
     new = copy_of < 0
     if not new.any():
@@ -207,8 +209,16 @@ def validate(
     )
 
 
-def check_validation(validation: Dataset, classes: Sequence[str]) -> None:
-    """Raise ``UsageError`` for labels of a validation set that are not among the classes."""
+def check_validation(validation: Dataset, classes: Sequence[str], *, several: bool) -> None:
+    """Raise ``UsageError`` for labels of a validation set that a model cannot give.
+
+    They are not among its classes, or there are several for a picture where the model gives one.
+    """
+    if validation.labels_of is not None and not several:
+        raise UsageError(
+            f"{validation.name}: a list with several labels a picture, but the model gives one: "
+            "give a list with a column label"
+        )
     unknown = [repr(one.label) for one in match_classes(validation, classes) if one.node is None]
     if unknown:
         raise UsageError(

@@ -21,11 +21,10 @@ from pictell.training.familiarity import Floats, Targets
 
 # Half as large as float32; the difference is far below that of a picture saved again.
 STORED = np.float16
-# How the key of a picture begins whose file is not known: it corrected the model.
+# The cosine of features of the same picture is higher: rounding changes it less.
+SAME = 0.9999
+# How the key of a picture begins that a model was corrected by.
 CORRECTION = "correction-"
-# Features whose cosine is higher are those of the same picture, computed twice.
-SAME = 0.9995
-ABSENT = np.array([-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +132,7 @@ def merge(old: Samples, new: Samples) -> Samples:
             f"the model has {kinds[old.several]} for each picture, the new pictures have "
             f"{kinds[new.several]}: train another model"
         )
-    replaced = set(new.keys)
-    old = old.take(np.array([key not in replaced for key in old.keys], np.bool_))
+    old = old.take(~_replaced(old, new))
     classes = tuple(dict.fromkeys(old.classes + new.classes))
     return Samples(
         classes,
@@ -173,21 +171,39 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
 def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
     """The samples with pictures that were corrected: their features (M, D) and their classes.
 
-    One that is among the samples, or was corrected before, has its last class only; with
-    ``several``, also those that it had.
+    A picture that was among the samples or corrected before has its last class; with ``several``,
+    it has this one too.
     """
     for row, name in zip(_rounded(vectors), classes, strict=True):
-        same = samples.vectors @ row > SAME
-        targets = np.array([[True]])
-        names: tuple[str, ...] = (name,)
-        if samples.several and same.any():
-            before = samples.targets[same].any(axis=0) | (np.array(samples.classes) == name)
-            targets, names = before[np.newaxis], samples.classes
-        key = f"{CORRECTION}{hashlib.sha256(row.tobytes()).hexdigest()}"
-        hashes = samples.hashes[same][:1] if same.any() else np.zeros((1, HASH_BYTES), np.uint8)
-        new = Samples(names, targets, samples.several, row[np.newaxis], (key,), hashes, ABSENT)
-        samples = merge(samples.take(~same), new)
+        samples = merge(samples, _correction(samples, row[np.newaxis], name))
     return samples
+
+
+def _correction(samples: Samples, row: Floats, name: str) -> Samples:
+    """A picture (1, D) with a class, and if it is among the samples, with what is known of it."""
+    same = (samples.vectors @ row[0]) >= SAME
+    if not same.any():
+        key = CORRECTION + hashlib.sha256(row.tobytes()).hexdigest()
+        hashes, absent = np.zeros((1, HASH_BYTES), np.uint8), np.full(1, -1)
+        has = np.ones((1, 1), np.bool_)
+        return Samples((name,), has, samples.several, row, (key,), hashes, absent)
+    known = samples.take(same)
+    classes = tuple(dict.fromkeys((*known.classes, name) if samples.several else (name,)))
+    targets = _spread(known, classes) if samples.several else np.zeros((len(known), 1), np.bool_)
+    targets[:, classes.index(name)] = True
+    return replace(known, classes=classes, targets=targets)
+
+
+def _replaced(old: Samples, new: Samples) -> NDArray[np.bool_]:
+    """Which pictures the new samples have too, (N,)."""
+    keys = set(new.keys)
+    replaced = np.array([key in keys for key in old.keys], np.bool_)
+    # The file of a picture that was corrected is not known.
+    corrected = np.flatnonzero([key.startswith(CORRECTION) for key in old.keys])
+    if len(corrected) and len(new):
+        likeness = old.vectors[corrected] @ new.vectors.T
+        replaced[corrected] |= likeness.max(axis=1) >= SAME
+    return replaced
 
 
 def has_label(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from pictell.training.embed import Labelled, embed_dataset, extractor_key
 from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
 from pictell.training.graph import with_head
 from pictell.training.head import FOLDS, Examples, Head, HeldOut, cross_validate, fit_head
-from pictell.training.kept import KEPT_KEY, Kept, Place
+from pictell.training.kept import KEPT_KEY, PLACES, Kept, Place
 from pictell.training.measure import (
     Accuracy,
     Measured,
@@ -36,6 +36,7 @@ from pictell.training.measure import (
 )
 from pictell.training.samples import Samples, add_others, samples_of
 from pictell.training.trained import (
+    BACKBONE_FACTS,
     CORRECTIONS_KEY,
     SAMPLES_FACT,
     TRAINING_KEY,
@@ -92,22 +93,25 @@ def train(
     )
     if seed < 0:
         raise UsageError(f"the seed must be 0 or more, not {seed}")
-    old: Kept | None = None
+    if keep is not None and keep not in PLACES:
+        raise UsageError(f"keep must be one of {', '.join(PLACES)}, not {keep!r}")
+    old: Samples | None = None
+    replaces = ""
     if update is None:
         _check_alone(*datasets)
         extractor = read_extractor(backbone or "default")
     elif backbone is None:
-        extractor, old, place = read_previous(update)
+        extractor, old, replaces, place = read_previous(update)
         keep = keep or place
     else:
         raise UsageError("the backbone of a model that is updated cannot change: leave it out")
     pictures = _embed(extractor, datasets, watch, engine)
     new = None if pictures.data is None else samples_of(*pictures.data)
-    samples = combine(None if old is None else old.samples, new, rename, remove)
+    samples = combine(old, new, rename, remove)
     if pictures.other is not None:
         samples = add_others(samples, pictures.other.embedded)
-    key = extractor_key(feature_spec(extractor))
-    kept = Kept(samples, key, "" if old is None else old.sha256)
+        _check_others(samples, pictures.other.dataset.name)
+    kept = Kept(samples, extractor_key(feature_spec(extractor)), replaces)
     return _fit(extractor, kept, keep or "beside", pictures, seed)
 
 
@@ -124,9 +128,19 @@ def _check_alone(data: Dataset | None, validation: Dataset | None, other: Datase
         raise UsageError("give the pictures to train on")
     check_labels(data.labels, data.name)
     if validation is not None:
-        check_validation(validation, data.labels)
+        check_validation(validation, data.labels, several=data.labels_of is not None)
     if other is not None and len(other) < FOLDS:
         raise UsageError(f"{other.name}: give {FOLDS} or more pictures of something else")
+
+
+def _check_others(samples: Samples, name: str) -> None:
+    """Raise ``UsageError`` if too few are left, because others are broken or have a label."""
+    count = len(samples.others)
+    if count < FOLDS:
+        raise UsageError(
+            f"{name}: {count} pictures can be read and have no label: "
+            f"give {FOLDS} or more pictures of something else"
+        )
 
 
 def _embed(
@@ -151,7 +165,7 @@ def _fit(
     # It belongs to scikit-learn, the extra train.
     from threadpoolctl import threadpool_limits
 
-    samples = kept.samples.labelled
+    spec, samples = extractor.spec, kept.samples.labelled
     check_labels(samples.classes, pictures.data.dataset.name if pictures.data else "the model")
     examples = to_examples(kept.samples, extractor)
     # With more threads, small matrices take ten times as long, and the result would depend on them.
@@ -161,8 +175,7 @@ def _fit(
     fitted = _calibrate(held_out, samples)
     measured, accuracy = _measure(held_out, head, samples, pictures)
     facts = {
-        "backbone": extractor.spec.name,
-        "backbone_sha256": extractor.spec.sha256,
+        **dict(zip(BACKBONE_FACTS, (spec.name, spec.sha256, spec.source), strict=True)),
         "pictures": samples.counts,
         "others": len(examples.others),
         "accuracy": accuracy.value,
@@ -174,7 +187,7 @@ def _fit(
     }
     inside = base64.b64encode(kept.content).decode() if keep == "inside" else None
     spec, content = to_file(
-        extractor.spec,
+        spec,
         with_head(extractor.graph, head),
         samples.classes,
         examples.activation,

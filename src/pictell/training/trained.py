@@ -30,7 +30,9 @@ from pictell.version import __version__
 GRAPH = Path("trained.onnx")
 # The metadata that says what the model was trained on, as JSON.
 TRAINING_KEY = "pictell.training"
-# The checksum of the samples, in this JSON; null if none are kept.
+# In this JSON: the name, the checksum and the source of the backbone.
+BACKBONE_FACTS = ("backbone", "backbone_sha256", "backbone_source")
+# The checksum of the samples; null if none are kept.
 SAMPLES_FACT = "samples_sha256"
 # The metadata with the corrections of a trained model (training/correct.py).
 CORRECTIONS_KEY = "pictell.corrections"
@@ -41,12 +43,12 @@ class TrainedModel:
     """A model of the user's classes.
 
     ``content`` is the ONNX file, ``spec`` what it carries. It is trained on ``pictures``;
-    ``counts`` (C) are those of each class, and on ``others`` of none. ``accuracy`` is
-    that of cross-validation, or on a validation set. ``data`` says what was found in the pictures that were read, ``measured`` what
-    heads say of those that they were not fitted on, ``suspects`` which labels may be wrong, the
-    likeliest first; all that is about the pictures of this training, not about older ones of a
-    model that was updated. ``kept`` are the samples that belong beside the file, if any.
-    ``index_note`` says why the index of embeddings was not used, if so.
+    ``counts`` (C) are those of each class, and on ``others`` of none. ``accuracy`` is that of
+    cross-validation, or on a validation set. ``data`` says what was found in the pictures that were
+    read, ``measured`` what heads say of those that they were not fitted on, ``suspects`` which
+    labels may be wrong, the likeliest first; all that is about the pictures of this training, not
+    about older ones of a model that was updated. ``kept`` are the samples that belong beside the
+    file, if any. ``index_note`` says why the index of features was not used, if so.
     """
 
     # What is long, or tells about private pictures, is not printed.
@@ -126,7 +128,7 @@ def to_file(
         top1_accuracy=None,
         taxonomy=None,
         calibration=Attachment(CALIBRATION_FILE, to_toml(fitted, sha256)),
-        source=_source(backbone),
+        source=f"trained by pictell {__version__} on {backbone.name}: {backbone.source}",
     )
     content = pack(spec, weights)
     packed = Weights("onnx", {GRAPH.name: content})
@@ -140,11 +142,3 @@ def count_pictures(content: bytes) -> int:
         return sum(map(int, json.loads(texts[TRAINING_KEY])["pictures"]))
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidModelError(f"{TRAINING_KEY} in the metadata is damaged") from error
-
-
-def _source(backbone: ModelSpec) -> str:
-    """Where the model comes from. An update has the same backbone as the model before."""
-    start = f"trained by pictell {__version__} on "
-    if backbone.source.startswith("trained by pictell "):
-        return start + backbone.source.partition(" on ")[2]
-    return f"{start}{backbone.name}: {backbone.source}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.onnx import read
@@ -14,14 +15,29 @@ from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
 from pictell.training.embed import extractor_key
 from pictell.training.extractor import Extractor, feature_spec, read_extractor
-from pictell.training.kept import KEPT_KEY, Kept, Place, read_kept
+from pictell.training.kept import KEPT_KEY, Place, read_kept
 from pictell.training.samples import Samples, add_corrections, merge, remove, rename
-from pictell.training.trained import SAMPLES_FACT, TRAINING_KEY
+from pictell.training.trained import BACKBONE_FACTS, SAMPLES_FACT, TRAINING_KEY
+from pictell.types import Label
 
 
-def read_previous(model: str | os.PathLike[str]) -> tuple[Extractor, Kept, Place]:
-    """The extractor of a trained model, its samples, with the corrections among them, their place.
+class Previous(NamedTuple):
+    """What a trained model was trained with and on.
 
+    ``samples`` have the corrections among them. ``sha256`` is the checksum of the kept samples as
+    the model states it, and ``place`` where they are kept.
+    """
+
+    extractor: Extractor
+    samples: Samples
+    sha256: str
+    place: Place
+
+
+def read_previous(model: str | os.PathLike[str]) -> Previous:
+    """Read a trained model and its samples.
+
+    The name, the checksum and the source in the spec of the extractor are those of the backbone.
     Raises ``UsageError`` for another model and if it keeps no samples, ``InvalidModelError`` for
     samples that are damaged, of another model or of another backbone.
     """
@@ -32,19 +48,29 @@ def read_previous(model: str | os.PathLike[str]) -> tuple[Extractor, Kept, Place
     if TRAINING_KEY not in metadata:
         raise UsageError(f"{path} was not trained by pictell: it cannot be updated")
     try:
-        sha256 = json.loads(metadata[TRAINING_KEY])[SAMPLES_FACT]
-    except (ValueError, TypeError, KeyError) as error:
+        facts = json.loads(metadata[TRAINING_KEY])
+        sha256, backbone = facts[SAMPLES_FACT], {key: facts[key] for key in BACKBONE_FACTS}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidModelError(f"{TRAINING_KEY} in the metadata of {path} is damaged") from error
     kept, extractor = read_kept(path, metadata, sha256), read_extractor(path)
     if kept.extractor != extractor_key(feature_spec(extractor)):
         raise InvalidModelError(
             f"the samples of {path} are of another backbone: train again with all pictures"
         )
-    vectors, classes = corrected(content)
+    samples = _with_corrections(kept.samples, content, extractor.spec.labels)
+    name, checksum, source = (str(backbone[key]) for key in BACKBONE_FACTS)
+    spec = replace(extractor.spec, name=name, sha256=checksum, source=source)
     place: Place = "inside" if KEPT_KEY in metadata else "beside"
-    names = [extractor.spec.labels[one].name for one in classes]
-    samples = add_corrections(kept.samples, vectors, names)
-    return extractor, replace(kept, samples=samples), place
+    return Previous(extractor._replace(spec=spec), samples, sha256, place)
+
+
+def _with_corrections(samples: Samples, content: bytes, labels: Sequence[Label]) -> Samples:
+    vectors, classes = corrected(content)
+    if not classes:
+        return samples
+    if max(classes) >= len(labels):
+        raise InvalidModelError(f"the model has {len(labels)} labels, fewer than its head")
+    return add_corrections(samples, vectors, [labels[one].name for one in classes])
 
 
 def combine(
@@ -62,7 +88,8 @@ def combine(
             raise UsageError("rename and remove are for a model that is updated: give --update")
         samples = new
     else:
-        samples = remove(rename(old, renamed), {renamed.get(name, name) for name in removed})
+        # A class that is renamed like a removed one stays.
+        samples = rename(remove(old, removed), renamed)
         samples = samples if new is None else merge(samples, new)
     if samples is None:
         raise UsageError("give the pictures to train on")
