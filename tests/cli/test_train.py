@@ -135,3 +135,18 @@ def test_a_report_needs_pictures_that_can_be_tested(photos: Path, tmp_path: Path
     run = pictell("train", tmp_path / "new", "--update", path, "--report", tmp_path / "r.html")
     assert (run.returncode, "could be tested" in run.stderr) == (2, True)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_classes_that_cannot_be_tested_are_named(photos: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(photos, tmp_path / "data"))
+    (data / "wasp").mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 64), "red").save(data / "wasp" / f"{number}.png")
+    run = pictell("train", data, "-o", tmp_path / "m.onnx")
+    assert (run.returncode, "not tested, " in run.stderr) == (0, True)
+    assert run.stderr.count("wasp") == 1
+
+
+def test_a_negative_seed_is_one_line(photos: Path, tmp_path: Path) -> None:
+    run = pictell("train", photos, "-o", tmp_path / "m.onnx", "--seed", "-1")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -208,3 +210,26 @@ def test_a_broken_picture_is_named(model: Path, tmp_path: Path) -> None:
     assert (run.returncode, str(broken) in run.stderr) == (1, True)
     run = command("correct", tmp_path, "ants", "-m", model)
     assert (run.returncode, "is a folder: give one picture" in run.stderr) == (2, True)
+
+
+def test_two_corrections_at_once_lose_none(model: Path) -> None:
+    class Slow(BaseHTTPRequestHandler):
+        """Another correction is made while this one waits for its picture."""
+
+        def do_GET(self) -> None:
+            assert command("correct", SAMPLES / "cat.jpg", "ants", "-m", model).returncode == 0
+            content = (SAMPLES / "espresso.jpg").read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Slow) as server:
+        Thread(target=server.handle_request).start()
+        url = f"http://127.0.0.1:{server.server_port}/espresso.jpg"
+        run = command("correct", url, "bees", "-m", model)
+    assert (run.returncode, "in the meantime" in run.stderr) == (2, True)
+    assert [one.class_index for one in corrections(model.read_bytes())] == [0]

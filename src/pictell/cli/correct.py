@@ -98,6 +98,8 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
         (features,) = classifier.embed([source])
         calibration = classifier.scorer.calibration or Calibration()
     changed = correct(content, features, found[0], calibration, classifier.spec.activation)
+    if _read(path) != content:
+        raise UsageError(f"{path} was changed by another program in the meantime: try again")
     output_file.write(path, [changed])
     with load(path) as classifier:
         return before, classifier.classify(source)

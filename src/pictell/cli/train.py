@@ -293,14 +293,12 @@ def _warnings(model: TrainedModel) -> list[str]:
         if data.without_pictures:
             names = ", ".join(data.without_pictures[:MAX_LISTED])
             lines.append(f"classes with no picture that could be read: {names}")
-    alone = [
-        label.name
-        for label, count in zip(model.spec.labels, model.counts, strict=True)
-        if count == 1
-    ]
-    if alone:
-        names = ", ".join(alone[:MAX_LISTED])
-        lines.append(f"classes with only one picture, which cannot be tested: {names}")
+    if model.measured is None or not model.measured.validation:
+        shares = zip(model.spec.labels, model.accuracy.of_class, strict=True)
+        alone = [label.name for label, share in shares if share is None]
+        if alone:
+            names = ", ".join(alone[:MAX_LISTED])
+            lines.append(f"not tested, with only one picture or copies of one: {names}")
     least, most = min(model.counts), max(model.counts)
     if most > MAX_RATIO * least:
         lines.append(f"the classes have {least} to {most} pictures; all count equally in training")

@@ -95,6 +95,8 @@ def train(
         raise UsageError(f"the seed must be 0 or more, not {seed}")
     if keep is not None and keep not in PLACES:
         raise UsageError(f"keep must be one of {', '.join(PLACES)}, not {keep!r}")
+    if seed < 0:
+        raise UsageError(f"the seed must be 0 or more, not {seed}")
     old: Samples | None = None
     replaces = ""
     if update is None:
