@@ -14,6 +14,7 @@ from pictell.errors import PictellError, UsageError
 from pictell.files import os_reason
 from pictell.models.folder import SPEC_FILE
 from pictell.reports.escape import visible
+from pictell.results import percent
 
 if TYPE_CHECKING:
     from pictell.results import Result
@@ -38,12 +39,12 @@ def run(words: list[str]) -> int:
     if options.undo:
         from pictell.training.correct import undo
 
-        output_file.write(path, [undo(_read(path))])
+        content = _read(path)
+        output_file.write(path, [undo(content)])
         print(f"undone in {visible(options.model)}")
         return 0
-    before, now = _correct(path, options.picture, options.label)
-    print(f"before  {visible(str(before))}")
-    print(f"now     {visible(str(now))}")
+    for line in _correct(path, options.picture, options.label):
+        print(visible(line))
     return 0
 
 
@@ -68,8 +69,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return options
 
 
-def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
-    """Correct the file; what the model said of the picture before, and what it says now."""
+def _correct(path: Path, picture: str, label: str) -> list[str]:
+    """Correct the file. Says what the model said of the picture before, and what it says now."""
     # Imported here, as --undo needs no runtime.
     from pictell.images.sources import to_source
     from pictell.loading import load
@@ -94,7 +95,10 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
             raise UsageError(
                 f"{label!r} is not the name of one class: see pictell labels -m {path}"
             )
-        before = classifier.classify(source)
+        name = classifier.spec.labels[found[0]].name
+        before = classifier.classify(source, probabilities=True)
+        if _is_sure(before, name):
+            return [f"{_said(before, found[0], name)}: there is nothing to correct"]
         (features,) = classifier.embed([source])
         calibration = classifier.scorer.calibration or Calibration()
     changed = correct(content, features, found[0], calibration, classifier.spec.activation)
@@ -102,7 +106,22 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
         raise UsageError(f"{path} was changed by another program in the meantime: try again")
     output_file.write(path, [changed])
     with load(path) as classifier:
-        return before, classifier.classify(source)
+        now = classifier.classify(source, probabilities=True)
+    return [
+        f"before  {_said(before, found[0], name)}",
+        f"now     {_said(now, found[0], name)}",
+    ]
+
+
+def _is_sure(result: Result, name: str) -> bool:
+    return result.status == "sure" and result.answer is not None and result.answer.name == name
+
+
+def _said(result: Result, class_index: int, name: str) -> str:
+    """The result, and the score of the class if it is not the answer."""
+    if result.probabilities is None or (result.answer is not None and result.answer.name == name):
+        return str(result)
+    return f"{result}; {name} {percent(result.probabilities[class_index])}"
 
 
 def _read(path: Path) -> bytes:
