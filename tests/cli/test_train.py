@@ -86,7 +86,7 @@ def test_classes_of_very_different_sizes_are_reported(insects: Path, tmp_path: P
     assert "all count equally" in run.stderr
     for path in sorted((data / "ants").iterdir())[10 * FEWER :]:
         path.unlink()
-    run = pictell("train", data, "-o", tmp_path / "m.onnx")
+    run = pictell("train", data, "-o", tmp_path / "other.onnx")
     assert (run.returncode, run.stderr) == (0, "")
 
 

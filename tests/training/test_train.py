@@ -139,7 +139,7 @@ def test_broken_pictures_are_named_and_skipped(photos: Path, tmp_path: Path) -> 
         (["{data}/ants", "-o", "model.onnx"], "no class folders"),
         (["missing", "-o", "model.onnx"], "missing cannot be read"),
         (["{data}", "-o", "model.onnx", "--backbone", "nothing"], "no model named"),
-        (["one", "-o", "model.onnx"], "one class only, "),
+        (["one", "-o", "model.onnx"], "only the class 'a' has"),
         (["alike", "-o", "model.onnx"], "differ only in case"),
         (["single", "-o", "model.onnx"], "two pictures that are not copies"),
         (["broken", "-o", "model.onnx"], "none of the pictures could be read"),

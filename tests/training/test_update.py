@@ -70,7 +70,7 @@ def test_an_update_is_like_training_on_all_pictures(
     new = some(tmp_path / "new", insects, 20, 30)
     run = command("train", new, "--update", model)
     assert (run.returncode, run.stderr) == (0, "")
-    assert "60 pictures of 2 classes, 20 of them new" in run.stdout
+    assert "60 pictures of 2 classes, 20 of them read now" in run.stdout
     every = pictell.train(some(tmp_path / "all", insects, 30))
     ours, theirs = read_head(model.read_bytes()), read_head(every.content)
     # The folds differ with the order of the pictures, and so may the strength.
@@ -303,9 +303,31 @@ def test_an_updated_model_still_names_its_backbone(original: Path, tmp_path: Pat
     assert first.sha256 == second.sha256
 
 
-def test_samples_that_are_left_over_are_named(model: Path) -> None:
+def test_samples_of_a_model_that_keeps_none_are_removed(model: Path) -> None:
     run = command("train", "--update", model, "--rename", "ants=ant", "--keep", "nowhere")
-    assert (run.returncode, "insects.samples.npz" in run.stderr) == (0, True)
+    assert (run.returncode, beside(model).exists()) == (0, False)
+
+
+def test_an_update_keeps_the_samples_where_they_were(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    pictell.train(photos, keep="inside").save(path)
+    pictell.train(update=path, rename={"ants": "ant"}).save(path)
+    assert not beside(path).exists()
+    assert pictell.train(update=path, rename={"ant": "ants"}).counts == (20, 20)
+
+
+def test_a_replaced_model_is_named(model: Path, photos: Path) -> None:
+    run = command("train", photos, "-o", model)
+    assert "40 pictures was replaced" in run.stderr
+
+
+def test_a_picture_that_is_right_already_is_not_corrected(model: Path, photos: Path) -> None:
+    before = model.read_bytes()
+    with pictell.load(model) as classifier:
+        sure = [one for one in classifier.stream([photos / "ants"]) if one.status is Status.SURE]
+    run = command("correct", sure[0].source, "ants", "-m", model)
+    assert (run.returncode, model.read_bytes() == before) == (0, True)
+    assert "nothing to correct" in run.stdout
 
 
 def test_models_without_onnx_in_their_names_have_samples_of_their_own() -> None:
