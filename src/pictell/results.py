@@ -86,7 +86,8 @@ class Result:
     ``status`` says how sure it is; it is ``None`` for a model without a calibration, with
     the option ``flat`` and with an ``error``. ``answer`` is set if the status is
     ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in pixels.
-    ``probabilities`` are those of all classes, (classes,) float64, if the caller requested them.
+    ``probabilities`` are those of all classes, (classes,) float64, and ``embedding`` (D,) float32
+    with an L2 norm of 1, if the caller requested them.
     """
 
     source: str
@@ -99,6 +100,7 @@ class Result:
     timings: Timings | None = None
     error: PictellError | None = None
     probabilities: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def top(self) -> Prediction:
@@ -147,7 +149,7 @@ class Result:
         return f"<Result {self.source!r}: {', '.join(parts)}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON prints it, without ``probabilities``.
+        """The result as JSON prints it, without ``probabilities`` and ``embedding``.
 
         Scores have 6 digits after the point and milliseconds 3. A failed result has only
         ``source``, ``model`` and ``error``.

@@ -1,0 +1,257 @@
+"""A run on an output: what is missing is found, labelled part by part, and the table put in order.
+
+Job.open   the lock; the options of earlier runs; what the parts say
+plan       sources → what is new or has changed
+run        each part: labelled, written whole, then noted in the manifest
+finish     parts with rows that newer ones replace are written again; one file is made of all
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pictell.batch.entries import Entry
+from pictell.batch.estimate import Estimate, measure, spread
+from pictell.batch.manifest import Manifest, Plan
+from pictell.batch.part import Choice, Labelled, label_part
+from pictell.batch.rows import PartFormat, Row, copy_row, make_row, to_fact
+from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_parts
+from pictell.classifier import Classifier
+from pictell.errors import OutputError, UsageError
+from pictell.files import os_reason
+from pictell.results import Result
+
+MANIFEST, LOCK = "manifest.sqlite3", "lock"
+PARTS_SUFFIX = ".parts"
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a table lies: the folder of its parts, of ``format`` files.
+
+    ``file`` is the name of the one file that is made of them beside the folder, if the user gave
+    one. ``state`` is the folder of this machine for the lock and the manifest.
+    """
+
+    folder: Folder
+    format: str
+    file: str | None
+    state: Path
+
+
+def open_output(text: str, format_: str | None, formats: Sequence[str]) -> Output:
+    """The output that a user names: a folder, or a file whose suffix is one of ``formats``.
+
+    Raises ``UsageError``.
+    """
+    suffix = PurePosixPath(text).suffix.lower().removeprefix(".")
+    is_file = suffix in formats and not text.endswith("/")
+    if is_file and format_ not in {None, suffix}:
+        raise UsageError(f"--output {text} is not {format_}: leave --format out")
+    chosen = suffix if is_file else format_ or formats[0]
+    file = PurePosixPath(text).name if is_file else None
+    if "://" not in text:
+        path = Path(f"{text}{PARTS_SUFFIX}" if is_file else text)
+        return Output(LocalFolder(path), chosen, file, path / OWN)
+    # Only runs with a storage pay for importing its library.
+    from platformdirs import user_cache_path
+
+    from pictell.batch.remote import RemoteFolder
+
+    folder = RemoteFolder(f"{text}{PARTS_SUFFIX}" if is_file else text)
+    cache = user_cache_path("pictell", appauthor=False) / "batch"
+    return Output(folder, chosen, file, cache / sha256(folder.name.encode()).hexdigest()[:16])
+
+
+class Job:
+    """A table that one process works on. Every method raises ``OutputError``."""
+
+    def __init__(self, output: Output, format_: PartFormat, manifest: Manifest) -> None:
+        self._folder, self._output = output.folder, output
+        self._format = format_
+        self._manifest = manifest
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        output: Output,
+        format_: PartFormat,
+        description: Mapping[str, Any],
+        *,
+        dry: bool = False,
+    ) -> Iterator[Job]:
+        """Open a table, or begin one, whose rows are made as ``description`` says (JSON).
+
+        With ``dry``, nothing is written for a table that is not there. Raises ``UsageError`` for a
+        table with another description, one that is in use, and a folder that is not a table.
+        """
+        known = output.folder.read(JOB)
+        _check(output, known, description)
+        if dry and known is None:
+            yield cls(output, format_, Manifest(":memory:"))
+            return
+        with _locked(output):
+            if known is None:
+                content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
+                output.folder.write(JOB, content.encode())
+            if isinstance(output.folder, LocalFolder):
+                output.folder.remove_drafts()
+            manifest = Manifest(output.state / MANIFEST)
+            try:
+                job = cls(output, format_, manifest)
+                job._read_new_parts()
+                yield job
+            finally:
+                manifest.close()
+
+    def plan(self, entries: Iterable[Entry], *, retry_failed: bool = False) -> Plan:
+        """Find what is new, has changed or, with ``retry_failed``, has failed."""
+        return self._manifest.plan(entries, retry_failed=retry_failed)
+
+    def estimate(self, classifier: Classifier, choice: Choice, plan: Plan) -> Estimate:
+        """What the plan would take, measured on some of its pictures; it plans 1 or more."""
+        entries = spread(self._manifest.planned(CHUNK), plan.planned)
+        return measure(classifier, choice, self._format, entries)
+
+    def run(
+        self,
+        classifier: Classifier,
+        choice: Choice,
+        part_size: int,
+        watch: Callable[[Result], object] = lambda result: None,
+    ) -> None:
+        """Label what is planned. A run that is killed loses the part that it was working on.
+
+        ``watch`` gets each result. Raises what ``Classifier.stream`` raises.
+        """
+        last = max(self._manifest.stamps(), default=0)
+        for number, entries in enumerate(self._manifest.planned(part_size), last + 1):
+            labelled = label_part(
+                classifier, entries, choice, is_known=self._manifest.find, watch=watch
+            )
+            self._write(number, self._rows(labelled, watch))
+
+    def prune(self) -> None:
+        """Drop the rows of sources that the plan does not name, with ``finish``."""
+        self._manifest.prune()
+
+    def finish(self) -> None:
+        """Drop rows that newer ones replace, so that each source has one; make the one file."""
+        for number in self._manifest.stale():
+            current = self._manifest.uris(number)
+            if rows := [row for row in self._read(number) if row["uri"] in current]:
+                self._write(number, rows)
+            else:
+                self._folder.remove(self._name(number))
+                self._manifest.forget(number)
+        if self._output.file is not None:
+            names = map(self._name, sorted(self._manifest.stamps()))
+            parts = read_parts(self._folder, names)
+            self._folder.write_beside(
+                self._output.file, lambda file: self._format.join(parts, file)
+            )
+
+    def counts(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them failed."""
+        return self._manifest.counts()
+
+    def _read_new_parts(self) -> None:
+        """Read the parts that the manifest does not know as they are now."""
+        there, known = part_files(self._folder, self._output.format), self._manifest.stamps()
+        for number in known.keys() - there.keys():
+            self._manifest.forget(number)
+        for number in sorted(there):
+            if known.get(number) != there[number]:
+                facts = [to_fact(row) for row in self._read(number)]
+                self._manifest.put(number, there[number], facts)
+
+    def _read(self, number: int) -> list[Row]:
+        (content,) = read_parts(self._folder, [self._name(number)])
+        try:
+            rows = self._format.read(content)
+            for row in rows:
+                to_fact(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"{self._folder.name}/{self._name(number)} is damaged: delete it, "
+                "and its pictures are labelled again"
+            ) from error
+        return rows
+
+    def _write(self, number: int, rows: Sequence[Row]) -> None:
+        stamp = self._folder.write(self._name(number), self._format.write(rows))
+        self._manifest.put(number, stamp, map(to_fact, rows))
+
+    def _rows(self, labelled: Sequence[Labelled], watch: Callable[[Result], object]) -> list[Row]:
+        """The rows of a part. Those of contents that the table has are copied from there."""
+        rows = list[Row | None]()
+        copies = defaultdict[int, list[tuple[int, str]]](list)
+        for one in labelled:
+            if one.result is not None:
+                rows.append(make_row(one.result, one.entry, one.sha256))
+                continue
+            number, uri = self._manifest.find(one.sha256 or "") or (0, "")
+            copies[number].append((len(rows), uri))
+            rows.append(None)
+            watch(Result(one.entry.name, ""))
+        for number, places in copies.items():
+            known = {row["uri"]: row for row in self._read(number)}
+            for index, uri in places:
+                one = labelled[index]
+                rows[index] = copy_row(known[uri], one.entry, one.sha256)
+        return [row for row in rows if row is not None]
+
+    def _name(self, number: int) -> str:
+        return part_name(number, self._output.format)
+
+
+def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) -> None:
+    """Raise ``UsageError`` unless the output is empty or has the same description."""
+    name = output.folder.name
+    if known is None:
+        if output.folder.stamps():
+            raise UsageError(f"{name} has parts of another program: give another --output")
+        return
+    try:
+        before = dict(json.loads(known))
+    except ValueError as error:
+        raise OutputError(f"{name}/{JOB} is damaged: give another --output") from error
+    now = json.loads(json.dumps(description))
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            raise UsageError(
+                f"{name} was made with another {key} ({before.get(key)}, now {now.get(key)}): "
+                "give the same options again, or another --output"
+            )
+
+
+@contextmanager
+def _locked(output: Output) -> Iterator[None]:
+    """Hold the lock of an output; the system releases it if the process is killed."""
+    from filelock import FileLock, Timeout
+
+    try:
+        output.state.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(output.state / LOCK, timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"another pictell batch is writing to {output.folder.name}: "
+            "wait until it has ended, or give another --output"
+        ) from None
+    except OSError as error:
+        message = f"{output.folder.name} cannot be written: {os_reason(error)}"
+        raise OutputError(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
