@@ -45,6 +45,7 @@ what is new:
   pictell batch samples/ --output labels/ --dry-run
   pictell batch PHOTOS/ --output labels.parquet --exclude 'thumbs/*' --prune
   pictell batch --from-file LIST --output labels.csv --retry-failed
+  pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/
 
 A folder gets numbered parts, each of which is written whole or not at all. docs/batch.md explains
 the table.
