@@ -42,6 +42,7 @@ class Runs:
         part_size: int = 3,
         retry_failed: bool = False,
         prune: bool = False,
+        fill: bool = False,
         description: dict[str, Any] = DESCRIPTION,
     ) -> Plan:
         """One run, as the command does it; ``ran`` has the pictures that went through the model."""
@@ -49,7 +50,7 @@ class Runs:
         output = open_output(self.output, None, TABLES)
         with Job.open(output, table_format(output.format), description) as job:
             plan = job.plan(self.entries(folder), retry_failed=retry_failed)
-            job.run(self.classifier, Choice(), part_size, self._watch)
+            job.run(self.classifier, Choice(), part_size, self._watch, fill=fill)
             if prune:
                 job.prune()
             job.finish()

@@ -118,6 +118,17 @@ def test_rows_of_deleted_pictures_stay_until_they_are_pruned(runs: Runs, photos:
     assert runs(photos).gone == 0
 
 
+def test_rows_that_arrive_fill_the_last_part(runs: Runs, photos: Path) -> None:
+    runs(photos, part_size=5)
+    for number in range(4):
+        draw(photos / f"new{number}.png", 201 + number)
+        draw(photos / "0.png", 100 + number)
+        runs(photos, part_size=5, fill=True)
+    assert parts(runs) == ["part-00001.jsonl", "part-00002.jsonl", "part-00003.jsonl"]
+    assert len(runs.rows()) == 11
+    assert runs(photos).planned == 0
+
+
 def test_another_model_is_refused(runs: Runs, photos: Path) -> None:
     runs(photos)
     before = runs.rows()

@@ -114,6 +114,8 @@ def test_embeddings_are_added(tmp_path: Path) -> None:
         (("cat.jpg", "-o", "labels.csv", "--format", "jsonl"), "is not jsonl"),
         (("cat.jpg", "-o", "cat.jpg/x"), "cat.jpg/x cannot be written"),
         (("cat.jpg", "-o", "labels", "--part-size", "0"), "must be 1 or more"),
+        (("cat.jpg", "-o", "labels", "--watch"), "--watch needs folders"),
+        ((".", "-o", "labels.csv", "--watch"), "give a folder as --output"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
@@ -167,6 +169,23 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, photos: Path) -> None:
     assert 0 < len(rows(output)) < 40
     pictell("batch", photos, "-o", output, "--part-size", "4")
     assert len(rows(output)) == 40
+
+
+def test_pictures_that_arrive_are_labelled_until_ctrl_c(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "inbox", tmp_path / "labels"
+    inbox.mkdir()
+    shutil.copy2(SAMPLES / "cat.jpg", inbox)
+    with start(inbox, output, "--watch") as process:
+        wait_until(lambda: len(rows(output)) == 1)
+        shutil.copy(SAMPLES / "golf-ball.png", inbox)
+        shutil.copytree(SAMPLES, inbox / "more")
+        wait_until(lambda: len(rows(output)) == 2 + SAMPLE_PICTURES)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert "pictell: stopped" in stderr
+    assert "golf ball" in {row["answer"] and row["answer"]["name"] for row in rows(output)}
+    assert pictell("batch", inbox, "-o", output).stdout.startswith("0 pictures labelled")
 
 
 def test_another_run_is_refused_while_one_is_running(tmp_path: Path, photos: Path) -> None:

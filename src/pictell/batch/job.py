@@ -128,17 +128,26 @@ class Job:
         choice: Choice,
         part_size: int,
         watch: Callable[[Result], object] = lambda result: None,
+        *,
+        fill: bool = False,
     ) -> None:
         """Label what is planned. A run that is killed loses the part that it was working on.
 
-        ``watch`` gets each result. Raises what ``Classifier.stream`` raises.
+        ``watch`` gets each result. With ``fill``, the rows go to the last part while that has fewer
+        than ``part_size``. Raises what ``Classifier.stream`` raises.
         """
-        last = max(self._manifest.stamps(), default=0)
-        for number, entries in enumerate(self._manifest.planned(part_size), last + 1):
+        for entries in self._manifest.planned(part_size):
             labelled = label_part(
                 classifier, entries, choice, is_known=self._manifest.find, watch=watch
             )
-            self._write(number, self._rows(labelled, watch))
+            rows = self._rows(labelled, watch)
+            number = max(self._manifest.stamps(), default=0)
+            if fill and 0 < len(self._manifest.uris(number)) < part_size:
+                new = {row["uri"] for row in rows}
+                rows = [row for row in self._current_rows(number) if row["uri"] not in new] + rows
+            else:
+                number += 1
+            self._write(number, rows)
 
     def prune(self) -> None:
         """Drop the rows of sources that the plan does not name, with ``finish``."""
@@ -147,8 +156,7 @@ class Job:
     def finish(self) -> None:
         """Drop rows that newer ones replace, so that each source has one; make the one file."""
         for number in self._manifest.stale():
-            current = self._manifest.uris(number)
-            if rows := [row for row in self._read(number) if row["uri"] in current]:
+            if rows := self._current_rows(number):
                 self._write(number, rows)
             else:
                 self._folder.remove(self._name(number))
@@ -186,6 +194,11 @@ class Job:
                 "and its pictures are labelled again"
             ) from error
         return rows
+
+    def _current_rows(self, number: int) -> list[Row]:
+        """The rows of a part without those that newer ones replace or that were pruned."""
+        current = self._manifest.uris(number)
+        return [row for row in self._read(number) if row["uri"] in current]
 
     def _write(self, number: int, rows: Sequence[Row]) -> None:
         stamp = self._folder.write(self._name(number), self._format.write(rows))

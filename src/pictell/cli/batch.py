@@ -31,9 +31,10 @@ PART_SIZE = 5000
 
 if TYPE_CHECKING:
     from pictell.batch.entries import Entry
-    from pictell.batch.job import Job
+    from pictell.batch.job import Job, Output
     from pictell.batch.manifest import Plan
     from pictell.batch.part import Choice
+    from pictell.batch.watch import Watch
     from pictell.classifier import Classifier
 
 EXAMPLE = """\
@@ -45,6 +46,7 @@ what is new:
   pictell batch samples/ --output labels/ --dry-run
   pictell batch PHOTOS/ --output labels.parquet --exclude 'thumbs/*' --prune
   pictell batch --from-file LIST --output labels.csv --retry-failed
+  pictell batch INBOX/ --output labels/ --watch
   pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/
 
 A folder gets numbered parts, each of which is written whole or not at all. docs/batch.md explains
@@ -61,6 +63,8 @@ def run(words: list[str]) -> int:
 
     output = open_output(options.output, options.format, TABLES)
     table_format(output.format)
+    if options.watch:
+        _check_watch(options, output)
     report_crashes(options.model)
     with load_classifier(options, wait=True) as classifier:
         length = _embedding_length(classifier) if options.embedding else None
@@ -82,18 +86,26 @@ class _Batch:
     def __init__(
         self, options: argparse.Namespace, classifier: Classifier, choice: Choice, job: Job
     ) -> None:
+        # The libraries are imported only if the command line is right.
+        from pictell.batch.listing import wants
+
         self._options, self._classifier, self._choice, self._job = options, classifier, choice, job
+        self._wanted = wants(options.include, options.exclude)
         self._status = 0
         self._skipped = 0
 
     def label(self) -> int:
         """Label what is new or has changed; 1 if the table has pictures that failed."""
         try:
-            self._pass(self._named(), retry_failed=self._options.retry_failed)
+            watch = self._watch()
+            named = self._named() if watch is None else watch.complete(self._named())
+            self._pass(named, prune=self._options.prune, retry_failed=self._options.retry_failed)
+            for entries in watch.arrivals() if watch else ():
+                self._pass([one for one in entries if self._wanted(one.name)], arrived=True)
         except KeyboardInterrupt:
             say(f"stopped: run the same command again to go on with {self._options.output}")
             raise
-        return self._status
+        return max(self._status, SOME_FAILED if self._job.counts()[1] else 0)
 
     def estimate(self) -> int:
         """Print what a run would do and take; 1 if a source cannot be listed."""
@@ -113,19 +125,34 @@ class _Batch:
             )
         return self._status
 
-    def _pass(self, entries: Iterable[Entry], *, retry_failed: bool = False) -> None:
-        """Label what is new among the entries, and put the table in order."""
+    def _pass(
+        self,
+        entries: Iterable[Entry],
+        *,
+        prune: bool = False,
+        retry_failed: bool = False,
+        arrived: bool = False,
+    ) -> None:
+        """Label what is new among the entries, and put the table in order.
+
+        Those that have ``arrived`` are not all of the table; their rows fill the last part.
+        """
         started, options = time.monotonic(), self._options
         plan = self._job.plan(entries, retry_failed=retry_failed)
+        if arrived and not plan.planned:
+            return
         with Progress(total=plan.planned, quiet=options.quiet) as progress:
-            self._job.run(self._classifier, self._choice, options.part_size, progress.watch)
-        if options.prune:
+            self._job.run(
+                self._classifier, self._choice, options.part_size, progress.watch, fill=arrived
+            )
+        if prune:
             self._prune(plan)
         self._job.finish()
-        rows, failed = self._job.counts()
-        self._status = max(self._status, progress.exit_status, SOME_FAILED if failed else 0)
+        self._status = max(self._status, progress.exit_status)
         if not options.quiet:
-            self._summarise(plan, rows, failed, time.monotonic() - started)
+            self._print_summary(plan, time.monotonic() - started)
+            if not arrived:
+                self._say_what_is_left(plan)
 
     def _prune(self, plan: Plan) -> None:
         if self._status or not plan.listed:
@@ -133,26 +160,35 @@ class _Batch:
         else:
             self._job.prune()
 
-    def _summarise(self, plan: Plan, rows: int, failed: int, seconds: float) -> None:
+    def _print_summary(self, plan: Plan, seconds: float) -> None:
         labelled = f"{_pictures(plan.planned)} labelled in {_duration(seconds)}"
         rate = f" ({plan.planned / seconds:.0f} a second)" if plan.planned else ""
-        print(f"{labelled}{rate}; {visible(self._options.output)} has {rows:,} rows")
+        output, (rows, _) = visible(self._options.output), self._job.counts()
+        # With --watch another line comes much later.
+        print(f"{labelled}{rate}; {output} has {rows:,} rows", flush=True)
+
+    def _say_what_is_left(self, plan: Plan) -> None:
         if self._skipped:
             files = "file is not a picture" if self._skipped == 1 else "files are not pictures"
             say(f"{self._skipped:,} {files}: skipped")
-        if failed:
+        if failed := self._job.counts()[1]:
             say(f"{failed:,} of the rows failed: --retry-failed tries them again")
         if plan.gone and not self._options.prune:
             say(f"{plan.gone:,} rows are of pictures not named any more: --prune drops them")
 
+    def _watch(self) -> Watch | None:
+        if not self._options.watch:
+            return None
+        from pictell.batch.watch import Watch
+
+        return Watch(self._options.pictures)
+
     def _named(self) -> Iterator[Entry]:
         """The entries that the command line names."""
-        from pictell.batch.listing import find_entries, wants
+        from pictell.batch.listing import find_entries
 
-        self._skipped = 0
-        wanted = wants(self._options.include, self._options.exclude)
         sources = named_sources(self._options, self._skip)
-        return (one for one in find_entries(sources, self._report) if wanted(one.name))
+        return (one for one in find_entries(sources, self._report) if self._wanted(one.name))
 
     def _skip(self, path: Path) -> None:
         self._skipped += 1
@@ -161,6 +197,15 @@ class _Batch:
         """Name a source that stands for no picture, such as a folder that cannot be read."""
         self._status = max(self._status, exit_status(error))
         say(f"{name}: {error.message}")
+
+
+def _check_watch(options: argparse.Namespace, output: Output) -> None:
+    """Raise ``UsageError`` unless the pictures can be watched."""
+    from pictell.batch.watch import check_folders
+
+    if output.file is not None:
+        raise UsageError("--watch adds to parts: give a folder as --output")
+    check_folders(options.pictures)
 
 
 def _embedding_length(classifier: Classifier) -> int:
@@ -195,6 +240,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
         parser.error("no picture given: name a folder, a file or a URL")
     if STDIN in options.pictures:
         raise UsageError("standard input is one picture, which pictell labels: leave batch out")
+    if options.watch and (options.from_file is not None or options.dry_run):
+        raise UsageError("--watch watches folders: leave --from-file and --dry-run out")
     if options.null and options.from_file is None:
         raise UsageError("--null needs a list: give --from-file")
     check_answer_options(options)
@@ -242,5 +289,7 @@ def _add_work_options(parser: Parser) -> None:
     add(
         "--prune", action="store_true", help="drop the rows of pictures that are not named any more"
     )
+    watch = "go on with pictures that arrive in the folders, until Ctrl-C"
+    add("--watch", action="store_true", help=watch)
     size = f"pictures in a part, 1 or more ({PART_SIZE})"
     add("--part-size", type=positive_int, default=PART_SIZE, metavar="N", help=size)
