@@ -28,7 +28,7 @@ names = st.one_of(generated_results.names).filter(lambda name: "\0" not in name)
 def some_rows(draw: st.DrawFn) -> list[Row]:
     rows = []
     for result in draw(st.lists(generated_results.results, max_size=4)):
-        entry = to_entry(result.source, Path(result.source.replace("\0", "")))
+        entry = to_entry(result.source)
         sha256 = draw(st.none() | st.just("0f" * 32))
         rows.append(make_row(result, entry, sha256))
     return rows

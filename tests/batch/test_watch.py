@@ -69,7 +69,7 @@ def test_files_that_were_just_written_when_it_starts_arrive_later(inbox: Path) -
     old, new = draw(inbox / "old.png", 1), draw(inbox / "new.png", 2)
     os.utime(old, (1, 1))
     watch = Watch([str(inbox)], STILL_S)
-    entries = [to_entry(str(path), path) for path in (old, new)]
+    entries = [to_entry(str(path)) for path in (old, new)]
     assert [Path(entry.name).name for entry in watch.complete(entries)] == ["old.png"]
     assert arrived(watch, 1) == ["new.png"]
 

@@ -19,9 +19,10 @@ class Stored(NamedTuple):
 class Entry(NamedTuple):
     """A source that a row is about.
 
-    ``uri`` is the same text in every run, in ASCII. ``name`` is what results show. ``size`` in
-    bytes and ``version`` change when the source does: the time of its last change in nanoseconds,
-    or what the storage gives, such as an ETag. They are ``None`` where nothing tells, as for URLs.
+    ``uri`` is the same text in every run, in ASCII. ``name`` is what results show; that of a file
+    is its path. ``size`` in bytes and ``version`` change when the source does. The version is the
+    time of the last change in nanoseconds, or what the storage gives, such as an ETag. Both are
+    ``None`` where nothing tells, as for URLs.
     """
 
     uri: str
@@ -31,8 +32,9 @@ class Entry(NamedTuple):
     version: str | None = None
 
 
-def to_entry(name: str, path: Path) -> Entry:
-    """The entry of a file; without size and version if it is missing or no regular file."""
+def to_entry(name: str) -> Entry:
+    """The entry of a file by its path; without size and version if there is no regular file."""
+    path = Path(name)
     uri = path.absolute().as_uri()
     with suppress(OSError, ValueError):
         status = path.stat()

@@ -27,7 +27,7 @@ def find_entries(
         if isinstance(source.content, PictellError):
             on_error(source.name, source.content)
         elif isinstance(source.content, Path):
-            yield to_entry(source.name, source.content)
+            yield to_entry(source.name)
         elif isinstance(source.content, Url):
             yield from _of_url(source.content, on_error)
         else:

@@ -22,7 +22,7 @@ from pictell.results import Result
 from pictell.types import Source
 
 # Threads that read local files ahead, to know their content; the disk answers several at once.
-READERS, READ_BATCH = 4, 4
+READERS, READ_BATCH = 4, 8
 
 
 class Choice(NamedTuple):

@@ -88,7 +88,7 @@ class Watch:
 
     def _complete_now(self, now: float) -> Iterator[Entry]:
         for name, (version, since) in list(self._pending.items()):
-            entry = to_entry(name, Path(name))
+            entry = to_entry(name)
             if entry.version is None:  # it is gone, or no file
                 del self._pending[name]
             elif entry.version != version:
@@ -96,7 +96,7 @@ class Watch:
             elif now - since >= self._still_s:
                 del self._pending[name]
                 for source in walk(name):
-                    yield to_entry(source.name, Path(source.name))
+                    yield to_entry(source.name)
 
     def _as_typed(self, path: Path) -> str | None:
         """The name of a path as results show it, ``None`` for hidden ones."""
