@@ -140,14 +140,9 @@ class Job:
             labelled = label_part(
                 classifier, entries, choice, is_known=self._manifest.find, watch=watch
             )
-            rows = self._rows(labelled, watch)
-            number = max(self._manifest.stamps(), default=0)
-            if fill and 0 < len(self._manifest.uris(number)) < part_size:
-                new = {row["uri"] for row in rows}
-                rows = [row for row in self._current_rows(number) if row["uri"] not in new] + rows
-            else:
-                number += 1
-            self._write(number, rows)
+            self._add(self._rows(labelled, watch), part_size if fill else 0)
+            # Or two parts would be in memory at a time.
+            del labelled
 
     def prune(self) -> None:
         """Drop the rows of sources that the plan does not name, with ``finish``."""
@@ -199,6 +194,16 @@ class Job:
         """The rows of a part without those that newer ones replace or that were pruned."""
         current = self._manifest.uris(number)
         return [row for row in self._read(number) if row["uri"] in current]
+
+    def _add(self, rows: list[Row], fill_to: int) -> None:
+        """Write rows to the last part, if that has fewer than ``fill_to``, or to a new one."""
+        last = max(self._manifest.stamps(), default=0)
+        if not 0 < len(self._manifest.uris(last)) < fill_to:
+            self._write(last + 1, rows)
+            return
+        new = {row["uri"] for row in rows}
+        before = [row for row in self._current_rows(last) if row["uri"] not in new]
+        self._write(last, before + rows)
 
     def _write(self, number: int, rows: Sequence[Row]) -> None:
         stamp = self._folder.write(self._name(number), self._format.write(rows))
