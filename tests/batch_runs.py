@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pictell.batch.job import Job, open_output
 from pictell.batch.listing import find_entries
 from pictell.batch.manifest import Plan
 from pictell.batch.part import Choice
+from pictell.batch.storage import LocalFolder
 from pictell.images.sources import expand_path
 from pictell.reports.tables import TABLES, table_format
 from pictell.results import Result
@@ -37,19 +39,21 @@ class Runs:
 
     def __call__(
         self,
-        folder: Path,
+        photos: Path,
         *,
         part_size: int = 3,
         retry_failed: bool = False,
         prune: bool = False,
         fill: bool = False,
+        folder: LocalFolder | None = None,
         description: dict[str, Any] = DESCRIPTION,
     ) -> Plan:
         """One run, as the command does it; ``ran`` has the pictures that went through the model."""
         self.ran.clear()
         output = open_output(self.output, None, TABLES)
+        output = replace(output, folder=folder or output.folder)
         with Job.open(output, table_format(output.format), description) as job:
-            plan = job.plan(self.entries(folder), retry_failed=retry_failed)
+            plan = job.plan(self.entries(photos), retry_failed=retry_failed)
             job.run(self.classifier, Choice(), part_size, self._watch, fill=fill)
             if prune:
                 job.prune()

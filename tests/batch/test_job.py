@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 import pictell
 from batch_runs import DESCRIPTION, Runs, draw
 from pictell.batch.job import Job, open_output
+from pictell.batch.storage import LocalFolder
 from pictell.errors import OutputError, UsageError
 from pictell.reports.tables import TABLES, table_format
 from pictell.types import Source
@@ -175,6 +178,18 @@ def test_one_file_is_made_of_the_parts(
     assert len(table_format(format_).read(Path(runs.output).read_bytes())) == 7
 
 
+def test_a_file_of_another_program_is_not_replaced(
+    runs: Runs, photos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "all.csv"
+    other.write_text("mine")
+    runs.output = str(other)
+    with pytest.raises(UsageError, match=r"all\.csv exists"):
+        runs(photos)
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "all.csv.parts").exists()
+
+
 def test_a_part_that_is_deleted_is_labelled_again(runs: Runs, photos: Path) -> None:
     runs(photos)
     before = runs.rows()
@@ -226,6 +241,69 @@ def test_the_newest_of_two_rows_stays_without_the_manifest(runs: Runs, photos: P
         path.unlink()
     assert runs(photos).planned == 0
     assert runs.rows() == after
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class DyingFolder(LocalFolder):
+    """A folder whose process is killed before or after one of its writes."""
+
+    def __init__(self, path: Path, writes_left: int, before: bool) -> None:
+        super().__init__(path)
+        self.writes_left, self.before = writes_left, before
+
+    def write(self, name: str, content: bytes) -> str:
+        with self._dying():
+            return super().write(name, content)
+
+    def remove(self, name: str) -> None:
+        with self._dying():
+            super().remove(name)
+
+    def write_beside(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+        with self._dying():
+            super().write_beside(name, write)
+
+    @contextmanager
+    def _dying(self) -> Iterator[None]:
+        self.writes_left -= 1
+        if self.before and self.writes_left < 0:
+            raise Killed
+        yield
+        if self.writes_left < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_wherever_a_run_is_killed_the_next_one_makes_the_same_table(
+    runs: Runs, photos: Path, tmp_path: Path, before: bool
+) -> None:
+    # New parts, compaction, a part without rows, pruned rows, and the one file.
+    start, runs.output = tmp_path / "start", str(tmp_path / "labels.jsonl")
+    runs(photos, part_size=2)
+    (tmp_path / "labels.jsonl.parts").rename(start)
+    for name in ("0.png", "1.png", "2.png"):
+        draw(photos / name, 201 + int(name[0]))
+    draw(photos / "new.png", 99)
+    (photos / "4.png").unlink()
+    expected, kills = None, 0
+    for writes in range(20):
+        shutil.rmtree(tmp_path / "labels.jsonl.parts", ignore_errors=True)
+        shutil.copytree(start, tmp_path / "labels.jsonl.parts")
+        dying = DyingFolder(tmp_path / "labels.jsonl.parts", writes, before)
+        try:
+            runs(photos, part_size=2, prune=True, folder=dying)
+        except Killed:
+            kills += 1
+            runs(photos, part_size=2, prune=True)
+        table = (tmp_path / "labels.jsonl").read_bytes()
+        names = sorted(Path(json.loads(line)["source"]).name for line in table.splitlines())
+        assert names == ["0.png", "1.png", "2.png", "3.png", "5.png", "broken.png", "new.png"]
+        expected = expected or sorted(table.splitlines())
+        assert sorted(table.splitlines()) == expected
+    assert 5 < kills < 20
 
 
 def test_drafts_of_killed_runs_are_removed(runs: Runs, photos: Path) -> None:

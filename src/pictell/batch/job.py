@@ -238,6 +238,11 @@ def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) 
     if known is None:
         if output.folder.stamps():
             raise UsageError(f"{name} has parts of another program: give another --output")
+        if output.file is not None and output.folder.exists_beside(output.file):
+            raise UsageError(
+                f"{output.file} exists and has no {name}, so no table of pictell is replaced: "
+                "give another --output"
+            )
         return
     try:
         before = dict(json.loads(known))

@@ -221,6 +221,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     )
     if changes and (application != APPLICATION_ID or version > len(MIGRATIONS)):
         raise sqlite3.DatabaseError("it is not a manifest of this version of pictell")
+    # Without shared memory, which a network drive does not have. The job has a lock of its own.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     # What a power failure undoes is read from the parts again.
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -82,16 +82,20 @@ def list_stored(url: str) -> Iterator[Entry]:
 def read_stored(
     stored: Stored, size: int | None, max_bytes: int, reserve: Callable[[int], None]
 ) -> bytes | PictellError:
-    """The bytes of a file, or its error. ``reserve`` gets their number first, if it is known."""
+    """The bytes of a file, or its error. ``reserve`` gets their number, first if it is known."""
     too_large = SourceTooLargeError(
         f"longer than the {max_bytes} bytes allowed (--max-bytes)", max_bytes=max_bytes
     )
     if size is not None and size > max_bytes:
         return too_large
-    reserve(size or 0)
     try:
         system, path = open_storage(stored.url)
-        content: bytes = system.cat_file(path, end=None if size is not None else max_bytes + 1)
+        if size is not None:
+            reserve(size)
+            content: bytes = system.cat_file(path)
+        else:
+            content = system.cat_file(path, end=max_bytes + 1)
+            reserve(len(content))
     except FileNotFoundError:
         return SourceNotFoundError("no such file")
     except MemoryError:
@@ -153,6 +157,11 @@ class RemoteFolder:
             with self._system.open(f"{parent}/{name}", "wb") as target:
                 while chunk := file.read(1 << 24):
                     target.write(chunk)
+
+    def exists_beside(self, name: str) -> bool:
+        """See ``Folder``."""
+        with self._errors():
+            return bool(self._system.exists(f"{self._path.rpartition('/')[0]}/{name}"))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

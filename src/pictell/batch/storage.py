@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,9 @@ class Folder(Protocol):
     def write_beside(self, name: str, write: Callable[[BinaryIO], None]) -> None:
         """Write or replace a file in the folder above."""
 
+    def exists_beside(self, name: str) -> bool:
+        """Whether the folder above has a file."""
+
 
 class LocalFolder:
     """A folder of this machine. It is made when something is written."""
@@ -86,6 +90,11 @@ class LocalFolder:
         """See ``Folder``."""
         with self._errors(), new_file(self.path.parent / name) as file:
             write(file)
+
+    def exists_beside(self, name: str) -> bool:
+        """See ``Folder``."""
+        with self._errors():
+            return os.path.lexists(self.path.parent / name)
 
     def remove_drafts(self) -> None:
         """Remove what killed runs have left half written."""

@@ -138,7 +138,8 @@ class _Batch:
         Those that have ``arrived`` are not all of the table; their rows fill the last part.
         """
         started, options = time.monotonic(), self._options
-        plan = self._job.plan(entries, retry_failed=retry_failed)
+        with Progress("listing", quiet=options.quiet) as listing:
+            plan = self._job.plan(listing.count(entries), retry_failed=retry_failed)
         if arrived and not plan.planned:
             return
         with Progress(total=plan.planned, quiet=options.quiet) as progress:
