@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pictell import Classifier, image_model, models
+from pictell.images import tensor
 from pictell.images.sources import Input
 from pictell.models.scorer import build_scorer
 from pictell.options import MIN_CONFIDENCE
@@ -56,7 +57,7 @@ def sleeping_decode(*_: object, **__: object) -> DecodedImage:
 
 def sleeping_classifier() -> Classifier:
     """A classifier on 16 threads, whose decoder and session sleep."""
-    vars(image_model).update(decode=sleeping_decode, preprocess=lambda *_: TENSOR)
+    vars(tensor).update(decode=sleeping_decode, preprocess=lambda *_: TENSOR)
     spec = models.find("default")
     model = image_model.ImageModel(spec, SleepingSession())
     scorer = build_scorer(spec, MIN_CONFIDENCE)

@@ -12,26 +12,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
+from threadpoolctl import threadpool_limits
 
+import pictell
 from accuracy import IMAGES
-from pictell.evaluation.dataset import read_dataset
+from pictell.classifier import Classifier
+from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import EngineOptions
 from pictell.training.calibrate import calibrate
 from pictell.training.embed import embed_dataset
-from pictell.training.head import cross_validate, fit_head, to_logits
-from pictell.training.recipe import FeatureRecipe, Floats
-from pictell.training.train import RECIPE, find_suspects, open_features, read_backbone
+from pictell.training.extractor import open_extractor, read_extractor
+from pictell.training.familiarity import Floats
+from pictell.training.head import STRENGTH, Examples, cross_validate, fit_head
+from pictell.training.measure import Measured, find_suspects
 from pictell.types import Label
 
 REPEATS, FOLDS, DRAWS = 5, 10, 20
 PICTURES = (1, 2, 5, 10)
-STRENGTH = 100.0
 # The share of labels that are made wrong, and that of these which must be found.
 PLANTED, RECALL = 0.05, 0.8
 
@@ -40,18 +44,16 @@ Predict = Callable[[Indices, Indices], Indices]
 Parts = Iterator[tuple[Indices, Indices]]
 
 
-def read() -> tuple[Floats, Indices, int]:
-    """The embeddings (N, V, D) of the photos, their classes (N,), and how many are to train on."""
+def read(classifier: Classifier) -> tuple[Floats, Indices, int]:
+    """The embeddings (N, D) of the photos, their classes (N,), and how many are to train on."""
     vectors, classes = [], list[Indices]()
-    with open_features(read_backbone("default"), EngineOptions()) as classifier:
-        for part in ("train", "val"):
-            dataset = read_dataset(IMAGES / "hymenoptera_data" / part)
-            with EmbeddingIndex.open() as index:
-                found = embed_dataset(classifier, dataset, index)
-            vectors.append(found.vectors)
-            classes.append(dataset.label_of[found.pictures].astype(np.int64))
-    stacked = np.concatenate(vectors).reshape(-1, len(RECIPE.views), 1280)
-    return stacked, np.concatenate(classes), len(classes[0])
+    for part in ("train", "val"):
+        dataset = read_dataset(IMAGES / "hymenoptera_data" / part)
+        with EmbeddingIndex.open() as index:
+            found = embed_dataset(classifier, dataset, index)
+        vectors.append(found.vectors)
+        classes.append(dataset.label_of[found.pictures].astype(np.int64))
+    return np.concatenate(vectors), np.concatenate(classes), len(classes[0])
 
 
 def probe(features: Floats, targets: Indices) -> Predict:
@@ -69,15 +71,21 @@ def head(features: Floats, targets: Indices) -> Predict:
     """The head of ``pictell train``, its strength chosen where there are pictures to test."""
 
     def predict(train: Indices, test: Indices) -> Indices:
-        strength = STRENGTH
-        if np.bincount(targets[train]).min() > 1:
-            groups = np.arange(len(train))
-            strength = cross_validate(features[train], targets[train], 2, groups, 0).strength
-        fitted = fit_head(features[train], targets[train], 2, strength)
-        found: Indices = to_logits(fitted, features[test]).argmax(axis=1)
+        some, strength = examples(features[train], targets[train]), STRENGTH
+        if np.unique(targets[train], return_counts=True)[1].min() > 1:
+            strength = cross_validate(some, 0).strength
+        logits, _ = fit_head(some, strength).outputs(features[test])
+        found: Indices = np.unique(targets[train])[logits.argmax(axis=1)]
         return found
 
     return predict
+
+
+def examples(features: Floats, targets: Indices) -> Examples:
+    """Pictures of one class each, none of them copies."""
+    nothing, origin = features[:0], np.zeros(features.shape[1], np.float32)
+    has = targets[:, np.newaxis] == np.unique(targets)
+    return Examples(features, has, False, np.arange(len(targets)), nothing, origin)
 
 
 def draws(targets: Indices, pictures: int) -> Parts:
@@ -116,12 +124,18 @@ def print_planted(features: Floats, targets: Indices) -> None:
         wrong = random.choice(len(targets), round(PLANTED * len(targets)), replace=False)
         labels = targets.copy()
         labels[wrong] = 1 - labels[wrong]
-        held_out = cross_validate(features, labels, 2, np.arange(len(labels)), 0)
-        fitted = calibrate(held_out, labels, "planted").calibration
-        files = list(map(str, range(len(labels))))
-        names = [Label("ants"), Label("bees")]
-        suspects = find_suspects(held_out, labels, fitted, names, files)
-        told = [int(one.file) in wrong for one in suspects]
+        some = examples(features, labels)
+        held_out = cross_validate(some, 0)
+        held_out = held_out._replace(logits=held_out.cautious)
+        fitted = calibrate(held_out, some.targets, False, "planted").calibration
+        numbers = np.arange(len(labels))
+        names = ("ants", "bees")
+        data = Dataset("planted", Path(), tuple(map(str, numbers)), names, labels.astype(np.int32))
+        measured = Measured(
+            data, numbers, some.targets, False, held_out.logits, held_out.familiarity, ()
+        )
+        suspects = find_suspects(measured, fitted, tuple(map(Label, names)))
+        told = [one.picture in wrong for one in suspects]
         found.append(sum(told) / len(wrong))
         false.append(len(told) - sum(told))
         rows = np.arange(len(labels))
@@ -140,20 +154,23 @@ def print_planted(features: Floats, targets: Indices) -> None:
 
 def main() -> None:
     """Print the table."""
+    threadpool_limits(1)
     started = time.monotonic()
-    vectors, targets, to_train = read()
+    with pictell.load() as classifier:
+        embeddings, targets, _ = read(classifier)
+    with open_extractor(read_extractor("default"), EngineOptions()) as classifier:
+        features, _, to_train = read(classifier)
     print(f"embeddings of {len(targets)} photos: {time.monotonic() - started:.1f} s\n")
-    plain = FeatureRecipe(views=RECIPE.views).features(vectors)
-    methods = head(RECIPE.features(vectors), targets), probe(plain, targets)
+    methods = head(features, targets), probe(embeddings, targets)
     print("| data | probe, % | pictell train, % | gain, points |")
     print("|---|---|---|---|")
     for pictures in PICTURES:
         name = f"{pictures} a class, {DRAWS} draws"
         print(row(name, draws(targets, pictures), targets, methods))
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0)
-    parts = ((train, test) for train, test in splitter.split(plain, targets))
+    parts = ((train, test) for train, test in splitter.split(features, targets))
     print(row(f"{REPEATS} x {FOLDS} folds", parts, targets, methods))
-    print_planted(RECIPE.features(vectors[:to_train]), targets[:to_train])
+    print_planted(features[:to_train], targets[:to_train])
 
 
 if __name__ == "__main__":

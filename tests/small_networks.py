@@ -75,6 +75,12 @@ LAST_LAYERS = {
     ),
 }
 
+DEPTHWISE = (
+    helper.make_node("Conv", ["relu", "kernels"], ["channels"], group=CHANNELS),
+    helper.make_node("Sigmoid", ["channels"], ["texture"]),
+    helper.make_node("Conv", ["texture", "pointwise"], ["mixed"]),
+)
+
 
 def network(
     last: str = "gemm",
@@ -85,10 +91,13 @@ def network(
     batch: int | str = "N",
     size: tuple[int | str, int | str] = (HEIGHT, WIDTH),
     names: Mapping[str, str] = {},
+    depthwise: bool = False,
 ) -> bytes:
     """A convolution, ReLU, global pooling and a last layer; ``names`` renames tensors.
 
-    The input ``image`` is (N, 8, 10, 3) or (N, 3, 8, 10); the output is ``scores`` (N, 4).
+    The input ``image`` is (N, 8, 10, 3) or (N, 3, 8, 10); the output is ``scores`` (N, 4). With
+    ``depthwise``, a depthwise convolution, a sigmoid (``texture``) and another convolution come
+    before the pooling.
     """
     layers, _ = LAST_LAYERS[last]
     first = [helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT)]
@@ -100,7 +109,8 @@ def network(
         *first,
         helper.make_node("Conv", ["pixels", "kernel"], ["map"], pads=[1, 1, 1, 1]),
         helper.make_node("Relu", ["map"], ["relu"]),
-        helper.make_node("GlobalAveragePool", ["relu"], ["pooled"]),
+        *(DEPTHWISE if depthwise else ()),
+        helper.make_node("GlobalAveragePool", ["mixed" if depthwise else "relu"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         *(
             helper.make_node(op, inputs, outputs, **(more[0] if more else {}))
@@ -125,6 +135,8 @@ def constants() -> dict[str, NDArray[np.generic]]:
     weights = random.normal(size=(CLASSES, CHANNELS)).astype(np.float32)
     return {
         "kernel": random.normal(size=(CHANNELS, 3, 3, 3)).astype(np.float32),
+        "kernels": random.normal(size=(CHANNELS, 1, 3, 3)).astype(np.float32),
+        "pointwise": random.normal(size=(CHANNELS, CHANNELS, 1, 1)).astype(np.float32),
         "w": weights,
         "wt": np.ascontiguousarray(weights.T),
         "w4": weights[:, :, np.newaxis, np.newaxis],

@@ -74,6 +74,11 @@ def test_anything_else_is_a_usage_error(kind: Any, data: st.DataObject) -> None:
         (Limits, "max_bytes", 1e6),
         (Limits, "max_bytes", 0),
         (Limits, "max_pixels", None),
+        (Limits, "isolate", 1),
+        (Limits, "decode_timeout_s", 0),
+        (Limits, "max_memory", 1.5),
+        (Limits, "max_memory", 10**9),
+        (Limits, "decode_timeout_s", 10),
     ],
 )
 def test_a_wrong_value_is_named(kind: Any, name: str, value: object) -> None:
@@ -87,6 +92,7 @@ def test_right_values_are_kept() -> None:
     assert ModelOptions(mean=(0, 0, 0), std=(255, 255, 255)).std == (255, 255, 255)
     assert EngineOptions("onnx", 4, "gpu", "engine").threads == 4
     assert Limits(timeout_s=1, max_bytes=1, max_pixels=1).timeout_s == 1
+    assert Limits(isolate=True, decode_timeout_s=1, max_memory=10**9).max_memory == 10**9
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@
     │   ├── BrokenPictureError     broken_picture
     │   ├── PictureTooLargeError   picture_too_large
     │   ├── BoxOutsideError        box_outside
-    │   └── DecoderMissingError    decoder_missing
+    │   ├── DecoderMissingError    decoder_missing
+    │   ├── DecoderCrashedError    decoder_crashed
+    │   └── DecoderTimeoutError    decoder_timeout
     └── ModelError                 model
         ├── UnknownModelError      unknown_model
         ├── InvalidModelError      invalid_model
@@ -216,6 +218,19 @@ class DecoderMissingError(DecodeError):
 
     code = "decoder_missing"
     extra: str | None = None
+
+
+class DecoderCrashedError(DecodeError):
+    """The decoder crashed on this picture, in a process of its own (``Limits.isolate``)."""
+
+    code = "decoder_crashed"
+
+
+class DecoderTimeoutError(DecodeError):
+    """The picture was not decoded within ``timeout_s`` seconds (``Limits.isolate``)."""
+
+    code = "decoder_timeout"
+    timeout_s: float | None = None
 
 
 class ModelError(PictellError):

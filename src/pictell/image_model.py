@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import OutOfMemoryError, PictellError
-from pictell.images.crop import crop
-from pictell.images.decode import decode
-from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
+from pictell.images.tensor import PictureTensor, to_tensor
 from pictell.options import CPU_BATCH_SIZE, Limits
 from pictell.results import Timings
-from pictell.types import ModelSpec, Source
+from pictell.types import Box, ModelSpec, Source
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
@@ -42,10 +40,10 @@ class Prepared(NamedTuple):
     """A picture ready to run: its ``tensor`` (1, …), its upright size in pixels, its timings."""
 
     source: str
+    read_ms: float
     tensor: NDArray[np.generic]
     width: int
     height: int
-    read_ms: float
     decode_ms: float
     preprocess_ms: float
 
@@ -87,8 +85,6 @@ class ImageModel:
         self.batch_size = batch_size
         self._session = session if isinstance(session, Future) else _opened(session)
         self._proxy = proxy
-        self._useful_side = shortest_useful_side(spec.preprocess)
-        self._fast_dct = wants_fast_dct(spec.preprocess)
 
     def wait(self) -> None:
         """Wait until the session is open. Raises the ``PictellError`` if it does not open."""
@@ -115,25 +111,12 @@ class ImageModel:
         content = read.content
         if isinstance(content, PictellError):
             raise content
-        started = time.perf_counter()
-        box = read.source.box
-        # A small part of a large picture needs all of its pixels.
-        side = self._useful_side if box is None else None
-        image = decode(content, self.limits.max_pixels, side, fast_dct=self._fast_dct)
-        if box is not None:
-            image = crop(image, box)
-        decoded = time.perf_counter()
-        tensor = preprocess(image, self.spec.preprocess)
-        decode_ms, preprocess_ms = (decoded - started) * 1000, _ms_since(decoded)
-        return Prepared(
-            read.source.name,
-            tensor,
-            image.width,
-            image.height,
-            read.read_ms,
-            decode_ms,
-            preprocess_ms,
-        )
+        tensor = self.to_tensor(content, read.source.box)
+        return Prepared(read.source.name, read.read_ms, *tensor)
+
+    def to_tensor(self, content: Content, box: Box | None) -> PictureTensor:
+        """Decode and preprocess a picture's content (see ``pictell.images.tensor.to_tensor``)."""
+        return to_tensor(content, box, self.spec.preprocess, self.limits.max_pixels)
 
     def run(
         self, batch: NDArray[np.generic], outputs: Sequence[str]

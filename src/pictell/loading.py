@@ -76,7 +76,12 @@ def load(
     )
     spec = replace(spec, labels=scorer.labels)
     session = opening or _open(spec, engine)
-    image_model = ImageModel(spec, session, limits, proxy, engine.batch_size)
+    model_class: type[ImageModel] = ImageModel
+    if limits.isolate:
+        from pictell.isolation import IsolatedModel
+
+        model_class = IsolatedModel
+    image_model = model_class(spec, session, limits, proxy, engine.batch_size)
     return Classifier(image_model, scorer, allow_private=allow_private, reopen=reopen)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from pictell.errors import UsageError
@@ -50,17 +50,31 @@ class Limits:
     ``timeout_s`` bounds a whole download, from the name lookup to the last byte (seconds);
     ``max_bytes`` the encoded picture (bytes); ``max_pixels`` the decoded image (width x height),
     read from the header before any pixel is decoded.
+
+    With ``isolate``, pictures are decoded in processes of their own. A decoder that crashes, takes
+    longer than ``decode_timeout_s`` seconds, or needs more than ``max_memory`` bytes (on Linux)
+    then costs its picture alone. PIL images stay in this process.
     """
 
     timeout_s: float = 20.0
     max_bytes: int = 128 * 1024 * 1024
     max_pixels: int = 100_000_000
+    isolate: bool = False
+    decode_timeout_s: float = 30.0
+    max_memory: int = 2 * 1024**3
 
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for a limit of the wrong type or out of range."""
         _check_number("timeout_s", self.timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
         _check_integer("max_bytes", self.max_bytes, 1, sys.maxsize)
         _check_integer("max_pixels", self.max_pixels, 1, sys.maxsize)
+        if not isinstance(self.isolate, bool):
+            raise _error("isolate", self.isolate, "True or False")
+        _check_number("decode_timeout_s", self.decode_timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
+        _check_integer("max_memory", self.max_memory, 1, sys.maxsize)
+        for field in fields(self)[-2:]:
+            if not self.isolate and getattr(self, field.name) != field.default:
+                raise UsageError(f"{field.name} must be left out, or given with isolate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lancz
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
 ResizeMode = Literal["crop", "squash"]
-Activation = Literal["softmax", "none"]
+Activation = Literal["softmax", "sigmoid", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 # Left, top, right, bottom in pixels of an upright picture.
 Box = tuple[float, float, float, float]

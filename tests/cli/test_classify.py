@@ -479,3 +479,27 @@ def test_a_damaged_note_beside_the_picture_is_not_talked_about(tmp_path: Path) -
     Image.open(BALL).convert("RGB").save(tmp_path / "odd.jpg", exif=exif)
     run = pictell(tmp_path / "odd.jpg")
     assert (run.stderr, run.returncode) == ("", 0)
+
+
+def test_isolate_gives_the_same_report_and_costs_a_hostile_picture_alone(tmp_path: Path) -> None:
+    Image.new("RGB", (6000, 6000)).save(tmp_path / "bomb.png")
+    words = ("--format", "jsonl", ROOT / "samples" / "cat.jpg", tmp_path, ROOT / "samples")
+    limits = ("--isolate", "--max-memory", str(50 * 1024 * 1024), "--decode-timeout", "60")
+    plain, isolated = pictell(*words), pictell(*limits, *words)
+    assert (plain.returncode, isolated.returncode) == (0, 1)
+    here, there = (
+        [json.loads(line) for line in run.stdout.splitlines()] for run in (plain, isolated)
+    )
+    assert there[1]["error"]["code"] == "out_of_memory"
+    assert isolated.stderr.splitlines()[0].startswith(f"pictell: {tmp_path / 'bomb.png'}: ")
+    for one, other in zip(here, there, strict=True):
+        one.pop("timings")
+        other.pop("timings", None)
+    assert here[:1] + here[2:] == there[:1] + there[2:]
+
+
+def test_a_limit_of_isolation_without_isolation_is_an_error() -> None:
+    run = pictell("--max-memory", "1000", ROOT / "samples" / "cat.jpg")
+    assert run.returncode == 2
+    assert "--max-memory" in run.stderr
+    assert len(run.stderr.splitlines()) == 1

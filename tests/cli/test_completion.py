@@ -76,7 +76,7 @@ def asked(line: str, cwd: Path = ROOT, **changes: str) -> list[str]:
         ("pictell samples/cat.jpg sam", ["samples/"]),
         ("pictell samples/cat.jpg --flat sam", ["samples/"]),
         ("pictell samples/cat.jpg mod", [""]),
-        ("pictell --max-", ["--max-depth", "--max-bytes", "--max-pixels"]),
+        ("pictell --max-", ["--max-depth", "--max-bytes", "--max-pixels", "--max-memory"]),
         ("pictell --format ", [*FORMATS]),
         ("pictell --status u", ["unsure", "unknown"]),
         ("pictell --format=c", ["--format=csv", "--format=csv-long"]),

@@ -1,12 +1,16 @@
 """Ctrl-C ends the command in silence, whatever it is just doing."""
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from command import ROOT, environment, pictell
+from command import PICTELL, ROOT, environment, pictell
+from system import children, is_alive
+from waiting import wait_until
 
 BALL = ROOT / "samples" / "golf-ball.png"
 PRESS = "os.kill(os.getpid(), signal.SIGINT)\n"
@@ -60,3 +64,21 @@ def test_it_stays_ignored_if_the_parent_process_ignores_it(tmp_path: Path) -> No
     status, stdout, stderr = run_with(tmp_path, "sitecustomize.py", content, preexec_fn=ignore)
     assert (status, stderr) == (0, "")
     assert "golf ball" in stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_processes_that_decode_end_too(number: signal.Signals) -> None:
+    command = [PICTELL, "--isolate", "--format", "jsonl", *[str(BALL)] * 3000]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline()
+        processes = children(run.pid)
+        assert processes
+        # As a terminal does: to the whole group.
+        os.killpg(run.pid, number)
+        _, stderr = run.communicate(timeout=60)
+    assert (run.returncode, stderr) == (-number, b"")
+    wait_until(lambda: not any(map(is_alive, processes)))

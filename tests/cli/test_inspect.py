@@ -168,3 +168,10 @@ def test_a_tampered_folder_is_refused(tmp_path: Path) -> None:
 def test_golden_answers_go_with_the_model(tmp_path: Path) -> None:
     assert pictell("inspect", "default", "--write", tmp_path / "copy").returncode == 0
     assert pictell("verify", tmp_path / "copy").returncode == 0
+
+
+def test_inspect_says_what_training_would_use(shared: Path) -> None:
+    run = pictell("inspect", "default", "--format", "json")
+    assert json.loads(run.stdout)["embedding"].startswith("embedding, stated")
+    tflite = next((shared / "models" / "coral").glob("*.tflite"))
+    assert "no: training needs an ONNX" in pictell("inspect", tflite).stdout

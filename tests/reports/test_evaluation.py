@@ -31,6 +31,7 @@ from pictell.evaluation.thumbnails import thumbnails
 from pictell.reports.evaluation import EVALUATION_FORMATS, html
 from pictell.reports.evaluation.notes import comparison_notes, verdict
 from pictell.scoring.calibration import Abstention, Calibration
+from pictell.training.measure import Suspect
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -231,11 +232,11 @@ def test_classes_without_pictures_do_not_lead_the_errors(tmp_path: Path) -> None
     start = lines.index("fake: classes with the most errors")
     table = lines[start + 1 : lines.index("", start)]
     assert [line.split()[0] for line in table] == ["class", "dim"]
-    assert lines[lines.index("fake: best classes without a picture in the data") + 2].split() == [
+    assert lines[lines.index("fake: best classes without an evaluated picture") + 2].split() == [
         "bright",
         "3",
     ]
-    assert "Best classes without a picture in the data" in Page(page_of(evaluation)).text
+    assert "Best classes without an evaluated picture" in Page(page_of(evaluation)).text
 
 
 def test_weights_are_explained(tmp_path: Path) -> None:
@@ -368,6 +369,21 @@ def test_hostile_names_are_only_text(hostile: str) -> None:
     assert "$\\frac{1}{2}$ {{7*7}}" in page.text
     assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", hostile)
     assert "\\u202egnp.exe\\u2066" in page.text
+
+
+def test_suspicious_labels_have_their_own_pictures_and_are_only_text(
+    evaluation: Evaluation,
+) -> None:
+    suspects = (Suspect(7, IMAGE, SCRIPT, f"猫{BIDI}", 0.001, 0.9713),) * 103
+    training = html.Training([f"measured {SCRIPT}"], suspects, {7: b"seven"})
+    page = Page(html.render(evaluation, {}, training))
+    assert not list(page.all("script"))
+    assert "103 labels may be wrong" in page.text
+    assert f"measured {SCRIPT}" in page.text
+    assert page.text.count(f"{SCRIPT} 0.1 %") == page.text.count("97.1 %") == 100
+    assert "and 3 more." in page.text
+    sources = [image["src"] for image in page.all("img")]
+    assert sources.count("data:image/jpeg;base64,c2V2ZW4=") == 100
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium here")

@@ -11,7 +11,7 @@ import pictell
 from hostile_models import weights
 from pictell.errors import InvalidModelError
 from pictell.inspection import check_safe
-from pictell.training.backbone import cut, find_embedding
+from pictell.training.backbone import Taps, cut, find_embedding, find_taps
 from small_networks import CHANNELS, HEIGHT, LAST_LAYERS, WIDTH, edited, network, run
 
 DEFAULT = Path(pictell.__file__).parent / "models/default/weights.onnx"
@@ -103,6 +103,26 @@ def test_a_layer_that_reads_integers() -> None:
     assert refusal(model.SerializeToString()).startswith("the classifier layer reads integers, 'q'")
 
 
+# The other tensors
+
+
+def test_the_taps_of_the_default_model() -> None:
+    taps = find_taps(DEFAULT.read_bytes(), "logits", "embedding")
+    assert taps.texture is not None
+    assert "_blocks.15._depthwise_conv" in taps.texture
+    assert (taps.embedding, taps.output) == ("embedding", "logits")
+
+
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_the_taps_of_a_network(depthwise: bool) -> None:
+    taps = find_taps(network(depthwise=depthwise), "scores")
+    assert taps == Taps("flat", "texture" if depthwise else None, "scores")
+
+
+def test_an_output_that_is_the_embedding_has_no_scores() -> None:
+    assert find_taps(network("gemm"), "scores", "scores").output is None
+
+
 # The cut
 
 
@@ -112,7 +132,7 @@ def test_a_cut_graph_gives_the_same_embedding(last: str) -> None:
     whole = edited(model)
     whole.graph.output.append(onnx.ValueInfoProto(name=embedding))
     _, expected = run(whole.SerializeToString(), IMAGES)
-    part = cut(model, embedding, "image")
+    part = cut(model, [embedding], "image")
     check_safe(weights("onnx", part))
     (found,) = run(part, IMAGES)
     assert np.array_equal(found, expected)
@@ -123,7 +143,7 @@ def test_a_cut_graph_gives_the_same_embedding(last: str) -> None:
 
 def test_the_default_model_loses_its_classifier() -> None:
     content = DEFAULT.read_bytes()
-    part = cut(content, "embedding", "image")
+    part = cut(content, ["embedding"], "image")
     assert len(content) - len(part) > 1280 * 1000
     images = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), np.uint8)
     (expected,) = run(content, images, "embedding")
@@ -147,9 +167,9 @@ def test_what_a_branch_reads_is_kept() -> None:
     pool.input[0] = "chosen"
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "yes"))
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([2.0]), "b1"))
-    part = cut(model.SerializeToString(), "flat", "image")
+    part = cut(model.SerializeToString(), ["flat"], "image")
     assert {t.name for t in edited(part).graph.initializer} == {"kernel", "yes", "b1"}
-    (plain,) = run(cut(network(), "flat", "image"), IMAGES)
+    (plain,) = run(cut(network(), ["flat"], "image"), IMAGES)
     assert np.allclose(run(part, IMAGES)[0], 2 * plain)
 
 
@@ -158,7 +178,7 @@ def test_initializers_that_are_inputs_too() -> None:
     for tensor in model.graph.initializer:
         value = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
         model.graph.input.append(value)
-    part = cut(model.SerializeToString(), "flat", "image")
+    part = cut(model.SerializeToString(), ["flat"], "image")
     assert [value.name for value in edited(part).graph.input] == ["image", "kernel"]
     assert len(run(part, IMAGES)) == 1
 
@@ -167,14 +187,14 @@ def test_initializers_that_are_inputs_too() -> None:
     ("embedding", "input_name", "words"),
     [
         ("flat", "picture", "the model has no input 'picture': it has image"),
-        ("nothing", "image", "no operation of the model computes the embedding 'nothing'"),
-        ("image", "image", "no operation of the model computes the embedding 'image'"),
-        ("turned", "image", "the embedding 'turned' must depend on the input 'image' and no other"),
+        ("nothing", "image", "no operation of the model computes 'nothing'"),
+        ("image", "image", "no operation of the model computes 'image'"),
+        ("turned", "image", "'turned' must depend on the input 'image' and no other"),
     ],
 )
 def test_a_wrong_cut(embedding: str, input_name: str, words: str) -> None:
     with pytest.raises(InvalidModelError, match=f"^{words}"):
-        cut(network("weights-transposed-in-the-graph"), embedding, input_name)
+        cut(network("weights-transposed-in-the-graph"), [embedding], input_name)
 
 
 def test_a_second_input_is_refused() -> None:
@@ -182,7 +202,7 @@ def test_a_second_input_is_refused() -> None:
     model.graph.input.append(helper.make_tensor_value_info("gain", TensorProto.FLOAT, [1]))
     model.graph.node[-2].CopyFrom(helper.make_node("Mul", ["pooled", "gain"], ["flat"]))
     with pytest.raises(InvalidModelError, match=r"it depends on gain, image$"):
-        cut(model.SerializeToString(), "flat", "image")
+        cut(model.SerializeToString(), ["flat"], "image")
 
 
 # Files that cannot be extended
@@ -195,7 +215,7 @@ def test_an_opset_out_of_range_is_named(opset: int) -> None:
     content = model.SerializeToString()
     assert refusal(content).startswith(f"the model has opset {opset}, training needs 11 to 24")
     with pytest.raises(InvalidModelError, match=f"opset {opset}"):
-        cut(content, "flat", "image")
+        cut(content, ["flat"], "image")
 
 
 def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
@@ -213,4 +233,4 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
 def test_damaged_bytes_are_refused(content: bytes) -> None:
     refusal(content)
     with pytest.raises(InvalidModelError):
-        cut(content, "flat", "image")
+        cut(content, ["flat"], "image")

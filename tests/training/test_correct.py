@@ -14,7 +14,8 @@ from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.onnx import with_metadata
 from pictell.results import Status
 from pictell.scoring.calibration import Calibration
-from pictell.training.correct import correct, corrections, undo
+from pictell.training.correct import correct, corrected, corrections, undo
+from pictell.training.familiarity import seen_from_zero
 from pictell.training.graph import read_head
 from pictell.training.trained import CORRECTIONS_KEY
 
@@ -79,9 +80,7 @@ def test_every_correction_can_be_undone(model: Path, original: Path) -> None:
         assert command("correct", "--undo", "-m", model).returncode == 0
     ours, theirs = read_head(model.read_bytes()), read_head(original.read_bytes())
     np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-5)
-    assert ours.bank is not None
-    assert theirs.bank is not None
-    np.testing.assert_array_equal(ours.bank, theirs.bank)
+    np.testing.assert_array_equal(ours.familiarity.bank, theirs.familiarity.bank)
     run = command("correct", "--undo", "-m", model)
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
 
@@ -89,14 +88,16 @@ def test_every_correction_can_be_undone(model: Path, original: Path) -> None:
 def test_the_means_of_the_classes_keep_their_scores(original: Path) -> None:
     content = original.read_bytes()
     head = read_head(content)
-    assert head.bank is not None
+    known = head.familiarity
     features = np.random.default_rng(0).random(head.size).astype(np.float32)
     features /= np.linalg.norm(features)
     changed = read_head(correct(content, features, 1))
-    np.testing.assert_allclose(changed.weights @ head.bank.T, head.weights @ head.bank.T, atol=1e-3)
-    assert changed.bank is not None
-    assert len(changed.bank) == len(head.bank) + 1
-    assert read_head(undo(correct(content, features, 1))).bank is not None
+    means = known.bank * np.float32(0.7) + known.origin
+    np.testing.assert_allclose(changed.weights @ means.T, head.weights @ means.T, atol=1e-3)
+    assert len(changed.familiarity.bank) == len(known.bank) + 1
+    (found,), classes = corrected(correct(content, features, 1))
+    np.testing.assert_allclose(found, features, atol=1e-5)
+    assert classes == [1]
 
 
 def test_a_picture_that_is_right_changes_no_weights(original: Path) -> None:
@@ -114,10 +115,10 @@ def test_a_picture_that_is_right_changes_no_weights(original: Path) -> None:
 
 
 def test_a_mean_of_the_classes_cannot_be_corrected(original: Path) -> None:
-    bank = read_head(original.read_bytes()).bank
-    assert bank is not None
+    known = read_head(original.read_bytes()).familiarity
+    mean = seen_from_zero(known.bank[:1], known.origin)[0]
     with pytest.raises(UsageError, match="more pictures"):
-        correct(original.read_bytes(), bank[0], 1)
+        correct(original.read_bytes(), mean, 1)
 
 
 def test_other_models_are_refused() -> None:
@@ -158,10 +159,11 @@ def test_a_missing_model_is_one_line() -> None:
         "{",
         "[1]",
         "7",
-        '[{"class_index": 99, "step": 1}]',
-        '[{"class_index": -1, "step": 1}]',
-        '[{"class_index": 0, "step": NaN}]',
-        '[{"class_index": 1e999, "step": 1}]',
+        '[{"class_index": 99, "step": 1, "gate_step": 0}]',
+        '[{"class_index": -1, "step": 1, "gate_step": 0}]',
+        '[{"class_index": 0, "step": NaN, "gate_step": 0}]',
+        '[{"class_index": 0, "step": 1, "gate_step": 99}]',
+        '[{"class_index": 1e999, "step": 1, "gate_step": 0}]',
         '[{"class_index": 0}]',
     ],
 )
@@ -174,7 +176,8 @@ def test_damaged_corrections_are_refused(original: Path, text: str) -> None:
 
 
 def test_a_model_that_learned_too_little_is_refused(original: Path) -> None:
-    features = np.random.default_rng(0).random(1280).astype(np.float32)
+    size = read_head(original.read_bytes()).size
+    features = np.random.default_rng(0).random(size).astype(np.float32)
     with pytest.raises(UsageError, match="too little"):
         correct(original.read_bytes(), features / np.linalg.norm(features), 0, Calibration(50.0))
 

@@ -174,7 +174,8 @@ def test_a_list_with_boxes_and_an_old_file_is_replaced(photos: Path, tmp_path: P
     (tmp_path / "list.jsonl").write_text("\n".join(rows))
     for _ in range(2):
         assert command("train", "list.jsonl", "-o", "m.onnx", cwd=tmp_path).returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.jsonl", "m.onnx"]
+    names = ["list.jsonl", "m.onnx", "m.samples.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_ctrl_c_leaves_nothing(photos: Path, tmp_path: Path) -> None:

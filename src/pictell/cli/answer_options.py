@@ -33,10 +33,14 @@ def add_limits(parser: Parser) -> None:
         ("--timeout", "timeout_s", number, "seconds for a download"),
         ("--max-bytes", "max_bytes", whole_number, "largest file, in bytes"),
         ("--max-pixels", "max_pixels", whole_number, "largest picture, in pixels"),
+        ("--decode-timeout", "decode_timeout_s", number, "with --isolate: seconds to decode one"),
+        ("--max-memory", "max_memory", whole_number, "with --isolate: memory to decode, in bytes"),
     ):
         default = getattr(Limits(), name)
         text = f"{meaning} ({default})"
         add(option, dest=name, type=kind, default=default, metavar="N", help=text)
+    isolate = "decode in other processes: a decoder that crashes or hangs costs one picture"
+    add("--isolate", action="store_true", help=isolate)
 
 
 def check_answer_options(options: argparse.Namespace) -> None:

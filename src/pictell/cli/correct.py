@@ -91,7 +91,8 @@ def _correct(path: Path, picture: str, label: str) -> tuple[Result, Result]:
         before = classifier.classify(source.content)
         (features,) = classifier.embed([source.content])
         calibration = classifier.scorer.calibration or Calibration()
-    output_file.write(path, [correct(content, features, found[0], calibration)])
+    changed = correct(content, features, found[0], calibration, classifier.spec.activation)
+    output_file.write(path, [changed])
     with load(path) as classifier:
         now = classifier.classify(source.content)
     return replace(before, source=picture), replace(now, source=picture)

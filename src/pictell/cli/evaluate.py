@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli import defaults, output_file
+from pictell.cli import defaults, page
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
@@ -35,8 +34,6 @@ optionally weight. With the columns left, top, right and bottom, in pixels of th
 only that box of it is classified. A folder that contains labels.csv or labels.jsonl is read as that
 list.
 """
-# How a report starts; no other file is overwritten.
-PAGE_HEAD = b"<!doctype html>"
 
 
 def run(words: list[str]) -> int:
@@ -86,16 +83,7 @@ def _write_reports(evaluation: Evaluation, options: argparse.Namespace) -> None:
         write(piece.encode() for piece in EVALUATION_FORMATS[options.format](evaluation))
     finally:
         if options.report is not None:
-            _write_page(Path(options.report), evaluation)
-            say(f"the report is in {options.report}")
-
-
-def _write_page(path: Path, evaluation: Evaluation) -> None:
-    from pictell.evaluation.thumbnails import thumbnails
-    from pictell.reports.evaluation import html
-
-    pictures = thumbnails(evaluation.summaries[0].outcomes.dataset, html.shown_pictures(evaluation))
-    output_file.write(path, [html.render(evaluation, pictures).encode()])
+            page.write(Path(options.report), evaluation)
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -109,19 +97,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
             "pictell inspect --write"
         )
     if options.report is not None:
-        _check_report(Path(options.report))
+        page.check(Path(options.report))
     return options
-
-
-def _check_report(path: Path) -> None:
-    """Raise ``UsageError``, before anything is computed, if the report cannot be written."""
-    try:
-        import_module("pictell.reports.evaluation.html")
-    except ImportError as error:
-        raise UsageError(
-            "--report needs the extra evaluate: pip install 'pictell[evaluate]'"
-        ) from error
-    output_file.check(path, "a report", (PAGE_HEAD,))
 
 
 def make_parser() -> Parser:

@@ -11,7 +11,7 @@ from pictell.cli.exit_status import exit_status
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import write_json
 from pictell.cli.parser import Parser
-from pictell.errors import ModelError
+from pictell.errors import InvalidModelError, ModelError
 from pictell.models import locate
 from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
@@ -32,6 +32,7 @@ MAX_OPS_SHOWN = 8
 MEANINGS = {
     "none": "probabilities",
     "softmax": "logits",
+    "sigmoid": "logits of classes that do not exclude each other",
     None: "probabilities or logits (its last operation does not show which)",
 }
 
@@ -96,8 +97,30 @@ def _record(examination: Examination) -> dict[str, Any]:
         "refusal": examination.refusal,
         "preprocessing": examination.preprocessing,
         "missing": examination.missing,
+        "embedding": _embedding(examination),
         "model_toml": examination.toml,
     }
+
+
+def _embedding(examination: Examination) -> str:
+    """The tensors that ``pictell train`` would use, or why it cannot."""
+    from pictell.training.backbone import find_taps
+    from pictell.training.graph import is_trained
+
+    model, spec = examination.model, examination.spec
+    if model.inspection.format != "onnx" or len(model.content.files) > 1:
+        return "no: training needs an ONNX model of one file"
+    output = spec.output_name if spec else model.inspection.outputs[0].name
+    declared = spec.embedding if spec else None
+    try:
+        if is_trained(model.content.graph):
+            return "embedding, the features that it was trained on"
+        taps = find_taps(model.content.graph, output, declared)
+    except InvalidModelError as error:
+        return f"no: {error}"
+    how = "stated" if declared else "found"
+    texture = "" if taps.texture is None else f"; texture {taps.texture}"
+    return f"{taps.embedding}, {how}{texture}"
 
 
 def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
@@ -115,6 +138,7 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
         ("safe", _yes_or_no(record["refusal"])),
         ("preprocessing", record["preprocessing"]),
         ("ready", _yes_or_no(record["missing"])),
+        ("embedding", record["embedding"]),
         ("tried", record["tried"]),
     ]
     table = [f"  {name:14} {visible(value)}" for name, value in rows if value is not None]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pictell.cli import output_file
+from pictell.cli import output_file, page
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -17,7 +19,8 @@ from pictell.reports.escape import visible
 from pictell.results import percent
 
 if TYPE_CHECKING:
-    from pictell.training.data import DataReport
+    from pictell.evaluation.dataset import Dataset
+    from pictell.training.measure import Measured
     from pictell.training.trained import TrainedModel
 
 EXAMPLE = """\
@@ -26,47 +29,87 @@ Train a model on a folder with one subfolder of photos for each class, and use i
   pictell train PHOTOS/ --output pets.onnx
   pictell --model pets.onnx garden.jpg
 
-Measure it on photos that it was not trained on, in folders of the same names:
+Add photos or classes later, without the old photos:
 
-  pictell evaluate --model pets.onnx --data OTHERS/
+  pictell train NEW-PHOTOS/ --update pets.onnx
 
-The file runs in pictell and in ONNX Runtime. It has no picture and no name of a file in it.
+Write a page with plots, mistakes and labels that may be wrong; measure the model on other photos:
+
+  pictell train PHOTOS/ --output pets.onnx --report REPORT.html
+  pictell train PHOTOS/ --output pets.onnx --validation OTHERS/
+
+The model runs in pictell and in ONNX Runtime. It has no picture and no name of a file in it.
 """
+# Where the samples are kept, as ``pictell.training.kept.PLACES``, which takes long to import.
+PLACES = ("beside", "inside", "nowhere")
 # Classes and files that are listed.
 MAX_LISTED = 20
+# Of the largest class to the smallest; a larger one is reported.
+MAX_RATIO = 10
 
 
 def run(words: list[str]) -> int:
     """Train the model, write its file and a report; 1 when some pictures could not be read."""
     options = make_parser().parse(words)
     _check(options)
-    from pictell.evaluation.dataset import read_dataset
+    from pictell.evaluation.dataset import read_dataset, read_unlabelled
     from pictell.training.train import train
 
     started = time.monotonic()
-    dataset = read_dataset(options.data)
-    with Progress(total=len(dataset)) as progress:
-        model = train(dataset, backbone=options.backbone, seed=options.seed, watch=progress.watch)
+    data, validation = (
+        None if name is None else read_dataset(name) for name in (options.data, options.validation)
+    )
+    other = None if options.other is None else read_unlabelled(options.other)
+    with Progress(total=sum(len(one or ()) for one in (data, validation, other))) as progress:
+        model = train(
+            data,
+            validation=validation,
+            other=other,
+            update=options.update,
+            rename=dict(options.rename),
+            remove=options.remove,
+            keep=options.keep,
+            backbone=options.backbone,
+            seed=options.seed,
+            watch=progress.watch,
+        )
     model.save(options.output)
-    print("\n".join(_report(model, time.monotonic() - started)))
-    for line in _warnings(model.data):
-        say(line)
-    if model.index_note is not None:
-        say(model.index_note)
-    print("\n".join([*_suspects(model), f"stored in {visible(options.output)}"]))
+    _print(model, data, options.output, time.monotonic() - started)
+    if options.report is not None and data is not None:
+        _write_page(Path(options.report), model, data, Path(options.output).name)
     return progress.exit_status
 
 
 def make_parser() -> Parser:
     """The options of the command."""
-    parser = Parser("pictell train", "DATA --output FILE [OPTION …]", EXAMPLE)
+    parser = Parser("pictell train", "[DATA] [--output | --update] FILE [OPTION …]", EXAMPLE)
     add = parser.add_argument
-    add("data", metavar="DATA", help="a folder of class folders, or a list, as for evaluate")
-    add("-o", "--output", required=True, metavar="FILE", help="the ONNX file to write")
+    data = "a folder of class folders, or a list, as for evaluate"
+    add("data", nargs="?", metavar="DATA", help=data)
+    add("-o", "--output", metavar="FILE", help="the ONNX file to write (that of --update)")
+    add("--update", metavar="FILE", help="a trained model, whose pictures count too")
+    rename = "rename a class of the updated model; two may become one; can be repeated"
+    add("--rename", action="append", default=[], type=_two_names, metavar="OLD=NEW", help=rename)
+    removed = "remove a class of the updated model; can be repeated"
+    add("--remove", action="append", default=[], metavar="CLASS", help=removed)
+    other = "a folder of photos of something else, which are unknown"
+    add("--other", metavar="FOLDER", help=other)
+    validation = "photos to measure the model on, in folders of the same names"
+    add("--validation", metavar="OTHERS", help=validation)
+    add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
+    keep = "where to keep what an update needs: beside the model, inside it or nowhere (beside)"
+    add("--keep", choices=PLACES, default="beside", help=keep)
     backbone = "the ONNX model that is trained further (default)"
-    add("--backbone", default="default", metavar="M", help=backbone)
+    add("--backbone", metavar="M", help=backbone)
     add("--seed", type=whole_number, default=0, metavar="N", help="the seed of the parts (0)")
     return parser
+
+
+def _two_names(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise argparse.ArgumentTypeError(f"{text!r} must be OLD=NEW, two names of classes")
+    return old, new
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -75,27 +118,59 @@ def _check(options: argparse.Namespace) -> None:
 
     if find_spec("sklearn") is None or find_spec("imagehash") is None:
         raise UsageError("training needs the extra train: pip install 'pictell[train]'")
-    if Path(options.output).suffix.lower() != ".onnx":
-        raise UsageError(f"--output {options.output} must end in .onnx")
+    options.output = options.output or options.update
+    if options.output is None:
+        raise UsageError("give --output FILE, the model to write, or --update FILE")
+    if options.data is None and not (options.update and (options.rename or options.remove)):
+        raise UsageError("give the pictures to train on: a folder with a subfolder for each class")
     path = Path(options.output)
+    if path.suffix.lower() != ".onnx":
+        raise UsageError(f"--output {options.output} must end in .onnx")
     output_file.check(path, "", (b"",))
     if path.is_file() and TRAINING_KEY.encode() not in path.read_bytes():
         raise UsageError(f"{path} exists and is not a trained model: give another name")
+    if options.report is not None:
+        if options.data is None:
+            raise UsageError("--report is about the pictures of DATA: give some, or leave it out")
+        if os.path.realpath(options.report) == os.path.realpath(options.output):
+            raise UsageError("--report and --output name the same file: give two names")
+        page.check(Path(options.report))
 
 
-def _report(model: TrainedModel, seconds: float) -> list[str]:
+def _print(model: TrainedModel, data: Dataset | None, output: str, seconds: float) -> None:
+    print("\n".join(_report(model, data, seconds)))
+    lines = [*_warnings(model), *_copies(model.measured, data)]
+    for line in filter(None, [*lines, model.index_note]):
+        say(line)
+    print("\n".join([*_suspects(model), f"stored in {visible(output)}"]))
+    if model.kept is not None:
+        from pictell.training.kept import beside
+
+        kept = beside(Path(output)).name
+        print(f"what --update needs is in {visible(kept)}: keep it with the model, do not share it")
+
+
+def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[str]:
     """How many pictures of each class there were, and how often the model is right."""
     accuracy, names = model.accuracy, [visible(label.name) for label in model.spec.labels]
     width = max(map(len, [*names, "accuracy"]))
-    counts = [count for count in model.data.counts if count]
     low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
+    measured = model.measured
+    where = "cross-validated"
+    if measured is not None and measured.validation:
+        where = f"on {_pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
+    if measured is not None and measured.several:
+        where += ", all labels of a picture"
+    read = 0 if model.data is None else model.data.pictures
+    total = f"{_pictures(model.pictures)} of {len(names)} classes"
+    new = "" if model.pictures == read else f", {read} of them new,"
     return [
-        f"{_pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
+        f"{total}{new} in {seconds:.1f} s",
         "",
-        f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, cross-validated",
+        f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, {where}",
         *(
             f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
-            for name, share, count in zip(names, accuracy.of_class, counts, strict=True)
+            for name, share, count in zip(names, accuracy.of_class, model.counts, strict=True)
         ),
     ]
 
@@ -122,20 +197,53 @@ def _suspects(model: TrainedModel) -> list[str]:
     ]
 
 
-def _warnings(data: DataReport) -> list[str]:
-    """What is odd about the pictures, a line each."""
+def _copies(measured: Measured | None, data: Dataset | None) -> list[str]:
+    """The pictures of the validation set that were left out, a line each, and their number."""
+    if measured is None or not measured.copies:
+        return []
     lines = []
-    for conflict in data.conflicts[:MAX_LISTED]:
-        lines.append(f"the same picture has different labels: {', '.join(conflict.files)}")
-    if data.copies:
-        count = sum(len(group) - 1 for group in data.copies)
-        lines.append(f"copies of other pictures, which are tested together: {count}")
-    for what, labels in (
-        ("no picture that could be read", data.without_pictures),
-        ("only one picture, and cannot be tested", data.with_one_picture),
-    ):
-        if labels:
-            lines.append(f"classes with {what}: {', '.join(labels[:MAX_LISTED])}")
-    if data.many_classes:
-        lines.append(f"{len(data.counts)} classes are many: check that folders are classes")
+    for one in measured.copies[:MAX_LISTED]:
+        of = "a picture of the model"
+        if one.of is not None and data is not None:
+            of = str(data.root / one.of)
+        lines.append(f"{measured.dataset.root / one.file} is a copy of {of}")
+    number = _pictures(len(measured.copies))
+    return [*lines, f"{number} of {measured.dataset.name} left out of the accuracy, being copies"]
+
+
+def _write_page(path: Path, model: TrainedModel, data: Dataset, name: str) -> None:
+    from pictell.evaluation.comparison import Evaluation
+    from pictell.evaluation.thumbnails import thumbnails
+    from pictell.reports.evaluation.html import MAX_THUMBNAILS, Training
+    from pictell.reports.evaluation.training import method_notes
+
+    assert model.measured is not None
+    shown = [one.picture for one in model.suspects[:MAX_THUMBNAILS]]
+    training = Training(list(method_notes(model.measured)), model.suspects, thumbnails(data, shown))
+    page.write(path, Evaluation((replace(model.evaluation, model=name),)), training)
+
+
+def _warnings(model: TrainedModel) -> list[str]:
+    """What is odd about the pictures, a line each."""
+    lines, data = list[str](), model.data
+    if data is not None:
+        for conflict in data.conflicts[:MAX_LISTED]:
+            lines.append(f"the same picture has different labels: {', '.join(conflict.files)}")
+        if data.copies:
+            count = sum(len(group) - 1 for group in data.copies)
+            lines.append(f"copies of other pictures, which are tested together: {count}")
+        if data.without_pictures:
+            names = ", ".join(data.without_pictures[:MAX_LISTED])
+            lines.append(f"classes with no picture that could be read: {names}")
+    alone = [
+        label.name
+        for label, count in zip(model.spec.labels, model.counts, strict=True)
+        if count == 1
+    ]
+    if alone:
+        names = ", ".join(alone[:MAX_LISTED])
+        lines.append(f"classes with only one picture, which cannot be tested: {names}")
+    least, most = min(model.counts), max(model.counts)
+    if most > MAX_RATIO * least:
+        lines.append(f"the classes have {least} to {most} pictures; all count equally in training")
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,27 @@ def collect(
     ``RuntimeFailedError`` when the model fails, and ``UsageError`` when no picture with a weight
     above 0 could be read.
     """
-    scorer = classifier.scorer
+    pictures = np.flatnonzero(target_nodes(matches)[dataset.label_of] != NONE)
+    results = classify_pictures(classifier, dataset, pictures, watch, top_k=TOP)
+    return fill(classifier.scorer, dataset, matches, results)
+
+
+def fill(
+    scorer: Scorer,
+    dataset: Dataset,
+    matches: Sequence[Match],
+    results: Iterable[tuple[int, Result]],
+) -> Outcomes:
+    """Keep what results say of pictures whose label is matched.
+
+    ``results``: numbers of pictures, rising, each with its result of the scorer, which has the
+    ``TOP`` best classes and all probabilities. Raises ``UsageError`` when no picture with a weight
+    above 0 could be read.
+    """
     rows = _empty_rows(dataset, matches, scorer.tree)
     group_of = group_classes(scorer.tree, matches)
     read, failed = list[int](), list[FailedPicture]()
-    pictures = np.flatnonzero(rows["target"] != NONE)
-    for picture, result in classify_pictures(classifier, dataset, pictures, watch, top_k=TOP):
+    for picture, result in results:
         if result.error is not None:
             error = result.error
             failed.append(FailedPicture(dataset.files[picture], error.code, error.message))
@@ -109,7 +124,7 @@ def _put_classes(row: np.void, result: Result, nodes: Floats, group_of: Nodes) -
     row["score"] = nodes[best[0]]
     row["group_score"] = nodes[group_of[best[0]]]
     row["target_score"] = nodes[row["target"]]
-    row["latency_ms"] = 0.0 if result.timings is None else result.timings.total_ms
+    row["latency_ms"] = np.nan if result.timings is None else result.timings.total_ms
 
 
 def _put_answers(row: np.void, result: Result, nodes: Floats, scorer: Scorer) -> None:

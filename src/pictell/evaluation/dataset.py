@@ -59,15 +59,11 @@ class Dataset:
         path = self.path(picture)
         return Source(str(path), path, None if self.boxes is None else self.boxes[picture])
 
-    @property
-    def targets(self) -> NDArray[np.int32] | NDArray[np.bool_]:
-        """``label_of`` (N,), or for several labels a picture whether it has each, (N, L) bool."""
+    def labels_of_picture(self, picture: int) -> tuple[int, ...]:
+        """All labels of a picture, one or more, as indices into ``labels``."""
         if self.labels_of is None:
-            return self.label_of
-        targets = np.zeros((len(self), len(self.labels)), np.bool_)
-        for row, labels in zip(targets, self.labels_of, strict=True):
-            row[list(labels)] = True
-        return targets
+            return (int(self.label_of[picture]),)
+        return self.labels_of[picture]
 
 
 def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dataset:
@@ -96,6 +92,23 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
         raise UsageError(f"{place} {error}: give a folder of class folders or a list") from error
     except (OSError, csv.Error) as error:
         raise UsageError(f"{place} cannot be read: {os_reason(error)}") from error
+
+
+def read_unlabelled(name: str | os.PathLike[str]) -> Dataset:
+    """The pictures of a folder, at any depth, as a dataset with one label.
+
+    Raises ``UsageError`` for anything else and for a folder without pictures.
+    """
+    root, skipped = Path(name), list[Path]()
+    if not os.path.isdir(root):
+        raise UsageError(f"{root}: no such folder")
+    files = [os.path.relpath(picture, root) for picture in _pictures_below(root, skipped)]
+    if not files:
+        raise UsageError(f"{root}: no pictures")
+    return Dataset(
+        str(root), root, tuple(files), ("other",), np.zeros(len(files), np.int32),
+        skipped_files=len(skipped),
+    )  # fmt: skip
 
 
 def _read_class_folders(root: Path) -> Dataset:

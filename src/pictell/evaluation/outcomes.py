@@ -94,7 +94,7 @@ class Outcomes:
     - ``answer``, ``answer_score``: the node that answers, sure or likely, and its score;
     - ``answers_at``: the node that is sure at each threshold of ``CONFIDENCE_GRID``;
     - ``weight``: 1 in datasets without weights; ``latency_ms``: from reading to the model's output
-      while all cores are busy.
+      while all cores are busy, NaN if it was not measured.
 
     ``has_answers``: whether the model gives answers, that is, whether its results have a status.
     ``min_confidence``: its confidence threshold.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Summary:
     (``matching.group_classes``): a broader label does not tell whether the class itself is right.
     For the same reason ``brier_score`` is ``None`` if the target of a picture is a broader label.
     ``wrong``: the pictures with a wrong best class, highest score first. Latencies: the median and
-    the 99th percentile.
+    the 99th percentile, ``None`` where they were not measured.
     """
 
     model: str
@@ -96,8 +97,8 @@ class Summary:
     risk_coverage_area: float
     risk_coverage: tuple[metrics.RiskPoint, ...]
     thresholds: tuple[metrics.Threshold, ...]
-    median_latency_ms: float
-    p99_latency_ms: float
+    median_latency_ms: float | None
+    p99_latency_ms: float | None
     classes: tuple[metrics.ClassFigures, ...]
     confusions: tuple[metrics.Confusion, ...]
     wrong: tuple[PictureOutcome, ...]
@@ -119,10 +120,11 @@ def evaluate(
     matches = match_dataset(dataset, classifier.scorer.tree)
     if not skip_unmatched or all(one.node is None for one in matches):
         check_matches(dataset, matches, name, ", or skip them: --skip-unmatched")
-    return _summarise(name, collect(classifier, dataset, matches, watch))
+    return summarise(name, collect(classifier, dataset, matches, watch))
 
 
-def _summarise(model: str, outcomes: Outcomes) -> Summary:
+def summarise(model: str, outcomes: Outcomes) -> Summary:
+    """The figures of a model; ``model`` is what reports call it."""
     weights, confidence, right = outcomes.weights, outcomes.confidence, outcomes.right
     equal, weighted = np.ones_like(weights), outcomes.dataset.weights is not None
     target_score = outcomes.rows["target_score"].astype(np.float64)
@@ -131,7 +133,7 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
     curve = metrics.risk_coverage(right, confidence, weights)
     answers = tuple(_answers(outcomes))
     wrong = np.flatnonzero(~right)
-    median, slow = np.quantile(outcomes.rows["latency_ms"], (0.5, 0.99)).tolist()
+    median, slow = _latencies(outcomes)
     pairs = (outcomes.targets, outcomes.best_groups, weights, outcomes.tree.labels)
     return Summary(
         model=model,
@@ -160,6 +162,11 @@ def _summarise(model: str, outcomes: Outcomes) -> Summary:
         confusions=metrics.confusions(*pairs),
         wrong=outcomes.pictures(wrong[np.argsort(-confidence[wrong], kind="stable")]),
     )
+
+
+def _latencies(outcomes: Outcomes) -> tuple[float | None, float | None]:
+    median, slow = np.quantile(outcomes.rows["latency_ms"], (0.5, 0.99)).tolist()
+    return (None, None) if isnan(median) else (median, slow)
 
 
 def _information(outcomes: Outcomes) -> float | None:

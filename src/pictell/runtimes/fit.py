@@ -57,7 +57,8 @@ def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     select(wanted_outputs(spec), outputs)
     shape = outputs[spec.output_name].shape
     classes = None if shape is None else count_classes(spec.output_name, shape)
-    if classes is not None:
+    # The numbers of an embedding have no labels.
+    if classes is not None and spec.output_name != spec.embedding:
         check_label_count(len(spec.labels), classes)
 
 

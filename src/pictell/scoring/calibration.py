@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.types import Activation
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -80,13 +81,16 @@ class Abstention(Struct, frozen=True, forbid_unknown_fields=True):
     false_alarms: NonNegative
 
 
-def evidence(outputs: NDArray[np.generic], activation: Literal["softmax", "none"]) -> Floats:
+def evidence(outputs: NDArray[np.generic], activation: Activation) -> Floats:
     """The logits minus their mean over the last axis, (…, classes), float64.
 
     ``activation`` as in ``ModelSpec``: with ``none`` the outputs are probabilities, whose logarithm
-    is taken. Values that are not finite become NaN.
+    is taken. Values that are not finite become NaN. With ``sigmoid`` the logits stay as they are,
+    because each is evidence for its own class only.
     """
     values = outputs.astype(np.float64)
+    if activation == "sigmoid":
+        return values
     if activation == "none":
         smallest = np.where(values > 0, values, np.inf).min(axis=-1, keepdims=True)
         floor = np.clip(smallest / 2, MIN_PROBABILITY, MAX_FOR_ZERO)
@@ -97,7 +101,7 @@ def evidence(outputs: NDArray[np.generic], activation: Literal["softmax", "none"
 
 
 def to_logits(evidence: Floats, calibration: Calibration) -> Floats:
-    """Calibrated logits (…, classes); their softmax gives calibrated probabilities."""
+    """Calibrated logits (…, classes); softmax or sigmoid gives calibrated probabilities."""
     return _compress(evidence, calibration.knee) / calibration.temperature
 
 

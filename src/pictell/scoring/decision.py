@@ -44,7 +44,8 @@ class Scorer:
 
     ``labels`` and ``activation`` are those of a ``ModelSpec``. Without a ``calibration`` the scores
     are the model's own, and there is no status. Without an ``abstention`` no picture is
-    ``unknown``. Without a ``taxonomy`` an answer is one of the classes.
+    ``unknown``. Without a ``taxonomy`` an answer is one of the classes, as it is with ``sigmoid``,
+    whose scores cannot be added.
     ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1. ``flat`` gives
     only classes, without a status.
     """
@@ -99,7 +100,9 @@ class Scorer:
             # Refuses values that ``evidence`` would take for rounded probabilities.
             to_probabilities(outputs, "none")
         found = evidence(outputs, self.activation)
-        probabilities = to_probabilities(to_logits(found, self.calibration), "softmax")
+        logits = to_logits(found, self.calibration)
+        again: Activation = "sigmoid" if self.activation == "sigmoid" else "softmax"
+        probabilities = to_probabilities(logits, again)
         if self.abstention is None or self.flat:
             return probabilities, every
         score = abstention_score(found, probabilities, self.abstention.score, familiarity)
@@ -107,8 +110,9 @@ class Scorer:
 
     @cached_property
     def tree(self) -> Taxonomy:
-        """The taxonomy; without one, the classes below the root."""
-        return self.taxonomy or flat_taxonomy(self.labels)
+        """The taxonomy; without one that can be used, the classes below the root."""
+        usable = self.taxonomy if self.activation != "sigmoid" else None
+        return usable or flat_taxonomy(self.labels)
 
     @cached_property
     def _places(self) -> dict[int, tuple[tuple[str, ...], tuple[int, ...]]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.results import Prediction
-from pictell.types import Label
+from pictell.types import Activation, Label
 
 # Runtimes round, so a probability may be slightly out of range.
 PROBABILITY_SLACK = 1e-3
@@ -52,13 +51,12 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return f"({', '.join('N' if size is None else str(size) for size in shape)})"
 
 
-def to_probabilities(
-    logits: NDArray[np.generic], activation: Literal["softmax", "none"]
-) -> NDArray[np.float64]:
+def to_probabilities(logits: NDArray[np.generic], activation: Activation) -> NDArray[np.float64]:
     """Probabilities over the last axis: (…, classes) in and out, float64, 0..1.
 
-    ``softmax`` is exp(x - max x) over its sum, which does not overflow. ``none`` is for models that
-    give probabilities. Raises ``RuntimeFailedError`` for values that are not finite, or with
+    ``softmax`` is exp(x - max x) over its sum, which does not overflow. ``sigmoid`` is
+    1 / (1 + exp(-x)), for classes that do not exclude each other. ``none`` is for models that give
+    probabilities. Raises ``RuntimeFailedError`` for values that are not finite, or with
     ``none`` not in 0..1.
     """
     values = logits.astype(np.float64, copy=False)
@@ -70,6 +68,10 @@ def to_probabilities(
                 "the model gave values outside 0..1, not probabilities: give --activation softmax"
             )
         return values.clip(0, 1)
+    if activation == "sigmoid":
+        # It is half of 1 + tanh(x / 2), which does not overflow.
+        independent: NDArray[np.float64] = (1 + np.tanh(values / 2)) / 2
+        return independent
     # In place: fresh memory costs more than the arithmetic.
     probabilities: NDArray[np.float64] = values - values.max(axis=-1, keepdims=True)
     np.exp(probabilities, out=probabilities)

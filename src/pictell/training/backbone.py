@@ -1,6 +1,9 @@
-"""Finds the embedding in the graph of a classifier, and cuts the graph there."""
+"""Finds the tensors in the graph of a classifier that features are made of, and cuts it there."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import MAX_STEPS
@@ -58,6 +61,43 @@ INTEGER_OPS = QUANTISERS | {"ConvInteger", "MatMulInteger", "QGemm"}
 FLOATS = frozenset({"float16", "float32", "float64", "bfloat16"})
 
 
+class Taps(NamedTuple):
+    """The names of the tensors that features are made of: float, with the batch first.
+
+    ``embedding`` (N, D, …) is what the classifier layer reads, ``texture`` (N, D, H, W) what
+    ``find_texture`` gives, ``output`` (N, C) the logits or probabilities.
+    """
+
+    embedding: str
+    texture: str | None = None
+    output: str | None = None
+
+
+def find_taps(graph: bytes, output: str, declared: str | None = None) -> Taps:
+    """The tensors of a classifier that it has; the arguments and errors of ``find_embedding``."""
+    embedding = find_embedding(graph, output, declared)
+    found = Graph(open_model(graph).graph)
+    is_output = output in found.outputs and output != embedding and _is_float(found, output)
+    return Taps(embedding, find_texture(graph, embedding), output if is_output else None)
+
+
+def find_texture(graph: bytes, embedding: str) -> str | None:
+    """The name of the feature map (N, D, H, W) of the last depthwise convolution, if there is one.
+
+    That is the float tensor which the convolution after it reads, behind the activation of its
+    block. A grouped convolution counts too.
+    """
+    found = Graph(open_model(graph).graph)
+    read_next = None
+    for node in found.path_back(embedding):
+        if node.op_type != "Conv":
+            continue
+        if read_next and any(entry.name == "group" and entry.i > 1 for entry in node.attribute):
+            return read_next if _is_float(found, read_next) else None
+        read_next = str(node.input[0])
+    return None
+
+
 def find_embedding(graph: bytes, output: str, declared: str | None = None) -> str:
     """The name of the float tensor (N, D, …) that the classifier layer reads.
 
@@ -74,26 +114,27 @@ def find_embedding(graph: bytes, output: str, declared: str | None = None) -> st
     return declared
 
 
-def cut(graph: bytes, embedding: str, input_name: str) -> bytes:
-    """The part of the graph that computes ``embedding`` from ``input_name``.
+def cut(graph: bytes, outputs: Iterable[str], input_name: str) -> bytes:
+    """The part of the graph that computes ``outputs`` from ``input_name``, its only input.
 
-    ``embedding`` is its only output, ``input_name`` its only input. Raises ``InvalidModelError`` if
-    the embedding needs other inputs, or does not need this one.
+    Raises ``InvalidModelError`` if an output needs other inputs, or does not need this one.
     """
     model = open_model(graph)
-    found = Graph(model.graph)
-    if embedding not in found.producers:
-        raise InvalidModelError(f"no operation of the model computes the embedding {embedding!r}")
-    needed = found.needed_for(embedding)
-    _check_inputs(found, needed, embedding, input_name)
-    content = model.graph
+    content, found = model.graph, Graph(model.graph)
+    needed, infos = set[str](), []
+    for output in outputs:
+        if output not in found.producers:
+            raise InvalidModelError(f"no operation of the model computes {output!r}")
+        needed_here = found.needed_for(output)
+        _check_inputs(found, needed_here, output, input_name)
+        needed |= needed_here
+        infos.append(found.infos.get(output) or new("onnx", "ValueInfoProto", name=output))
     keep(content.node, lambda node: bool(needed.intersection(node.output)))
     keep(content.initializer, lambda tensor: tensor.name in needed)
     keep(content.sparse_initializer, lambda tensor: tensor.values.name in needed)
     keep(content.input, lambda value: value.name in needed)
-    info = found.infos.get(embedding) or new("onnx", "ValueInfoProto", name=embedding)
     del content.output[:]
-    content.output.append(info)
+    content.output.extend(infos)
     # The batch inside may become a multiple of the input's, so that sizes stated here mislead.
     del content.value_info[:]
     return to_bytes(model)
@@ -107,7 +148,7 @@ def _check_inputs(found: Graph, needed: set[str], embedding: str, input_name: st
     others = needed.intersection(found.inputs) - {input_name}
     if others or input_name not in needed:
         raise InvalidModelError(
-            f"the embedding {embedding!r} must depend on the input {input_name!r} and no other, "
+            f"{embedding!r} must depend on the input {input_name!r} and no other, "
             f"it depends on {listed(sorted(needed.intersection(found.inputs)))}"
         )
 

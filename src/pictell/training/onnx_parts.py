@@ -25,6 +25,10 @@ ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS = 2, 3, 7
 # The outputs of a trained model, and how all other names that pictell adds begin.
 OUTPUTS = ("logits", "embedding", "familiarity")
 PREFIX = "pictell."
+# The name of the number of features, which the nodes decide.
+FEATURES = "features"
+# The least norm that divides, as in torch.nn.functional.normalize.
+LEAST_NORM = 1e-12
 NUMBERS = {np.dtype(np.float32): FLOAT, np.dtype(np.int64): INT64}
 
 
@@ -158,6 +162,14 @@ class Parts:
             return self.node(op, [value], output, axes=[axis], keepdims=int(keepdims))
         axes = self.integers(f"{output}_axis", axis)
         return self.node(op, [value, axes], output, keepdims=int(keepdims))
+
+
+def normalise(parts: Parts, value: str, output: str) -> str:
+    """Add what divides rows (N, D) by their L2 norm; zeros stay zeros. Returns the full name."""
+    norm = parts.reduce("ReduceL2", value, 1, f"{output}_norm", keepdims=True)
+    least = parts.constant("least_norm", np.array(LEAST_NORM, np.float32))
+    norm = parts.node("Max", [norm, least], f"{output}_divisor")
+    return parts.node("Div", [value, norm], output)
 
 
 def _attribute(name: str, value: int | str | list[int]) -> Message:

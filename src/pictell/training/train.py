@@ -2,166 +2,237 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from pictell import models, runtimes
-from pictell.classifier import Classifier
 from pictell.errors import UsageError
-from pictell.evaluation.dataset import Dataset, read_dataset
-from pictell.evaluation.intervals import wilson
-from pictell.image_model import ImageModel
+from pictell.evaluation.dataset import Dataset, read_dataset, read_unlabelled
 from pictell.index.embeddings import EmbeddingIndex
-from pictell.inspection import checksum
-from pictell.models.folder import read_weights
+from pictell.models.calibration_file import FittedCalibration
 from pictell.options import EngineOptions
 from pictell.results import Result
-from pictell.scoring.calibration import Calibration, evidence, to_logits
-from pictell.scoring.postprocess import to_probabilities
-from pictell.training.backbone import cut, find_embedding
 from pictell.training.calibrate import calibrate
 from pictell.training.data import check_labels, review
-from pictell.training.embed import embed_dataset
-from pictell.training.graph import EMBEDDING, with_head, with_views
-from pictell.training.head import HeldOut, Targets, cross_validate, fit_head
-from pictell.training.recipe import FeatureRecipe
-from pictell.training.trained import GRAPH, Accuracy, Suspect, TrainedModel, to_file
-from pictell.types import Label, ModelSpec, Weights
+from pictell.training.duplicates import find_groups
+from pictell.training.embed import Labelled, embed_dataset, extractor_key
+from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
+from pictell.training.graph import with_head
+from pictell.training.head import FOLDS, Examples, Head, HeldOut, cross_validate, fit_head
+from pictell.training.kept import KEPT_KEY, Kept, Place
+from pictell.training.measure import (
+    Accuracy,
+    Measured,
+    Suspect,
+    check_validation,
+    cross_validated,
+    find_suspects,
+    measure_accuracy,
+    validate,
+)
+from pictell.training.samples import Samples, add_others, samples_of
+from pictell.training.trained import (
+    CORRECTIONS_KEY,
+    SAMPLES_FACT,
+    TRAINING_KEY,
+    TrainedModel,
+    to_file,
+)
+from pictell.training.update import combine, read_previous
+from pictell.types import Label
 
-# The embedding itself, with norm 1. A power of it is better on some photos and worse on others.
-RECIPE = FeatureRecipe()
-# A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
-SUSPECT = 0.1
+Folder = str | os.PathLike[str]
+Watch = Callable[[Result], None]
 
 
-class Backbone(NamedTuple):
-    """A model whose embedding can be used: its spec, and the part of its graph up to there."""
+class Pictures(NamedTuple):
+    """The pictures of a training that were read, and why the index was not used, if so."""
 
-    spec: ModelSpec
-    graph: bytes
+    data: Labelled | None
+    validation: Labelled | None
+    other: Labelled | None
+    index_note: str | None
 
 
 def train(
-    data: str | os.PathLike[str] | Dataset,
+    data: Folder | Dataset | None = None,
     *,
-    backbone: str | os.PathLike[str] = "default",
+    validation: Folder | Dataset | None = None,
+    other: Folder | Dataset | None = None,
+    update: Folder | None = None,
+    rename: Mapping[str, str] = {},
+    remove: Collection[str] = (),
+    keep: Place = "beside",
+    backbone: Folder | None = None,
     seed: int = 0,
-    watch: Callable[[Result], None] = lambda result: None,
+    watch: Watch = lambda result: None,
     engine: EngineOptions = EngineOptions(),
 ) -> TrainedModel:
     """Train a model on a folder of class folders, or on a list, as ``pictell evaluate`` takes them.
 
-    ``backbone`` is an ONNX model. ``watch`` receives a result for each picture that was read. The
-    same pictures, ``seed`` and versions give the same file. Needs the extra ``train``. Raises
-    ``UsageError`` for pictures that nothing can be learned from, and a ``ModelError``.
+    The accuracy is cross-validated or, with ``validation``, measured on other pictures of the same
+    classes; those that are copies of trained ones are left out. ``other`` is a folder of pictures
+    of something else. ``update`` is a trained model: its pictures count too, after some of its
+    classes get other names (``rename``, old to new; two may become one) or are left out
+    (``remove``). ``keep`` says where the samples for an update are kept: in a file beside the
+    model, inside it or nowhere. ``backbone`` is an ONNX model, by default the default model or that
+    of the update. ``watch`` receives a result for each picture that was read. The same pictures,
+    ``seed`` and versions give the same file. Needs the extra ``train``. Raises ``UsageError`` for
+    pictures that nothing can be learned from, or measured on, and a ``ModelError``.
     """
+    datasets = (
+        None if data is None else _labelled(data),
+        None if validation is None else _labelled(validation),
+        other if other is None or isinstance(other, Dataset) else read_unlabelled(other),
+    )
+    old: Kept | None = None
+    if update is None:
+        _check_alone(*datasets)
+        extractor = read_extractor(backbone or "default")
+    elif backbone is None:
+        extractor, old = read_previous(update)
+    else:
+        raise UsageError("the backbone of a model that is updated cannot change: leave it out")
+    pictures = _embed(extractor, datasets, watch, engine)
+    new = None if pictures.data is None else samples_of(*pictures.data)
+    samples = combine(None if old is None else old.samples, new, rename, remove)
+    if pictures.other is not None:
+        samples = add_others(samples, pictures.other.embedded)
+    key = extractor_key(feature_spec(extractor))
+    kept = Kept(samples, key, "" if old is None else old.sha256)
+    return _fit(extractor, kept, keep, pictures, seed)
+
+
+def _labelled(data: Folder | Dataset) -> Dataset:
     dataset = data if isinstance(data, Dataset) else read_dataset(data)
-    if dataset.labels_of is not None:
-        raise UsageError(f"{dataset.name}: give each picture one label; several cannot be trained")
     if dataset.weights is not None:
         raise UsageError(f"{dataset.name}: training takes no weights: remove that column")
-    check_labels(dataset)
-    base = read_backbone(backbone)
-    with open_features(base, engine) as classifier, EmbeddingIndex.open() as index:
-        embedded = embed_dataset(classifier, dataset, index, watch)
-        note = index.note
-    report = review(dataset, embedded)
-    known = np.flatnonzero(report.counts)
-    targets = np.searchsorted(known, dataset.label_of[embedded.pictures]).astype(np.int64)
-    shape = (len(targets), len(RECIPE.views), -1)
-    features = RECIPE.features(embedded.vectors.reshape(shape))
-    held_out = cross_validate(features, targets, len(known), report.group_of, seed)
-    head = fit_head(features, targets, len(known), held_out.strength)
-    fitted = calibrate(held_out, targets[held_out.pictures], "the pictures it was trained on")
-    accuracy = _accuracy(held_out, targets, len(known))
+    return dataset
+
+
+def _check_alone(data: Dataset | None, validation: Dataset | None, other: Dataset | None) -> None:
+    """Raise ``UsageError`` for what would fail only after all pictures are read."""
+    if data is None:
+        raise UsageError("give the pictures to train on")
+    check_labels(data.labels, data.name)
+    if validation is not None:
+        check_validation(validation, data.labels)
+    if other is not None and len(other) < FOLDS:
+        raise UsageError(f"{other.name}: give {FOLDS} or more pictures of something else")
+
+
+def _embed(
+    extractor: Extractor,
+    datasets: tuple[Dataset | None, Dataset | None, Dataset | None],
+    watch: Watch,
+    engine: EngineOptions,
+) -> Pictures:
+    if not any(datasets):
+        return Pictures(None, None, None, None)
+    with open_extractor(extractor, engine) as classifier, EmbeddingIndex.open() as index:
+        data, validation, other = (
+            None if one is None else Labelled(one, embed_dataset(classifier, one, index, watch))
+            for one in datasets
+        )
+        return Pictures(data, validation, other, index.note)
+
+
+def _fit(
+    extractor: Extractor, kept: Kept, keep: Place, pictures: Pictures, seed: int
+) -> TrainedModel:
+    # It belongs to scikit-learn, the extra train.
+    from threadpoolctl import threadpool_limits
+
+    samples = kept.samples.labelled
+    check_labels(samples.classes, pictures.data.dataset.name if pictures.data else "the model")
+    examples = to_examples(kept.samples, extractor)
+    # With more threads, small matrices take ten times as long, and the result would depend on them.
+    with threadpool_limits(1):
+        held_out = cross_validate(examples, seed)
+        head = fit_head(examples, held_out.strength)
+    fitted = _calibrate(held_out, samples)
+    measured, accuracy = _measure(held_out, head, samples, pictures)
+    facts = {
+        "backbone": extractor.spec.name,
+        "backbone_sha256": extractor.spec.sha256,
+        "pictures": samples.counts,
+        "others": len(examples.others),
+        "accuracy": accuracy.value,
+        "accuracy_pictures": accuracy.pictures,
+        "cross_validated": pictures.validation is None,
+        "strength": held_out.strength,
+        "seed": seed,
+        SAMPLES_FACT: None if keep == "nowhere" else kept.sha256,
+    }
+    inside = base64.b64encode(kept.content).decode() if keep == "inside" else None
     spec, content = to_file(
-        base.spec,
-        with_head(base.graph, head, RECIPE, base.spec.preprocess.layout),
-        tuple(dataset.labels[label] for label in known),
+        extractor.spec,
+        with_head(extractor.graph, head),
+        samples.classes,
+        examples.activation,
         fitted,
-        {
-            "backbone": base.spec.name,
-            "backbone_sha256": base.spec.sha256,
-            "pictures": [report.counts[label] for label in known],
-            "accuracy": accuracy.value,
-            "strength": held_out.strength,
-            "seed": seed,
-        },
+        # A model that is updated may have corrections, which are among the samples now.
+        {TRAINING_KEY: json.dumps(facts, sort_keys=True), CORRECTIONS_KEY: None, KEPT_KEY: inside},
     )
-    pictures = embedded.pictures[held_out.pictures]
-    files = [dataset.files[picture] for picture in pictures]
-    suspects = find_suspects(held_out, targets, fitted.calibration, spec.labels, files)
-    return TrainedModel(spec, content, report, accuracy, suspects, note)
+    return TrainedModel(
+        spec=spec,
+        content=content,
+        pictures=len(samples),
+        counts=samples.counts,
+        accuracy=accuracy,
+        data=None if pictures.data is None else review(*pictures.data),
+        measured=measured,
+        suspects=_suspects(held_out, samples, pictures.data, spec.labels),
+        kept=kept if keep == "beside" else None,
+        index_note=pictures.index_note,
+    )
 
 
-def read_backbone(model: str | os.PathLike[str]) -> Backbone:
-    """The part of an ONNX model that computes its embedding.
+def _calibrate(held_out: HeldOut, samples: Samples) -> FittedCalibration:
+    targets = samples.targets[held_out.pictures]
+    return calibrate(held_out, targets, samples.several, "the pictures it was trained on")
 
-    Raises ``UsageError`` for another format, and ``InvalidModelError`` if it has no embedding.
+
+def _measure(
+    held_out: HeldOut, head: Head, samples: Samples, pictures: Pictures
+) -> tuple[Measured | None, Accuracy]:
+    """What is known of the pictures of this training, and the accuracy.
+
+    That of cross-validation is about all samples, also those of an older training.
     """
-    spec = models.find(model)
-    if spec.format != "onnx" or spec.external_data:
-        raise UsageError(f"{spec.name} is not an ONNX model of one file, which training needs")
-    graph = read_weights(spec).graph
-    embedding = find_embedding(graph, spec.output_name, spec.embedding)
-    return Backbone(spec, cut(graph, embedding, spec.input_name))
+    data, several = pictures.data, samples.several
+    if pictures.validation is not None:
+        files = () if data is None else data.dataset.files
+        measured = validate(head, pictures.validation, samples, files)
+        return measured, measure_accuracy(measured.logits, measured.targets, several)
+    accuracy = measure_accuracy(held_out.logits, samples.targets[held_out.pictures], several)
+    return None if data is None else cross_validated(data, samples, held_out), accuracy
 
 
-def open_features(base: Backbone, engine: EngineOptions) -> Classifier:
-    """A classifier whose embedding has, one after the other, those of all views."""
-    layout = base.spec.preprocess.layout
-    weights = Weights("onnx", {GRAPH.name: with_views(base.graph, RECIPE.views, layout)})
-    spec = replace(
-        base.spec,
-        weights=GRAPH,
-        sha256=checksum(weights.files),
-        output_name=EMBEDDING,
-        embedding=EMBEDDING,
-        feature_map=None,
-        familiarity=None,
-        labels=(Label(""),),
-        taxonomy=None,
-        calibration=None,
-    )
-    session = runtimes.open_session(spec, weights, engine)
-    return Classifier(ImageModel(spec, session, batch_size=engine.batch_size))
-
-
-def find_suspects(
-    held_out: HeldOut,
-    targets: Targets,
-    calibration: Calibration,
-    labels: Sequence[Label],
-    files: Sequence[str],
+def _suspects(
+    held_out: HeldOut, samples: Samples, data: Labelled | None, labels: Sequence[Label]
 ) -> tuple[Suspect, ...]:
-    """The pictures whose label may be wrong, the likeliest first.
-
-    ``targets`` are those of all pictures, ``files`` (M) those of the pictures that were held out.
-    """
-    logits = to_logits(evidence(held_out.logits, "softmax"), calibration)
-    probabilities = to_probabilities(logits, "softmax")
-    own = targets[held_out.pictures]
-    scores, best = probabilities[np.arange(len(own)), own], probabilities.argmax(axis=1)
-    suspect = (best != own) & (scores < SUSPECT * probabilities.max(axis=1))
-    order = np.argsort(scores, kind="stable")
-    return tuple(
-        Suspect(files[row], labels[own[row]].name, labels[best[row]].name, float(scores[row]))
-        for row in order[suspect[order]].tolist()
-    )
+    if data is None:
+        return ()
+    cautious = held_out._replace(logits=held_out.cautious)
+    calibration = _calibrate(cautious, samples).calibration
+    return find_suspects(cross_validated(data, samples, cautious), calibration, labels)
 
 
-def _accuracy(held_out: HeldOut, targets: Targets, classes: int) -> Accuracy:
-    of_held_out = targets[held_out.pictures]
-    right = held_out.logits.argmax(axis=1) == of_held_out
-    share = float(right.mean())
-    of_class = [right[of_held_out == one] for one in range(classes)]
-    return Accuracy(
-        share,
-        wilson(share, len(right)),
-        len(right),
-        tuple(float(one.mean()) if len(one) else None for one in of_class),
+def to_examples(samples: Samples, extractor: Extractor) -> Examples:
+    """What a head is fitted to. Copies of a picture are one group."""
+    labelled = samples.labelled
+    size = samples.vectors.shape[1]
+    origin = np.zeros(size, np.float32) if extractor.origin is None else extractor.origin
+    return Examples(
+        labelled.vectors,
+        labelled.targets,
+        labelled.several,
+        find_groups(labelled.digests, labelled.hashes),
+        samples.others,
+        origin,
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pictell import runtimes
 from pictell.classifier import Classifier
-from pictell.evaluation.intervals import Interval
+from pictell.errors import UsageError
+from pictell.evaluation.summary import Summary
 from pictell.files import write_file
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
@@ -21,58 +21,53 @@ from pictell.models.single_file import pack, read_spec_of
 from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.training.data import DataReport
 from pictell.training.graph import EMBEDDING, FAMILIARITY, LOGITS
-from pictell.types import Attachment, Label, ModelSpec, Weights
+from pictell.training.kept import Kept, beside
+from pictell.training.measure import Accuracy, Measured, Suspect, to_summary
+from pictell.types import Activation, Attachment, Label, ModelSpec, Weights
 from pictell.version import __version__
 
 GRAPH = Path("trained.onnx")
 # The metadata that says what the model was trained on, as JSON.
 TRAINING_KEY = "pictell.training"
+# The checksum of the samples, in this JSON; null if none are kept.
+SAMPLES_FACT = "samples_sha256"
 # The metadata with the corrections of a trained model (training/correct.py).
 CORRECTIONS_KEY = "pictell.corrections"
 
 
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """The share of held-out pictures whose best class is right, 0..1, with its 95 % interval.
-
-    ``of_class`` (C): the same share of each class, ``None`` where no picture was held out.
-    """
-
-    value: float
-    interval: Interval
-    pictures: int
-    of_class: tuple[float | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """A picture whose ``label`` may be wrong: heads that were not fitted on it say ``better``.
-
-    ``score`` is the probability of its own label, 0..1.
-    """
-
-    file: str
-    label: str
-    better: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
     """A model of the user's classes.
 
-    ``content`` is the ONNX file, ``spec`` what it carries. ``data`` says what was found in the
-    pictures; ``accuracy`` is cross-validated. ``suspects`` are pictures whose label may be wrong,
-    the likeliest first. ``index_note`` says why the index of embeddings was
-    not used, if so.
+    ``content`` is the ONNX file, ``spec`` what it carries. It is trained on ``pictures``;
+    ``counts`` (C) are those of each class. ``accuracy`` is that of cross-validation, or on a
+    validation set. ``data`` says what was found in the pictures that were read, ``measured`` what
+    heads say of those that they were not fitted on, ``suspects`` which labels may be wrong, the
+    likeliest first; all that is about the pictures of this training, not about older ones of a
+    model that was updated. ``kept`` are the samples that belong beside the file, if any.
+    ``index_note`` says why the index of embeddings was not used, if so.
     """
 
     spec: ModelSpec
     content: bytes
-    data: DataReport
+    pictures: int
+    counts: tuple[int, ...]
     accuracy: Accuracy
+    data: DataReport | None
+    measured: Measured | None
     suspects: tuple[Suspect, ...]
+    kept: Kept | None
     index_note: str | None = None
+
+    @property
+    def evaluation(self) -> Summary:
+        """All figures on the pictures that were measured. Computed at each call.
+
+        Raises ``UsageError`` without any, and for several labels a picture.
+        """
+        if self.measured is None:
+            raise UsageError("no pictures were read that the figures could be about")
+        return to_summary(self.measured, self.spec)
 
     def open(self, engine: EngineOptions = EngineOptions()) -> Classifier:
         """A classifier that runs the model. Raises a ``ModelError`` as ``pictell.load`` does."""
@@ -82,27 +77,31 @@ class TrainedModel:
         return Classifier(model, build_scorer(self.spec, MIN_CONFIDENCE))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, whole or not at all; one that is there is replaced.
+        """Write the file, and the samples beside it unless they are inside or not kept.
 
-        Raises ``StoreError``.
+        Each file is written whole or not at all, and replaces one that is there. Raises
+        ``StoreError``.
         """
-        with store_errors(f"{os.fspath(path)} cannot be written"):
-            write_file(Path(path), self.content)
+        path = Path(path)
+        with store_errors(f"{path} cannot be written"):
+            if self.kept is not None:
+                # First, because an old model may have newer samples (kept.py).
+                write_file(beside(path), self.kept.content)
+            write_file(path, self.content)
 
 
 def to_file(
     backbone: ModelSpec,
     graph: bytes,
     classes: tuple[str, ...],
+    activation: Activation,
     fitted: FittedCalibration,
-    facts: dict[str, object],
+    entries: dict[str, str | None],
 ) -> tuple[ModelSpec, bytes]:
     """The spec and the ONNX file of a trained graph, on the ``backbone`` that it was cut from.
 
-    ``facts`` are stored as JSON: what the model was trained on, without names of files.
+    ``entries`` become metadata.
     """
-    # A backbone that was trained itself may have corrections, which are not those of this model.
-    entries = {TRAINING_KEY: json.dumps(facts, sort_keys=True), CORRECTIONS_KEY: None}
     graph = with_metadata(graph, entries)
     weights = Weights("onnx", {GRAPH.name: graph})
     sha256 = checksum(weights.files)
@@ -114,7 +113,7 @@ def to_file(
         external_data=(),
         sha256=sha256,
         output_name=LOGITS,
-        activation="softmax",
+        activation=activation,
         embedding=EMBEDDING,
         feature_map=None,
         familiarity=FAMILIARITY,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pictell.evaluation.intervals import Interval
 from pictell.evaluation.metrics import BINS
+from pictell.evaluation.outcomes import TOP
 from pictell.evaluation.summary import Share, Summary
 from pictell.results import Status
 
@@ -68,6 +69,15 @@ def _share(name: str, meaning: str, share: Callable[[Summary], Share | None]) ->
     return Figure(name, meaning, "95 % interval (Wilson).", value, ends)
 
 
+def _has_other_classes(summary: Summary) -> bool:
+    """Whether there are more classes than the best five, one of which is always right else."""
+    return summary.outcomes.tree.root > TOP
+
+
+def _milliseconds(latency: float | None) -> str:
+    return NOT_GIVEN if latency is None else f"{latency:.1f} ms"
+
+
 def _abstained(summary: Summary) -> float | None:
     answered = [one.share for one in summary.statuses if one.status in {Status.SURE, Status.LIKELY}]
     # Rounding may lift the sum above 1.
@@ -105,10 +115,14 @@ FIGURES = (
     _share(
         "top-5 accuracy",
         "pictures with a right class among the best five",
-        lambda model: model.top5,
+        lambda model: model.top5 if _has_other_classes(model) else None,
     ),
     _share("top-1 accuracy, unweighted", UNWEIGHTED, lambda model: model.top1_unweighted),
-    _share("top-5 accuracy, unweighted", UNWEIGHTED, lambda model: model.top5_unweighted),
+    _share(
+        "top-5 accuracy, unweighted",
+        UNWEIGHTED,
+        lambda model: model.top5_unweighted if _has_other_classes(model) else None,
+    ),
     Figure(
         "calibration error",
         "mean gap between the best class's score and its accuracy; 0 is best",
@@ -141,8 +155,10 @@ FIGURES = (
         "latency",
         "median per picture, from reading to the model's output, all cores busy",
         "",
-        lambda model: f"{model.median_latency_ms:.1f} ms",
-        lambda model: f"99 % within {model.p99_latency_ms:.1f} ms",
+        lambda model: _milliseconds(model.median_latency_ms),
+        lambda model: (
+            f"99 % within {_milliseconds(model.p99_latency_ms)}" if model.p99_latency_ms else ""
+        ),
     ),
 )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,6 +20,7 @@ from pictell.reports.escape import visible
 from pictell.reports.evaluation import figures, notes
 from pictell.reports.evaluation.plots import plots
 from pictell.reports.evaluation.tables import tables
+from pictell.training.measure import Suspect
 from pictell.version import __version__
 
 MAX_THUMBNAILS = 100
@@ -26,6 +28,17 @@ MAX_THUMBNAILS = 100
 MAX_OPEN = 12
 # Where a line may break in names without spaces.
 BREAKS = re.compile(r"(?<=[_/-])")
+
+
+class Training(NamedTuple):
+    """What the page of a trained model has besides: sentences, and labels that may be wrong.
+
+    ``thumbnails``: JPEGs by the number of a picture in the data that it was trained on.
+    """
+
+    notes: Sequence[str]
+    suspects: Sequence[Suspect]
+    thumbnails: Mapping[int, bytes]
 
 
 def shown_pictures(evaluation: Evaluation) -> list[int]:
@@ -36,7 +49,9 @@ def shown_pictures(evaluation: Evaluation) -> list[int]:
     return list(dict.fromkeys(one.picture for one in shown))
 
 
-def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
+def render(
+    evaluation: Evaluation, thumbnails: Mapping[int, bytes], training: Training | None = None
+) -> str:
     """The page. ``thumbnails``: JPEGs by picture number; some may be missing."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -54,14 +69,20 @@ def render(evaluation: Evaluation, thumbnails: Mapping[int, bytes]) -> str:
         notes=notes,
         plots=plots,
         tables=tables,
-        images={
-            number: f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"
-            for number, jpeg in thumbnails.items()
-        },
+        training=training,
+        images=_sources(thumbnails),
+        suspect_images=_sources(training.thumbnails if training else {}),
         max_thumbnails=MAX_THUMBNAILS,
         max_open=MAX_OPEN,
         version=__version__,
     )
+
+
+def _sources(thumbnails: Mapping[int, bytes]) -> dict[int, str]:
+    return {
+        number: f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"
+        for number, jpeg in thumbnails.items()
+    }
 
 
 def _harmless(value: object) -> object:

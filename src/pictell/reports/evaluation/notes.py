@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pictell.evaluation.comparison import Comparison, Evaluation
-from pictell.evaluation.matching import listed
+from pictell.evaluation.matching import NONE, listed, target_nodes
 from pictell.evaluation.outcomes import Outcomes, PictureOutcome
 from pictell.evaluation.summary import Summary
 from pictell.models.labels import folded
@@ -48,7 +48,8 @@ def model_notes(summary: Summary) -> Iterator[str]:
         yield f"{count(failed, 'picture')} could not be read"
     unmatched = [str(one) for one in outcomes.matches if one.node is None]
     if unmatched:
-        left_out = len(outcomes.dataset) - failed - len(outcomes)
+        labels = outcomes.dataset.label_of
+        left_out = int((target_nodes(outcomes.matches)[labels] == NONE).sum())
         yield (
             f"{count(left_out, 'picture')} left out: {count(len(unmatched), 'label')} unknown to "
             f"this model: {listed(unmatched, MAX_LISTED)}"

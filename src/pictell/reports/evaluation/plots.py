@@ -121,7 +121,8 @@ def _risk_coverage(figure: Figure, summary: Summary) -> None:
     axes.fill_between(coverage, risk, color=WRONG, alpha=0.15, linewidth=0, step="pre")
     axes.plot(coverage, risk, color=WRONG, linewidth=1.8, drawstyle="steps-pre")
     for one in summary.thresholds:
-        if one.score is not None and one.coverage is not None:
+        # Where all pictures are accurate enough, the curve has another risk.
+        if one.score is not None and one.coverage is not None and one.coverage < 1:
             _mark(axes, one.score, (one.coverage, 1 - one.accuracy))
     axes.set(
         xlim=(0, 1.01),

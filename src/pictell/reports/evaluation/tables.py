@@ -105,7 +105,7 @@ def _classes(summary: Summary) -> Table:
 def _not_shown(summary: Summary) -> Table:
     found = sorted(summary.classes, key=lambda one: -one.predicted)
     return Table(
-        "best classes without a picture in the data",
+        "best classes without an evaluated picture",
         "With the number of pictures that have this best class.",
         "<>",
         ("best class", "pictures"),

@@ -1,0 +1,195 @@
+"""What a model is trained on, without the pictures: their features, their labels and their hashes.
+
+They are kept beside the model or in it, so that it can be updated without the old pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.errors import UsageError
+from pictell.evaluation.dataset import Dataset
+from pictell.evaluation.matching import MAX_SHOWN, listed
+from pictell.training.duplicates import HASH_BYTES
+from pictell.training.embed import Embedded
+from pictell.training.familiarity import Floats, Targets
+
+# Half as large as float32; the difference is far below that of a picture saved again.
+STORED = np.float16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """N pictures, of C classes or of something else.
+
+    ``vectors`` (N, D) float32 are their features, as precise as they are stored. ``targets`` (N, C)
+    bool: whether a picture has a label: one, or with ``several`` one or more; none if it shows
+    something else. ``keys`` (N) are the SHA-256 of their files, with the box; ``hashes`` (N, 32)
+    uint8 their perceptual hashes. ``pictures`` (N,) are their numbers in the dataset that they were
+    just read from, -1 for all that are not in it.
+    """
+
+    classes: tuple[str, ...]
+    targets: NDArray[np.bool_]
+    several: bool
+    vectors: Floats
+    keys: tuple[str, ...]
+    hashes: NDArray[np.uint8]
+    pictures: Targets
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The pictures of each class."""
+        return tuple(self.targets.sum(axis=0).tolist())
+
+    @property
+    def labelled(self) -> Samples:
+        """The pictures that have a label."""
+        return self.take(has_label(self.targets))
+
+    @property
+    def others(self) -> Floats:
+        """The features (M, D) of the pictures without a label."""
+        return self.vectors[~has_label(self.targets)]
+
+    @property
+    def digests(self) -> list[str]:
+        """The SHA-256 of the files, without boxes."""
+        return [key.split(" ")[0] for key in self.keys]
+
+    def take(self, wanted: NDArray[np.bool_]) -> Samples:
+        """Those of the pictures that are wanted, (N,); classes without pictures are left out."""
+        targets = self.targets[wanted]
+        left = targets.any(axis=0)
+        return replace(
+            self,
+            classes=tuple(np.array(self.classes, object)[left]),
+            targets=targets[:, left],
+            vectors=self.vectors[wanted],
+            keys=tuple(np.array(self.keys, object)[wanted]),
+            hashes=self.hashes[wanted],
+            pictures=self.pictures[wanted],
+        )
+
+
+def samples_of(dataset: Dataset, embedded: Embedded) -> Samples:
+    """The pictures of a dataset that could be read, and the classes that have any."""
+    targets = np.zeros((len(embedded.pictures), len(dataset.labels)), np.bool_)
+    for row, picture in zip(targets, embedded.pictures.tolist(), strict=True):
+        row[list(dataset.labels_of_picture(picture))] = True
+    every = Samples(
+        dataset.labels,
+        targets,
+        dataset.labels_of is not None,
+        _rounded(embedded.vectors),
+        embedded.keys,
+        embedded.hashes,
+        embedded.pictures,
+    )
+    return every.take(np.ones(len(every), np.bool_))
+
+
+def add_others(samples: Samples, embedded: Embedded) -> Samples:
+    """The samples with pictures of something else; one that has a label keeps it."""
+    count = len(embedded.keys)
+    new = Samples(
+        (),
+        np.zeros((count, 0), np.bool_),
+        samples.several,
+        _rounded(embedded.vectors),
+        embedded.keys,
+        embedded.hashes,
+        np.full(count, -1),
+    )
+    return merge(new, samples)
+
+
+def merge(old: Samples, new: Samples) -> Samples:
+    """All pictures; one that both have counts as the new one says.
+
+    Raises ``UsageError`` if only one of them has several labels a picture.
+    """
+    if old.several != new.several:
+        kinds = "one label", "several labels"
+        raise UsageError(
+            f"the model has {kinds[old.several]} for each picture, the new pictures have "
+            f"{kinds[new.several]}: train another model"
+        )
+    replaced = set(new.keys)
+    old = old.take(np.array([key not in replaced for key in old.keys], np.bool_))
+    classes = tuple(dict.fromkeys(old.classes + new.classes))
+    return Samples(
+        classes,
+        np.concatenate([_spread(one, classes) for one in (old, new)]),
+        old.several,
+        np.concatenate([old.vectors, new.vectors]),
+        old.keys + new.keys,
+        np.concatenate([old.hashes, new.hashes]),
+        np.concatenate([old.pictures, new.pictures]),
+    )
+
+
+def rename(samples: Samples, names: Mapping[str, str]) -> Samples:
+    """The samples with other names of classes; classes that get the same name become one.
+
+    Raises ``UsageError`` for a name that no class has.
+    """
+    _check_known(samples, names)
+    renamed = [names.get(name, name) for name in samples.classes]
+    classes = tuple(dict.fromkeys(renamed))
+    targets = np.zeros((len(samples), len(classes)), np.bool_)
+    for column, name in zip(samples.targets.T, renamed, strict=True):
+        targets[:, classes.index(name)] |= column
+    return replace(samples, classes=classes, targets=targets)
+
+
+def remove(samples: Samples, names: Collection[str]) -> Samples:
+    """The samples without some classes. Raises ``UsageError`` for a name that no class has."""
+    _check_known(samples, names)
+    kept = np.array([name not in names for name in samples.classes], np.bool_)
+    classes = tuple(name for name in samples.classes if name not in names)
+    left = replace(samples, classes=classes, targets=samples.targets[:, kept])
+    return left.take(has_label(left.targets) | ~has_label(samples.targets))
+
+
+def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
+    """The samples with pictures that were corrected: their features (M, D) and their classes."""
+    names = tuple(dict.fromkeys(classes))
+    targets = np.array([[one == name for name in names] for one in classes], np.bool_)
+    rows = _rounded(vectors)
+    keys = tuple(f"correction-{hashlib.sha256(row.tobytes()).hexdigest()}" for row in rows)
+    hashes = np.zeros((len(keys), HASH_BYTES), np.uint8)
+    absent = np.full(len(keys), -1)
+    return merge(samples, Samples(names, targets, samples.several, rows, keys, hashes, absent))
+
+
+def has_label(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether pictures with ``targets`` (N, C) have a label, (N,)."""
+    return np.asarray(targets.any(axis=1))
+
+
+def _rounded(vectors: Floats) -> Floats:
+    return vectors.astype(STORED).astype(np.float32)
+
+
+def _spread(samples: Samples, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """The targets (N, classes) with a column for each of ``classes``."""
+    targets = np.zeros((len(samples), len(classes)), np.bool_)
+    targets[:, [classes.index(name) for name in samples.classes]] = samples.targets
+    return targets
+
+
+def _check_known(samples: Samples, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in samples.classes:
+            raise UsageError(
+                f"the model has no class {name!r}: it has {listed(samples.classes, MAX_SHOWN)}"
+            )
