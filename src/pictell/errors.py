@@ -5,6 +5,7 @@
     ├── DeadlineError              deadline
     ├── OutOfMemoryError           out_of_memory
     ├── OutputError                output
+    ├── ClusterError               cluster
     ├── SourceError                source
     │   ├── SourceNotFoundError    source_not_found
     │   ├── SourceUnreadableError  source_unreadable
@@ -102,6 +103,12 @@ class OutputError(PictellError):
     """The output of a batch cannot be read or written: a full disk, permissions, a storage."""
 
     code = "output"
+
+
+class ClusterError(PictellError):
+    """The machines of a batch cannot be reached, are not alike, or fail again and again."""
+
+    code = "cluster"
 
 
 class SourceError(PictellError):

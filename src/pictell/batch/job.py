@@ -20,7 +20,7 @@ from typing import Any
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
-from pictell.batch.part import Choice, Labelled, label_part
+from pictell.batch.part import Choice, Labelled, MadePart, label_part
 from pictell.batch.rows import PartFormat, Row, copy_row, make_row, to_fact
 from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_parts
 from pictell.classifier import Classifier
@@ -143,6 +143,24 @@ class Job:
             self._add(self._rows(labelled, watch), part_size if fill else 0)
             # Or two parts would be in memory at a time.
             del labelled
+
+    def run_parts(
+        self,
+        make: Callable[[Iterable[tuple[int, list[Entry]]]], Iterator[MadePart]],
+        part_size: int,
+        watch: Callable[[Result], object] = lambda result: None,
+    ) -> None:
+        """Label what is planned elsewhere: ``make`` turns numbered parts into files, in any order.
+
+        A run that is killed loses the parts that have not come back. The same content in two parts
+        is run in each. Raises what ``make`` raises.
+        """
+        first = max(self._manifest.stamps(), default=0) + 1
+        for part in make(enumerate(self._manifest.planned(part_size), first)):
+            stamp = self._folder.write(self._name(part.number), part.content)
+            self._manifest.put(part.number, stamp, part.facts)
+            for outcome in part.outcomes:
+                watch(outcome)
 
     def prune(self) -> None:
         """Drop the rows of sources that the plan does not name, with ``finish``."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.batch.entries import Entry, Stored
+from pictell.batch.rows import Fact, PartFormat, Row, make_row, to_fact
 from pictell.classifier import Classifier
 from pictell.errors import PictellError
 from pictell.image_model import ImageModel
@@ -41,6 +42,19 @@ class Labelled(NamedTuple):
     entry: Entry
     sha256: str | None
     result: Result | None
+
+
+class MadePart(NamedTuple):
+    """A part whose file is ready to be written.
+
+    ``facts`` are what the manifest keeps of its rows. ``outcomes`` has a result for each row, with
+    its error, without its predictions.
+    """
+
+    number: int
+    content: bytes
+    facts: list[Fact]
+    outcomes: list[Result]
 
 
 class _Taken(NamedTuple):
@@ -84,6 +98,23 @@ def label_part(
         seen.add(-1 if place is None else place)
         labelled.append(Labelled(entry, sha256, one))
     return labelled
+
+
+def make_part(
+    classifier: Classifier,
+    number: int,
+    entries: Sequence[Entry],
+    choice: Choice,
+    format_: PartFormat,
+) -> MadePart:
+    """Label the entries of a part without the table. Raises what ``Classifier.stream`` raises."""
+    rows, outcomes = list[Row](), list[Result]()
+    for entry, sha256, result in label_part(classifier, entries, choice):
+        # Only the table could have the content already.
+        assert isinstance(result, Result)
+        rows.append(make_row(result, entry, sha256))
+        outcomes.append(Result(entry.name, result.model, error=result.error))
+    return MadePart(number, format_.write(rows), list(map(to_fact, rows)), outcomes)
 
 
 class _Feed:

@@ -25,22 +25,30 @@ def add_answer_options(parser: Parser) -> None:
     add("--labels-from", metavar="FILE", help=names)
 
 
-def add_limits(parser: Parser) -> None:
-    """Add ``limits``: what one picture may cost."""
+def add_limits(parser: Parser, *, isolate: bool = False) -> None:
+    """Add ``limits``: what one picture may cost.
+
+    With ``isolate``, pictures are decoded in other processes unless the user says otherwise.
+    """
     parser.parts["limits"] = Limits
     add = parser.add_argument_group("limits").add_argument
+    isolated = "" if isolate else "with --isolate: "
     for option, name, kind, meaning in (
         ("--timeout", "timeout_s", number, "seconds for a download"),
         ("--max-bytes", "max_bytes", whole_number, "largest file, in bytes"),
         ("--max-pixels", "max_pixels", whole_number, "largest picture, in pixels"),
-        ("--decode-timeout", "decode_timeout_s", number, "with --isolate: seconds to decode one"),
-        ("--max-memory", "max_memory", whole_number, "with --isolate: memory to decode, in bytes"),
+        ("--decode-timeout", "decode_timeout_s", number, f"{isolated}seconds to decode one"),
+        ("--max-memory", "max_memory", whole_number, f"{isolated}memory to decode, in bytes"),
     ):
         default = getattr(Limits(), name)
         text = f"{meaning} ({default})"
         add(option, dest=name, type=kind, default=default, metavar="N", help=text)
-    isolate = "decode in other processes: a decoder that crashes or hangs costs one picture"
-    add("--isolate", action="store_true", help=isolate)
+    others = "decode in other processes: a decoder that crashes or hangs costs one picture"
+    if isolate:
+        here = "decode in this process: a decoder that crashes or hangs stops the run"
+        add("--no-isolate", dest="isolate", action="store_false", help=here)
+    else:
+        add("--isolate", action="store_true", help=others)
 
 
 def check_answer_options(options: argparse.Namespace) -> None:

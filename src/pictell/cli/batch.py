@@ -6,6 +6,7 @@ import argparse
 import math
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,13 @@ from pictell.cli.output import say
 from pictell.cli.parser import Parser, add_choice, positive_int
 from pictell.cli.pictures import named_sources
 from pictell.cli.progress import Progress
+from pictell.cli.ray_options import (
+    LOCAL,
+    add_ray_options,
+    check_ray_options,
+    connected,
+    to_workers,
+)
 from pictell.errors import PictellError, UsageError
 from pictell.images.sources import STDIN
 from pictell.reports.escape import visible
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
     from pictell.batch.job import Job, Output
     from pictell.batch.manifest import Plan
     from pictell.batch.part import Choice
+    from pictell.batch.rows import PartFormat
     from pictell.batch.watch import Watch
     from pictell.classifier import Classifier
 
@@ -48,6 +57,7 @@ what is new:
   pictell batch --from-file LIST --output labels.csv --retry-failed
   pictell batch INBOX/ --output labels/ --watch
   pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/
+  pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/ --engine ray --ray-address auto
 
 A folder gets numbered parts, each of which is written whole or not at all. docs/batch.md explains
 the table.
@@ -66,7 +76,7 @@ def run(words: list[str]) -> int:
     if options.watch:
         _check_watch(options, output)
     report_crashes(options.model)
-    with load_classifier(options, wait=True) as classifier:
+    with load_classifier(options, wait=options.engine == LOCAL) as classifier:
         length = _embedding_length(classifier) if options.embedding else None
         choice = Choice(options.top_k, options.embedding)
         description = describe(classifier.spec, options.engine_options, choice) | {
@@ -76,7 +86,7 @@ def run(words: list[str]) -> int:
         table = table_format(output.format, length)
         options.format = output.format
         with Job.open(output, table, description, dry=options.dry_run) as job:
-            batch = _Batch(options, classifier, choice, job)
+            batch = _Batch(options, classifier, choice, table, job)
             return batch.estimate() if options.dry_run else batch.label()
 
 
@@ -84,12 +94,18 @@ class _Batch:
     """What the command does with a table that is open."""
 
     def __init__(
-        self, options: argparse.Namespace, classifier: Classifier, choice: Choice, job: Job
+        self,
+        options: argparse.Namespace,
+        classifier: Classifier,
+        choice: Choice,
+        table: PartFormat,
+        job: Job,
     ) -> None:
         # The libraries are imported only if the command line is right.
         from pictell.batch.listing import wants
 
-        self._options, self._classifier, self._choice, self._job = options, classifier, choice, job
+        self._options, self._job = options, job
+        self._classifier, self._choice, self._table = classifier, choice, table
         self._wanted = wants(options.include, options.exclude)
         self._status = 0
         self._skipped = 0
@@ -143,9 +159,12 @@ class _Batch:
         if arrived and not plan.planned:
             return
         with Progress(total=plan.planned, quiet=options.quiet) as progress:
-            self._job.run(
-                self._classifier, self._choice, options.part_size, progress.watch, fill=arrived
-            )
+            if options.engine == LOCAL:
+                self._job.run(
+                    self._classifier, self._choice, options.part_size, progress.watch, fill=arrived
+                )
+            elif plan.planned:
+                self._run_on_ray(progress)
         if prune:
             self._prune(plan)
         self._job.finish()
@@ -154,6 +173,15 @@ class _Batch:
             self._print_summary(plan, time.monotonic() - started)
             if not arrived:
                 self._say_what_is_left(plan)
+
+    def _run_on_ray(self, progress: Progress) -> None:
+        from pictell.batch.ray_engine import make_parts, make_recipe
+
+        workers = to_workers(self._options)
+        recipe = make_recipe(self._classifier, self._choice, self._table, workers)
+        with connected(workers):
+            make = partial(make_parts, recipe, workers)
+            self._job.run_parts(make, self._options.part_size, progress.watch)
 
     def _prune(self, plan: Plan) -> None:
         if self._status or not plan.listed:
@@ -245,6 +273,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--watch watches folders: leave --from-file and --dry-run out")
     if options.null and options.from_file is None:
         raise UsageError("--null needs a list: give --from-file")
+    check_ray_options(options)
     check_answer_options(options)
     defaults.fill(options, "model", "min_confidence")
     return options
@@ -265,8 +294,9 @@ def make_parser() -> Parser:
     add("-q", "--quiet", action="store_true", help="no progress and no summary; only errors")
     _add_choice_options(parser)
     _add_work_options(parser)
+    add_ray_options(parser)
     add_answer_options(parser)
-    add_limits(parser)
+    add_limits(parser, isolate=True)
     add_model_options(parser, output="--output-name")
     add_engine_options(parser)
     return parser
