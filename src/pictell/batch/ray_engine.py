@@ -69,7 +69,9 @@ def connect(workers: Workers) -> Iterator[None]:
     """
     # Ray reads them when it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = workers.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = workers.address
+    if address is None:
+        address = os.environ.get("RAY_ADDRESS") or "local"
     own: dict[str, Any] = {}
     if address == "local":
         # Only processes of this user may use it, though its ports are open.
