@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
@@ -134,14 +135,15 @@ def bomb(path: Path) -> None:
     )
 
 
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """The rows of all parts."""
+    paths = folder.glob("part-*.jsonl")
+    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
 def sources(folder: Path) -> list[str]:
-    """The pictures that the rows of all parts are about."""
-    found = [
-        json.loads(line)["source"]
-        for path in folder.glob("part-*.jsonl")
-        for line in path.read_text().splitlines()
-    ]
-    return sorted(Path(source).name for source in found)
+    """The pictures that the rows are about."""
+    return sorted(Path(row["source"]).name for row in rows_of(folder))
 
 
 def names(folder: Path) -> list[str]:
@@ -177,7 +179,7 @@ def test_a_ray_of_this_machine_makes_the_same_table(
     # Ray says nothing.
     assert runs[0].stderr == runs[1].stderr
     assert "bomb.png" in runs[1].stderr
-    rows = [json.loads(line) for path in (tmp_path / "ray").glob("part-*") for line in path.open()]
+    rows = rows_of(tmp_path / "ray")
     failed = {row["source"]: row["error"]["code"] for row in rows if "error" in row}
     assert failed == {"photos/bomb.png": "out_of_memory", "photos/broken.jpg": "broken_picture"}
     assert len(runs[1].stdout.splitlines()) == 1
