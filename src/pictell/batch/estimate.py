@@ -11,6 +11,7 @@ from pictell.batch.entries import Entry
 from pictell.batch.part import Choice, label_part
 from pictell.batch.rows import PartFormat, make_row
 from pictell.classifier import Classifier
+from pictell.results import Result
 
 # A sample takes a second or two; the first pictures take longer than the rest.
 WARM_UP, SAMPLE = 4, 64
@@ -33,7 +34,9 @@ def measure(
     labelled = label_part(classifier, entries, choice)
     took_s = time.perf_counter() - started
     rows = [
-        make_row(one.result, one.entry, one.sha256) for one in labelled if one.result is not None
+        make_row(one.result, one.entry, one.sha256)
+        for one in labelled
+        if isinstance(one.result, Result)
     ]
     return Estimate(len(entries), len(entries) / took_s, len(format_.write(rows)) / len(rows))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -136,13 +137,21 @@ class Job:
         ``watch`` gets each result. With ``fill``, the rows go to the last part while that has fewer
         than ``part_size``. Raises what ``Classifier.stream`` raises.
         """
-        for entries in self._manifest.planned(part_size):
-            labelled = label_part(
-                classifier, entries, choice, is_known=self._manifest.find, watch=watch
-            )
-            self._add(self._rows(labelled, watch), part_size if fill else 0)
-            # Or two parts would be in memory at a time.
-            del labelled
+        # A part is written while the next one is labelled.
+        with ThreadPoolExecutor(1) as writer:
+            written = Future[None]()
+            written.set_result(None)
+            for entries in self._manifest.planned(part_size):
+                labelled = label_part(
+                    classifier, entries, choice, find=self._manifest.find, watch=watch
+                )
+                written.result()
+                written = writer.submit(self._add, labelled, part_size if fill else 0)
+                del labelled
+                if fill:
+                    # It may drop rows that copies are made of.
+                    written.result()
+            written.result()
 
     def prune(self) -> None:
         """Drop the rows of sources that the plan does not name, with ``finish``."""
@@ -195,8 +204,9 @@ class Job:
         current = self._manifest.uris(number)
         return [row for row in self._read(number) if row["uri"] in current]
 
-    def _add(self, rows: list[Row], fill_to: int) -> None:
+    def _add(self, labelled: Sequence[Labelled], fill_to: int) -> None:
         """Write rows to the last part, if that has fewer than ``fill_to``, or to a new one."""
+        rows = self._rows(labelled)
         last = max(self._manifest.stamps(), default=0)
         if not 0 < len(self._manifest.uris(last)) < fill_to:
             self._write(last + 1, rows)
@@ -209,24 +219,25 @@ class Job:
         stamp = self._folder.write(self._name(number), self._format.write(rows))
         self._manifest.put(number, stamp, map(to_fact, rows))
 
-    def _rows(self, labelled: Sequence[Labelled], watch: Callable[[Result], object]) -> list[Row]:
+    def _rows(self, labelled: Sequence[Labelled]) -> list[Row]:
         """The rows of a part. Those of contents that the table has are copied from there."""
-        rows = list[Row | None]()
-        copies = defaultdict[int, list[tuple[int, str]]](list)
+        of_part = defaultdict[int, set[str]](set)
         for one in labelled:
-            if one.result is not None:
-                rows.append(make_row(one.result, one.entry, one.sha256))
-                continue
-            number, uri = self._manifest.find(one.sha256 or "") or (0, "")
-            copies[number].append((len(rows), uri))
-            rows.append(None)
-            watch(Result(one.entry.name, ""))
-        for number, places in copies.items():
-            known = {row["uri"]: row for row in self._read(number)}
-            for index, uri in places:
-                one = labelled[index]
-                rows[index] = copy_row(known[uri], one.entry, one.sha256)
-        return [row for row in rows if row is not None]
+            if isinstance(one.result, tuple):
+                number, uri = one.result
+                of_part[number].add(uri)
+        known = {
+            (number, row["uri"]): row
+            for number, uris in of_part.items()
+            for row in self._read(number)
+            if row["uri"] in uris
+        }
+        return [
+            copy_row(known[one.result], one.entry, one.sha256)
+            if isinstance(one.result, tuple)
+            else make_row(one.result, one.entry, one.sha256)
+            for one in labelled
+        ]
 
     def _name(self, number: int) -> str:
         return part_name(number, self._output.format)

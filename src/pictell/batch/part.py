@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pictell.batch.entries import Entry, Stored
 from pictell.classifier import Classifier
@@ -25,6 +25,10 @@ from pictell.types import Source
 READERS, READ_BATCH = 4, 8
 
 
+# Where a row is: the number of its part, and its URI.
+Place: TypeAlias = tuple[int, str]
+
+
 class Choice(NamedTuple):
     """What the rows have: the ``top_k`` best classes, and the embedding if the user wants it."""
 
@@ -35,12 +39,12 @@ class Choice(NamedTuple):
 class Labelled(NamedTuple):
     """A source of a part. ``sha256`` is that of its bytes, ``None`` where they cannot be read.
 
-    ``result`` is ``None`` for a content that the table has already.
+    ``result`` may be the place of a row that has the same content.
     """
 
     entry: Entry
     sha256: str | None
-    result: Result | None
+    result: Result | Place
 
 
 class _Taken(NamedTuple):
@@ -57,15 +61,15 @@ def label_part(
     entries: Sequence[Entry],
     choice: Choice = Choice(),
     *,
-    is_known: Callable[[str], object] = lambda sha256: False,
+    find: Callable[[str], Place | None] = lambda sha256: None,
     watch: Callable[[Result], object] = lambda result: None,
 ) -> list[Labelled]:
     """The result of each entry, in order. The same content under several names is run once.
 
-    ``is_known`` says whether the table has a content, by its SHA-256; another thread calls it.
-    ``watch`` gets each result as it comes. Raises what ``Classifier.stream`` raises.
+    ``find`` says where the table has a content, by its SHA-256; another thread calls it. ``watch``
+    gets a result for each entry. Raises what ``Classifier.stream`` raises.
     """
-    feed = _Feed(entries, is_known)
+    feed = _Feed(entries, find)
     results = list[Result]()
     try:
         for result in classifier.stream(
@@ -76,38 +80,44 @@ def label_part(
             watch(result)
     finally:
         feed.budget.close()
-    labelled, seen = list[Labelled](), set[int]()
-    for entry, sha256, place in feed.taken:
-        one = None if place is None else replace(results[place], source=entry.name)
-        if one is not None and place in seen:
-            watch(one)
-        seen.add(-1 if place is None else place)
-        labelled.append(Labelled(entry, sha256, one))
+    labelled = list[Labelled]()
+    for entry, sha256, number in feed.taken:
+        if isinstance(number, tuple):
+            labelled.append(Labelled(entry, sha256, number))
+            watch(Result(entry.name, classifier.spec.name))
+            continue
+        result = results[number]
+        if result.source != entry.name:
+            result = replace(result, source=entry.name)
+            watch(result)
+        labelled.append(Labelled(entry, sha256, result))
     return labelled
 
 
 class _Feed:
     """The sources of a part that are run, and for each entry which of the results is its own."""
 
-    def __init__(self, entries: Sequence[Entry], is_known: Callable[[str], object]) -> None:
+    def __init__(self, entries: Sequence[Entry], find: Callable[[str], Place | None]) -> None:
         self.budget = Budget(MAX_BYTES_IN_FLIGHT)
-        # Of each entry: its checksum, and the number of its result unless the table has it.
-        self.taken = list[tuple[Entry, str | None, int | None]]()
-        self._entries, self._is_known = entries, is_known
-        self._places = dict[str, int]()
+        # Of each entry: its checksum, and the number of its result or its place in the table.
+        self.taken = list[tuple[Entry, str | None, int | Place]]()
+        self._entries, self._find = entries, find
+        self._numbers = dict[str, int]()
         self._tickets = deque[Ticket | None]()
 
     def sources(self, model: ImageModel) -> Iterator[Source]:
         """Each content once, on the thread that the stream reads it on."""
         for one in _take(model, self._entries, self.budget):
             key = one.sha256 or one.entry.uri
-            place = self._places.get(key)
-            if place is not None or (one.sha256 and self._is_known(one.sha256)):
+            known: int | Place | None = self._numbers.get(key)
+            if known is None and one.sha256 is not None:
+                known = self._find(one.sha256)
+            if known is not None:
                 _release(one.ticket)
-                self.taken.append((one.entry, one.sha256, place))
+                self.taken.append((one.entry, one.sha256, known))
                 continue
-            self._places[key] = place = len(self._places)
-            self.taken.append((one.entry, one.sha256, place))
+            number = self._numbers[key] = len(self._numbers)
+            self.taken.append((one.entry, one.sha256, number))
             self._tickets.append(one.ticket)
             yield Source(one.entry.name, one.content)
 

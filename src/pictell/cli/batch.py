@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults
+from pictell.cli.amounts import duration, pictures, size
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -111,17 +111,17 @@ class _Batch:
         """Print what a run would do and take; 1 if a source cannot be listed."""
         plan = self._job.plan(self._named(), retry_failed=self._options.retry_failed)
         again = f", {plan.again:,} of them again" if plan.again else ""
-        print(f"{_pictures(plan.listed)} named, {plan.planned:,} to label{again}")
+        print(f"{pictures(plan.listed)} named, {plan.planned:,} to label{again}")
         if plan.gone:
-            print(f"{_pictures(plan.gone)} of the table not named any more")
+            print(f"{pictures(plan.gone)} of the table not named any more")
         if plan.planned:
             one = self._job.estimate(self._classifier, self._choice, plan)
-            took = _duration(plan.planned / one.images_per_s)
+            took = duration(plan.planned / one.images_per_s)
             print(
                 f"about {took} at {one.images_per_s:.0f} a second, measured on "
-                f"{_pictures(one.pictures)}\n"
-                f"{_size(plan.planned_bytes)} to read, about "
-                f"{_size(plan.planned * one.row_bytes)} of {self._options.format} to write"
+                f"{pictures(one.pictures)}\n"
+                f"{size(plan.planned_bytes)} to read, about "
+                f"{size(plan.planned * one.row_bytes)} of {self._options.format} to write"
             )
         return self._status
 
@@ -162,7 +162,7 @@ class _Batch:
             self._job.prune()
 
     def _print_summary(self, plan: Plan, seconds: float) -> None:
-        labelled = f"{_pictures(plan.planned)} labelled in {_duration(seconds)}"
+        labelled = f"{pictures(plan.planned)} labelled in {duration(seconds)}"
         rate = f" ({plan.planned / seconds:.0f} a second)" if plan.planned else ""
         output, (rows, _) = visible(self._options.output), self._job.counts()
         # With --watch another line comes much later.
@@ -215,25 +215,6 @@ def _embedding_length(classifier: Classifier) -> int:
     return len(classifier.embed([np.zeros((8, 8, 3), np.uint8)])[0])
 
 
-def _pictures(number: int) -> str:
-    return f"{number:,} picture{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _size(n_bytes: float) -> str:
-    """Bytes as a person says them."""
-    units = ("bytes", "kB", "MB", "GB", "TB")
-    power = min(int(math.log(max(n_bytes, 1), 1000)), len(units) - 1)
-    return f"{n_bytes / 1000**power:.3g} {units[power]}"
-
-
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = make_parser()
     options = parser.parse(words)
@@ -254,8 +235,8 @@ def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell batch", "PICTURE … --output TABLE [OPTION …]", EXAMPLE)
     add = parser.add_argument
-    pictures = "a folder with everything below it, a file, a pattern, a URL, or a prefix of S3"
-    add("pictures", nargs="*", metavar="PICTURE", help=pictures)
+    named = "a folder with everything below it, a file, a pattern, a URL, or a prefix of S3"
+    add("pictures", nargs="*", metavar="PICTURE", help=named)
     table = "a folder for the parts, or a file .jsonl, .csv or .parquet that is made of them"
     add("-o", "--output", required=True, metavar="TABLE", help=table)
     add_choice(parser, "--format", TABLES, f"the format of the parts ({TABLES[0]})")
@@ -292,5 +273,5 @@ def _add_work_options(parser: Parser) -> None:
     )
     watch = "go on with pictures that arrive in the folders, until Ctrl-C"
     add("--watch", action="store_true", help=watch)
-    size = f"pictures in a part, 1 or more ({PART_SIZE})"
-    add("--part-size", type=positive_int, default=PART_SIZE, metavar="N", help=size)
+    largest = f"pictures in a part, 1 or more ({PART_SIZE})"
+    add("--part-size", type=positive_int, default=PART_SIZE, metavar="N", help=largest)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file
+from pictell.cli.amounts import pictures
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -90,18 +91,14 @@ def _report(model: TrainedModel, seconds: float) -> list[str]:
     counts = [count for count in model.data.counts if count]
     low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
     return [
-        f"{_pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
+        f"{pictures(model.data.pictures)} of {len(names)} classes in {seconds:.1f} s",
         "",
         f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, cross-validated",
         *(
-            f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
+            f"  {name:{width}}  {'–' if share is None else percent(share)}  {pictures(count)}"
             for name, share, count in zip(names, accuracy.of_class, counts, strict=True)
         ),
     ]
-
-
-def _pictures(count: int) -> str:
-    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _suspects(model: TrainedModel) -> list[str]:
