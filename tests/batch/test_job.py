@@ -136,7 +136,7 @@ def test_rows_that_arrive_fill_the_last_part(runs: Runs, photos: Path) -> None:
     runs(photos, part_size=5)
     for number in range(4):
         draw(photos / f"new{number}.png", 201 + number)
-        draw(photos / "0.png", 100 + number)
+        draw(photos / f"{number}.png", 100 + number)
         runs(photos, part_size=5, fill=True)
     assert parts(runs) == ["part-00001.jsonl", "part-00002.jsonl", "part-00003.jsonl"]
     assert len(runs.rows()) == 11

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from pictell.batch.entries import Entry
-from pictell.batch.part import Choice, label_part
+from pictell.batch.part import Choice, label_parts
 from pictell.batch.rows import PartFormat, make_row
 from pictell.classifier import Classifier
 from pictell.results import Result
@@ -29,9 +29,9 @@ def measure(
     classifier: Classifier, choice: Choice, format_: PartFormat, entries: Sequence[Entry]
 ) -> Estimate:
     """Label some entries, 1 or more. Raises what ``Classifier.stream`` raises."""
-    label_part(classifier, entries[:WARM_UP], choice)
+    next(label_parts(classifier, [entries[:WARM_UP]], choice))
     started = time.perf_counter()
-    labelled = label_part(classifier, entries, choice)
+    labelled = next(label_parts(classifier, [entries], choice))
     took_s = time.perf_counter() - started
     rows = [
         make_row(one.result, one.entry, one.sha256)

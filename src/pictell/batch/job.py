@@ -21,7 +21,7 @@ from typing import Any
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
-from pictell.batch.part import Choice, Labelled, label_part
+from pictell.batch.part import Choice, Labelled, label_parts
 from pictell.batch.rows import PartFormat, Row, copy_row, make_row, to_fact
 from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_parts
 from pictell.classifier import Classifier
@@ -132,7 +132,7 @@ class Job:
         *,
         fill: bool = False,
     ) -> None:
-        """Label what is planned. A run that is killed loses the part that it was working on.
+        """Label what is planned. A run that is killed loses what is not written yet.
 
         ``watch`` gets each result. With ``fill``, the rows go to the last part while that has fewer
         than ``part_size``. Raises what ``Classifier.stream`` raises.
@@ -141,16 +141,12 @@ class Job:
         with ThreadPoolExecutor(1) as writer:
             written = Future[None]()
             written.set_result(None)
-            for entries in self._manifest.planned(part_size):
-                labelled = label_part(
-                    classifier, entries, choice, find=self._manifest.find, watch=watch
-                )
+            parts = self._manifest.planned(part_size)
+            for labelled in label_parts(
+                classifier, parts, choice, find=self._manifest.find, watch=watch
+            ):
                 written.result()
                 written = writer.submit(self._add, labelled, part_size if fill else 0)
-                del labelled
-                if fill:
-                    # It may drop rows that copies are made of.
-                    written.result()
             written.result()
 
     def prune(self) -> None:
@@ -208,12 +204,12 @@ class Job:
         """Write rows to the last part, if that has fewer than ``fill_to``, or to a new one."""
         rows = self._rows(labelled)
         last = max(self._manifest.stamps(), default=0)
-        if not 0 < len(self._manifest.uris(last)) < fill_to:
+        uris = self._manifest.uris(last)
+        # Old rows are dropped by ``finish``: copies may still be made of them.
+        if 0 < len(uris) < fill_to and uris.isdisjoint(row["uri"] for row in rows):
+            self._write(last, self._current_rows(last) + rows)
+        else:
             self._write(last + 1, rows)
-            return
-        new = {row["uri"] for row in rows}
-        before = [row for row in self._current_rows(last) if row["uri"] not in new]
-        self._write(last, before + rows)
 
     def _write(self, number: int, rows: Sequence[Row]) -> None:
         stamp = self._folder.write(self._name(number), self._format.write(rows))
