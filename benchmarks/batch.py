@@ -1,7 +1,7 @@
 """``pictell batch``: its own cost, memory and rate over many pictures, its start, and its kills.
 
     python benchmarks/batch.py cost          # the CPU time of a picture, against decode + run alone
-    python benchmarks/batch.py overhead      # pictures a second if decoding and running only sleep
+    python benchmarks/batch.py overhead      # the same if decoding and running only sleep
     python benchmarks/batch.py many          # 100,000 small pictures: rate and memory along the way
     python benchmarks/batch.py manifest      # a million rows: the start, and single queries
     python benchmarks/batch.py kills         # 20 runs killed at random moments, then the end
@@ -119,24 +119,19 @@ def cpu_ms(work: Callable[[], object], pictures: int) -> float:
 
 
 def print_overhead(runs: int) -> None:
-    """Pictures a second through 16 threads if decoding and running only sleep."""
+    """What a picture costs through 16 threads if decoding and running only sleep."""
     from throughput_sleeping import sleeping_classifier
 
     classifier = sleeping_classifier()
-    rates = dict[str, list[float]](stream=[], batch=[])
+    costs = dict[str, list[float]](stream=[], batch=[])
     with TemporaryDirectory() as folder:
         pictures = copies(Path(folder), 30)
         for _ in range(runs):
-            for name, work in (
-                ("stream", lambda: [*classifier.stream(pictures)]),
-                ("batch", lambda: label(classifier, pictures)),
-            ):
-                started = time.perf_counter()
-                work()
-                rates[name].append(len(pictures) / (time.perf_counter() - started))
-    print(f"| {len(pictures)} pictures that only sleep | images/s |\n|---|---|")
-    for name, times in rates.items():
-        print(f"| {name} | {median(times):.0f} |")
+            costs["stream"].append(cpu_ms(lambda: [*classifier.stream(pictures)], len(pictures)))
+            costs["batch"].append(cpu_ms(lambda: label(classifier, pictures), len(pictures)))
+    print(f"| {len(pictures)} pictures that only sleep | CPU ms a picture |\n|---|---|")
+    for name, times in costs.items():
+        print(f"| {name} | {median(times):.2f} |")
 
 
 def print_many() -> None:
