@@ -95,13 +95,13 @@ class Job:
         With ``dry``, nothing is written for a table that is not there. Raises ``UsageError`` for a
         table with another description, one that is in use, and a folder that is not a table.
         """
-        known = output.folder.read(JOB)
-        _check(output, known, description)
-        if dry and known is None:
+        # Before the lock, which makes a folder, and again in case another run has just ended.
+        is_new = _check(output, description)
+        if dry and is_new:
             yield cls(output, format_, Manifest(":memory:"))
             return
         with _locked(output):
-            if known is None:
+            if _check(output, description):
                 content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
                 output.folder.write(JOB, content.encode())
             if isinstance(output.folder, LocalFolder):
@@ -239,9 +239,9 @@ class Job:
         return part_name(number, self._output.format)
 
 
-def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) -> None:
-    """Raise ``UsageError`` unless the output is empty or has the same description."""
-    name = output.folder.name
+def _check(output: Output, description: Mapping[str, Any]) -> bool:
+    """Whether a table is new. Raises ``UsageError`` unless it is or has the same description."""
+    name, known = output.folder.name, output.folder.read(JOB)
     if known is None:
         if output.folder.stamps():
             raise UsageError(f"{name} has parts of another program: give another --output")
@@ -250,7 +250,7 @@ def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) 
                 f"{output.file} exists and has no {name}, so no table of pictell is replaced: "
                 "give another --output"
             )
-        return
+        return True
     try:
         before = dict(json.loads(known))
     except ValueError as error:
@@ -262,6 +262,7 @@ def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) 
                 f"{name} was made with another {key} ({before.get(key)}, now {now.get(key)}): "
                 "give the same options again, or another --output"
             )
+    return False
 
 
 @contextmanager
