@@ -1,7 +1,7 @@
 """``pictell batch``: its own cost, memory and rate over many pictures, its start, and its kills.
 
     python benchmarks/batch.py cost          # the CPU time of a picture, against decode + run alone
-    python benchmarks/batch.py overhead      # pictures a second if decoding and running only sleep
+    python benchmarks/batch.py overhead      # the same if decoding and running only sleep
     python benchmarks/batch.py many          # 100,000 small pictures: rate and memory along the way
     python benchmarks/batch.py manifest      # a million rows: the start, and single queries
     python benchmarks/batch.py kills         # 20 runs killed at random moments, then the end
@@ -37,10 +37,9 @@ from pictell.batch.job import Job, open_output
 from pictell.batch.manifest import Manifest
 from pictell.batch.part import Choice
 from pictell.batch.rows import Fact
-from pictell.processors import available_cores
 from pictell.reports.tables import TABLES, table_format
 from pictell.results import Result
-from throughput import paths, print_limit
+from throughput import limit_cpu_s, paths
 
 HERE = Path(__file__).resolve().parent
 PICTELL = str(Path(sys.executable).with_name("pictell"))
@@ -79,20 +78,37 @@ def label(
         opened.finish()
 
 
+def enlarged(folder: Path) -> list[Path]:
+    """Pictures of 12 megapixels, as a camera makes them."""
+    found = list[Path]()
+    for path in paths()[::8]:
+        found.append(folder / f"large-{path.name}")
+        with Image.open(path) as image:
+            image.convert("RGB").resize((4000, 3000)).save(found[-1], "JPEG", quality=90)
+    return found
+
+
 def print_cost(runs: int) -> None:
     """CPU milliseconds of a picture, in runs that take turns."""
-    limit, stream, batch = list[float](), list[float](), list[float]()
-    with TemporaryDirectory() as folder, pictell.load() as classifier:
-        pictures = copies(Path(folder), 3)
-        label(classifier, pictures[:8])
-        for _ in range(runs):
-            limit.append(1000 * available_cores() / float(output_of("--only-limit")))
-            stream.append(cpu_ms(lambda: [*classifier.stream(pictures)], len(pictures)))
-            batch.append(cpu_ms(lambda: label(classifier, pictures), len(pictures)))
-    print(f"| of {len(pictures)} pictures | CPU ms a picture | limit / it |\n|---|---|---|")
-    for name, times in (("decode + run alone", limit), ("stream", stream), ("batch", batch)):
-        ratio = median(one / other for one, other in zip(limit, times, strict=True))
-        print(f"| {name} | {median(times):.2f} | {ratio:.2f} |")
+    print("| pictures | what | CPU ms a picture | limit / it |\n|---|---|---|---|")
+    for make in (lambda folder: copies(folder, 3), enlarged):
+        with TemporaryDirectory() as folder, pictell.load() as classifier:
+            pictures = make(Path(folder))
+            label(classifier, pictures[:8])
+            times = [costs(classifier, pictures) for _ in range(runs)]
+        for number, name in enumerate(("decode + run alone", "stream", "batch")):
+            ratio = median(one[0] / one[number] for one in times)
+            cost = median(one[number] for one in times)
+            print(f"| {len(pictures)} | {name} | {cost:.2f} | {ratio:.2f} |", flush=True)
+
+
+def costs(classifier: pictell.Classifier, pictures: Sequence[Path]) -> tuple[float, float, float]:
+    """CPU milliseconds of a picture: decode + run alone, ``stream``, the batch."""
+    return (
+        1000 * limit_cpu_s(pictures),
+        cpu_ms(lambda: [*classifier.stream(pictures)], len(pictures)),
+        cpu_ms(lambda: label(classifier, pictures), len(pictures)),
+    )
 
 
 def cpu_ms(work: Callable[[], object], pictures: int) -> float:
@@ -102,31 +118,20 @@ def cpu_ms(work: Callable[[], object], pictures: int) -> float:
     return 1000 * (time.process_time() - started) / pictures
 
 
-def output_of(*words: str) -> str:
-    """What this program prints in another process."""
-    run = subprocess.run([sys.executable, __file__, *words], check=True, stdout=subprocess.PIPE)
-    return run.stdout.decode()
-
-
 def print_overhead(runs: int) -> None:
-    """Pictures a second through 16 threads if decoding and running only sleep."""
+    """What a picture costs through 16 threads if decoding and running only sleep."""
     from throughput_sleeping import sleeping_classifier
 
     classifier = sleeping_classifier()
-    rates = dict[str, list[float]](stream=[], batch=[])
+    costs = dict[str, list[float]](stream=[], batch=[])
     with TemporaryDirectory() as folder:
         pictures = copies(Path(folder), 30)
         for _ in range(runs):
-            for name, work in (
-                ("stream", lambda: [*classifier.stream(pictures)]),
-                ("batch", lambda: label(classifier, pictures)),
-            ):
-                started = time.perf_counter()
-                work()
-                rates[name].append(len(pictures) / (time.perf_counter() - started))
-    print(f"| {len(pictures)} pictures that only sleep | images/s |\n|---|---|")
-    for name, times in rates.items():
-        print(f"| {name} | {median(times):.0f} |")
+            costs["stream"].append(cpu_ms(lambda: [*classifier.stream(pictures)], len(pictures)))
+            costs["batch"].append(cpu_ms(lambda: label(classifier, pictures), len(pictures)))
+    print(f"| {len(pictures)} pictures that only sleep | CPU ms a picture |\n|---|---|")
+    for name, times in costs.items():
+        print(f"| {name} | {median(times):.2f} |")
 
 
 def print_many() -> None:
@@ -238,11 +243,7 @@ def main() -> None:
     parser.add_argument("what", nargs="?")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only-limit", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.only_limit:
-        print_limit()
-        return
     tables: dict[str, Callable[[], None]] = {
         "cost": lambda: print_cost(options.runs),
         "overhead": lambda: print_overhead(options.runs),

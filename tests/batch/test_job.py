@@ -79,6 +79,17 @@ def test_the_same_content_has_the_same_row(runs: Runs, photos: Path) -> None:
     assert rows["zz.png"]["error"]["code"] == "broken_picture"
 
 
+def test_a_copy_of_a_content_that_has_just_changed(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    # The copy is labelled while the part with the changed original is written.
+    shutil.copy(photos / "0.png", photos / "z.png")
+    draw(photos / "0.png", 250)
+    runs(photos, part_size=1)
+    rows = runs.rows()
+    assert rows["0.png"]["predictions"][0]["label"] == "bright"
+    assert rows["z.png"]["predictions"][0]["label"] == "dark"
+
+
 def test_a_content_goes_through_the_model_once(
     classifier: pictell.Classifier, runs: Runs, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +136,7 @@ def test_rows_that_arrive_fill_the_last_part(runs: Runs, photos: Path) -> None:
     runs(photos, part_size=5)
     for number in range(4):
         draw(photos / f"new{number}.png", 201 + number)
-        draw(photos / "0.png", 100 + number)
+        draw(photos / f"{number}.png", 100 + number)
         runs(photos, part_size=5, fill=True)
     assert parts(runs) == ["part-00001.jsonl", "part-00002.jsonl", "part-00003.jsonl"]
     assert len(runs.rows()) == 11

@@ -21,7 +21,8 @@ from command import pictell as command
 from pictell.batch.entries import Entry, to_entry
 from pictell.batch.job import Job, open_output
 from pictell.batch.part import Choice, MadePart, make_part
-from pictell.batch.ray_engine import Recipe, Workers, make_recipe, work
+from pictell.batch.ray_engine import Recipe, make_recipe, work
+from pictell.batch.rows import PartFormat
 from pictell.errors import ClusterError, InvalidModelError
 from pictell.reports.tables import TABLES, table_format
 from waiting import wait_until
@@ -36,13 +37,15 @@ def test_parts_that_come_back_in_any_order_make_the_same_table(
     runs(photos)
     table, failed = table_format("jsonl"), list[str]()
 
-    def make_backwards(parts: Iterable[tuple[int, list[Entry]]]) -> Iterator[MadePart]:
+    def make_backwards(
+        format_: PartFormat, parts: Iterable[tuple[int, list[Entry]]]
+    ) -> Iterator[MadePart]:
         for number, entries in reversed(list(parts)):
-            yield make_part(classifier, number, entries, Choice(), table)
+            yield make_part(classifier, number, entries, Choice(), format_)
 
     with Job.open(open_output(str(tmp_path / "other"), None, TABLES), table, DESCRIPTION) as job:
         job.plan(runs.entries(photos))
-        job.run_parts(
+        job.run_elsewhere(
             make_backwards, 3, lambda one: failed.append(one.source) if one.error else None
         )
         assert job.counts() == (7, 1)
@@ -54,7 +57,7 @@ def test_parts_that_come_back_in_any_order_make_the_same_table(
 @pytest.fixture
 def recipe() -> Iterator[Recipe]:
     with pictell.load() as classifier:
-        yield make_recipe(classifier, Choice(), table_format("jsonl"), Workers())
+        yield make_recipe(classifier, Choice(), table_format("jsonl"), 1)
 
 
 def test_a_machine_with_another_model_or_version_makes_no_rows(recipe: Recipe) -> None:

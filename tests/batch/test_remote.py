@@ -1,6 +1,7 @@
 """Pictures and tables in a storage: S3, served over a real socket by moto; and fsspec's memory."""
 
 import json
+import pickle
 import shutil
 import socket
 import subprocess
@@ -17,9 +18,12 @@ import pictell
 from batch_runs import DESCRIPTION, draw
 from command import ROOT, environment
 from command import pictell as command
+from pictell.batch.entries import to_entry
 from pictell.batch.job import Job, open_output
 from pictell.batch.listing import find_entries
-from pictell.batch.part import Choice
+from pictell.batch.part import Choice, label_parts
+from pictell.batch.rows import make_row
+from pictell.batch.storage import part_name
 from pictell.errors import OutputError, PictellError, UsageError
 from pictell.images.sources import expand_argument
 from pictell.reports.tables import TABLES, table_format
@@ -213,3 +217,17 @@ def test_any_storage_of_fsspec(
 
 def fail(name: str, error: PictellError) -> None:
     pytest.fail(f"{name}: {error}")
+
+
+def test_another_process_can_label_and_write_a_part(tmp_path: Path) -> None:
+    # What a worker of another engine gets, pickled.
+    path = tmp_path / "cat.jpg"
+    shutil.copy(SAMPLES / "cat.jpg", path)
+    parts = open_output("memory://pickled", None, TABLES).folder
+    work = (pictell.load(), parts, table_format("parquet", 1280), [to_entry(str(path))])
+    classifier, folder, table, entries = pickle.loads(pickle.dumps(work))
+    (labelled,) = label_parts(classifier, [entries], Choice(embedding=True))
+    rows = [make_row(one.result, one.entry, one.sha256) for one in labelled]
+    folder.write(part_name(1, "parquet"), table.write(rows))
+    (row,) = table.read(parts.read("part-00001.parquet"))
+    assert (row["answer"]["name"], row["embedding"].shape) == ("cat", (1280,))

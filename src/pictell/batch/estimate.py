@@ -8,9 +8,10 @@ from itertools import chain
 from typing import NamedTuple
 
 from pictell.batch.entries import Entry
-from pictell.batch.part import Choice, label_part
+from pictell.batch.part import Choice, label_parts
 from pictell.batch.rows import PartFormat, make_row
 from pictell.classifier import Classifier
+from pictell.results import Result
 
 # A sample takes a second or two; the first pictures take longer than the rest.
 WARM_UP, SAMPLE = 4, 64
@@ -28,12 +29,14 @@ def measure(
     classifier: Classifier, choice: Choice, format_: PartFormat, entries: Sequence[Entry]
 ) -> Estimate:
     """Label some entries, 1 or more. Raises what ``Classifier.stream`` raises."""
-    label_part(classifier, entries[:WARM_UP], choice)
+    next(label_parts(classifier, [entries[:WARM_UP]], choice))
     started = time.perf_counter()
-    labelled = label_part(classifier, entries, choice)
+    labelled = next(label_parts(classifier, [entries], choice))
     took_s = time.perf_counter() - started
     rows = [
-        make_row(one.result, one.entry, one.sha256) for one in labelled if one.result is not None
+        make_row(one.result, one.entry, one.sha256)
+        for one in labelled
+        if isinstance(one.result, Result)
     ]
     return Estimate(len(entries), len(entries) / took_s, len(format_.write(rows)) / len(rows))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +21,7 @@ from typing import Any
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
-from pictell.batch.part import Choice, Labelled, MadePart, label_part
+from pictell.batch.part import Choice, Labelled, MakeParts, label_parts
 from pictell.batch.rows import PartFormat, Row, copy_row, make_row, to_fact
 from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_parts
 from pictell.classifier import Classifier
@@ -94,13 +95,13 @@ class Job:
         With ``dry``, nothing is written for a table that is not there. Raises ``UsageError`` for a
         table with another description, one that is in use, and a folder that is not a table.
         """
-        known = output.folder.read(JOB)
-        _check(output, known, description)
-        if dry and known is None:
+        # Before the lock, which makes a folder, and again in case another run has just ended.
+        is_new = _check(output, description)
+        if dry and is_new:
             yield cls(output, format_, Manifest(":memory:"))
             return
         with _locked(output):
-            if known is None:
+            if _check(output, description):
                 content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
                 output.folder.write(JOB, content.encode())
             if isinstance(output.folder, LocalFolder):
@@ -131,32 +132,32 @@ class Job:
         *,
         fill: bool = False,
     ) -> None:
-        """Label what is planned. A run that is killed loses the part that it was working on.
+        """Label what is planned. A run that is killed loses what is not written yet.
 
         ``watch`` gets each result. With ``fill``, the rows go to the last part while that has fewer
         than ``part_size``. Raises what ``Classifier.stream`` raises.
         """
-        for entries in self._manifest.planned(part_size):
-            labelled = label_part(
-                classifier, entries, choice, is_known=self._manifest.find, watch=watch
-            )
-            self._add(self._rows(labelled, watch), part_size if fill else 0)
-            # Or two parts would be in memory at a time.
-            del labelled
+        # A part is written while the next one is labelled.
+        with ThreadPoolExecutor(1) as writer:
+            written = Future[None]()
+            written.set_result(None)
+            parts = self._manifest.planned(part_size)
+            for labelled in label_parts(
+                classifier, parts, choice, find=self._manifest.find, watch=watch
+            ):
+                written.result()
+                written = writer.submit(self._add, labelled, part_size if fill else 0)
+            written.result()
 
-    def run_parts(
-        self,
-        make: Callable[[Iterable[tuple[int, list[Entry]]]], Iterator[MadePart]],
-        part_size: int,
-        watch: Callable[[Result], object] = lambda result: None,
+    def run_elsewhere(
+        self, make: MakeParts, part_size: int, watch: Callable[[Result], object]
     ) -> None:
-        """Label what is planned elsewhere: ``make`` turns numbered parts into files, in any order.
+        """Label what is planned in processes that do not know the table.
 
-        A run that is killed loses the parts that have not come back. The same content in two parts
-        is run in each. Raises what ``make`` raises.
+        The same content in two parts is run in each. Raises what ``make`` raises.
         """
         first = max(self._manifest.stamps(), default=0) + 1
-        for part in make(enumerate(self._manifest.planned(part_size), first)):
+        for part in make(self._format, enumerate(self._manifest.planned(part_size), first)):
             stamp = self._folder.write(self._name(part.number), part.content)
             self._manifest.put(part.number, stamp, part.facts)
             for outcome in part.outcomes:
@@ -175,8 +176,7 @@ class Job:
                 self._folder.remove(self._name(number))
                 self._manifest.forget(number)
         if self._output.file is not None:
-            names = map(self._name, sorted(self._manifest.stamps()))
-            parts = read_parts(self._folder, names)
+            parts = read_parts(self._folder, map(self._name, sorted(self._manifest.stamps())))
             self._folder.write_beside(
                 self._output.file, lambda file: self._format.join(parts, file)
             )
@@ -213,46 +213,48 @@ class Job:
         current = self._manifest.uris(number)
         return [row for row in self._read(number) if row["uri"] in current]
 
-    def _add(self, rows: list[Row], fill_to: int) -> None:
+    def _add(self, labelled: Sequence[Labelled], fill_to: int) -> None:
         """Write rows to the last part, if that has fewer than ``fill_to``, or to a new one."""
+        rows = self._rows(labelled)
         last = max(self._manifest.stamps(), default=0)
-        if not 0 < len(self._manifest.uris(last)) < fill_to:
+        uris = self._manifest.uris(last)
+        # Old rows are dropped by ``finish``: copies may still be made of them.
+        if 0 < len(uris) < fill_to and uris.isdisjoint(row["uri"] for row in rows):
+            self._write(last, self._current_rows(last) + rows)
+        else:
             self._write(last + 1, rows)
-            return
-        new = {row["uri"] for row in rows}
-        before = [row for row in self._current_rows(last) if row["uri"] not in new]
-        self._write(last, before + rows)
 
     def _write(self, number: int, rows: Sequence[Row]) -> None:
         stamp = self._folder.write(self._name(number), self._format.write(rows))
         self._manifest.put(number, stamp, map(to_fact, rows))
 
-    def _rows(self, labelled: Sequence[Labelled], watch: Callable[[Result], object]) -> list[Row]:
+    def _rows(self, labelled: Sequence[Labelled]) -> list[Row]:
         """The rows of a part. Those of contents that the table has are copied from there."""
-        rows = list[Row | None]()
-        copies = defaultdict[int, list[tuple[int, str]]](list)
+        of_part = defaultdict[int, set[str]](set)
         for one in labelled:
-            if one.result is not None:
-                rows.append(make_row(one.result, one.entry, one.sha256))
-                continue
-            number, uri = self._manifest.find(one.sha256 or "") or (0, "")
-            copies[number].append((len(rows), uri))
-            rows.append(None)
-            watch(Result(one.entry.name, ""))
-        for number, places in copies.items():
-            known = {row["uri"]: row for row in self._read(number)}
-            for index, uri in places:
-                one = labelled[index]
-                rows[index] = copy_row(known[uri], one.entry, one.sha256)
-        return [row for row in rows if row is not None]
+            if isinstance(one.result, tuple):
+                number, uri = one.result
+                of_part[number].add(uri)
+        known = {
+            (number, row["uri"]): row
+            for number, uris in of_part.items()
+            for row in self._read(number)
+            if row["uri"] in uris
+        }
+        return [
+            copy_row(known[one.result], one.entry, one.sha256)
+            if isinstance(one.result, tuple)
+            else make_row(one.result, one.entry, one.sha256)
+            for one in labelled
+        ]
 
     def _name(self, number: int) -> str:
         return part_name(number, self._output.format)
 
 
-def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) -> None:
-    """Raise ``UsageError`` unless the output is empty or has the same description."""
-    name = output.folder.name
+def _check(output: Output, description: Mapping[str, Any]) -> bool:
+    """Whether a table is new. Raises ``UsageError`` unless it is or has the same description."""
+    name, known = output.folder.name, output.folder.read(JOB)
     if known is None:
         if output.folder.stamps():
             raise UsageError(f"{name} has parts of another program: give another --output")
@@ -261,7 +263,7 @@ def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) 
                 f"{output.file} exists and has no {name}, so no table of pictell is replaced: "
                 "give another --output"
             )
-        return
+        return True
     try:
         before = dict(json.loads(known))
     except ValueError as error:
@@ -273,6 +275,7 @@ def _check(output: Output, known: bytes | None, description: Mapping[str, Any]) 
                 f"{name} was made with another {key} ({before.get(key)}, now {now.get(key)}): "
                 "give the same options again, or another --output"
             )
+    return False
 
 
 @contextmanager
@@ -290,8 +293,7 @@ def _locked(output: Output) -> Iterator[None]:
             "wait until it has ended, or give another --output"
         ) from None
     except OSError as error:
-        message = f"{output.folder.name} cannot be written: {os_reason(error)}"
-        raise OutputError(message) from error
+        raise OutputError(f"{output.folder.name} cannot be written: {os_reason(error)}") from error
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,32 +41,33 @@ MIGRATIONS = (
 # What a run names. It is not kept, because a URL may have a password.
 TEMPORARY = """
 CREATE TEMP TABLE listed (
-    position INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name BLOB NOT NULL, content BLOB,
-    size INTEGER, version TEXT
+    uri TEXT PRIMARY KEY, name BLOB NOT NULL, content BLOB, size INTEGER, version TEXT,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TEMP TABLE planned (
+    position INTEGER PRIMARY KEY, uri TEXT NOT NULL, again INTEGER NOT NULL
 );
-CREATE TEMP TABLE planned (position INTEGER PRIMARY KEY, again INTEGER NOT NULL);
 """
 # SQLite's own cache of 2 MB makes a plan of a million sources a third slower.
 CACHE = """
 PRAGMA main.cache_size = -32000;
 PRAGMA temp.cache_size = -32000;
 """
-LIST = """
-INSERT OR IGNORE INTO listed (uri, name, content, size, version) VALUES (?, ?, ?, ?, ?)
-"""
+LIST = "INSERT OR IGNORE INTO listed VALUES (?, ?, ?, ?, ?, ?)"
 PLAN = """
-INSERT INTO planned SELECT position, part IS NOT NULL FROM listed LEFT JOIN source USING (uri)
+INSERT INTO planned
+SELECT position, uri, part IS NOT NULL FROM listed LEFT JOIN source USING (uri)
 WHERE part IS NULL OR listed.size IS NOT source.size OR listed.version IS NOT source.version
     OR (? AND code IS NOT NULL)
 """
 SUMMARY = """
 SELECT (SELECT count(*) FROM listed), (SELECT count(*) FROM source), count(*),
     coalesce(sum(size), 0), coalesce(sum(again), 0)
-FROM planned JOIN listed USING (position)
+FROM planned JOIN listed USING (uri)
 """
 NEXT = """
-SELECT position, uri, name, content, size, version FROM planned JOIN listed USING (position)
-WHERE position > ? ORDER BY position LIMIT ?
+SELECT planned.position, uri, name, content, size, version FROM planned JOIN listed USING (uri)
+WHERE planned.position > ? ORDER BY planned.position LIMIT ?
 """
 MARK_STALE = """
 UPDATE part SET stale = 1 WHERE number = (SELECT min(part, ?) FROM source WHERE uri = ?)
@@ -137,7 +139,7 @@ class Manifest:
         with self._changes() as connection:
             connection.execute("DELETE FROM listed")
             connection.execute("DELETE FROM planned")
-            connection.executemany(LIST, map(_to_row, entries))
+            connection.executemany(LIST, map(_to_row, entries, count(1)))
             connection.execute(PLAN, (retry_failed,))
         listed, rows, planned, planned_bytes, again = self._all(SUMMARY)[0]
         # A listed source without a row is always planned.
@@ -198,11 +200,11 @@ class Manifest:
             raise OutputError(message) from error
 
 
-def _to_row(entry: Entry) -> tuple[object, ...]:
+def _to_row(entry: Entry, position: int) -> tuple[object, ...]:
     """A row of ``listed``. A file needs no content beside its name; bytes keep any name."""
     uri, name, content, size, version = entry
     other = None if isinstance(content, Path) else pickle.dumps(content)
-    return uri, os.fsencode(name), other, size, version
+    return uri, os.fsencode(name), other, size, version, position
 
 
 def _to_entry(

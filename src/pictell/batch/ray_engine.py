@@ -97,17 +97,21 @@ def connect(workers: Workers) -> Iterator[None]:
 
 
 def make_recipe(
-    classifier: Classifier, choice: Choice, format_: PartFormat, workers: Workers
+    classifier: Classifier, choice: Choice, format_: PartFormat, threads: int
 ) -> Recipe:
-    """What the workers need to label as ``classifier`` does."""
+    """What workers with some threads need to label as ``classifier`` does."""
     pickled, key = pickle.dumps(classifier), model_key(classifier.spec)
-    return Recipe(pickled, key, choice, format_, workers.cpus)
+    return Recipe(pickled, key, choice, format_, threads)
 
 
 def make_parts(
-    recipe: Recipe, workers: Workers, parts: Iterable[tuple[int, list[Entry]]]
+    classifier: Classifier,
+    choice: Choice,
+    workers: Workers,
+    format_: PartFormat,
+    parts: Iterable[tuple[int, list[Entry]]],
 ) -> Iterator[MadePart]:
-    """Make numbered parts, in any order, while connected.
+    """Label numbered parts as ``classifier`` does, while connected; see ``MakeParts``.
 
     Parts are taken as there is room for them. Raises ``ClusterError`` if a part or a machine fails
     again and again, and the ``PictellError`` of a worker that cannot label at all.
@@ -122,6 +126,7 @@ def make_parts(
         # Or Ray ends the process of a GPU after each task.
         max_calls=0,
     )(work)
+    recipe = make_recipe(classifier, choice, format_, workers.cpus)
     remaining, running = iter(parts), list[Any]()
     while True:
         # Machines may join.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults
+from pictell.cli.amounts import duration, pictures, size
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -23,13 +22,7 @@ from pictell.cli.output import say
 from pictell.cli.parser import Parser, add_choice, positive_int
 from pictell.cli.pictures import named_sources
 from pictell.cli.progress import Progress
-from pictell.cli.ray_options import (
-    LOCAL,
-    add_ray_options,
-    check_ray_options,
-    connected,
-    to_workers,
-)
+from pictell.cli.ray_options import LOCAL, add_ray_options, check_ray_options, label_on_ray
 from pictell.errors import PictellError, UsageError
 from pictell.images.sources import STDIN
 from pictell.reports.escape import visible
@@ -42,7 +35,6 @@ if TYPE_CHECKING:
     from pictell.batch.job import Job, Output
     from pictell.batch.manifest import Plan
     from pictell.batch.part import Choice
-    from pictell.batch.rows import PartFormat
     from pictell.batch.watch import Watch
     from pictell.classifier import Classifier
 
@@ -86,7 +78,7 @@ def run(words: list[str]) -> int:
         table = table_format(output.format, length)
         options.format = output.format
         with Job.open(output, table, description, dry=options.dry_run) as job:
-            batch = _Batch(options, classifier, choice, table, job)
+            batch = _Batch(options, classifier, choice, job)
             return batch.estimate() if options.dry_run else batch.label()
 
 
@@ -94,18 +86,12 @@ class _Batch:
     """What the command does with a table that is open."""
 
     def __init__(
-        self,
-        options: argparse.Namespace,
-        classifier: Classifier,
-        choice: Choice,
-        table: PartFormat,
-        job: Job,
+        self, options: argparse.Namespace, classifier: Classifier, choice: Choice, job: Job
     ) -> None:
         # The libraries are imported only if the command line is right.
         from pictell.batch.listing import wants
 
-        self._options, self._job = options, job
-        self._classifier, self._choice, self._table = classifier, choice, table
+        self._options, self._classifier, self._choice, self._job = options, classifier, choice, job
         self._wanted = wants(options.include, options.exclude)
         self._status = 0
         self._skipped = 0
@@ -127,17 +113,17 @@ class _Batch:
         """Print what a run would do and take; 1 if a source cannot be listed."""
         plan = self._job.plan(self._named(), retry_failed=self._options.retry_failed)
         again = f", {plan.again:,} of them again" if plan.again else ""
-        print(f"{_pictures(plan.listed)} named, {plan.planned:,} to label{again}")
+        print(f"{pictures(plan.listed)} named, {plan.planned:,} to label{again}")
         if plan.gone:
-            print(f"{_pictures(plan.gone)} of the table not named any more")
+            print(f"{pictures(plan.gone)} of the table not named any more")
         if plan.planned:
             one = self._job.estimate(self._classifier, self._choice, plan)
-            took = _duration(plan.planned / one.images_per_s)
+            took = duration(plan.planned / one.images_per_s)
             print(
                 f"about {took} at {one.images_per_s:.0f} a second, measured on "
-                f"{_pictures(one.pictures)}\n"
-                f"{_size(plan.planned_bytes)} to read, about "
-                f"{_size(plan.planned * one.row_bytes)} of {self._options.format} to write"
+                f"{pictures(one.pictures)}\n"
+                f"{size(plan.planned_bytes)} to read, about "
+                f"{size(plan.planned * one.row_bytes)} of {self._options.format} to write"
             )
         return self._status
 
@@ -164,7 +150,7 @@ class _Batch:
                     self._classifier, self._choice, options.part_size, progress.watch, fill=arrived
                 )
             elif plan.planned:
-                self._run_on_ray(progress)
+                label_on_ray(options, self._classifier, self._choice, self._job, progress.watch)
         if prune:
             self._prune(plan)
         self._job.finish()
@@ -174,15 +160,6 @@ class _Batch:
             if not arrived:
                 self._say_what_is_left(plan)
 
-    def _run_on_ray(self, progress: Progress) -> None:
-        from pictell.batch.ray_engine import make_parts, make_recipe
-
-        workers = to_workers(self._options)
-        recipe = make_recipe(self._classifier, self._choice, self._table, workers)
-        with connected(workers):
-            make = partial(make_parts, recipe, workers)
-            self._job.run_parts(make, self._options.part_size, progress.watch)
-
     def _prune(self, plan: Plan) -> None:
         if self._status or not plan.listed:
             say("no row is dropped, because not all pictures could be listed")
@@ -190,7 +167,7 @@ class _Batch:
             self._job.prune()
 
     def _print_summary(self, plan: Plan, seconds: float) -> None:
-        labelled = f"{_pictures(plan.planned)} labelled in {_duration(seconds)}"
+        labelled = f"{pictures(plan.planned)} labelled in {duration(seconds)}"
         rate = f" ({plan.planned / seconds:.0f} a second)" if plan.planned else ""
         output, (rows, _) = visible(self._options.output), self._job.counts()
         # With --watch another line comes much later.
@@ -243,25 +220,6 @@ def _embedding_length(classifier: Classifier) -> int:
     return len(classifier.embed([np.zeros((8, 8, 3), np.uint8)])[0])
 
 
-def _pictures(number: int) -> str:
-    return f"{number:,} picture{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _size(n_bytes: float) -> str:
-    """Bytes as a person says them."""
-    units = ("bytes", "kB", "MB", "GB", "TB")
-    power = min(int(math.log(max(n_bytes, 1), 1000)), len(units) - 1)
-    return f"{n_bytes / 1000**power:.3g} {units[power]}"
-
-
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = make_parser()
     options = parser.parse(words)
@@ -283,8 +241,8 @@ def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell batch", "PICTURE … --output TABLE [OPTION …]", EXAMPLE)
     add = parser.add_argument
-    pictures = "a folder with everything below it, a file, a pattern, a URL, or a prefix of S3"
-    add("pictures", nargs="*", metavar="PICTURE", help=pictures)
+    named = "a folder with everything below it, a file, a pattern, a URL, or a prefix of S3"
+    add("pictures", nargs="*", metavar="PICTURE", help=named)
     table = "a folder for the parts, or a file .jsonl, .csv or .parquet that is made of them"
     add("-o", "--output", required=True, metavar="TABLE", help=table)
     add_choice(parser, "--format", TABLES, f"the format of the parts ({TABLES[0]})")
@@ -322,5 +280,5 @@ def _add_work_options(parser: Parser) -> None:
     )
     watch = "go on with pictures that arrive in the folders, until Ctrl-C"
     add("--watch", action="store_true", help=watch)
-    size = f"pictures in a part, 1 or more ({PART_SIZE})"
-    add("--part-size", type=positive_int, default=PART_SIZE, metavar="N", help=size)
+    largest = f"pictures in a part, 1 or more ({PART_SIZE})"
+    add("--part-size", type=positive_int, default=PART_SIZE, metavar="N", help=largest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from pictell.cli.parser import Parser, add_choice, number, positive_int
 from pictell.errors import UsageError
 
 if TYPE_CHECKING:
-    from pictell.batch.ray_engine import Workers
+    from pictell.batch.job import Job
+    from pictell.batch.part import Choice
+    from pictell.classifier import Classifier
+    from pictell.results import Result
 
 ENGINES = LOCAL, RAY = "local", "ray"
 # Those that have no effect on this process.
@@ -21,7 +25,7 @@ NEED_RAY = ("workers", "cpus_per_worker", "gpus_per_worker", "ray_address")
 
 
 def add_ray_options(parser: Parser) -> None:
-    """Add ``engine`` and the options that ``to_workers`` reads."""
+    """Add ``engine`` and the options that ``label_on_ray`` reads."""
     group = parser.add_argument_group("which machines label")
     add = group.add_argument
     add_choice(group, "--engine", ENGINES, "this process, or workers of Ray (local)", LOCAL)
@@ -52,22 +56,24 @@ def check_ray_options(options: argparse.Namespace) -> None:
         raise UsageError("with --engine ray, --gpus-per-worker and --device gpu need each other")
 
 
-def to_workers(options: argparse.Namespace) -> Workers:
-    """The workers that the user wants."""
-    from pictell.batch.ray_engine import Workers
+def label_on_ray(
+    options: argparse.Namespace,
+    classifier: Classifier,
+    choice: Choice,
+    job: Job,
+    watch: Callable[[Result], object],
+) -> None:
+    """Label what is planned on workers of Ray. ``watch`` gets a result for each picture."""
+    # Importing Ray takes a second.
+    from pictell.batch.ray_engine import Workers, connect, make_parts
 
-    return Workers(
+    workers = Workers(
         options.workers,
         options.cpus_per_worker or 1,
         options.gpus_per_worker or 0,
         options.ray_address,
     )
-
-
-@contextmanager
-def connected(workers: Workers) -> Iterator[None]:
-    """While connected, Ray's notes about lost machines are kept from stdout."""
-    from pictell.batch.ray_engine import connect
-
+    # Ray prints to stdout which machines were lost.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), connect(workers):
-        yield
+        make = partial(make_parts, classifier, choice, workers)
+        job.run_elsewhere(make, options.part_size, watch)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file, page
+from pictell.cli.amounts import pictures
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -158,25 +159,21 @@ def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[s
     measured = model.measured
     where = "cross-validated"
     if measured is not None and measured.validation:
-        where = f"on {_pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
+        where = f"on {pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
     if measured is not None and measured.several:
         where += ", all labels of a picture"
     read = 0 if model.data is None else model.data.pictures
-    total = f"{_pictures(model.pictures)} of {len(names)} classes"
+    total = f"{pictures(model.pictures)} of {len(names)} classes"
     new = "" if model.pictures == read else f", {read} of them new,"
     return [
         f"{total}{new} in {seconds:.1f} s",
         "",
         f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, {where}",
         *(
-            f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
+            f"  {name:{width}}  {'–' if share is None else percent(share)}  {pictures(count)}"
             for name, share, count in zip(names, accuracy.of_class, model.counts, strict=True)
         ),
     ]
-
-
-def _pictures(count: int) -> str:
-    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _suspects(model: TrainedModel) -> list[str]:
@@ -207,7 +204,7 @@ def _copies(measured: Measured | None, data: Dataset | None) -> list[str]:
         if one.of is not None and data is not None:
             of = str(data.root / one.of)
         lines.append(f"{measured.dataset.root / one.file} is a copy of {of}")
-    number = _pictures(len(measured.copies))
+    number = pictures(len(measured.copies))
     return [*lines, f"{number} of {measured.dataset.name} left out of the accuracy, being copies"]
 
 
