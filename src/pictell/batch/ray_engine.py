@@ -11,8 +11,9 @@ import logging
 import os
 import pickle
 import socket
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -85,7 +86,9 @@ def connect(workers: Workers) -> Iterator[None]:
     _check_reachable(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        ray.init(address, **own, **quiet)
+        # Workers look for modules in the current folder first. A folder of pictures may have some.
+        with chdir(sys.prefix):
+            ray.init(address, **own, **quiet)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError, and Ray's own
         raise ClusterError(f"Ray cannot be used ({address}): {_reason(error)}") from error
     try:

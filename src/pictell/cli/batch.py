@@ -68,7 +68,9 @@ def run(words: list[str]) -> int:
     if options.watch:
         _check_watch(options, output)
     report_crashes(options.model)
-    with load_classifier(options, wait=options.engine == LOCAL) as classifier:
+    # With workers of Ray, only they need a GPU.
+    wait = options.engine == LOCAL or options.engine_options.device == "cpu"
+    with load_classifier(options, wait=wait) as classifier:
         length = _embedding_length(classifier) if options.embedding else None
         choice = Choice(options.top_k, options.embedding)
         description = describe(classifier.spec, options.engine_options, choice) | {
