@@ -1,6 +1,7 @@
 """Runs of a batch on one table, and pictures for them."""
 
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,24 @@ def draw(path: Path, shade: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), (shade,) * 3).save(path)
     return path
+
+
+def bomb(path: Path) -> None:
+    """A PNG of a few kilobytes that takes 200 MB of memory."""
+    side = 7000
+    rows = zlib.compress(bytes(side * (1 + 4 * side)), 9)
+    header = side.to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            len(content).to_bytes(4, "big")
+            + kind
+            + content
+            + zlib.crc32(kind + content).to_bytes(4, "big")
+            for kind, content in chunks
+        )
+    )
 
 
 class Runs:

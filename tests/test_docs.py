@@ -1,16 +1,19 @@
 """The documentation's examples run as printed, in a clone; its tables are those of the code."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pyarrow
 import pytest
+import yaml
 
 import schema
 from command import PICTELL, ROOT, environment
 from pictell.batch.rows import EMBEDDING
+from pictell.cli.batch import make_parser
 from pictell.cli.exit_status import exit_status
 from pictell.errors import error_classes
 from pictell.reports import FORMATS, csv, csv_long
@@ -68,6 +71,15 @@ def test_the_examples_of_a_page_run_in_their_order(page: str, tmp_path: Path) ->
         text=True,
     )
     assert run.returncode == 0, (examples, run.stderr[-2000:])
+
+
+def test_the_manifest_for_kubernetes_runs_a_command_that_there_is() -> None:
+    job = yaml.safe_load((ROOT / "docs" / "kuberay.yaml").read_text(encoding="utf-8"))
+    command, status = job["spec"]["entrypoint"].split(" || ")
+    assert shlex.split(command)[:2] == ["pictell", "batch"]
+    options = make_parser().parse(shlex.split(command)[2:])
+    assert (options.engine, options.ray_address, options.format) == ("ray", None, "parquet")
+    assert status == "[ $? -eq 1 ]"
 
 
 def table(heading: str, page: str = "output.md") -> list[str]:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 import pictell
-from batch_runs import DESCRIPTION, Runs, draw
+from batch_runs import DESCRIPTION, Runs, bomb, draw
 from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.batch.entries import Entry, to_entry
@@ -118,24 +117,6 @@ def photos_of_cats(tmp_path: Path) -> Path:
     for number in range(300):
         (folder / f"{number:03}.jpg").write_bytes(content + number.to_bytes(2, "big"))
     return folder
-
-
-def bomb(path: Path) -> None:
-    """A PNG of a few kilobytes that takes 200 MB of memory."""
-    side = 7000
-    rows = zlib.compress(bytes(side * (1 + 4 * side)), 9)
-    header = side.to_bytes(4, "big") * 2 + b"\x08\x06\0\0\0"
-    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            len(content).to_bytes(4, "big")
-            + kind
-            + content
-            + zlib.crc32(kind + content).to_bytes(4, "big")
-            for kind, content in chunks
-        )
-    )
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:

@@ -4,11 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batch_runs import bomb
 from command import PICTELL, ROOT, pictell
 from waiting import wait_until
 
@@ -65,6 +67,27 @@ def test_broken_pictures_are_named_and_none_is_lost(tmp_path: Path, odd: Path) -
     again = pictell("batch", odd, SAMPLES, "-o", tmp_path / "labels")
     assert again.returncode == 1
     assert "--retry-failed" in again.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a decoder")
+def test_a_picture_that_crashes_its_decoder_costs_one_row(tmp_path: Path) -> None:
+    photos = shutil.copytree(SAMPLES, tmp_path / "photos")
+    bomb(photos / "bomb.png")
+    words = ("batch", photos, "--part-size", "4", "--max-memory", "100000000")
+    run = pictell(*words, "-o", tmp_path / "labels")
+    assert run.returncode == 1
+    codes = {Path(row["source"]).name: row["error"]["code"] for row in failed(tmp_path / "labels")}
+    assert codes == {"bomb.png": "out_of_memory"}
+    assert len(rows(tmp_path / "labels")) == SAMPLE_PICTURES + 1
+    # The limit is one of the other processes.
+    run = pictell(*words, "-o", tmp_path / "others", "--no-isolate")
+    assert (run.returncode, "given with isolate" in run.stderr) == (2, True)
+    run = pictell("batch", photos, "-o", tmp_path / "others", "--no-isolate")
+    assert run.returncode == 0
+
+
+def failed(folder: Path) -> list[dict[str, Any]]:
+    return [row for row in rows(folder) if "error" in row]
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, photos: Path) -> None:
