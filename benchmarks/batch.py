@@ -21,7 +21,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -44,6 +44,7 @@ from throughput import limit_cpu_s, paths
 HERE = Path(__file__).resolve().parent
 PICTELL = str(Path(sys.executable).with_name("pictell"))
 MANY, EVERY = 100_000, 5_000
+PART_SIZE = 2_000
 ROWS = 1_000_000
 ROUNDS = 20
 
@@ -68,13 +69,13 @@ def job(folder: Path) -> Iterator[Job]:
 
 def label(
     classifier: pictell.Classifier,
-    pictures: Sequence[Path],
+    pictures: Iterable[Path | str],
     watch: Callable[[Result], object] = lambda result: None,
 ) -> None:
     """One run of the batch on a new table."""
     with TemporaryDirectory() as folder, job(Path(folder)) as opened:
         opened.plan(to_entry(str(path)) for path in pictures)
-        opened.run(classifier, Choice(), EVERY, watch)
+        opened.run(classifier, Choice(), PART_SIZE, watch)
         opened.finish()
 
 
@@ -134,10 +135,13 @@ def print_overhead(runs: int) -> None:
         print(f"| {name} | {median(times):.2f} |")
 
 
-def print_many() -> None:
-    """Rate and memory after each part of many small pictures."""
+def print_many(number: int) -> None:
+    """Rate and memory along the way through many small pictures."""
     with TemporaryDirectory() as folder:
-        pictures = [draw(Path(folder), number) for number in range(MANY)]
+        # A list of paths would take more memory than the batch.
+        for one in range(number):
+            draw(Path(name_of(folder, one)), one)
+        pictures = (name_of(folder, one) for one in range(number))
         done, before = 0, (time.process_time(), time.perf_counter())
         print("| pictures | images per CPU second | images/s | memory, MB |\n|---|---|---|---|")
 
@@ -154,13 +158,16 @@ def print_many() -> None:
             label(classifier, pictures, watch)
 
 
-def draw(folder: Path, number: int) -> Path:
+def name_of(folder: str, number: int) -> str:
+    """The path of a picture, a thousand in each folder."""
+    return f"{folder}/{number // 1000}/{number}.jpg"
+
+
+def draw(path: Path, number: int) -> None:
     """A small picture like no other."""
-    path = folder / f"{number // 1000}" / f"{number}.jpg"
     path.parent.mkdir(exist_ok=True)
     noise = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
     Image.fromarray(noise).resize((64, 64)).save(path)
-    return path
 
 
 def memory_mb() -> float:
@@ -243,11 +250,12 @@ def main() -> None:
     parser.add_argument("what", nargs="?")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pictures", type=int, default=MANY)
     options = parser.parse_args()
     tables: dict[str, Callable[[], None]] = {
         "cost": lambda: print_cost(options.runs),
         "overhead": lambda: print_overhead(options.runs),
-        "many": print_many,
+        "many": lambda: print_many(options.pictures),
         "manifest": print_manifest,
         "kills": lambda: print_kills(options.seed),
     }

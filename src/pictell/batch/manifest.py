@@ -50,7 +50,7 @@ CREATE TEMP TABLE planned (
 """
 # SQLite's own cache of 2 MB makes a plan of a million sources a third slower.
 CACHE = """
-PRAGMA main.cache_size = -32000;
+PRAGMA main.cache_size = -8000;
 PRAGMA temp.cache_size = -32000;
 """
 LIST = "INSERT OR IGNORE INTO listed VALUES (?, ?, ?, ?, ?, ?)"

@@ -28,7 +28,7 @@ from pictell.images.sources import STDIN
 from pictell.reports.escape import visible
 from pictell.reports.tables import TABLES, table_format
 
-PART_SIZE = 5000
+PART_SIZE = 2000
 
 if TYPE_CHECKING:
     from pictell.batch.entries import Entry
