@@ -31,46 +31,46 @@ from pictell.results import Result
 
 ENGINES: dict[str, list[str]] = {
     "local": [],
-    "local, `--no-isolate`": ["--no-isolate"],
     "Ray": ["--engine", "ray"],
-    "Ray, `--no-isolate`": ["--engine", "ray", "--no-isolate"],
 }
 RAY = ENGINES["Ray"]
-FEW, TIMES = 8, 6
+FEW, TIMES, SMALL_PART = 8, 6, 20
 DRIVER_PICTURES = 100_000
 
 
-def run_s(root: Path, words: list[str]) -> float:
-    """Seconds of one run of the command on a new table, in a folder."""
+def run_s(root: Path, words: list[str]) -> tuple[float, float]:
+    """Seconds of one run of the command on a new table in a folder, and seconds for a part.
+
+    The latter are those between the first part and the last.
+    """
     with TemporaryDirectory() as output:
         started = time.perf_counter()
         command = [PICTELL, "batch", "--output", f"{output}/labels", *words]
         subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - started
+        took_s = time.perf_counter() - started
+        written = sorted(path.stat().st_mtime for path in Path(output).glob("labels/part-*"))
+    return took_s, (written[-1] - written[0]) / max(1, len(written) - 1)
 
 
 def print_beside(runs: int) -> None:
-    """Start and rate of each engine: a run on few pictures, and what more pictures add."""
+    """The start of each engine, by a run on few pictures, and its rate, by the times of parts."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "photos").mkdir()
         pictures = copies(root / "photos", TIMES)
         (root / "few").write_text("".join(f"photos/{one.name}\n" for one in pictures[:FEW]))
-        few, many = dict[str, list[float]](), dict[str, list[float]]()
+        start_s, rates = dict[str, list[float]](), dict[str, list[float]]()
+        size = ["--part-size", str(SMALL_PART)]
         for _ in range(runs):
             for name, words in ENGINES.items():
-                few.setdefault(name, []).append(run_s(root, ["--from-file", "few", *words]))
-                size = ["--part-size", "100"]
-                many.setdefault(name, []).append(run_s(root, ["photos", *size, *words]))
+                start_s.setdefault(name, []).append(run_s(root, ["--from-file", "few", *words])[0])
+                part_s = run_s(root, ["photos", *size, *words])[1]
+                rates.setdefault(name, []).append(SMALL_PART / part_s)
     print(f"| {len(pictures)} pictures | start, s | images/s | to local |\n|---|---|---|---|")
-    more = len(pictures) - FEW
-    rates = {
-        name: [more / (all_s - few_s) for all_s, few_s in zip(many[name], few[name], strict=True)]
-        for name in ENGINES
-    }
     for name, found in rates.items():
         ratio = median(one / local for one, local in zip(found, rates["local"], strict=True))
-        print(f"| {name} | {median(few[name]):.1f} | {median(found):.0f} | {ratio:.2f} |")
+        print(f"| {name} | {median(start_s[name]):.1f} | {median(found):.0f} | {ratio:.2f} |")
+    print({name: [round(one) for one in found] for name, found in rates.items()})
 
 
 def print_driver() -> None:
@@ -110,7 +110,7 @@ def print_kills(seed: int) -> None:
         command = [PICTELL, "batch", "photos", "--part-size", "20", "--output"]
         subprocess.run([*command, "whole"], cwd=root, check=True, stdout=subprocess.DEVNULL)
         command = [*command, "labels", "--engine", "ray"]
-        rows, start_s = list[int](), run_s(root, [str(pictures[0]), *RAY])
+        rows, start_s = list[int](), run_s(root, [str(pictures[0]), *RAY])[0]
         for _ in range(ROUNDS):
             with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as run:
                 try:
