@@ -24,6 +24,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import chain, repeat
 from pathlib import Path
@@ -49,18 +50,18 @@ def paths() -> list[Path]:
     return sorted(PICTURES.glob("*.JPEG"))
 
 
-def print_limit() -> None:
-    """What the cores could do if nothing but the work itself took time."""
+def limit_cpu_s(pictures: Sequence[Path]) -> float:
+    """CPU seconds to decode, preprocess and run a picture, each alone on one thread."""
     spec = models.find("default")
     session = runtimes.open_session(spec, read_weights(spec))
     side = shortest_useful_side(spec.preprocess)
     max_pixels = pictell.Limits().max_pixels
-    encoded = [path.read_bytes() for path in paths()]
+    encoded = [path.read_bytes() for path in pictures]
     started = time.thread_time()
     tensors = [preprocess(decode(data, max_pixels, side), spec.preprocess) for data in encoded]
     for tensor in tensors:
         session.run({spec.input_name: tensor}, [spec.output_name])
-    print(available_cores() * len(encoded) / (time.thread_time() - started))
+    return (time.thread_time() - started) / len(encoded)
 
 
 def print_stream(runtime: str | None) -> None:
@@ -112,7 +113,8 @@ def main() -> None:
     if options.memory:
         print_peak_memory(options.memory)
     elif options.only == "limit":
-        print_limit()
+        # What the cores could do if nothing but the work itself took time.
+        print(available_cores() / limit_cpu_s(paths()))
     elif options.only:
         print_stream(None if options.only == "stream" else options.only)
     else:

@@ -20,6 +20,7 @@ from PIL import Image
 
 import fake_model as fake
 import pictell
+from command import ROOT
 from pictell import errors
 from pictell.image_model import ImageModel
 from pictell.types import Source
@@ -542,3 +543,22 @@ def test_results_do_not_depend_on_the_neighbours(default: pictell.Classifier) ->
     photos = [skimage.data.chelsea(), skimage.data.coffee(), skimage.data.rocket()] * 4
     streamed = [result.predictions for result in default.stream(photos)]
     assert streamed == [default.classify(photo).predictions for photo in photos]
+
+
+def test_a_stream_adds_the_embedding_of_the_same_run() -> None:
+    samples = sorted((ROOT / "samples").glob("*.[jp]*g"))
+    with pictell.load() as classifier:
+        results = list(classifier.stream(samples, embedding=True))
+        alone = classifier.embed(samples)
+        plain = list(classifier.stream(samples))
+    np.testing.assert_allclose(np.stack([one.embedding for one in results]), alone, atol=1e-6)
+    assert [one.top.label for one in results] == [one.top.label for one in plain]
+    assert all(one.embedding is None for one in plain)
+    assert "embedding" not in results[0].to_dict()
+
+
+def test_a_stream_of_a_model_without_an_embedding_adds_none(
+    classifier: pictell.Classifier,
+) -> None:
+    with pytest.raises(errors.UsageError, match="no embedding"):
+        classifier.stream([image("dark")], embedding=True)

@@ -1,27 +1,37 @@
 """The documentation's examples run as printed, in a clone; its tables are those of the code."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow
 import pytest
+import yaml
 
 import schema
 from command import PICTELL, ROOT, environment
+from pictell.batch.rows import EMBEDDING
+from pictell.cli.batch import make_parser
 from pictell.cli.exit_status import exit_status
 from pictell.errors import error_classes
 from pictell.reports import FORMATS, csv, csv_long
+from pictell.reports.tables import csv as table_csv
+from pictell.reports.tables import parquet as table_parquet
 from pictell.results import Status
 
 PAGES = (
     "README.md",
+    "docs/batch.md",
     "docs/command-line.md",
     "docs/models.md",
     "docs/output.md",
     "docs/train.md",
     "docs/trust.md",
 )
+# The length of the default model's embedding.
+DEFAULT_EMBEDDING = 1280
 PATH = f"{Path(PICTELL).parent}:/usr/bin:/bin"
 # An indented command, or a block of Python.
 EXAMPLE = re.compile(
@@ -63,9 +73,18 @@ def test_the_examples_of_a_page_run_in_their_order(page: str, tmp_path: Path) ->
     assert run.returncode == 0, (examples, run.stderr[-2000:])
 
 
-def table(heading: str) -> list[str]:
-    """The rows below a heading of the page about the output, up to the next heading."""
-    text = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+def test_the_manifest_for_kubernetes_runs_a_command_that_there_is() -> None:
+    job = yaml.safe_load((ROOT / "docs" / "kuberay.yaml").read_text(encoding="utf-8"))
+    command, status = job["spec"]["entrypoint"].split(" || ")
+    assert shlex.split(command)[:2] == ["pictell", "batch"]
+    options = make_parser().parse(shlex.split(command)[2:])
+    assert (options.engine, options.ray_address, options.format) == ("ray", None, "parquet")
+    assert status == "[ $? -eq 1 ]"
+
+
+def table(heading: str, page: str = "output.md") -> list[str]:
+    """The rows below a heading of a page, up to the next heading."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     (section,) = re.findall(rf"^#+ {heading}\n((?:(?!#).*\n)*)", text, re.MULTILINE)
     return [line for line in section.splitlines() if line.startswith("| `")]
 
@@ -91,3 +110,12 @@ def test_the_page_lists_formats_columns_and_statuses() -> None:
 def test_the_page_lists_every_error_with_its_exit_status() -> None:
     listed = {code: int(status) for code, status, _ in map(cells, table("Errors"))}
     assert listed == {code: exit_status(kind("")) for code, kind in error_classes().items()}
+
+
+def test_the_page_lists_every_field_and_column_of_a_table() -> None:
+    added = [cells(row)[0] for row in table("Fields of JSON lines", "batch.md")]
+    assert added == [*table_csv.SOURCE_COLUMNS, EMBEDDING]
+    listed = dict(map(cells, table("Columns of Parquet", "batch.md")))
+    assert listed.pop(EMBEDDING) == f"fixed_size_list<item: float>[{DEFAULT_EMBEDDING}]"
+    columns = pyarrow.schema(table_parquet.COLUMNS)
+    assert listed == {column.name: str(column.type) for column in columns}

@@ -62,17 +62,31 @@ class Classifier:
         return result
 
     def stream(
-        self, pictures: Iterable[Input], *, top_k: int = 5, probabilities: bool = False
+        self,
+        pictures: Iterable[Input],
+        *,
+        top_k: int = 5,
+        probabilities: bool = False,
+        embedding: bool = False,
     ) -> Iterator[Result]:
         """Classify many pictures: lazily, in order, in bounded memory, on all processors.
 
         Takes what ``classify`` takes, and folders. A failure is a ``Result`` with its ``error``.
         Another thread takes pictures ahead of their results: until its result comes, keep a binary
         stream or PIL image open and an array unchanged. Give no binary stream twice.
+        ``embedding`` adds that of each picture, from the same run. Raises ``UsageError`` if the
+        model has none.
         """
         to_results = ToResults(self.scorer, self.spec.name, top_k, probabilities)
         sources = expand_inputs(pictures, allow_private=self._allow_private)
-        return run_stream(self.model, sources, self.spec.output_name, to_results, self._executor)
+        return run_stream(
+            self.model,
+            sources,
+            self.spec.output_name,
+            to_results,
+            self._executor,
+            self._embedding_output() if embedding else None,
+        )
 
     def embed(self, pictures: Iterable[Input]) -> NDArray[np.float32]:
         """Embeddings of pictures, shape (N, D), dtype float32; the L2 norm of each row is 1.
@@ -91,10 +105,14 @@ class Classifier:
         Lazy, ordered and bounded as ``stream``. Raises ``UsageError`` for a model without an
         embedding.
         """
-        if (name := self.spec.embedding) is None:
-            raise UsageError(f"the model {self.spec.name} has no embedding")
+        output = self._embedding_output()
         sources = expand_inputs(pictures, allow_private=self._allow_private)
-        return run_stream(self.model, sources, name, to_embeddings, self._executor)
+        return run_stream(self.model, sources, output, to_embeddings, self._executor)
+
+    def _embedding_output(self) -> str:
+        if self.spec.embedding is None:
+            raise UsageError(f"the model {self.spec.name} has no embedding")
+        return self.spec.embedding
 
     def close(self) -> None:
         """Release the model once the calls in flight have ended. Safe to call again."""

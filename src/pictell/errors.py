@@ -4,6 +4,8 @@
     ├── UsageError                 wrong_use             (also a ValueError)
     ├── DeadlineError              deadline
     ├── OutOfMemoryError           out_of_memory
+    ├── OutputError                output
+    ├── ClusterError               cluster
     ├── SourceError                source
     │   ├── SourceNotFoundError    source_not_found
     │   ├── SourceUnreadableError  source_unreadable
@@ -95,6 +97,18 @@ class OutOfMemoryError(PictellError):
     """There is not enough memory for the picture or the model, which may be whole."""
 
     code = "out_of_memory"
+
+
+class OutputError(PictellError):
+    """The output of a batch cannot be read or written: a full disk, permissions, a storage."""
+
+    code = "output"
+
+
+class ClusterError(PictellError):
+    """The machines of a batch cannot be reached, are not alike, or fail again and again."""
+
+    code = "cluster"
 
 
 class SourceError(PictellError):

@@ -51,7 +51,8 @@ class Prepared(NamedTuple):
 class Output(NamedTuple):
     """One picture's ``row`` of a model's output, shape (D,), with what is known of the picture.
 
-    ``familiarity`` is set for the classes of a model that has this output.
+    ``familiarity`` is set for the classes of a model that has this output, ``embedding``, a row
+    (D,), where the caller requested it.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Output(NamedTuple):
     height: int
     timings: Timings
     familiarity: float | None = None
+    embedding: NDArray[np.generic] | None = None
 
 
 class ImageModel:
@@ -123,12 +125,15 @@ class ImageModel:
         return self._session.result().run({self.spec.input_name: batch}, outputs)
 
     def run_pictures(
-        self, items: Sequence[Source | ReadPicture], output: str
+        self, items: Sequence[Source | ReadPicture], output: str, embedding: str | None = None
     ) -> list[Output | PictellError]:
-        """One row of the named output for each picture, or the error, which names its source."""
+        """One row of the named output for each picture, or the error, which names its source.
+
+        ``embedding`` names another output whose row is added.
+        """
         prepared = [self._try_to_prepare(item) for item in items]
         ready = [one for one in prepared if isinstance(one, Prepared)]
-        rows = iter(self._run_prepared(ready, output) if ready else ())
+        rows = iter(self._run_prepared(ready, output, embedding) if ready else ())
         return [next(rows) if isinstance(one, Prepared) else one for one in prepared]
 
     def close(self) -> None:
@@ -144,12 +149,14 @@ class ImageModel:
         finally:
             read.release()
 
-    def _run_prepared(self, ready: Sequence[Prepared], output: str) -> list[Output | PictellError]:
+    def _run_prepared(
+        self, ready: Sequence[Prepared], output: str, embedding: str | None
+    ) -> list[Output | PictellError]:
         self.wait()
         started = time.perf_counter()
         try:
             batch = np.concatenate([picture.tensor for picture in ready])
-            rows, familiarity = self._rows(batch, output)
+            rows, familiarity, embeddings = self._rows(batch, output, embedding)
         except (PictellError, MemoryError) as error:
             return [named(error, picture.source) for picture in ready]
         run_ms = _ms_since(started) / len(ready)
@@ -161,19 +168,28 @@ class ImageModel:
                 picture.height,
                 Timings(picture.read_ms, picture.decode_ms, picture.preprocess_ms, run_ms),
                 similar,
+                vector,
             )
-            for picture, row, similar in zip(ready, rows, familiarity, strict=True)
+            for picture, row, similar, vector in zip(
+                ready, rows, familiarity, embeddings, strict=True
+            )
         ]
 
     def _rows(
-        self, batch: NDArray[np.generic], output: str
-    ) -> tuple[NDArray[np.generic], list[float] | list[None]]:
-        """The rows of an output (N, …), and how familiar each picture is, if the model says so."""
-        familiarity = self.spec.familiarity
-        if familiarity is None or output != self.spec.output_name:
-            return self.run(batch, [output])[output], [None] * len(batch)
-        found = self.run(batch, [output, familiarity])
-        return found[output], found[familiarity].astype(np.float64).reshape(len(batch)).tolist()
+        self, batch: NDArray[np.generic], output: str, embedding: str | None
+    ) -> tuple[NDArray[np.generic], Sequence[float | None], NDArray[np.generic] | Sequence[None]]:
+        """The rows of an output (N, …), how familiar each picture is, if the model says so, and
+        the rows of the embedding, if there is one."""
+        familiarity = self.spec.familiarity if output == self.spec.output_name else None
+        found = self.run(batch, [name for name in (output, familiarity, embedding) if name])
+        nothing = [None] * len(batch)
+        return (
+            found[output],
+            found[familiarity].astype(np.float64).reshape(len(batch)).tolist()
+            if familiarity
+            else nothing,
+            found[embedding] if embedding else nothing,
+        )
 
 
 def named(error: PictellError | MemoryError, source: str) -> PictellError:

@@ -64,6 +64,10 @@ class ToResults:
     def _result(self, output: Output, decision: Decision | PictellError) -> Result:
         if isinstance(decision, PictellError):
             return self._failed(output.source, named(decision, output.source))
+        vector = output.embedding
+        embedding = None if vector is None else _scaled(vector, output.source)
+        if isinstance(embedding, PictellError):
+            return self._failed(output.source, embedding)
         return Result(
             source=output.source,
             model=self._model,
@@ -74,6 +78,7 @@ class ToResults:
             height=output.height,
             timings=output.timings,
             probabilities=decision.probabilities if self._probabilities else None,
+            embedding=embedding,
         )
 
 
@@ -91,11 +96,15 @@ def to_embedding(output: Output | PictellError) -> NDArray[np.float32] | Pictell
     """
     if isinstance(output, PictellError):
         return output
-    row = output.row.astype(np.float64).ravel()
+    return _scaled(output.row, output.source)
+
+
+def _scaled(row: NDArray[np.generic], source: str) -> NDArray[np.float32] | PictellError:
+    row = row.astype(np.float64).ravel()
     norm = np.linalg.norm(row)
     if not np.isfinite(norm):
         message = "the model gave an embedding that is not finite"
-        return RuntimeFailedError(message, source=output.source)
+        return RuntimeFailedError(message, source=source)
     return (row / (norm or 1.0)).astype(np.float32)
 
 

@@ -49,8 +49,12 @@ def run_stream(
     output: str,
     function: Callable[[list[Output | PictellError]], Sequence[R]],
     executor: Executor,
+    embedding: str | None = None,
 ) -> Generator[R, None, None]:
-    """The results of ``function``: it gets rows of ``output``, on the caller's thread."""
+    """The results of ``function``: it gets rows of ``output``, on the caller's thread.
+
+    ``embedding`` names another output whose rows are added.
+    """
     budget = Budget(MAX_BYTES_IN_FLIGHT)
 
     def fetch(item: tuple[Source, Ticket | None]) -> Source | ReadPicture:
@@ -60,7 +64,7 @@ def run_stream(
         return model.read(source, ticket.reserve, ticket.release) if ticket else source
 
     def run(batch: list[Source | ReadPicture]) -> list[Output | PictellError]:
-        return model.run_pictures(batch, output)
+        return model.run_pictures(batch, output, embedding)
 
     def fetched() -> Iterator[Source | ReadPicture]:
         left = iter(sources)

@@ -9,15 +9,22 @@ from itertools import chain, islice
 from pathlib import Path
 
 from pictell.cli import defaults, output_file
+from pictell.cli.answer_options import (
+    add_answer_options,
+    add_limits,
+    check_answer_options,
+    load_classifier,
+)
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
-from pictell.cli.parser import Parser, add_choice, number, positive_int, probability, whole_number
+from pictell.cli.parser import Parser, add_choice, positive_int
+from pictell.cli.pictures import named_sources
 from pictell.cli.progress import Progress
 from pictell.cli.selection import add_selection_options, selection
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
-from pictell.images.sources import STDIN, expand_argument
-from pictell.options import Limits, ModelOptions
+from pictell.images.sources import STDIN
+from pictell.options import ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.results import Result
@@ -36,6 +43,7 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
+  pictell batch       label many pictures into a table; go on after an interruption
   pictell train       train a model of your own classes on labelled photos
   pictell correct     tell a trained model what is in a picture that it got wrong
   pictell labels      list and search what a model can say
@@ -65,28 +73,10 @@ def run(words: list[str]) -> int:
     """
     options = _parse(words)
     sys.setswitchinterval(STARTING_TURN_S)
-    # The runtime and the image library are imported only if the command line is right.
-    from pictell.loading import load
-
     report_crashes(options.model)
-    classifier = load(
-        options.model,
-        options=options.model_options,
-        engine=options.engine_options,
-        limits=options.limits,
-        proxy=options.proxy,
-        min_confidence=options.min_confidence,
-        max_depth=options.max_depth,
-        flat=options.flat,
-        labels_from=options.labels_from,
-        # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
-        wait=options.model != "default" or options.engine_options.runtime is not None,
-    )
-    if options.for_answers and not classifier.scorer.judges:
-        raise UsageError(
-            f"{options.model} has no calibration and gives no answers, so {options.for_answers[0]} "
-            "has no effect: leave it out, or run pictell calibrate"
-        )
+    # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
+    wait = options.model != "default" or options.engine_options.runtime is not None
+    classifier = load_classifier(options, wait=wait)
     chosen = selection(options, classifier)
     if not options.quiet:
         _warn_of_other_preprocessing(classifier.spec, options.model_options)
@@ -126,26 +116,11 @@ def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:
         say(f"the model is {row.name}, which was published with another mean and std")
 
 
-def _sources(options: argparse.Namespace, on_skip: Callable[[Path], None]) -> Iterator[Source]:
-    """The sources on the command line, in its order, then those of the list."""
-    for word in options.pictures:
-        yield from expand_argument(word, on_skip)
-    if options.from_file is not None:
-        from pictell.images.lists import expand_list
-
-        yield from expand_list(
-            options.from_file,
-            separator=b"\0" if options.null else b"\n",
-            allow_private=options.allow_private,
-            on_skip=on_skip,
-        )
-
-
 def _first_sources(
     options: argparse.Namespace, on_skip: Callable[[Path], None]
 ) -> tuple[list[Source], Iterator[Source]]:
     """Some sources that text looks at before the first result, and all sources."""
-    sources = _sources(options, on_skip)
+    sources = named_sources(options, on_skip)
     # A list may come slowly.
     wanted = 0 if options.format != "text" or options.from_file is not None else MAX_FIRST
     first = list(islice(sources, wanted))
@@ -175,13 +150,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--null needs names: give --from-file or --names-only")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
-    for_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
-    # A default that has no effect is no error.
-    options.for_answers = [option for option, value in for_answers.items() if value is not None]
-    if options.flat and options.for_answers:
-        raise UsageError(
-            f"--flat gives no answer, so {options.for_answers[0]} has no effect: leave one out"
-        )
+    check_answer_options(options)
     _choose_format(options)
     defaults.fill(options, *defaults.KEYS)
     if options.output_file is not None:
@@ -234,8 +203,8 @@ def make_parser() -> Parser:
     add("-V", "--version", action="version", version=version, help="show the version")
     _add_output_options(parser)
     add_selection_options(parser)
-    _add_answer_options(parser)
-    _add_limits(parser)
+    add_answer_options(parser)
+    add_limits(parser)
     add_model_options(parser)
     add_engine_options(parser)
     return parser
@@ -249,31 +218,3 @@ def _add_output_options(parser: Parser) -> None:
     add("--details", action="store_true", help="a paragraph with classes for each picture")
     add("--names-only", action="store_true", help="only the names of the pictures")
     add_choice(group, "--color", COLOURS, "colours; auto is for a terminal (auto)", "auto")
-
-
-def _add_answer_options(parser: Parser) -> None:
-    add = parser.add_argument_group("the answer").add_argument
-    threshold = "confidence threshold of a sure answer, 0 to 1 (0.9)"
-    add("--min-confidence", type=probability, metavar="P", help=threshold)
-    depth = "answer with the top N levels of the taxonomy: 1 for animal, food, …"
-    add("--max-depth", type=positive_int, metavar="N", help=depth)
-    add("--flat", action="store_true", help="only the best classes, without an answer")
-    names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
-    add("--labels-from", metavar="FILE", help=names)
-
-
-def _add_limits(parser: Parser) -> None:
-    parser.parts["limits"] = Limits
-    add = parser.add_argument_group("limits").add_argument
-    for option, name, kind, meaning in (
-        ("--timeout", "timeout_s", number, "seconds for a download"),
-        ("--max-bytes", "max_bytes", whole_number, "largest file, in bytes"),
-        ("--max-pixels", "max_pixels", whole_number, "largest picture, in pixels"),
-        ("--decode-timeout", "decode_timeout_s", number, "with --isolate: seconds to decode one"),
-        ("--max-memory", "max_memory", whole_number, "with --isolate: memory to decode, in bytes"),
-    ):
-        default = getattr(Limits(), name)
-        text = f"{meaning} ({default})"
-        add(option, dest=name, type=kind, default=default, metavar="N", help=text)
-    isolate = "decode in other processes: a decoder that crashes or hangs costs one picture"
-    add("--isolate", action="store_true", help=isolate)

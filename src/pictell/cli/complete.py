@@ -27,7 +27,7 @@ PROGRAM = "pictell"
 # No command line is longer.
 MAX_DIGITS = 9
 # The metavars of arguments that are files.
-FILES = {"DATA", "FILE", "LIST", "PATH", "TARGET"}
+FILES = {"DATA", "FILE", "LIST", "PATH", "TABLE", "TARGET"}
 
 
 def complete(commands: Sequence[str], help_word: str) -> None:

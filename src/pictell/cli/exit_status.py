@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from pictell.errors import ModelError, PictellError, RuntimeFailedError, UsageError
+from pictell.errors import (
+    ClusterError,
+    ModelError,
+    OutputError,
+    PictellError,
+    RuntimeFailedError,
+    UsageError,
+)
 
 SOME_FAILED = 1
 WRONG_USE = 2
 
 
 def exit_status(error: PictellError) -> int:
-    """1 where a picture or a file failed, 2 for wrong use and for a model that cannot be used."""
-    failed = isinstance(error, RuntimeFailedError) or not isinstance(error, UsageError | ModelError)
-    return SOME_FAILED if failed else WRONG_USE
+    """1 where a picture or a file failed; 2 for wrong use, and for a model, or an output or the
+    machines of a batch, that cannot be used."""
+    if isinstance(error, RuntimeFailedError):
+        return SOME_FAILED
+    unusable = UsageError | ModelError | OutputError | ClusterError
+    return WRONG_USE if isinstance(error, unusable) else SOME_FAILED

@@ -17,15 +17,18 @@ def report_crashes(model: str) -> None:
         faulthandler.enable()
 
 
-def add_model_options(parser: Parser) -> None:
-    """Add ``model_options``: what a user states about a model of bare files."""
+def add_model_options(parser: Parser, output: str = "--output") -> None:
+    """Add ``model_options``: what a user states about a model of bare files.
+
+    ``output`` is the option for the name of the output.
+    """
     parser.parts["model_options"] = ModelOptions
     group = parser.add_argument_group("model files without their own labels and preprocessing")
     add = group.add_argument
     add("--labels", metavar="FILE", help="a file with one label per line, in output order")
     add_choice(group, "--preset", PRESETS, "known preprocessing")
     add("--input", dest="input_name", metavar="NAME", help="the name of the input")
-    add("--output", dest="output_name", metavar="NAME", help="the name of the output")
+    add(output, dest="output_name", metavar="NAME", help="the name of the output")
     add("--size", type=_size, metavar="WxH", help="the input size in pixels: 224 or 320x240")
     add("--mean", type=_colour, metavar="M", help="subtracted from pixels in 0..255: 117, or R,G,B")
     add("--std", type=_colour, metavar="S", help="then the divisor: 127.5, or R,G,B")

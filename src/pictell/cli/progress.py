@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pictell.cli.exit_status import exit_status
 from pictell.cli.output import say
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pictell.results import Result
 
+T = TypeVar("T")
 # Shorter work shows no bar.
 DELAY_S = 1.0
 
@@ -69,6 +70,13 @@ class Progress:
         for result in results:
             self.watch(result)
             yield result
+
+    def count(self, items: Iterable[T]) -> Iterator[T]:
+        """The same items, each counted as it passes."""
+        for item in items:
+            if self._bar is not None:
+                self._bar.update()
+            yield item
 
     def watch(self, result: Result) -> None:
         """Count a result, and name it if it failed."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file, page
+from pictell.cli.amounts import pictures
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -78,7 +79,7 @@ def run(words: list[str]) -> int:
     model.save(options.output)
     _print(model, data, options, time.monotonic() - started)
     if replaced is not None:
-        before = f"a model of {_pictures(replaced)} was replaced"
+        before = f"a model of {pictures(replaced)} was replaced"
         say(f"{before}: to add pictures to a model, give --update instead of --output")
     if options.report is not None and data is not None:
         _write_page(Path(options.report), model, data, Path(options.output).name)
@@ -175,7 +176,6 @@ def _is_trained(path: Path) -> bool:
 
 def _pictures_of(path: Path) -> int | None:
     """How many pictures a trained model was trained on, ``None`` if there is none."""
-    from pictell.training.trained import count_pictures
 
     return count_pictures(path.read_bytes()) if path.is_file() else None
 
@@ -205,11 +205,11 @@ def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[s
     measured = model.measured
     where = "cross-validated"
     if measured is not None and measured.validation:
-        where = f"on {_pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
+        where = f"on {pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
     if measured is not None and measured.several:
         where += ", all labels of a picture"
     read = 0 if model.data is None else model.data.pictures
-    total = f"{_pictures(model.pictures)} of {len(names)} classes"
+    total = f"{pictures(model.pictures)} of {len(names)} classes"
     if model.others:
         total += f" and {model.others} of none"
     new = f", {read} of them read now," if 0 < read < model.pictures else ""
@@ -218,7 +218,7 @@ def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[s
         "",
         f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, {where}",
         *(
-            f"  {name:{width}}  {'–' if share is None else percent(share)}  {_pictures(count)}"
+            f"  {name:{width}}  {'–' if share is None else percent(share)}  {pictures(count)}"
             for name, share, count in zip(names, accuracy.of_class, model.counts, strict=True)
         ),
     ]
@@ -232,10 +232,6 @@ def _skipped(data: Dataset | None) -> list[str]:
     if data is not None and data.skipped_files:
         lines.append(f"{data.skipped_files} files are not pictures, or not in a class folder")
     return lines
-
-
-def _pictures(count: int) -> str:
-    return f"{count} picture{'' if count == 1 else 's'}"
 
 
 def _suspects(model: TrainedModel) -> list[str]:
@@ -265,7 +261,7 @@ def _copies(measured: Measured | None, data: Dataset | None) -> list[str]:
         if one.of is not None and data is not None:
             of = str(data.root / one.of)
         lines.append(f"{measured.dataset.root / one.file} is a copy of {of}")
-    number = _pictures(len(measured.copies))
+    number = pictures(len(measured.copies))
     return [*lines, f"{number} of {measured.dataset.name} left out of the accuracy, being copies"]
 
 

@@ -62,7 +62,7 @@ def expand_path(name: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
     if not name:
         yield Source(name, SourceNotFoundError("the name is empty"))
     elif os.path.isdir(name):
-        pictures = _walk(name, on_skip)
+        pictures = walk(name, on_skip)
         yield next(pictures, Source(name, NoPicturesError("the folder has no pictures")))
         yield from pictures
     else:
@@ -137,9 +137,12 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
             yield from expand_path(match, on_skip)
 
 
-def _walk(folder: str, on_skip: OnSkip) -> Iterator[Source]:
-    """Depth first, with files and folders sorted together. Links to folders are not followed,
-    because they can form a loop."""
+def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
+    """All pictures below a folder, or a file if it may be a picture.
+
+    Depth first, with files and folders sorted together. Links to folders are not followed, because
+    they can form a loop.
+    """
     # Not recursive: folders can be nested deeper than Python's stack. The last path is the next.
     pending = [folder]
     while pending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pictell.reports.csv_rows import render_rows
@@ -29,11 +29,11 @@ COLUMNS = (
 
 def render(results: Iterable[Result], style: Style) -> Iterator[bytes]:
     """The header, then the row of each result."""
-    return render_rows(COLUMNS, ([_row(result)] for result in results))
+    return render_rows(COLUMNS, ([to_cells(result.to_dict())] for result in results))
 
 
-def _row(result: Result) -> dict[str, Any]:
-    record = result.to_dict()
+def to_cells(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of a record, which has the fields of ``Result.to_dict()``, by column."""
     row = {"source": record["source"]}
     if error := record.get("error"):
         return row | {"error_code": error["code"], "error_message": error["message"]}

@@ -1,0 +1,43 @@
+"""What a row is about: a source with what tells its versions apart."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pictell.types import Url
+
+
+class Stored(NamedTuple):
+    """A file in a storage of fsspec, by its URL."""
+
+    url: str
+
+
+class Entry(NamedTuple):
+    """A source that a row is about.
+
+    ``uri`` is the same text in every run, in ASCII. ``name`` is what results show; that of a file
+    is its path. ``size`` in bytes and ``version`` change when the source does. The version is the
+    time of the last change in nanoseconds, or what the storage gives, such as an ETag. Both are
+    ``None`` where nothing tells, as for URLs.
+    """
+
+    uri: str
+    name: str
+    content: Path | Url | Stored
+    size: int | None = None
+    version: str | None = None
+
+
+def to_entry(name: str) -> Entry:
+    """The entry of a file by its path; without size and version if there is no regular file."""
+    path = Path(name)
+    uri = path.absolute().as_uri()
+    with suppress(OSError, ValueError):
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            return Entry(uri, name, path, status.st_size, str(status.st_mtime_ns))
+    return Entry(uri, name, path)

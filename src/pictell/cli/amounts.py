@@ -1,0 +1,23 @@
+"""Numbers as a person says them."""
+
+from __future__ import annotations
+
+
+def pictures(number: int) -> str:
+    """A number of pictures: ``1 picture``, ``1,200 pictures``."""
+    return f"{number:,} picture{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes, or hours and minutes."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes in the unit that fits, to three digits."""
+    units = ("bytes", "kB", "MB", "GB", "TB")
+    power = min((len(str(int(n_bytes))) - 1) // 3, len(units) - 1)
+    return f"{n_bytes / 1000**power:.3g} {units[power]}"

@@ -1,0 +1,90 @@
+"""The options of an answer and the limits of a picture, and the classifier that has them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pictell.cli.parser import Parser, number, positive_int, probability, whole_number
+from pictell.errors import UsageError
+from pictell.options import Limits
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+
+
+def add_answer_options(parser: Parser) -> None:
+    """Add the options that ``check_answer_options`` and ``load_classifier`` read."""
+    add = parser.add_argument_group("the answer").add_argument
+    threshold = "confidence threshold of a sure answer, 0 to 1 (0.9)"
+    add("--min-confidence", type=probability, metavar="P", help=threshold)
+    depth = "answer with the top N levels of the taxonomy: 1 for animal, food, …"
+    add("--max-depth", type=positive_int, metavar="N", help=depth)
+    add("--flat", action="store_true", help="only the best classes, without an answer")
+    names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
+    add("--labels-from", metavar="FILE", help=names)
+
+
+def add_limits(parser: Parser, *, isolate: bool = False) -> None:
+    """Add ``limits``: what one picture may cost.
+
+    With ``isolate``, pictures are decoded in other processes unless the user says otherwise.
+    """
+    parser.parts["limits"] = Limits
+    add = parser.add_argument_group("limits").add_argument
+    isolated = "" if isolate else "with --isolate: "
+    for option, name, kind, meaning in (
+        ("--timeout", "timeout_s", number, "seconds for a download"),
+        ("--max-bytes", "max_bytes", whole_number, "largest file, in bytes"),
+        ("--max-pixels", "max_pixels", whole_number, "largest picture, in pixels"),
+        ("--decode-timeout", "decode_timeout_s", number, f"{isolated}seconds to decode one"),
+        ("--max-memory", "max_memory", whole_number, f"{isolated}memory to decode, in bytes"),
+    ):
+        default = getattr(Limits(), name)
+        text = f"{meaning} ({default})"
+        add(option, dest=name, type=kind, default=default, metavar="N", help=text)
+    others = "decode in other processes: a decoder that crashes or hangs costs one picture"
+    if isolate:
+        here = "decode in this process: a decoder that crashes or hangs stops the run"
+        add("--no-isolate", dest="isolate", action="store_false", help=here)
+    else:
+        add("--isolate", action="store_true", help=others)
+
+
+def check_answer_options(options: argparse.Namespace) -> None:
+    """Set ``for_answers``, the options given that need answers. Call it before the defaults.
+
+    Raises ``UsageError`` for options that contradict each other.
+    """
+    for_answers = {"--min-confidence": options.min_confidence, "--max-depth": options.max_depth}
+    # A default that has no effect is no error.
+    options.for_answers = [option for option, value in for_answers.items() if value is not None]
+    if options.flat and options.for_answers:
+        raise UsageError(
+            f"--flat gives no answer, so {options.for_answers[0]} has no effect: leave one out"
+        )
+
+
+def load_classifier(options: argparse.Namespace, *, wait: bool) -> Classifier:
+    """Load the model of the options. Raises ``UsageError`` or a ``ModelError``."""
+    # The runtime and the image library are imported only if the command line is right.
+    from pictell.loading import load
+
+    classifier = load(
+        options.model,
+        options=options.model_options,
+        engine=options.engine_options,
+        limits=options.limits,
+        proxy=options.proxy,
+        min_confidence=options.min_confidence,
+        max_depth=options.max_depth,
+        flat=options.flat,
+        labels_from=options.labels_from,
+        wait=wait,
+    )
+    if options.for_answers and not classifier.scorer.judges:
+        raise UsageError(
+            f"{options.model} has no calibration and gives no answers, so {options.for_answers[0]} "
+            "has no effect: leave it out, or run pictell calibrate"
+        )
+    return classifier

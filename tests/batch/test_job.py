@@ -1,0 +1,369 @@
+"""Runs on a table: what is labelled again, what is copied, what is dropped, and what is refused."""
+
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+import pictell
+from batch_runs import DESCRIPTION, Runs, draw
+from pictell.batch.job import Job, open_output
+from pictell.batch.storage import LocalFolder
+from pictell.errors import OutputError, UsageError
+from pictell.reports.tables import TABLES, table_format
+from pictell.types import Source
+
+
+def parts(runs: Runs) -> list[str]:
+    return sorted(path.name for path in Path(runs.output).glob("part-*"))
+
+
+def test_each_picture_gets_one_row_in_numbered_parts(runs: Runs, photos: Path) -> None:
+    plan = runs(photos)
+    assert (plan.listed, plan.planned, plan.again, plan.gone) == (7, 7, 0, 0)
+    assert parts(runs) == ["part-00001.jsonl", "part-00002.jsonl", "part-00003.jsonl"]
+    rows = runs.rows()
+    assert [*rows] == [*(f"{number}.png" for number in range(6)), "broken.png"]
+    assert rows["0.png"]["predictions"][0]["label"] == "dark"
+    assert rows["broken.png"]["error"]["code"] == "broken_picture"
+    assert rows["0.png"]["size_bytes"] == (photos / "0.png").stat().st_size
+
+
+def test_a_second_run_does_and_changes_nothing(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    before = {path: path.stat().st_mtime_ns for path in Path(runs.output).glob("part-*")}
+    assert runs(photos).planned == 0
+    assert runs.ran == []
+    assert before == {path: path.stat().st_mtime_ns for path in Path(runs.output).glob("part-*")}
+
+
+def test_only_new_and_changed_pictures_are_labelled(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    draw(photos / "0.png", 250)
+    draw(photos / "new.png", 99)
+    plan = runs(photos)
+    assert (plan.planned, plan.again, sorted(runs.ran)) == (2, 1, ["0.png", "new.png"])
+    rows = runs.rows()
+    assert len(rows) == 8
+    assert rows["0.png"]["predictions"][0]["label"] == "bright"
+    # The part of the old row has the others still.
+    assert len((Path(runs.output) / "part-00001.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_part_without_rows_is_removed(runs: Runs, photos: Path) -> None:
+    runs(photos, part_size=1)
+    draw(photos / "0.png", 250)
+    runs(photos)
+    assert "part-00001.jsonl" not in parts(runs)
+    assert len(runs.rows()) == 7
+
+
+def test_the_same_content_has_the_same_row(runs: Runs, photos: Path) -> None:
+    shutil.copy(photos / "0.png", photos / "00.png")
+    runs(photos)
+    assert sorted(runs.ran) == sorted(path.name for path in photos.iterdir())
+    shutil.copy(photos / "0.png", photos / "z.png")
+    shutil.copy(photos / "broken.png", photos / "zz.png")
+    runs(photos)
+    rows = runs.rows()
+    for name in ("00.png", "z.png"):
+        assert rows[name]["source"].endswith(f"/{name}")
+        for key in rows[name].keys() - {"source", "uri", "version"}:
+            assert rows[name][key] == rows["0.png"][key]
+    assert rows["zz.png"]["error"]["code"] == "broken_picture"
+
+
+def test_a_copy_of_a_content_that_has_just_changed(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    # The copy is labelled while the part with the changed original is written.
+    shutil.copy(photos / "0.png", photos / "z.png")
+    draw(photos / "0.png", 250)
+    runs(photos, part_size=1)
+    rows = runs.rows()
+    assert rows["0.png"]["predictions"][0]["label"] == "bright"
+    assert rows["z.png"]["predictions"][0]["label"] == "dark"
+
+
+def test_a_content_goes_through_the_model_once(
+    classifier: pictell.Classifier, runs: Runs, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, run_pictures = list[str](), classifier.model.run_pictures
+
+    def count(sources: list[Source], *rest: Any) -> Any:
+        prepared.extend(Path(one.name).name for one in sources)
+        return run_pictures(sources, *rest)
+
+    monkeypatch.setattr(classifier.model, "run_pictures", count)
+    shutil.copy(photos / "0.png", photos / "00.png")
+    runs(photos)
+    assert prepared.count("0.png") + prepared.count("00.png") == 1
+    prepared.clear()
+    os.utime(photos / "1.png")
+    shutil.copy(photos / "2.png", photos / "z.png")
+    runs(photos)
+    assert prepared == []
+    assert runs.rows()["1.png"]["version"] == str((photos / "1.png").stat().st_mtime_ns)
+
+
+def test_failed_pictures_are_tried_again_if_the_user_says_so(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    assert runs(photos, retry_failed=True).planned == 1
+    assert runs.ran == ["broken.png"]
+    draw(photos / "broken.png", 200)
+    runs(photos)
+    assert "error" not in runs.rows()["broken.png"]
+    assert runs(photos, retry_failed=True).planned == 0
+
+
+def test_rows_of_deleted_pictures_stay_until_they_are_pruned(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    (photos / "3.png").unlink()
+    assert runs(photos).gone == 1
+    assert len(runs.rows()) == 7
+    runs(photos, prune=True)
+    assert "3.png" not in runs.rows()
+    assert len(runs.rows()) == 6
+    assert runs(photos).gone == 0
+
+
+def test_rows_that_arrive_fill_the_last_part(runs: Runs, photos: Path) -> None:
+    runs(photos, part_size=5)
+    for number in range(4):
+        draw(photos / f"new{number}.png", 201 + number)
+        draw(photos / f"{number}.png", 100 + number)
+        runs(photos, part_size=5, fill=True)
+    assert parts(runs) == ["part-00001.jsonl", "part-00002.jsonl", "part-00003.jsonl"]
+    assert len(runs.rows()) == 11
+    assert runs(photos).planned == 0
+
+
+def test_another_model_is_refused(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    before = runs.rows()
+    with pytest.raises(UsageError, match="another model") as raised:
+        runs(photos, description=DESCRIPTION | {"model": "other"})
+    assert "another --output" in str(raised.value)
+    assert runs.rows() == before
+
+
+def test_a_second_run_at_the_same_time_is_refused(runs: Runs, photos: Path) -> None:
+    output = open_output(runs.output, None, TABLES)
+    with (
+        Job.open(output, table_format("jsonl"), DESCRIPTION),
+        pytest.raises(UsageError, match="another pictell batch"),
+    ):
+        runs(photos)
+    assert runs(photos).planned == 7
+
+
+def test_parts_of_another_program_are_left_alone(runs: Runs, photos: Path) -> None:
+    other = Path(runs.output) / "part-00001.jsonl"
+    other.parent.mkdir()
+    other.write_text("{}\n")
+    with pytest.raises(UsageError, match="another program"):
+        runs(photos)
+    assert other.read_text() == "{}\n"
+    assert [path.name for path in other.parent.iterdir()] == ["part-00001.jsonl"]
+
+
+@pytest.mark.parametrize("format_", TABLES)
+def test_one_file_is_made_of_the_parts(
+    runs: Runs, photos: Path, tmp_path: Path, format_: str
+) -> None:
+    runs.output = str(tmp_path / f"all.{format_}")
+    runs(photos)
+    first = Path(runs.output).read_bytes()
+    rows = table_format(format_).read(first)
+    assert [Path(row["source"]).name for row in rows][-2:] == ["5.png", "broken.png"]
+    assert len(rows) == 7
+    runs(photos)
+    assert Path(runs.output).read_bytes() == first
+    draw(photos / "0.png", 77)
+    runs(photos)
+    assert len(table_format(format_).read(Path(runs.output).read_bytes())) == 7
+
+
+def test_a_file_of_another_program_is_not_replaced(
+    runs: Runs, photos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "all.csv"
+    other.write_text("mine")
+    runs.output = str(other)
+    with pytest.raises(UsageError, match=r"all\.csv exists"):
+        runs(photos)
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "all.csv.parts").exists()
+
+
+def test_a_part_that_is_deleted_is_labelled_again(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    before = runs.rows()
+    (Path(runs.output) / "part-00002.jsonl").unlink()
+    assert runs(photos).planned == 3
+    assert sorted(runs.rows()) == sorted(before)
+
+
+def test_a_damaged_part_is_named(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    path = Path(runs.output) / "part-00002.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(OutputError, match=r"part-00002\.jsonl is damaged: delete it"):
+        runs(photos)
+    path.unlink()
+    runs(photos)
+    assert len(runs.rows()) == 7
+
+
+@pytest.mark.parametrize("lost", ["manifest", "all"])
+def test_parts_that_the_manifest_does_not_know_are_read(
+    runs: Runs, photos: Path, lost: str
+) -> None:
+    # As after a kill between the writing of a part and that of the manifest.
+    runs(photos)
+    before = runs.rows()
+    own = Path(runs.output) / ".pictell"
+    if lost == "all":
+        for path in own.glob("manifest*"):
+            path.unlink()
+    else:
+        with sqlite3.connect(own / "manifest.sqlite3") as connection:
+            connection.execute("DELETE FROM source WHERE part = 2")
+            connection.execute("DELETE FROM part WHERE number = 2")
+        connection.close()
+    assert runs(photos).planned == 0
+    assert runs.rows() == before
+
+
+def test_the_newest_of_two_rows_stays_without_the_manifest(runs: Runs, photos: Path) -> None:
+    # As after a kill between the part with a new row and the one without the old row.
+    runs(photos)
+    old = (Path(runs.output) / "part-00001.jsonl").read_bytes()
+    draw(photos / "0.png", 250)
+    runs(photos)
+    after = runs.rows()
+    (Path(runs.output) / "part-00001.jsonl").write_bytes(old)
+    for path in (Path(runs.output) / ".pictell").glob("manifest*"):
+        path.unlink()
+    assert runs(photos).planned == 0
+    assert runs.rows() == after
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class DyingFolder(LocalFolder):
+    """A folder whose process is killed before or after one of its writes."""
+
+    def __init__(self, path: Path, writes_left: int, before: bool) -> None:
+        super().__init__(path)
+        self.writes_left, self.before = writes_left, before
+
+    def write(self, name: str, content: bytes) -> str:
+        with self._dying():
+            return super().write(name, content)
+
+    def remove(self, name: str) -> None:
+        with self._dying():
+            super().remove(name)
+
+    def write_beside(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+        with self._dying():
+            super().write_beside(name, write)
+
+    @contextmanager
+    def _dying(self) -> Iterator[None]:
+        self.writes_left -= 1
+        if self.before and self.writes_left < 0:
+            raise Killed
+        yield
+        if self.writes_left < 0:
+            raise Killed
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_wherever_a_run_is_killed_the_next_one_makes_the_same_table(
+    runs: Runs, photos: Path, tmp_path: Path, before: bool
+) -> None:
+    # New parts, compaction, a part without rows, pruned rows, and the one file.
+    start, runs.output = tmp_path / "start", str(tmp_path / "labels.jsonl")
+    runs(photos, part_size=2)
+    (tmp_path / "labels.jsonl.parts").rename(start)
+    for name in ("0.png", "1.png", "2.png"):
+        draw(photos / name, 201 + int(name[0]))
+    draw(photos / "new.png", 99)
+    (photos / "4.png").unlink()
+    expected, kills = None, 0
+    for writes in range(20):
+        shutil.rmtree(tmp_path / "labels.jsonl.parts", ignore_errors=True)
+        shutil.copytree(start, tmp_path / "labels.jsonl.parts")
+        dying = DyingFolder(tmp_path / "labels.jsonl.parts", writes, before)
+        try:
+            runs(photos, part_size=2, prune=True, folder=dying)
+        except Killed:
+            kills += 1
+            runs(photos, part_size=2, prune=True)
+        table = (tmp_path / "labels.jsonl").read_bytes()
+        names = sorted(Path(json.loads(line)["source"]).name for line in table.splitlines())
+        assert names == ["0.png", "1.png", "2.png", "3.png", "5.png", "broken.png", "new.png"]
+        expected = expected or sorted(table.splitlines())
+        assert sorted(table.splitlines()) == expected
+    assert 5 < kills < 20
+
+
+def test_drafts_of_killed_runs_are_removed(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    draft = Path(runs.output) / ".draft-0123456789abcdef"
+    draft.write_bytes(b"half")
+    runs(photos)
+    assert not draft.exists()
+
+
+def test_a_manifest_that_cannot_be_read_says_what_to_do(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    before = runs.rows()
+    manifest = Path(runs.output) / ".pictell" / "manifest.sqlite3"
+    manifest.write_bytes(b"x" * 5000)
+    with pytest.raises(OutputError, match="delete it"):
+        runs(photos)
+    manifest.unlink()
+    assert runs(photos).planned == 0
+    assert runs.rows() == before
+
+
+def test_a_picture_named_twice_has_one_row(runs: Runs, photos: Path, tmp_path: Path) -> None:
+    output = open_output(runs.output, None, TABLES)
+    with Job.open(output, table_format("jsonl"), DESCRIPTION) as job:
+        entries = [*runs.entries(photos), *runs.entries(photos / "0.png")]
+        assert job.plan(entries).listed == 7
+
+
+def test_names_of_any_bytes_are_kept(runs: Runs, photos: Path) -> None:
+    name = os.fsdecode(b"\xe9=.png")
+    (photos / "0.png").rename(photos / name)
+    runs(photos)
+    row = runs.rows()[name]
+    assert row["uri"].endswith("/%E9%3D.png")
+    assert runs(photos).planned == 0
+
+
+def test_missing_files_of_a_list_are_rows(runs: Runs, photos: Path) -> None:
+    runs(photos / "none.png")
+    assert runs.rows()["none.png"]["error"]["code"] == "source_not_found"
+    assert runs(photos / "none.png").planned == 0
+    draw(photos / "none.png", 10)
+    assert runs(photos / "none.png").planned == 1
+    assert "error" not in runs.rows()["none.png"]
+
+
+def test_rows_are_json_that_a_result_reads(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    for row in runs.rows().values():
+        record = json.loads(json.dumps(row))
+        assert pictell.Result.from_dict(record).source == row["source"]
