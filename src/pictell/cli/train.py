@@ -176,6 +176,7 @@ def _is_trained(path: Path) -> bool:
 
 def _pictures_of(path: Path) -> int | None:
     """How many pictures a trained model was trained on, ``None`` if there is none."""
+    from pictell.training.trained import count_pictures
 
     return count_pictures(path.read_bytes()) if path.is_file() else None
 
