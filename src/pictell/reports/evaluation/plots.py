@@ -110,7 +110,7 @@ def _reliability(figure: Figure, summary: Summary) -> None:
     lower.set(xlabel="score of the best class", ylabel="all pictures")
     lower.locator_params(axis="y", nbins=3)
     for axis in (upper.yaxis, lower.xaxis, lower.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def _risk_coverage(figure: Figure, summary: Summary) -> None:
@@ -131,7 +131,7 @@ def _risk_coverage(figure: Figure, summary: Summary) -> None:
         ylabel="best class wrong",
     )
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
