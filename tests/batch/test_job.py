@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -395,6 +396,13 @@ def test_missing_files_of_a_list_are_rows(runs: Runs, photos: Path) -> None:
     draw(photos / "none.png", 10)
     assert runs(photos / "none.png").planned == 1
     assert "error" not in runs.rows()["none.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names")
+def test_a_pipe_is_not_waited_for(runs: Runs, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    runs(tmp_path / "pipe.jpg")
+    assert runs.rows()["pipe.jpg"]["error"]["code"] == "source_unreadable"
 
 
 def test_rows_are_json_that_a_result_reads(runs: Runs, photos: Path) -> None:
