@@ -108,6 +108,7 @@ def test_embeddings_are_added(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("-o", "labels"), "no picture given"),
+        (("cat.jpg", "-o", "memory://labels"), "is lost when the command ends"),
         (("cat.jpg", "-o", ""), "--output is empty"),
         (("cat.jpg",), "the following arguments are required: -o/--output"),
         (("-", "-o", "labels"), "leave batch out"),

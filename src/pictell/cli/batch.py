@@ -231,6 +231,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("standard input is one picture, which pictell labels: leave batch out")
     if options.watch and (options.from_file is not None or options.dry_run):
         raise UsageError("--watch watches folders: leave --from-file and --dry-run out")
+    if options.output.startswith("memory://"):
+        raise UsageError("--output memory:// is lost when the command ends: give a folder")
     if options.null and options.from_file is None:
         raise UsageError("--null needs a list: give --from-file")
     check_answer_options(options)
