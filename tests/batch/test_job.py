@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_rows_that_arrive_fill_the_last_part(runs: Runs, photos: Path) -> None:
 def test_another_model_is_refused(runs: Runs, photos: Path) -> None:
     runs(photos)
     before = runs.rows()
-    with pytest.raises(UsageError, match="another model") as raised:
+    with pytest.raises(UsageError, match="another --model") as raised:
         runs(photos, description=DESCRIPTION | {"model": "other"})
     assert "another --output" in str(raised.value)
     assert runs.rows() == before
@@ -218,6 +219,28 @@ def test_a_damaged_part_is_named(runs: Runs, photos: Path) -> None:
     path.unlink()
     runs(photos)
     assert len(runs.rows()) == 7
+
+
+@pytest.mark.parametrize(
+    ("output", "content"),
+    [
+        ("labels", b'{"uri": null, "size_bytes": 1, "version": "1", "sha256": "a"}\n'),
+        ("labels", b'{"uri": "a", "size_bytes": 1, "version": [], "sha256": "a"}\n'),
+        ("labels.csv", b'source,uri\n"' + b"a" * 200_000),
+        ("labels.parquet", None),
+    ],
+)
+def test_a_part_with_other_content_is_named(
+    runs: Runs, photos: Path, tmp_path: Path, output: str, content: bytes | None
+) -> None:
+    runs.output = str(tmp_path / output)
+    runs(photos)
+    (path,) = tmp_path.glob("labels*/part-00002.*")
+    whole = path.read_bytes()
+    # The footer of a Parquet file says where the bytes are.
+    path.write_bytes(content or whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    with pytest.raises(OutputError, match=r"part-00002\.\w+ is damaged: delete it"):
+        runs(photos)
 
 
 @pytest.mark.parametrize("lost", ["manifest", "all"])
@@ -344,6 +367,19 @@ def test_a_picture_named_twice_has_one_row(runs: Runs, photos: Path, tmp_path: P
         assert job.plan(entries).listed == 7
 
 
+def test_a_folder_has_the_same_pictures_by_any_path(
+    runs: Runs, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(photos)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert runs(Path("../photos")).planned == 0
+    # The system follows a link before "..".
+    (tmp_path / "link").symlink_to(photos)
+    assert runs(Path("../link/../photos")).planned == 0
+    assert len(runs.rows()) == 7
+
+
 def test_names_of_any_bytes_are_kept(runs: Runs, photos: Path) -> None:
     name = os.fsdecode(b"\xe9=.png")
     (photos / "0.png").rename(photos / name)
@@ -360,6 +396,13 @@ def test_missing_files_of_a_list_are_rows(runs: Runs, photos: Path) -> None:
     draw(photos / "none.png", 10)
     assert runs(photos / "none.png").planned == 1
     assert "error" not in runs.rows()["none.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names")
+def test_a_pipe_is_not_waited_for(runs: Runs, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    runs(tmp_path / "pipe.jpg")
+    assert runs.rows()["pipe.jpg"]["error"]["code"] == "source_unreadable"
 
 
 def test_rows_are_json_that_a_result_reads(runs: Runs, photos: Path) -> None:

@@ -203,7 +203,7 @@ def test_any_storage_of_fsspec(
     names = [Path(name).name for name in memory.ls("/labels", detail=False)]
     assert sorted(names) == [".pictell", *(f"part-0000{number}.jsonl" for number in (1, 2, 3))]
     with (
-        pytest.raises(UsageError, match="another model"),
+        pytest.raises(UsageError, match="another --model"),
         Job.open(output, table_format("jsonl"), DESCRIPTION | {"model": "other"}),
     ):
         pass

@@ -1,6 +1,7 @@
 """Pictures that arrive: each once it is complete, wherever below the folder it is."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from batch_runs import draw
 from pictell.batch.entries import to_entry
 from pictell.batch.watch import Watch, check_folders
-from pictell.errors import UsageError
+from pictell.errors import SourceNotFoundError, UsageError
 
 STILL_S = 0.3
 
@@ -100,3 +101,10 @@ def test_other_files_and_hidden_ones_are_left_out(inbox: Path) -> None:
 def test_only_folders_can_be_watched(inbox: Path) -> None:
     with pytest.raises(UsageError, match="folders of this machine"):
         check_folders([str(inbox), str(inbox / "none")])
+
+
+def test_a_watched_folder_that_is_gone_ends_the_watch(inbox: Path) -> None:
+    watch = Watch([str(inbox)], still_s=STILL_S)
+    shutil.rmtree(inbox)
+    with pytest.raises(SourceNotFoundError, match="is gone"):
+        next(watch.arrivals())

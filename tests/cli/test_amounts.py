@@ -2,7 +2,7 @@
 
 import pytest
 
-from pictell.cli.amounts import duration, pictures, size
+from pictell.cli.amounts import duration, pictures, rows, size
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,7 @@ def test_a_size(n_bytes: float, text: str) -> None:
 
 def test_a_number_of_pictures() -> None:
     assert [pictures(1), pictures(1200)] == ["1 picture", "1,200 pictures"]
+
+
+def test_a_number_of_rows() -> None:
+    assert [rows(1), rows(1200)] == ["1 row", "1,200 rows"]

@@ -131,6 +131,8 @@ def test_embeddings_are_added(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("-o", "labels"), "no picture given"),
+        (("cat.jpg", "-o", "memory://labels"), "is lost when the command ends"),
+        (("cat.jpg", "-o", ""), "--output is empty"),
         (("cat.jpg",), "the following arguments are required: -o/--output"),
         (("-", "-o", "labels"), "leave batch out"),
         (("cat.jpg", "-o", "labels.csv", "--embedding"), "CSV has no embeddings"),
@@ -155,7 +157,14 @@ def test_other_options_on_the_same_table_are_refused(tmp_path: Path) -> None:
     before = rows(tmp_path / "labels")
     run = pictell("batch", SAMPLES, "-o", tmp_path / "labels", "--top-k", "1")
     assert run.returncode == 2
-    assert "another top_k (5, now 1)" in run.stderr
+    assert "another --top-k (5, now 1)" in run.stderr
+    run = pictell("batch", SAMPLES, "-o", tmp_path / "labels", "--flat")
+    assert run.returncode == 2
+    assert "without --flat" in run.stderr
+    (tmp_path / "names").write_text("281,tabby\n")
+    run = pictell("batch", SAMPLES, "-o", tmp_path / "labels", "--labels-from", tmp_path / "names")
+    assert run.returncode == 2
+    assert "other labels" in run.stderr
     assert rows(tmp_path / "labels") == before
 
 
@@ -169,6 +178,27 @@ def test_an_unreadable_folder_prunes_nothing(tmp_path: Path) -> None:
     assert "the folder has no pictures" in run.stderr
     assert "no row is dropped" in run.stderr
     assert len(rows(tmp_path / "labels")) == SAMPLE_PICTURES
+
+
+def test_a_missing_folder_prunes_nothing(tmp_path: Path) -> None:
+    folder = shutil.copytree(SAMPLES, tmp_path / "photos")
+    pictell("batch", folder, "-o", tmp_path / "labels")
+    before = rows(tmp_path / "labels")
+    folder.rename(tmp_path / "away")
+    run = pictell("batch", folder, "-o", tmp_path / "labels", "--prune", "--include", "*.jpg")
+    assert run.returncode == 1
+    assert "no row is dropped" in run.stderr
+    assert "--prune drops" not in run.stderr
+    assert [row for row in rows(tmp_path / "labels") if row in before] == before
+    (tmp_path / "away").rename(folder)
+    assert pictell("batch", folder, "-o", tmp_path / "labels", "--prune").returncode == 0
+    assert rows(tmp_path / "labels") == before
+
+
+def test_a_missing_folder_is_named_whatever_the_globs(tmp_path: Path) -> None:
+    run = pictell("batch", tmp_path / "no", "-o", tmp_path / "labels", "--include", "*.jpg")
+    assert run.returncode == 1
+    assert f"{tmp_path / 'no'}: no such file or folder" in run.stderr
 
 
 def start(photos: Path, output: Path, *words: str) -> subprocess.Popen[str]:

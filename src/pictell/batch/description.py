@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -25,6 +27,26 @@ def describe(spec: ModelSpec, engine: EngineOptions, choice: Choice) -> dict[str
         "top_k": choice.top_k,
         "embedding": choice.embedding,
     }
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """What a table with one description has that another has not, as the user knows it."""
+    now = json.loads(json.dumps(now))
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        if key == "model_key":
+            return "with another version of the model, or with other labels"
+        option = key if key == "layout" else f"--{key.replace('_', '-')}"
+        if isinstance(new, bool):
+            return f"without {option}" if new else f"with {option}"
+        return f"with another {option} ({_given(old)}, now {_given(new)})"
+    return None
+
+
+def _given(value: object) -> object:
+    return "not given" if value is None else value
 
 
 def model_key(spec: ModelSpec) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pictell.images.formats import SUFFIXES
 from pictell.types import Url
 
 
@@ -35,9 +38,32 @@ class Entry(NamedTuple):
 def to_entry(name: str) -> Entry:
     """The entry of a file by its path; without size and version if there is no regular file."""
     path = Path(name)
-    uri = path.absolute().as_uri()
+    uri = _absolute(path).as_uri()
     with suppress(OSError, ValueError):
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
             return Entry(uri, name, path, status.st_size, str(status.st_mtime_ns))
     return Entry(uri, name, path)
+
+
+def may_be_a_lost_folder(entry: Entry) -> bool:
+    """Whether a path is no file, such as a folder on a drive that is not there now."""
+    return (
+        isinstance(entry.content, Path)
+        and entry.version is None
+        and entry.content.suffix.lower() not in SUFFIXES
+    )
+
+
+def _absolute(path: Path) -> Path:
+    """The absolute path without ``..``, so that ``../photos`` is the same in every run."""
+    parts = path.absolute().parts
+    if ".." not in parts:
+        return path.absolute()
+    end = len(parts) - parts[::-1].index("..")
+    return Path(_real(str(Path(*parts[:end]))), *parts[end:])
+
+
+@lru_cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pictell.batch.description import difference
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
@@ -53,6 +54,8 @@ def open_output(text: str, format_: str | None, formats: Sequence[str]) -> Outpu
 
     Raises ``UsageError``.
     """
+    if not text:
+        raise UsageError("--output is empty: name a folder or a file")
     suffix = PurePosixPath(text).suffix.lower().removeprefix(".")
     is_file = suffix in formats and not text.endswith("/")
     if is_file and format_ not in {None, suffix}:
@@ -268,13 +271,10 @@ def _check(output: Output, description: Mapping[str, Any]) -> bool:
         before = dict(json.loads(known))
     except ValueError as error:
         raise OutputError(f"{name}/{JOB} is damaged: give another --output") from error
-    now = json.loads(json.dumps(description))
-    for key in sorted(before.keys() | now.keys()):
-        if before.get(key) != now.get(key):
-            raise UsageError(
-                f"{name} was made with another {key} ({before.get(key)}, now {now.get(key)}): "
-                "give the same options again, or another --output"
-            )
+    if found := difference(before, description):
+        raise UsageError(
+            f"{name} was made {found}: give the same options again, or another --output"
+        )
     return False
 
 

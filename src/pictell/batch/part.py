@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from pictell.batch.entries import Entry, Stored
 from pictell.batch.rows import Fact, PartFormat, Row, make_row, to_fact
 from pictell.classifier import Classifier
-from pictell.errors import PictellError
+from pictell.errors import PictellError, SourceUnreadableError
 from pictell.image_model import ImageModel
 from pictell.images.read import Content, read_file
 from pictell.picture_stream import FETCH_WORKERS, MAX_BYTES_IN_FLIGHT
@@ -232,6 +232,9 @@ def _look_at(entry: Entry, max_bytes: int) -> _Taken:
     """A local file with its checksum. The stream says what is wrong with one without."""
     content, sha256 = entry.content, None
     assert isinstance(content, Path)
+    if entry.size is None and content.exists() and not content.is_file():
+        # A pipe would be waited for without end, and has no content to come back to.
+        return _Taken(entry, None, SourceUnreadableError("not a regular file"))
     if entry.size is not None and entry.size <= max_bytes:
         with suppress(PictellError):
             sha256 = hashlib.sha256(read_file(content, max_bytes)).hexdigest()

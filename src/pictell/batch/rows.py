@@ -60,13 +60,17 @@ def copy_row(row: Mapping[str, Any], entry: Entry, sha256: str | None) -> Row:
 def to_fact(row: Mapping[str, Any]) -> Fact:
     """What the manifest keeps. Raises ``KeyError`` or ``ValueError`` for another kind of row."""
     size, error = row["size_bytes"], row.get("error")
-    return Fact(
+    fact = Fact(
         row["uri"],
         None if size is None else int(size),
         row["version"],
         row["sha256"],
         error and error["code"],
     )
+    texts = (fact.version, fact.sha256, fact.code)
+    if not isinstance(fact.uri, str) or not all(isinstance(one, str | None) for one in texts):
+        raise ValueError("not the row of a source")
+    return fact
 
 
 def _of_source(entry: Entry, sha256: str | None) -> Row:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pictell.batch.entries import Entry, to_entry
-from pictell.errors import UsageError
+from pictell.errors import SourceNotFoundError, UsageError
 from pictell.images.sources import walk
 
 # A file is complete once its size and time have not changed for this long.
@@ -58,8 +58,18 @@ class Watch:
                 yield one
 
     def arrivals(self) -> Iterator[list[Entry]]:
-        """The entries of files that have arrived or changed and are complete, without end."""
+        """The entries of files that have arrived or changed and are complete, without end.
+
+        Raises ``SourceNotFoundError`` when a folder is gone: one that comes back is another folder,
+        and is not watched.
+        """
         for changes in self._changes:
+            for root, typed in self._typed.items():
+                if not root.is_dir():
+                    raise SourceNotFoundError(
+                        f"the watched folder {typed} is gone: run the same command again once it "
+                        "is back"
+                    )
             self._note(changes)
             now = time.monotonic()
             for folder in [name for name, due in self._new_folders.items() if due <= now]:

@@ -8,6 +8,11 @@ def pictures(number: int) -> str:
     return f"{number:,} picture{'' if number == 1 else 's'}"
 
 
+def rows(number: int) -> str:
+    """A number of rows: ``1 row``, ``1,200 rows``."""
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Seconds, minutes, or hours and minutes."""
     if seconds < 60:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults
-from pictell.cli.amounts import duration, pictures, size
+from pictell.cli.amounts import duration, pictures, rows, size
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -97,6 +97,7 @@ class _Batch:
         self._wanted = wants(options.include, options.exclude)
         self._status = 0
         self._skipped = 0
+        self._all_listed = True
 
     def label(self) -> int:
         """Label what is new or has changed; 1 if the table has pictures that failed."""
@@ -163,7 +164,7 @@ class _Batch:
                 self._say_what_is_left(plan)
 
     def _prune(self, plan: Plan) -> None:
-        if self._status or not plan.listed:
+        if not self._all_listed or not plan.listed:
             say("no row is dropped, because not all pictures could be listed")
         else:
             self._job.prune()
@@ -171,18 +172,18 @@ class _Batch:
     def _print_summary(self, plan: Plan, seconds: float) -> None:
         labelled = f"{pictures(plan.planned)} labelled in {duration(seconds)}"
         rate = f" ({plan.planned / seconds:.0f} a second)" if plan.planned else ""
-        output, (rows, _) = visible(self._options.output), self._job.counts()
+        output, (number, _) = visible(self._options.output), self._job.counts()
         # With --watch another line comes much later.
-        print(f"{labelled}{rate}; {output} has {rows:,} rows", flush=True)
+        print(f"{labelled}{rate}; {output} has {rows(number)}", flush=True)
 
     def _say_what_is_left(self, plan: Plan) -> None:
         if self._skipped:
             files = "file is not a picture" if self._skipped == 1 else "files are not pictures"
             say(f"{self._skipped:,} {files}: skipped")
         if failed := self._job.counts()[1]:
-            say(f"{failed:,} of the rows failed: --retry-failed tries them again")
-        if plan.gone and not self._options.prune:
-            say(f"{plan.gone:,} rows are of pictures not named any more: --prune drops them")
+            say(f"{rows(failed)} failed: --retry-failed tries again")
+        if plan.gone and plan.listed and self._all_listed and not self._options.prune:
+            say(f"{rows(plan.gone)} of pictures not named any more: --prune drops such rows")
 
     def _watch(self) -> Watch | None:
         if not self._options.watch:
@@ -193,16 +194,22 @@ class _Batch:
 
     def _named(self) -> Iterator[Entry]:
         """The entries that the command line names."""
+        from pictell.batch.entries import may_be_a_lost_folder
         from pictell.batch.listing import find_entries
 
-        sources = named_sources(self._options, self._skip)
-        return (one for one in find_entries(sources, self._report) if self._wanted(one.name))
+        for one in find_entries(named_sources(self._options, self._skip), self._report):
+            is_lost = may_be_a_lost_folder(one)
+            self._all_listed &= not is_lost
+            # A glob of pictures does not hide that a folder is missing.
+            if is_lost or self._wanted(one.name):
+                yield one
 
     def _skip(self, path: Path) -> None:
         self._skipped += 1
 
     def _report(self, name: str, error: PictellError) -> None:
         """Name a source that stands for no picture, such as a folder that cannot be read."""
+        self._all_listed = False
         self._status = max(self._status, exit_status(error))
         say(f"{name}: {error.message}")
 
@@ -231,6 +238,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("standard input is one picture, which pictell labels: leave batch out")
     if options.watch and (options.from_file is not None or options.dry_run):
         raise UsageError("--watch watches folders: leave --from-file and --dry-run out")
+    if options.output.startswith("memory://"):
+        raise UsageError("--output memory:// is lost when the command ends: give a folder")
     if options.null and options.from_file is None:
         raise UsageError("--null needs a list: give --from-file")
     check_ray_options(options)

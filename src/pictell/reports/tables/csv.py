@@ -31,7 +31,10 @@ class Table:
     def read(self, content: bytes) -> list[Row]:
         """See ``PartFormat``."""
         reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
-        return [_to_row({key: cell or None for key, cell in one.items()}) for one in reader]
+        try:
+            return [_to_row({key: cell or None for key, cell in one.items()}) for one in reader]
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
 
     def join(self, parts: Iterable[bytes], file: BinaryIO) -> None:
         """See ``PartFormat``."""

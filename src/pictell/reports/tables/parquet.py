@@ -74,7 +74,10 @@ class Table:
 
     def read(self, content: bytes) -> list[Row]:
         """See ``PartFormat``."""
-        table = pq.read_table(pa.BufferReader(content))
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+        except OSError as error:  # of bytes in memory
+            raise ValueError(str(error)) from error
         rows: list[Row] = table.select(list(COLUMNS)).to_pylist()
         if self._length is not None:
             for row, vector in zip(rows, table.column(EMBEDDING), strict=True):
