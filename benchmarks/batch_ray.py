@@ -106,7 +106,7 @@ def print_kills(seed: int) -> None:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "photos").mkdir()
-        pictures = copies(root / "photos", 9)
+        pictures = copies(root / "photos", 18)
         command = [PICTELL, "batch", "photos", "--part-size", "20", "--output"]
         subprocess.run([*command, "whole"], cwd=root, check=True, stdout=subprocess.DEVNULL)
         command = [*command, "labels", "--engine", "ray"]
@@ -115,7 +115,7 @@ def print_kills(seed: int) -> None:
             with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as run:
                 try:
                     # Before Ray has started, nothing could be lost.
-                    run.wait(chance.uniform(start_s - 2, start_s + 2))
+                    run.wait(chance.uniform(start_s - 1, start_s + 2))
                 except subprocess.TimeoutExpired:
                     run.kill()
             rows.append(len(rows_of(root / "labels")))

@@ -82,7 +82,8 @@ def connect(workers: Workers) -> Iterator[None]:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--engine ray needs the extra ray: pip install 'pictell[ray]'") from error
+        remedy = "pip install 'pictell[ray]'"
+        raise UsageError(f"--engine ray needs the extra ray: {error}: {remedy}") from error
     _check_reachable(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
