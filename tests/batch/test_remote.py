@@ -231,3 +231,12 @@ def test_another_process_can_label_and_write_a_part(tmp_path: Path) -> None:
     folder.write(part_name(1, "parquet"), table.write(rows))
     (row,) = table.read(parts.read("part-00001.parquet"))
     assert (row["answer"]["name"], row["embedding"].shape) == ("cat", (1280,))
+
+
+@pytest.mark.parametrize("line", ["nosuch://bucket/a.jpg", "file:///a.jpg"])
+def test_a_line_that_no_storage_can_have_does_not_end_the_run(line: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{ROOT / 'samples' / 'cat.jpg'}\n{line}\n")
+    run = command("batch", "--from-file", "list.txt", "--output", "t", cwd=tmp_path)
+    assert run.returncode == 1
+    assert line in run.stderr
+    assert "1 picture labelled" in run.stdout

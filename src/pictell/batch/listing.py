@@ -40,9 +40,11 @@ def _of_url(url: Url, on_error: Callable[[str, PictellError], object]) -> Iterat
         yield Entry(quote(name, safe=string.punctuation, errors="surrogateescape"), name, url)
         return
     # Only callers with a storage pay for importing its library.
-    from pictell.batch.remote import list_stored
+    from pictell.batch.remote import check_scheme, list_stored
 
     try:
+        # One wrong line of a list does not end the run; a package that is missing does.
+        check_scheme(url.text)
         yield from list_stored(url.text)
     except SourceError as error:
         on_error(url.text, error)

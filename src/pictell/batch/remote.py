@@ -53,6 +53,19 @@ def open_storage(url: str) -> tuple[Any, str]:
     return system, path.rstrip("/")
 
 
+def check_scheme(url: str) -> None:
+    """Raise ``SourceUnreadableError`` for a URL that no storage can have."""
+    scheme = urlsplit(url).scheme
+    if scheme in {"file", "local"}:
+        raise SourceUnreadableError(f"give the path of a local file without {scheme}://")
+    try:
+        from fsspec import available_protocols
+    except ImportError:  # ``open_storage`` says what to install
+        return
+    if scheme not in available_protocols():
+        raise SourceUnreadableError(f"no storage is known for {scheme}://")
+
+
 def list_stored(url: str) -> Iterator[Entry]:
     """The entry of a file, or of each picture below a prefix, in natural order.
 

@@ -15,13 +15,12 @@ from pictell.cli.amounts import pictures
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
+from pictell.cli.training_lines import figures, suspicious, warnings
 from pictell.errors import UsageError
 from pictell.reports.escape import visible
-from pictell.results import percent
 
 if TYPE_CHECKING:
     from pictell.evaluation.dataset import Dataset
-    from pictell.training.measure import Measured
     from pictell.training.trained import TrainedModel
 
 EXAMPLE = """\
@@ -43,10 +42,6 @@ The model runs in pictell and in ONNX Runtime. It has no picture and no name of 
 """
 # Where the samples are kept, as ``pictell.training.kept.PLACES``, which takes long to import.
 PLACES = ("beside", "inside", "nowhere")
-# Classes and files that are listed.
-MAX_LISTED = 20
-# Of the largest class to the smallest; a larger one is reported.
-MAX_RATIO = 10
 
 
 def run(words: list[str]) -> int:
@@ -57,6 +52,7 @@ def run(words: list[str]) -> int:
     from pictell.training.train import train
 
     started = time.monotonic()
+    before = _content(options.update)
     replaced = _pictures_of(Path(options.output)) if options.update is None else None
     data, validation = (
         None if name is None else read_dataset(name) for name in (options.data, options.validation)
@@ -76,11 +72,15 @@ def run(words: list[str]) -> int:
             seed=options.seed,
             watch=progress.watch,
         )
+    if before != _content(options.update):
+        raise UsageError(f"{options.update} was changed by another program meanwhile: try again")
     model.save(options.output)
     _print(model, data, options, time.monotonic() - started)
     if replaced is not None:
-        before = f"a model of {pictures(replaced)} was replaced"
-        say(f"{before}: to add pictures to a model, give --update instead of --output")
+        say(
+            f"a model of {pictures(replaced)} was replaced: to add pictures to a model, give "
+            "--update instead of --output"
+        )
     if options.report is not None and data is not None:
         _write_page(Path(options.report), model, data, Path(options.output).name)
     return progress.exit_status
@@ -174,6 +174,11 @@ def _is_trained(path: Path) -> bool:
     return not path.is_file() or TRAINING_KEY.encode() in path.read_bytes()
 
 
+def _content(name: str | None) -> bytes | None:
+    """The bytes of a file, ``None`` if there is none, which is an error later."""
+    return Path(name).read_bytes() if name is not None and os.path.isfile(name) else None
+
+
 def _pictures_of(path: Path) -> int | None:
     """How many pictures a trained model was trained on, ``None`` if there is none."""
     from pictell.training.trained import count_pictures
@@ -185,85 +190,16 @@ def _print(
     model: TrainedModel, data: Dataset | None, options: argparse.Namespace, seconds: float
 ) -> None:
     output = options.output
-    print("\n".join(_report(model, data, seconds)))
-    lines = [*_skipped(data), *_warnings(model), *_copies(model.measured, data)]
-    for line in filter(None, [*lines, model.index_note]):
+    print("\n".join(figures(model, seconds)))
+    for line in warnings(model, data):
         say(line)
-    print("\n".join([*_suspects(model), "", f"stored in {visible(output)}"]))
+    print("\n".join([*suspicious(model), "", f"stored in {visible(output)}"]))
     from pictell.training.kept import beside
 
     kept = beside(Path(output))
     if model.kept is not None:
         name = visible(kept.name)
         print(f"what --update needs is in {name}: keep it with the model, do not share it")
-
-
-def _report(model: TrainedModel, data: Dataset | None, seconds: float) -> list[str]:
-    """How many pictures of each class there were, and how often the model is right."""
-    accuracy, names = model.accuracy, [visible(label.name) for label in model.spec.labels]
-    width = max(map(len, [*names, "accuracy"]))
-    low, high = percent(accuracy.interval.low), percent(accuracy.interval.high)
-    measured = model.measured
-    where = "cross-validated"
-    if measured is not None and measured.validation:
-        where = f"on {pictures(accuracy.pictures)} of {visible(measured.dataset.name)}"
-    if measured is not None and measured.several:
-        where += ", all labels of a picture"
-    read = 0 if model.data is None else model.data.pictures
-    total = f"{pictures(model.pictures)} of {len(names)} classes"
-    if model.others:
-        total += f" and {model.others} of none"
-    new = f", {read} of them read now," if 0 < read < model.pictures else ""
-    return [
-        f"{total}{new} in {seconds:.1f} s",
-        "",
-        f"  {'accuracy':{width}}  {percent(accuracy.value)}  {low} to {high}, {where}",
-        *(
-            f"  {name:{width}}  {'–' if share is None else percent(share)}  {pictures(count)}"
-            for name, share, count in zip(names, accuracy.of_class, model.counts, strict=True)
-        ),
-    ]
-
-
-def _skipped(data: Dataset | None) -> list[str]:
-    """What lies in the folder and is not trained on."""
-    lines = []
-    if data is not None and data.empty_classes:
-        lines.append(f"classes without pictures: {', '.join(data.empty_classes[:MAX_LISTED])}")
-    if data is not None and data.skipped_files:
-        lines.append(f"{data.skipped_files} files are not pictures, or not in a class folder")
-    return lines
-
-
-def _suspects(model: TrainedModel) -> list[str]:
-    """The pictures whose label may be wrong."""
-    if not model.suspects:
-        return []
-    shown = model.suspects[:MAX_LISTED]
-    number = len(model.suspects)
-    return [
-        "",
-        f"{number} {'label' if number == 1 else 'labels'} may be wrong:",
-        *(
-            f"  {visible(one.file)}  {visible(one.label)}; perhaps {visible(one.better)}"
-            for one in shown
-        ),
-        *["  …"] * (number > len(shown)),
-    ]
-
-
-def _copies(measured: Measured | None, data: Dataset | None) -> list[str]:
-    """The pictures of the validation set that were left out, a line each, and their number."""
-    if measured is None or not measured.copies:
-        return []
-    lines = []
-    for one in measured.copies[:MAX_LISTED]:
-        of = "a picture of the model"
-        if one.of is not None and data is not None:
-            of = str(data.root / one.of)
-        lines.append(f"{measured.dataset.root / one.file} is a copy of {of}")
-    number = pictures(len(measured.copies))
-    return [*lines, f"{number} of {measured.dataset.name} left out of the accuracy, being copies"]
 
 
 def _write_page(path: Path, model: TrainedModel, data: Dataset, name: str) -> None:
@@ -276,27 +212,3 @@ def _write_page(path: Path, model: TrainedModel, data: Dataset, name: str) -> No
     shown = [one.picture for one in model.suspects[:MAX_THUMBNAILS]]
     training = Training(list(method_notes(model.measured)), model.suspects, thumbnails(data, shown))
     page.write(path, Evaluation((replace(model.evaluation, model=name),)), training)
-
-
-def _warnings(model: TrainedModel) -> list[str]:
-    """What is odd about the pictures, a line each."""
-    lines, data = list[str](), model.data
-    if data is not None:
-        for conflict in data.conflicts[:MAX_LISTED]:
-            lines.append(f"the same picture has different labels: {', '.join(conflict.files)}")
-        if data.copies:
-            count = sum(len(group) - 1 for group in data.copies)
-            lines.append(f"copies of other pictures, which are tested together: {count}")
-        if data.without_pictures:
-            names = ", ".join(data.without_pictures[:MAX_LISTED])
-            lines.append(f"classes with no picture that could be read: {names}")
-    if model.measured is None or not model.measured.validation:
-        shares = zip(model.spec.labels, model.accuracy.of_class, strict=True)
-        alone = [label.name for label, share in shares if share is None]
-        if alone:
-            names = ", ".join(alone[:MAX_LISTED])
-            lines.append(f"not tested, with only one picture or copies of one: {names}")
-    least, most = min(model.counts), max(model.counts)
-    if most > MAX_RATIO * least:
-        lines.append(f"the classes have {least} to {most} pictures; all count equally in training")
-    return lines
