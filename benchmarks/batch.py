@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 import pictell
@@ -135,8 +136,9 @@ def print_overhead(runs: int) -> None:
         print(f"| {name} | {median(times):.2f} |")
 
 
-def print_many(number: int) -> None:
-    """Rate and memory along the way through many small pictures."""
+def print_many(number: int, plot: str | None) -> None:
+    """Rate and memory along the way through many small pictures; ``plot`` is a file for both."""
+    rows = list[tuple[int, float, float]]()
     with TemporaryDirectory() as folder:
         # A list of paths would take more memory than the batch.
         for one in range(number):
@@ -152,10 +154,25 @@ def print_many(number: int) -> None:
                 now = time.process_time(), time.perf_counter()
                 cpu, wall = (EVERY / (new - old) for new, old in zip(now, before, strict=True))
                 print(f"| {done} | {cpu:.0f} | {wall:.0f} | {memory_mb():.0f} |", flush=True)
+                rows.append((done, cpu, memory_mb()))
                 before = now
 
         with pictell.load() as classifier:
             label(classifier, pictures, watch)
+    if plot is not None:
+        draw_plot(rows, plot)
+
+
+def draw_plot(rows: list[tuple[int, float, float]], path: str) -> None:
+    """Rate and memory over the number of pictures."""
+    done, rates, megabytes = zip(*rows, strict=True)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True)
+    upper.plot(done, rates)
+    upper.set(ylabel="images per CPU second", ylim=(0, None))
+    lower.plot(done, megabytes)
+    lower.set(ylabel="memory, MB", xlabel="pictures labelled", ylim=(0, None))
+    figure.savefig(path, dpi=110)
 
 
 def name_of(folder: str, number: int) -> str:
@@ -251,11 +268,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pictures", type=int, default=MANY)
+    parser.add_argument("--plot", metavar="FILE", help="with many: a PNG of rate and memory")
     options = parser.parse_args()
     tables: dict[str, Callable[[], None]] = {
         "cost": lambda: print_cost(options.runs),
         "overhead": lambda: print_overhead(options.runs),
-        "many": lambda: print_many(options.pictures),
+        "many": lambda: print_many(options.pictures, options.plot),
         "manifest": print_manifest,
         "kills": lambda: print_kills(options.seed),
     }

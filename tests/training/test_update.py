@@ -264,7 +264,7 @@ def test_with_several_labels_a_picture_that_is_corrected_twice_has_both() -> Non
     every = samples_of("ab", [[1, 0], [0, 1]], several=True)
     one, two, _ = np.eye(3, dtype=np.float32)
     every = replace(every, vectors=np.stack([-one, -two]))
-    both = add_corrections(every, np.stack([one, one, two]), ["a", "b", "a"])
+    both = add_corrections(every, np.stack([one, one, two]), [["a"], ["b"], ["a"]])
     assert both.targets[2:].tolist() == [[True, True], [True, False]]
 
 
@@ -400,6 +400,13 @@ def test_several_labels_are_learned(insects: Path, shared: Path, tmp_path: Path)
     assert max(sum(one.score for one in result.predictions) for result in results) > 1.5
     run = command("correct", next((val / "ants").iterdir()), "flies", "-m", path)
     assert (run.returncode, run.stderr) == (0, "")
+    # What else the model says of the picture stays true.
+    assert command("train", "--update", path, "--rename", "flies=fly").returncode == 0
+    samples = from_bytes(beside(path).read_bytes(), "x").samples
+    (row,) = samples.targets[samples.corrected]
+    found = {samples.classes[place] for place in np.flatnonzero(row)}
+    assert "fly" in found
+    assert found & {"ants", "bees"}
     before = path.read_bytes()
     run = command("train", tmp_path / "list.jsonl", "-o", path, "--report", tmp_path / "r.html")
     assert (run.returncode, "leave out --report" in run.stderr) == (2, True)

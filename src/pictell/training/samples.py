@@ -168,26 +168,27 @@ def remove(samples: Samples, names: Collection[str]) -> Samples:
     return left.take(has_label(left.targets) | ~has_label(samples.targets))
 
 
-def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[str]) -> Samples:
+def add_corrections(samples: Samples, vectors: Floats, classes: Sequence[Sequence[str]]) -> Samples:
     """The samples with pictures that were corrected: their features (M, D) and their classes.
 
-    A picture that was among the samples or corrected before has its last class; with ``several``,
-    it has this one too.
+    The first class of a picture is that of the correction. A picture that was among the samples or
+    corrected before has only this one; with ``several``, it has this one too.
     """
-    for row, name in zip(_rounded(vectors), classes, strict=True):
-        samples = merge(samples, _correction(samples, row[np.newaxis], name))
+    for row, names in zip(_rounded(vectors), classes, strict=True):
+        samples = merge(samples, _correction(samples, row[np.newaxis], names))
     return samples
 
 
-def _correction(samples: Samples, row: Floats, name: str) -> Samples:
-    """A picture (1, D) with a class, and if it is among the samples, with what is known of it."""
+def _correction(samples: Samples, row: Floats, names: Sequence[str]) -> Samples:
+    """A picture (1, D) with classes, or if it is among the samples, with what is known of it."""
     same = (samples.vectors @ row[0]) >= SAME
     if not same.any():
         key = CORRECTION + hashlib.sha256(row.tobytes()).hexdigest()
         hashes, absent = np.zeros((1, HASH_BYTES), np.uint8), np.full(1, -1)
-        has = np.ones((1, 1), np.bool_)
-        return Samples((name,), has, samples.several, row, (key,), hashes, absent)
-    known = samples.take(same)
+        classes = tuple(dict.fromkeys(names))
+        has = np.ones((1, len(classes)), np.bool_)
+        return Samples(classes, has, samples.several, row, (key,), hashes, absent)
+    known, name = samples.take(same), names[0]
     classes = tuple(dict.fromkeys((*known.classes, name) if samples.several else (name,)))
     targets = _spread(known, classes) if samples.several else np.zeros((len(known), 1), np.bool_)
     targets[:, classes.index(name)] = True

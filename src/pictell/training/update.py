@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from pictell.errors import InvalidModelError, UsageError
 from pictell.inspection.onnx import read
 from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
 from pictell.training.embed import extractor_key
 from pictell.training.extractor import Extractor, feature_spec, read_extractor
+from pictell.training.graph import read_head
 from pictell.training.kept import KEPT_KEY, Place, read_kept
 from pictell.training.samples import Samples, add_corrections, merge, remove, rename
 from pictell.training.trained import BACKBONE_FACTS, SAMPLES_FACT, TRAINING_KEY
@@ -70,7 +73,15 @@ def _with_corrections(samples: Samples, content: bytes, labels: Sequence[Label])
         return samples
     if max(classes) >= len(labels):
         raise InvalidModelError(f"the model has {len(labels)} labels, fewer than its head")
-    return add_corrections(samples, vectors, [labels[one].name for one in classes])
+    names: list[tuple[str, ...]] = [(labels[one].name,) for one in classes]
+    if samples.several:
+        # What else a picture shows is what the model says of it.
+        logits, _ = read_head(content).outputs(vectors)
+        names = [
+            (*one, *(labels[place].name for place in np.flatnonzero(row > 0).tolist()))
+            for one, row in zip(names, logits, strict=True)
+        ]
+    return add_corrections(samples, vectors, names)
 
 
 def combine(
