@@ -189,16 +189,14 @@ def _pictures_of(path: Path) -> int | None:
 def _print(
     model: TrainedModel, data: Dataset | None, options: argparse.Namespace, seconds: float
 ) -> None:
-    output = options.output
+    from pictell.training.kept import beside
+
     print("\n".join(figures(model, seconds)))
     for line in warnings(model, data):
         say(line)
-    print("\n".join([*suspicious(model), "", f"stored in {visible(output)}"]))
-    from pictell.training.kept import beside
-
-    kept = beside(Path(output))
+    print("\n".join([*suspicious(model), "", f"stored in {visible(options.output)}"]))
     if model.kept is not None:
-        name = visible(kept.name)
+        name = visible(beside(Path(options.output)).name)
         print(f"what --update needs is in {name}: keep it with the model, do not share it")
 
 

@@ -82,9 +82,9 @@ def train(
     (``remove``). ``keep`` says where the samples for an update are kept: in a file ``beside`` the
     model (default), ``inside`` it or ``nowhere``; an update keeps the place. ``backbone`` is an
     ONNX model, by default the default model or that of the update. ``watch`` receives a result for
-    each picture that was read. The same pictures,
-    ``seed`` and versions give the same file. Needs the extra ``train``. Raises ``UsageError`` for
-    pictures that nothing can be learned from, or measured on, and a ``ModelError``.
+    each picture that was read. The same pictures, ``seed`` and versions give the same file. Needs
+    the extra ``train``. Raises ``UsageError`` for pictures that nothing can be learned from, or
+    measured on, and a ``ModelError``.
     """
     datasets = (
         None if data is None else _labelled(data),
@@ -95,8 +95,6 @@ def train(
         raise UsageError(f"the seed must be 0 or more, not {seed}")
     if keep is not None and keep not in PLACES:
         raise UsageError(f"keep must be one of {', '.join(PLACES)}, not {keep!r}")
-    if seed < 0:
-        raise UsageError(f"the seed must be 0 or more, not {seed}")
     old: Samples | None = None
     replaces = ""
     if update is None:
