@@ -47,7 +47,7 @@ def to_entry(name: str) -> Entry:
 
 
 def may_be_a_lost_folder(entry: Entry) -> bool:
-    """Whether a path is no file, such as a folder on a drive that is not there now."""
+    """Whether a path is not a file, such as a folder on a drive that is not mounted."""
     return (
         isinstance(entry.content, Path)
         and entry.version is None

@@ -158,7 +158,7 @@ def make_part(
 class _Feed:
     """The sources of parts that are run: each content of a part once.
 
-    ``ended`` has the parts whose sources have all been fed, and whose results nobody took yet.
+    ``ended`` has the parts whose sources have all been fed, until their results are taken.
     """
 
     def __init__(

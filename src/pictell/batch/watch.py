@@ -18,7 +18,7 @@ NS = 1_000_000_000
 
 
 def check_folders(folders: Sequence[str]) -> None:
-    """Raise ``UsageError`` for what is no folder of this machine, and without watchfiles."""
+    """Raise ``UsageError`` unless all are folders of this machine and watchfiles is there."""
     for folder in folders:
         if not Path(folder).is_dir():
             raise UsageError(f"--watch needs folders of this machine: {folder} is none")
