@@ -115,6 +115,11 @@ def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:
     return content
 
 
+def read_metadata(content: bytes) -> dict[str, str]:
+    """The entries of a model's metadata. Raises ``InvalidModelError``."""
+    return {entry.key: entry.value for entry in read(content).metadata_props}
+
+
 def read(content: bytes) -> Message:
     """The bytes as a ``ModelProto``. Raises ``InvalidModelError``."""
     if content[4:8] == ORT_MARK:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
-from pictell.inspection.onnx import read, with_metadata
+from pictell.inspection.onnx import read_metadata, with_metadata
 from pictell.scoring.calibration import Calibration, evidence, to_logits
 from pictell.scoring.postprocess import to_probabilities
 from pictell.training.familiarity import Familiarity, Floats, centred, seen_from_zero
@@ -97,12 +97,12 @@ def corrected(content: bytes) -> tuple[Floats, list[int]]:
 
 def corrections(content: bytes) -> list[Correction]:
     """The corrections of a model, the first one first. Raises ``InvalidModelError``."""
-    texts = {entry.key: entry.value for entry in read(content).metadata_props}
+    metadata = read_metadata(content)
     head = read_head(content)
     try:
         found = [
             Correction(int(one["class_index"]), float(one["step"]), float(one["gate_step"]))
-            for one in list[Any](json.loads(texts.get(CORRECTIONS_KEY, "[]")))
+            for one in list[Any](json.loads(metadata.get(CORRECTIONS_KEY, "[]")))
         ]
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise InvalidModelError(f"{CORRECTIONS_KEY} in the model's metadata is damaged") from error

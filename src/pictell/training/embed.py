@@ -51,7 +51,7 @@ class Embedded:
     @property
     def digests(self) -> list[str]:
         """The SHA-256 of the files, without boxes."""
-        return [key.split(" ")[0] for key in self.keys]
+        return digests_of(self.keys)
 
 
 class Labelled(NamedTuple):
@@ -111,6 +111,11 @@ def embed_dataset(
         np.array(pictures, np.int64), np.stack(found), keys,
         np.stack(bits_of).astype(np.uint8), tuple(failed),
     )  # fmt: skip
+
+
+def digests_of(keys: Iterable[str]) -> list[str]:
+    """The SHA-256 in the keys of pictures, without their boxes."""
+    return [key.split(" ")[0] for key in keys]
 
 
 def extractor_key(spec: ModelSpec) -> str:

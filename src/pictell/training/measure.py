@@ -28,7 +28,7 @@ from pictell.training.duplicates import find_groups
 from pictell.training.embed import Embedded, Labelled
 from pictell.training.familiarity import Scores, Targets
 from pictell.training.head import Has, Head, HeldOut
-from pictell.training.samples import Samples
+from pictell.training.samples import Samples, targets_of
 from pictell.types import Activation, Label, ModelSpec
 
 # A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
@@ -191,10 +191,11 @@ def validate(
         )
     pictures = embedded.pictures[new]
     logits, familiarity = head.outputs(embedded.vectors[new])
+    class_of_label = target_nodes(match_classes(dataset, samples.classes))
     return Measured(
         dataset,
         pictures,
-        _targets(dataset, pictures, samples.classes),
+        targets_of(dataset, pictures, class_of_label, len(samples.classes)),
         samples.several,
         logits,
         familiarity,
@@ -225,14 +226,6 @@ def check_validation(validation: Dataset, classes: Sequence[str], *, several: bo
             f"{validation.name}: {len(unknown)} of {len(validation.labels)} labels are no classes "
             f"of the model: {listed(unknown, MAX_SHOWN)}: rename or remove them"
         )
-
-
-def _targets(dataset: Dataset, pictures: Targets, classes: Sequence[str]) -> Has:
-    nodes = target_nodes(match_classes(dataset, classes))
-    targets = np.zeros((len(pictures), len(classes)), np.bool_)
-    for row, picture in zip(targets, pictures.tolist(), strict=True):
-        row[nodes[list(dataset.labels_of_picture(picture))]] = True
-    return targets
 
 
 def match_classes(dataset: Dataset, classes: Sequence[str]) -> tuple[Match, ...]:

@@ -16,7 +16,7 @@ from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import MAX_SHOWN, listed
 from pictell.training.duplicates import HASH_BYTES
-from pictell.training.embed import Embedded
+from pictell.training.embed import Embedded, digests_of
 from pictell.training.familiarity import Floats, Targets
 
 # Half as large as float32; the difference is far below that of a picture saved again.
@@ -72,7 +72,7 @@ class Samples:
     @property
     def digests(self) -> list[str]:
         """The SHA-256 of the files, without boxes."""
-        return [key.split(" ")[0] for key in self.keys]
+        return digests_of(self.keys)
 
     def take(self, wanted: NDArray[np.bool_]) -> Samples:
         """Those of the pictures that are wanted, (N,); classes without pictures are left out."""
@@ -91,12 +91,10 @@ class Samples:
 
 def samples_of(dataset: Dataset, embedded: Embedded) -> Samples:
     """The pictures of a dataset that could be read, and the classes that have any."""
-    targets = np.zeros((len(embedded.pictures), len(dataset.labels)), np.bool_)
-    for row, picture in zip(targets, embedded.pictures.tolist(), strict=True):
-        row[list(dataset.labels_of_picture(picture))] = True
+    labels = np.arange(len(dataset.labels))
     every = Samples(
         dataset.labels,
-        targets,
+        targets_of(dataset, embedded.pictures, labels, len(labels)),
         dataset.labels_of is not None,
         _rounded(embedded.vectors),
         embedded.keys,
@@ -104,6 +102,16 @@ def samples_of(dataset: Dataset, embedded: Embedded) -> Samples:
         embedded.pictures,
     )
     return every.take(np.ones(len(every), np.bool_))
+
+
+def targets_of(
+    dataset: Dataset, pictures: Targets, class_of_label: Targets, classes: int
+) -> NDArray[np.bool_]:
+    """Whether each of some ``pictures`` (M,) of a dataset has each class, (M, classes)."""
+    targets = np.zeros((len(pictures), classes), np.bool_)
+    for row, picture in zip(targets, pictures.tolist(), strict=True):
+        row[class_of_label[list(dataset.labels_of_picture(picture))]] = True
+    return targets
 
 
 def add_others(samples: Samples, embedded: Embedded) -> Samples:
@@ -200,7 +208,7 @@ def _replaced(old: Samples, new: Samples) -> NDArray[np.bool_]:
     keys = set(new.keys)
     replaced = np.array([key in keys for key in old.keys], np.bool_)
     # The file of a picture that was corrected is not known.
-    corrected = np.flatnonzero([key.startswith(CORRECTION) for key in old.keys])
+    corrected = np.flatnonzero(old.corrected)
     if len(corrected) and len(new):
         likeness = old.vectors[corrected] @ new.vectors.T
         replaced[corrected] |= likeness.max(axis=1) >= SAME

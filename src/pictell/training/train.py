@@ -21,6 +21,7 @@ from pictell.training.data import check_labels, review
 from pictell.training.duplicates import find_groups
 from pictell.training.embed import Labelled, embed_dataset, extractor_key
 from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
+from pictell.training.familiarity import Floats
 from pictell.training.graph import with_head
 from pictell.training.head import FOLDS, Examples, Head, HeldOut, cross_validate, fit_head
 from pictell.training.kept import KEPT_KEY, PLACES, Kept, Place
@@ -167,7 +168,7 @@ def _fit(
 
     spec, samples = extractor.spec, kept.samples.labelled
     check_labels(samples.classes, pictures.data.dataset.name if pictures.data else "the model")
-    examples = to_examples(kept.samples, extractor)
+    examples = _to_examples(samples, kept.samples.others, extractor.origin)
     # With more threads, small matrices take ten times as long, and the result would depend on them.
     with threadpool_limits(1):
         held_out = cross_validate(examples, seed)
@@ -241,17 +242,15 @@ def _suspects(
     return find_suspects(cross_validated(data, samples, cautious), calibration, labels)
 
 
-def to_examples(samples: Samples, extractor: Extractor) -> Examples:
+def _to_examples(labelled: Samples, others: Floats, origin: Floats | None) -> Examples:
     """What a head is fitted to. Copies of a picture are one group."""
-    labelled = samples.labelled
-    size = samples.vectors.shape[1]
-    origin = np.zeros(size, np.float32) if extractor.origin is None else extractor.origin
+    size = labelled.vectors.shape[1]
     return Examples(
         labelled.vectors,
         labelled.targets,
         labelled.several,
         find_groups(labelled.digests, labelled.hashes),
-        samples.others,
-        origin,
+        others,
+        np.zeros(size, np.float32) if origin is None else origin,
         labelled.corrected,
     )

@@ -14,7 +14,7 @@ from pictell.evaluation.summary import Summary
 from pictell.files import write_file
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
-from pictell.inspection.onnx import read, with_metadata
+from pictell.inspection.onnx import read_metadata, with_metadata
 from pictell.models.calibration_file import FittedCalibration, to_toml
 from pictell.models.folder import CALIBRATION_FILE, store_errors
 from pictell.models.scorer import build_scorer
@@ -137,8 +137,8 @@ def to_file(
 
 def count_pictures(content: bytes) -> int:
     """How many pictures a trained model was trained on. Raises ``InvalidModelError``."""
-    texts = {entry.key: entry.value for entry in read(content).metadata_props}
+    metadata = read_metadata(content)
     try:
-        return sum(map(int, json.loads(texts[TRAINING_KEY])["pictures"]))
+        return sum(map(int, json.loads(metadata[TRAINING_KEY])["pictures"]))
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidModelError(f"{TRAINING_KEY} in the metadata is damaged") from error

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
-from pictell.inspection.onnx import read
+from pictell.inspection.onnx import read_metadata
 from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
 from pictell.training.embed import extractor_key
@@ -47,7 +47,7 @@ def read_previous(model: str | os.PathLike[str]) -> Previous:
     path = Path(model)
     with store_errors(f"{path} cannot be read"):
         content = path.read_bytes()
-    metadata = {entry.key: entry.value for entry in read(content).metadata_props}
+    metadata = read_metadata(content)
     if TRAINING_KEY not in metadata:
         raise UsageError(f"{path} was not trained by pictell: it cannot be updated")
     try:
