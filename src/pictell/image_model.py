@@ -131,16 +131,13 @@ class ImageModel:
 
         ``embedding`` names another output whose row is added.
         """
-        prepared = [self._try_to_prepare(item) for item in items]
+        prepared = [self.try_to_prepare(item) for item in items]
         ready = [one for one in prepared if isinstance(one, Prepared)]
-        rows = iter(self._run_prepared(ready, output, embedding) if ready else ())
+        rows = iter(self.run_prepared(ready, output, embedding) if ready else ())
         return [next(rows) if isinstance(one, Prepared) else one for one in prepared]
 
-    def close(self) -> None:
-        """Release the engine once the runs in flight have ended."""
-        self._session.add_done_callback(_close)
-
-    def _try_to_prepare(self, item: Source | ReadPicture) -> Prepared | PictellError:
+    def try_to_prepare(self, item: Source | ReadPicture) -> Prepared | PictellError:
+        """``prepare``, but the error is returned. It names its source."""
         read = self.read(item) if isinstance(item, Source) else item
         try:
             return self.prepare(read)
@@ -149,9 +146,10 @@ class ImageModel:
         finally:
             read.release()
 
-    def _run_prepared(
-        self, ready: Sequence[Prepared], output: str, embedding: str | None
+    def run_prepared(
+        self, ready: Sequence[Prepared], output: str, embedding: str | None = None
     ) -> list[Output | PictellError]:
+        """One row of the named output for each picture (1 or more), in one run, or the error."""
         self.wait()
         started = time.perf_counter()
         try:
@@ -174,6 +172,10 @@ class ImageModel:
                 ready, rows, familiarity, embeddings, strict=True
             )
         ]
+
+    def close(self) -> None:
+        """Release the engine once the runs in flight have ended."""
+        self._session.add_done_callback(_close)
 
     def _rows(
         self, batch: NDArray[np.generic], output: str, embedding: str | None

@@ -36,11 +36,13 @@ class Url:
     """An http or https address.
 
     ``allow_private`` allows its own host to be on a private network, such as a camera. Redirects to
-    other private hosts stay forbidden.
+    other private hosts stay forbidden. ``only_hosts`` are the only hosts, in lower case, that it
+    and its redirects may name; empty allows all.
     """
 
     text: str
     allow_private: bool = False
+    only_hosts: tuple[str, ...] = ()
 
     @property
     def public_text(self) -> str:

@@ -21,6 +21,8 @@ from pictell.reports import FORMATS
 
 FILE = "config.toml"
 MAX_BYTES = 1024 * 1024
+# Tables of the file, whose keys are the options of a command.
+TABLES = ("serve",)
 # Where a value comes from that neither a variable nor the file gives.
 BUILT_IN = "default"
 
@@ -81,6 +83,14 @@ def find(*keys: str) -> dict[str, Default]:
     return found
 
 
+def read_table(name: str) -> Mapping[str, object]:
+    """A table of the file, such as ``[serve]``; empty without it. Raises ``UsageError``."""
+    table = _read(config_path()).get(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{FILE}: {name} must be a table: [{name}]")
+    return table
+
+
 def _variable(key: str) -> str:
     return f"PICTELL_{key.upper()}"
 
@@ -98,7 +108,7 @@ def _read(path: Path) -> Mapping[str, object]:
     except InvalidModelError as error:
         raise UsageError(str(error)) from error
     for key in table:
-        if key not in KEYS:
+        if key not in KEYS and key not in TABLES:
             raise UsageError(f"{path.name}: {_unknown(key)}")
     return table
 

@@ -19,8 +19,8 @@ from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
 COMMANDS = (
-    "batch", "train", "correct", "labels", "models", "inspect", "verify", "evaluate", "calibrate",
-    "config", "completion",
+    "batch", "serve", "train", "correct", "labels", "models", "inspect", "verify", "evaluate",
+    "calibrate", "config", "completion",
 )  # fmt: skip
 HELP = "help"
 

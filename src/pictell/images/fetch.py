@@ -49,6 +49,8 @@ def fetch(
     trusted_host = hop.host if url.allow_private else None
     known: dict[str, list[IPAddress]] = {}
     for _ in range(1 + _MAX_REDIRECTS):
+        if url.only_hosts and hop.host not in url.only_hosts:
+            raise AddressRefusedError(f"{hop.host} is not among the hosts that are allowed")
         addresses = _admit(hop, hop.host == trusted_host, known, bounds)
         headers = {"Host": hop.authority, "Accept": "image/*", "Connection": "close"}
         with (

@@ -1,0 +1,196 @@
+"""The command ``pictell serve``: models as an HTTP service with a web page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import fields
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli import defaults
+from pictell.cli.answer_options import add_answer_options, add_limits, check_answer_options
+from pictell.cli.exit_status import SOME_FAILED
+from pictell.cli.model_options import add_engine_options
+from pictell.cli.output import say
+from pictell.cli.parser import Parser, number, positive_int, whole_number
+from pictell.cli.serve_settings import fill_from_elsewhere
+from pictell.errors import UsageError
+from pictell.files import TextFileError, read_text
+
+EXAMPLE = """\
+Serve models over HTTP, with a page to drop pictures on, at http://127.0.0.1:8000:
+
+  pictell serve
+  pictell serve --model default --model pets=PETS.onnx --workers 2
+  pictell serve --host 0.0.0.0 --tokens-file TOKENS --rate-limit 100/minute
+
+  curl -F image=@samples/cat.jpg localhost:8000/v1/classify
+
+Each option can also be set by a variable, PICTELL_SERVE_PORT for --port, or in the table [serve] of
+config.toml. docs/serve.md is a guide.
+"""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pictell.classifier import Classifier
+
+LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
+TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
+# A single request is worth less than the server: decoders get less time than in other commands.
+DECODE_TIMEOUT_S = 10.0
+MAX_MEMORY = 1024**3
+MIB = 1024 * 1024
+MAX_TOKENS_BYTES = 1024 * 1024
+MIN_TOKEN = 16
+MAX_PORT = 65535
+MAX_S = 3600
+
+
+def run(words: list[str]) -> int:
+    """Serve until SIGINT or SIGTERM. Raises ``PictellError``."""
+    options = _parse(words)
+    if any(find_spec(name) is None for name in ("uvicorn", "starlette", "limits", "multipart")):
+        raise UsageError("the server needs the extra serve: pip install 'pictell[serve]'")
+    from pictell.server.run import serve
+    from pictell.server.settings import Settings
+
+    names = {one.name for one in fields(Settings)}
+    chosen = {name: value for name, value in vars(options).items() if name in names}
+    chosen |= {"models": _models(options), "tokens": _tokens(options)}
+    settings = Settings(**chosen)
+    if not settings.is_local and not settings.tokens:
+        say(
+            f"WARNING: everyone who reaches {settings.host} can use this server, which has no "
+            "tokens (--tokens-file)"
+        )
+    return 0 if serve(settings) else SOME_FAILED
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = make_parser()
+    fill_from_elsewhere(parser)
+    options = parser.parse(words)
+    check_answer_options(options)
+    defaults.fill(options, "min_confidence")
+    options.max_body *= MIB
+    options.max_buffered *= MIB
+    for name in ("fetch_hosts", "cors_origins", "allowed_hosts"):
+        setattr(options, name, tuple(getattr(options, name) or ()))
+    return options
+
+
+def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
+    """What opens each model, by its name in requests. Raises ``UsageError``."""
+    from pictell.loading import load
+
+    found: dict[str, Callable[[], Classifier]] = {}
+    for text in options.model or [defaults.find("model")["model"].value]:
+        name, separator, model = text.partition("=")
+        if not separator:
+            name, model = Path(text).stem if os.path.lexists(text) else text, text
+        if not name or "/" in name or name in found:
+            raise UsageError(f"--model {text}: give each model a name of its own, as in NAME=FILE")
+        found[name] = partial(
+            load,
+            model,
+            engine=options.engine_options,
+            limits=options.limits,
+            min_confidence=options.min_confidence,
+            max_depth=options.max_depth,
+            flat=options.flat,
+            labels_from=options.labels_from,
+        )
+    return found
+
+
+def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
+    """The lines of the file, or of the variable. Raises ``UsageError``."""
+    text = os.environ.get(TOKENS_VARIABLE, "")
+    if options.tokens_file is not None:
+        try:
+            text = read_text(Path(options.tokens_file), MAX_TOKENS_BYTES)
+        except TextFileError as error:
+            raise UsageError(f"the file of --tokens-file {error}") from error
+    tokens = tuple(text.split())
+    if any(len(one) < MIN_TOKEN for one in tokens):
+        raise UsageError(f"a token has fewer than {MIN_TOKEN} characters: make longer ones")
+    if options.tokens_file is not None and not tokens:
+        raise UsageError(f"{options.tokens_file} has no tokens: write one on each line")
+    return tokens
+
+
+def make_parser() -> Parser:
+    """The options of the command."""
+    parser = Parser("pictell serve", "[OPTION …]", EXAMPLE)
+    add = parser.add_argument
+    model = "a model's name, folder or file; NAME=MODEL is its name in requests; several: repeat"
+    add("-m", "--model", action="append", metavar="M", help=model)
+    add("--host", default=LOOPBACK, metavar="H", help=f"the address to listen on ({LOOPBACK})")
+    add("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"({DEFAULT_PORT})")
+    workers = "processes that share the port, each with all models (1)"
+    add("--workers", type=positive_int, default=1, metavar="N", help=workers)
+    _add_access(parser)
+    _add_load(parser)
+    add_answer_options(parser)
+    add_limits(parser, isolate=True)
+    parser.set_defaults(decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY)
+    add_engine_options(parser)
+    return parser
+
+
+def _add_access(parser: Parser) -> None:
+    add = parser.add_argument_group("who may use the server").add_argument
+    tokens = f"requests need a token, one of the lines of FILE or of {TOKENS_VARIABLE}"
+    add("--tokens-file", metavar="FILE", help=tokens)
+    rate = "for each token, or for each address without tokens, such as 100/minute"
+    add("--rate-limit", type=_rate, metavar="R", help=rate)
+    add("--fetch", action="store_true", help="fetch the pictures of URLs, from public hosts only")
+    for option, name, meaning in (
+        ("--fetch-host", "fetch_hosts", "fetch from this host only; several: repeat"),
+        ("--cors-origin", "cors_origins", "pages of this origin may use the server, or *; repeat"),
+        ("--allowed-host", "allowed_hosts", "a name that requests may give the server; repeat"),
+    ):
+        add(option, dest=name, action="append", metavar="H", help=meaning)
+
+
+def _add_load(parser: Parser) -> None:
+    add = parser.add_argument_group("how much at once").add_argument
+    for option, kind, default, meaning in (
+        ("--max-queue", positive_int, 128, "pictures that wait or are worked on; then 503"),
+        ("--max-pictures", positive_int, 32, "pictures of one request"),
+        ("--max-body", positive_int, 32, "body of a request, in MiB"),
+        ("--max-buffered", positive_int, 512, "bodies of all requests at a time, in MiB"),
+        ("--max-connections", positive_int, 1000, "connections of each worker"),
+        ("--request-timeout", _seconds, 30.0, "seconds for a request after its body"),
+        ("--body-timeout", _seconds, 20.0, "seconds for a body to arrive"),
+        ("--head-timeout", _seconds, 10.0, "seconds for the head of a request to arrive"),
+        ("--drain", _seconds, 1.0, "seconds from SIGTERM, when /readyz fails, to the end"),
+    ):
+        text = f"{meaning} ({default:g})"
+        add(option, type=kind, default=default, metavar="N", help=text)
+
+
+def _port(text: str) -> int:
+    if not 0 <= (port := whole_number(text)) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_PORT}, not {text!r}")
+    return port
+
+
+def _seconds(text: str) -> float:
+    if not 0 <= (value := number(text)) <= MAX_S:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_S} seconds, not {text!r}")
+    return value
+
+
+def _rate(text: str) -> str:
+    from limits import parse
+
+    try:
+        parse(text)
+    except ValueError:
+        message = f"must be a number and a time such as 100/minute, not {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+    return text

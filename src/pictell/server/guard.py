@@ -1,0 +1,118 @@
+"""Who may use the server: names of hosts, origins of pages, tokens, rates. And safe headers."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pictell.server.metrics import Metrics
+from pictell.server.problems import ProblemError, respond
+from pictell.server.settings import Settings
+
+# Load balancers ask these, and have no token.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+# The page has to be there before its reader can give a token.
+PAGE_PATHS = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})
+HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """Refuses requests before their body is read, and adds ``HEADERS`` to all answers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+        self._tokens = [sha256(token.encode()).digest() for token in settings.tokens]
+        self._rate: RateLimitItem | None = None
+        if settings.rate_limit is not None:
+            self._rate = parse(settings.rate_limit)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request as ASGI says."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._check(scope, Headers(scope=scope))
+        except ProblemError as problem:
+            self._metrics.saw_refusal(problem.code)
+            response = respond(problem, scope["path"], scope["state"]["request_id"])
+            await response(scope, receive, guarded)
+        else:
+            await self._app(scope, receive, guarded)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Raises ``ProblemError``."""
+        if scope["path"] in OPEN_PATHS:
+            return
+        self._check_names(headers)
+        if scope["path"] in PAGE_PATHS:
+            return
+        client = scope.get("client")
+        who = self._check_token(headers) or (client[0] if client else "")
+        if self._rate is not None and not self._limiter.hit(self._rate, who):
+            reset = self._limiter.get_window_stats(self._rate, who).reset_time
+            raise _too_many(self._rate, reset)
+
+    def _check_names(self, headers: Headers) -> None:
+        """A page of another site must not reach the server, also not by a name of its own."""
+        host = headers.get("host", "")
+        if (known := self._settings.host_names) and _host_name(host) not in known:
+            message = "the server is not known by this host name (--allowed-host allows it)"
+            raise ProblemError(421, "wrong_host", message)
+        origin = headers.get("origin")
+        own = origin is None or urlsplit(origin).netloc == host
+        if not own and not {origin, "*"} & set(self._settings.cors_origins):
+            message = "pages of this origin may not use the server (--cors-origin allows it)"
+            raise ProblemError(403, "wrong_origin", message)
+
+    def _check_token(self, headers: Headers) -> str | None:
+        """Whose request it is, if there are tokens."""
+        if not self._tokens:
+            return None
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = sha256(token.strip().encode()).digest()
+        # All of them are compared, each in constant time.
+        matches = [hmac.compare_digest(given, known) for known in self._tokens]
+        if scheme.lower() != "bearer" or not any(matches):
+            challenge = {"www-authenticate": 'Bearer realm="pictell"'}
+            message = "a token is needed: send the header Authorization: Bearer TOKEN"
+            raise ProblemError(401, "unauthorized", message, challenge)
+        return given.hex()
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without the port, in lower case."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _too_many(rate: RateLimitItem, reset_s: float) -> ProblemError:
+    wait_s = max(1, round(reset_s - time.time()))
+    message = f"more than {rate} requests: try again in {wait_s} s"
+    return ProblemError(429, "too_many_requests", message, {"retry-after": str(wait_s)})

@@ -1,0 +1,100 @@
+"""The models of a server, and what it works on at the moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from pictell.errors import DeadlineError, PictellError, UnknownModelError
+from pictell.image_model import Output
+from pictell.server.admission import Admission
+from pictell.server.engine import Engine
+from pictell.server.metrics import Metrics
+from pictell.server.problems import ProblemError, to_problem
+from pictell.server.requests import read_body
+from pictell.server.settings import Settings
+from pictell.types import Source
+
+T = TypeVar("T")
+
+
+class Service:
+    """What all routes share. For the thread of the event loop.
+
+    ``ready`` says whether new requests should come: not once the server is told to stop.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], settings: Settings, metrics: Metrics) -> None:
+        self.engines, self.settings, self.metrics = engines, settings, metrics
+        self.ready = False
+        self._pictures = Admission(settings.max_queue)
+        self._body_bytes = Admission(settings.max_buffered)
+
+    def engine(self, name: str | None) -> Engine:
+        """The model that a request names, or the first one. Raises ``ProblemError``."""
+        if name is None:
+            return next(iter(self.engines.values()))
+        if name not in self.engines:
+            names = ", ".join(self.engines)
+            raise ProblemError(
+                404, UnknownModelError.code, f"no such model: this server has {names}"
+            )
+        return self.engines[name]
+
+    async def outputs(
+        self, request: Request, engine: Engine, sources: Sequence[Source], *, embedding: bool
+    ) -> list[Output | PictellError]:
+        """The model's output for each picture, or its error. Raises as ``run`` does."""
+        work = (engine.output(source, embedding=embedding) for source in sources)
+        outputs = await self.run(request, len(sources), asyncio.gather(*work))
+        for one in outputs:
+            outcome = one.code if isinstance(one, PictellError) else "ok"
+            self.metrics.saw_picture(engine.name, outcome)
+        return outputs
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The body of a request, which counts as held until the end of ``with``.
+
+        Raises ``ProblemError`` as ``read_body`` does, and for too many bytes in all requests.
+        """
+        with self._body_bytes.hold(0) as held:
+            yield await read_body(request, self.settings, held)
+
+    async def run(self, request: Request, pictures: int, work: asyncio.Future[T]) -> T:
+        """The result of work on some pictures, after the body of the request.
+
+        Raises ``ProblemError`` for too many pictures in all requests, after the limit of time, and
+        for a client that is gone; the work is then cancelled.
+        """
+        gone = asyncio.ensure_future(_until_gone(request))
+        try:
+            with self._pictures.hold(pictures):
+                self.metrics.queue.set(self._pictures.held)
+                both = set[asyncio.Future[Any]]({work, gone})
+                await asyncio.wait(
+                    both,
+                    timeout=self.settings.request_timeout,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+        finally:
+            self.metrics.queue.set(self._pictures.held)
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+        if work.done() and not work.cancelled():
+            return work.result()
+        if gone.done() and not gone.cancelled():
+            raise ProblemError(499, "client_closed_request", "the client closed the connection")
+        timeout_s = self.settings.request_timeout
+        raise to_problem(DeadlineError(f"not finished within {timeout_s:g} s", timeout_s=timeout_s))
+
+
+async def _until_gone(request: Request) -> None:
+    """Wait until the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,81 @@
+"""What the operator of a server chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from pictell.errors import UsageError
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a server; ``docs/serve.md`` describes them.
+
+    ``models`` opens each model that is served, by the name that requests give; the first one is
+    the default. Times are in seconds. ``max_body`` bounds the body of a request, in bytes,
+    ``max_buffered`` those of all requests together; ``max_pictures`` the pictures of one request,
+    ``max_queue`` those of all requests. ``max_connections`` is for each worker.
+
+    ``fetch`` allows URLs in requests, of ``fetch_hosts`` alone if there are any. ``tokens`` are
+    those that requests must have one of, if there are any; ``rate_limit`` is such as
+    ``100/minute``, for each token or, without tokens, for each client's address. ``cors_origins``
+    may use the server from their pages. ``allowed_hosts`` are the names that requests may give the
+    server; without any, every name, but of a server on a loopback address only that address.
+    """
+
+    models: Mapping[str, _Open]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    max_body: int = 32 * MIB
+    max_buffered: int = 512 * MIB
+    max_pictures: int = 32
+    max_queue: int = 128
+    max_connections: int = 1000
+    request_timeout: float = 30.0
+    body_timeout: float = 20.0
+    head_timeout: float = 10.0
+    drain: float = 1.0
+    fetch: bool = False
+    fetch_hosts: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    rate_limit: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ``UsageError`` for settings that contradict each other."""
+        if not self.models:
+            raise UsageError("a server needs a model")
+        if self.fetch_hosts and not self.fetch:
+            raise UsageError("--fetch-host has no effect without --fetch: give both, or neither")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs of this machine can reach the server."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names that requests may give the server, in lower case; empty for every name."""
+        if self.allowed_hosts:
+            return frozenset(name.lower() for name in self.allowed_hosts)
+        return frozenset([*LOCAL_NAMES, self.host]) if self.is_local else frozenset()
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Open = Callable[[], Classifier]
