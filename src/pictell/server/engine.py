@@ -24,12 +24,14 @@ class Engine:
     """A model and its threads, for ``cores`` processors. ``output`` is for the event loop's thread.
 
     Decoding is a stage of its own, so that a picture that takes long delays no other one of a
-    batch. A request that is cancelled gives up its places in both queues.
+    batch. A request that is cancelled gives up its places in both queues. ``embedding_size`` is
+    known after ``warm_up``.
     """
 
     def __init__(self, name: str, classifier: Classifier, metrics: Metrics, cores: int) -> None:
         self.name, self.classifier = name, classifier
         self.model, self.spec = classifier.model, classifier.spec
+        self.embedding_size: int | None = None
         self._metrics = metrics
         self._decoders = Batcher(self._decode, 1, cores)
         self._runners = Batcher(self._run, self.model.batch_size, cores)
@@ -42,15 +44,14 @@ class Engine:
         picture = io.BytesIO()
         new("RGB", (8, 8)).save(picture, "PNG")
         self.classifier.classify(picture.getvalue())
+        if self.spec.embedding is not None:
+            self.embedding_size = self.classifier.embed([picture.getvalue()]).shape[1]
 
-    async def output(self, source: Source, *, embedding: bool = False) -> Output | PictellError:
+    async def output(
+        self, picture: Source | Prepared, *, embedding: bool = False
+    ) -> Output | PictellError:
         """One picture's row of the model's output, or its error."""
-        if isinstance(source.content, Url):
-            loop = asyncio.get_running_loop()
-            read = await loop.run_in_executor(self._fetchers, self.model.read, source)
-        else:
-            read = self.model.read(source)
-        prepared = await asyncio.wrap_future(self._decoders.submit(read))
+        prepared = picture if isinstance(picture, Prepared) else await self._prepare(picture)
         if isinstance(prepared, PictellError):
             return prepared
         return await asyncio.wrap_future(self._runners.submit((prepared, embedding)))
@@ -65,6 +66,14 @@ class Engine:
         self._decoders.close()
         self._runners.close()
         self.classifier.close()
+
+    async def _prepare(self, source: Source) -> Prepared | PictellError:
+        if isinstance(source.content, Url):
+            loop = asyncio.get_running_loop()
+            read = await loop.run_in_executor(self._fetchers, self.model.read, source)
+        else:
+            read = self.model.read(source)
+        return await asyncio.wrap_future(self._decoders.submit(read))
 
     def _decode(self, batch: list[ReadPicture]) -> list[Prepared | PictellError]:
         return [self.model.try_to_prepare(one) for one in batch]

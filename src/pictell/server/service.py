@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from pictell.errors import DeadlineError, PictellError, UnknownModelError
-from pictell.image_model import Output
+from pictell.image_model import Output, Prepared
 from pictell.server.admission import Admission
 from pictell.server.engine import Engine
 from pictell.server.metrics import Metrics
@@ -46,11 +46,16 @@ class Service:
         return self.engines[name]
 
     async def outputs(
-        self, request: Request, engine: Engine, sources: Sequence[Source], *, embedding: bool
+        self,
+        request: Request,
+        engine: Engine,
+        pictures: Sequence[Source] | Sequence[Prepared],
+        *,
+        embedding: bool,
     ) -> list[Output | PictellError]:
         """The model's output for each picture, or its error. Raises as ``run`` does."""
-        work = (engine.output(source, embedding=embedding) for source in sources)
-        outputs = await self.run(request, len(sources), asyncio.gather(*work))
+        work = (engine.output(picture, embedding=embedding) for picture in pictures)
+        outputs = await self.run(request, len(pictures), asyncio.gather(*work))
         for one in outputs:
             outcome = one.code if isinstance(one, PictellError) else "ok"
             self.metrics.saw_picture(engine.name, outcome)
