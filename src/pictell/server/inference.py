@@ -115,7 +115,7 @@ def parse_request(
 
     With a value of 0 the body is one picture, and the outputs are binary. Raises ``ProblemError``.
     """
-    if header_length is not None and not header_length.strip("0"):
+    if header_length == "0":
         return InferenceRequest([body], [Wanted(name, True) for name in signature.default])
     size = len(body) if header_length is None else _size(header_length, len(body))
     view = memoryview(body)

@@ -89,7 +89,11 @@ def pixels_from_json(data: bytes, datatype: str, shape: Sequence[int]) -> Pixels
     Raises ``ProblemError``.
     """
     count = prod(shape)
-    if data.translate(None, _NOT_STRUCTURE) not in {_brackets([count]), _brackets(shape)}:
+    # The brackets of a large shape are not made for a small body.
+    if data.count(b",") != count - 1 or data.translate(None, _NOT_STRUCTURE) not in {
+        _brackets([count]),
+        _brackets(shape),
+    }:
         raise wrong(f"data must be a list of {count} numbers, or lists of the shape {list(shape)}")
     values = np.empty(count, DTYPES[datatype])
     filled = 0
@@ -153,7 +157,7 @@ def _brackets(shape: Sequence[int]) -> bytes:
     """The brackets and commas of the lists of a shape."""
     text = b""
     for size in reversed(shape):
-        text = b"[" + b",".join([text] * size) + b"]"
+        text = b"[" + (text + b",") * (size - 1) + text + b"]"
     return text
 
 
