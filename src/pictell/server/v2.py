@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -27,6 +28,8 @@ from pictell.server.signature import EMBEDDING, IMAGE, signature, to_tensor
 from pictell.types import Source
 from pictell.version import __version__
 
+# It is parsed in a millisecond.
+SHORT_BODY = 256 * 1024
 EXTENSIONS = ("binary_tensor_data", "classification")
 DESCRIPTION = f"Give one input: encoded pictures as {IMAGE}, or pixels. See docs/serve.md."
 ONE, ONE_VERSION = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
@@ -71,8 +74,11 @@ def routes(service: Service) -> list[Route]:
         _check_ready(service)
         return JSONResponse({"name": engine.name, "ready": True})
 
+    # Long bodies hold up the thread of the event loop, so they are parsed one at a time.
+    turn = asyncio.Semaphore(1)
+
     async def infer(request: Request) -> Response:
-        return await _infer(service, request)
+        return await _infer(service, request, turn)
 
     return [
         Route("/v2", server),
@@ -120,12 +126,16 @@ def _metadata(engine: Engine) -> dict[str, Any]:
     }
 
 
-async def _infer(service: Service, request: Request) -> Response:
+async def _infer(service: Service, request: Request, turn: asyncio.Semaphore) -> Response:
     engine = _engine(service, request)
     header, most = request.headers.get(HEADER_LENGTH), service.settings.max_pictures
     async with service.body(request) as body:
-        # Long lists of numbers must not hold up other requests.
-        asked = await asyncio.to_thread(parse_request, body, header, signature(engine), most)
+        parse = partial(parse_request, body, header, signature(engine), most)
+        if len(body) <= SHORT_BODY:
+            asked = parse()
+        else:
+            async with turn:
+                asked = await asyncio.to_thread(parse)
         outputs = await service.outputs(
             request,
             engine,
