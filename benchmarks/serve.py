@@ -144,26 +144,31 @@ def pictures(folder: Path) -> dict[str, Path]:
 
 def compare(peers: str | None, rounds: int, seconds: int) -> None:
     """All servers by turns; medians of the rounds."""
-    cores = available_cores()
     with TemporaryDirectory() as folder:
         for name, picture in pictures(Path(folder)).items():
             cpu_s = median(limit_cpu_s([picture] * 30) for _ in range(3))
-            print(f"\n{name}: decode + run take {cpu_s * 1000:.1f} ms, limit {cores / cpu_s:.0f}/s")
-            print(
-                "\n| server | connections | requests/s | of the limit | p50 | p95 | p99 | failed |"
-            )
+            limit = available_cores() / cpu_s
+            print(f"\n{name}: decode + run take {cpu_s * 1000:.1f} ms, limit {limit:.0f}/s\n")
+            print("| server | connections | requests/s | of the limit | p50 | p95 | p99 | failed |")
             print("|---" * 8 + "|")
-            loads: dict[tuple[str, int], list[Load]] = {}
-            for _ in range(rounds):
-                for server, (command, path) in servers(peers).items():
-                    with running(command) as (_, port):
-                        url = f"http://127.0.0.1:{port}{path}"
-                        wrk(url, picture, 8, 2)
-                        for connections in CONNECTIONS:
-                            load = wrk(url, picture, connections, seconds)
-                            loads.setdefault((server, connections), []).append(load)
-            for (server, connections), found in loads.items():
-                print_row(server, connections, found, cpu_s)
+            for (server, connections), loads in load_all(peers, picture, rounds, seconds).items():
+                print_row(server, connections, loads, cpu_s)
+
+
+def load_all(
+    peers: str | None, picture: Path, rounds: int, seconds: int
+) -> dict[tuple[str, int], list[Load]]:
+    """The loads of each server with each number of connections."""
+    loads: dict[tuple[str, int], list[Load]] = {}
+    for _ in range(rounds):
+        for server, (command, path) in servers(peers).items():
+            with running(command) as (_, port):
+                url = f"http://127.0.0.1:{port}{path}"
+                wrk(url, picture, 8, 2)
+                for connections in CONNECTIONS:
+                    load = wrk(url, picture, connections, seconds)
+                    loads.setdefault((server, connections), []).append(load)
+    return loads
 
 
 def print_row(server: str, connections: int, loads: Sequence[Load], cpu_s: float) -> None:

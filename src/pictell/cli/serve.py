@@ -83,7 +83,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         )
     options.max_body *= MIB
     options.max_buffered *= MIB
-    for name in ("fetch_hosts", "cors_origins", "allowed_hosts"):
+    for name in ("fetch_hosts", "cors_origins", "allowed_hosts", "trusted_proxies"):
         setattr(options, name, tuple(getattr(options, name) or ()))
     return options
 
@@ -157,6 +157,7 @@ def _add_access(parser: Parser) -> None:
         ("--fetch-host", "fetch_hosts", "fetch from this host only; several: repeat"),
         ("--cors-origin", "cors_origins", "pages of this origin may use the server, or *; repeat"),
         ("--allowed-host", "allowed_hosts", "a name that requests may give the server; repeat"),
+        ("--trusted-proxy", "trusted_proxies", "an address or network of proxies; repeat"),
     ):
         add(option, dest=name, action="append", metavar="H", help=meaning)
 
