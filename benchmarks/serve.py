@@ -2,8 +2,6 @@
 
     python benchmarks/serve.py compare [--peers VENV]   # requests a second and latency
     python benchmarks/serve.py memory                   # of the idle server and its decoder
-    python benchmarks/serve.py overload --minutes 10    # twice what it can do
-    python benchmarks/serve.py hostile --requests 10000
 
 ``VENV`` is an environment with fastapi, python-multipart, uvloop, httptools, litserve, onnxruntime
 and pillow. The client is wrk, on the same machine. Each prints tables in Markdown, which
@@ -182,15 +180,38 @@ def print_row(server: str, connections: int, loads: Sequence[Load], cpu_s: float
     print(f"| {server} | {connections} | {rate:.0f} | {shown} | {latencies} | {bad} |", flush=True)
 
 
+def tree(pid: int) -> list[int]:
+    """A process and those that it has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(found for child in children for found in tree(int(child)))]
+
+
+def memory_mb(pid: int) -> list[float]:
+    """The memory of each process of a tree; what they share is divided among them (PSS)."""
+    rollups = (Path(f"/proc/{one}/smaps_rollup").read_text() for one in tree(pid))
+    return [int(text.split("Pss:")[1].split()[0]) / 1024 for text in rollups]
+
+
+def print_memory() -> None:
+    """The server at rest: its own process, and one that decodes."""
+    with running([PICTELL, "serve", "--port", "{port}"]) as (process, _):
+        time.sleep(2)
+        found = memory_mb(process.pid)
+    print(f"{sum(found):.0f} MB: " + " + ".join(f"{one:.0f}" for one in found))
+
+
 def main() -> None:
     """Run what the first word names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["compare"])
+    parser.add_argument("what", choices=["compare", "memory"])
     parser.add_argument("--peers", metavar="VENV")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args()
-    compare(options.peers, options.rounds, options.seconds)
+    if options.what == "compare":
+        compare(options.peers, options.rounds, options.seconds)
+    else:
+        print_memory()
 
 
 if __name__ == "__main__":
