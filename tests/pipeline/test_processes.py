@@ -91,9 +91,7 @@ def test_another_error_arrives_with_its_traceback(pool: Processes) -> None:
         pool.call(unruly.fail)
 
 
-@pytest.mark.parametrize(
-    ("argument", "error"), [(bytes(MB), TaskError), (int("1003"), CrashError)]
-)
+@pytest.mark.parametrize(("argument", "error"), [(bytes(MB), TaskError), (int("1003"), CrashError)])
 def test_an_error_keeps_no_arguments_once_it_is_handled(
     pool: Processes, argument: object, error: type[Exception]
 ) -> None:
