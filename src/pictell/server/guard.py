@@ -79,12 +79,12 @@ class Guard:
 
     def _check_names(self, headers: Headers) -> None:
         """A page of another site must not reach the server, also not by a name of its own."""
-        host = headers.get("host", "")
+        host = ", ".join(headers.getlist("host"))
         if (known := self._settings.host_names) and _host_name(host) not in known:
             message = "the server is not known by this host name (--allowed-host allows it)"
             raise ProblemError(421, "wrong_host", message)
         origin = headers.get("origin")
-        own = origin is None or urlsplit(origin).netloc == host
+        own = origin is None or origin.partition("://")[2] == host != ""
         if not own and not {origin, "*"} & set(self._settings.cors_origins):
             message = "pages of this origin may not use the server (--cors-origin allows it)"
             raise ProblemError(403, "wrong_origin", message)

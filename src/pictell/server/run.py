@@ -20,7 +20,7 @@ from pictell.errors import PictellError, UsageError
 from pictell.files import os_reason
 from pictell.server.app import create_app
 from pictell.server.metrics import FOLDER
-from pictell.server.protocol import BoundedProtocol
+from pictell.server.protocol import BoundedProtocol, Connections
 from pictell.server.settings import Settings
 
 LOG = logging.getLogger("pictell.server")
@@ -72,11 +72,12 @@ def _create_worker_app(settings: Settings) -> ASGIApp:
 
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
+    connections = Connections(settings.head_timeout, settings.max_connections)
     return uvicorn.Config(
         app,
         factory=settings.workers > 1,
         workers=settings.workers,
-        http=cast("Any", partial(BoundedProtocol, settings.head_timeout, settings.max_connections)),
+        http=cast("Any", partial(BoundedProtocol, connections)),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -110,7 +111,8 @@ def _bind(host: str, port: int) -> socket.socket:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    for name, level in (("pictell", logging.INFO), ("uvicorn", logging.ERROR)):
+    levels = {"pictell": logging.INFO, "uvicorn": logging.ERROR, "asyncio": logging.ERROR}
+    for name, level in levels.items():
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
