@@ -43,6 +43,8 @@ TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
 DECODE_TIMEOUT_S = 10.0
 MAX_MEMORY = 1024**3
 MIB = 1024 * 1024
+# 16 downloads may be held at a time.
+MAX_BYTES = 32 * MIB
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
 MAX_PORT = 65535
@@ -90,7 +92,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
     for text in options.model or [defaults.find("model")["model"].value]:
         name, separator, model = text.partition("=")
         if not separator:
-            name, model = Path(text).stem if os.path.lexists(text) else text, text
+            is_path = "/" in text or os.path.lexists(text)
+            name, model = Path(text).stem if is_path else text, text
         if not name or "/" in name or name in found:
             raise UsageError(f"--model {text}: give each model a name of its own, as in NAME=FILE")
         found[name] = partial(
@@ -108,7 +111,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
 
 def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     """The lines of the file, or of the variable. Raises ``UsageError``."""
-    text = os.environ.get(TOKENS_VARIABLE, "")
+    # Processes that decode pictures inherit the environment.
+    text = os.environ.pop(TOKENS_VARIABLE, "")
     if options.tokens_file is not None:
         try:
             text = read_text(Path(options.tokens_file), MAX_TOKENS_BYTES)
@@ -117,6 +121,8 @@ def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     tokens = tuple(text.split())
     if any(len(one) < MIN_TOKEN for one in tokens):
         raise UsageError(f"a token has fewer than {MIN_TOKEN} characters: make longer ones")
+    if not text.isascii():
+        raise UsageError("a token has other characters than ASCII, which a header cannot carry")
     if options.tokens_file is not None and not tokens:
         raise UsageError(f"{options.tokens_file} has no tokens: write one on each line")
     return tokens
@@ -136,7 +142,9 @@ def make_parser() -> Parser:
     _add_load(parser)
     add_answer_options(parser)
     add_limits(parser, isolate=True)
-    parser.set_defaults(decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY)
+    parser.set_defaults(
+        decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY, max_bytes=MAX_BYTES
+    )
     add_engine_options(parser)
     return parser
 

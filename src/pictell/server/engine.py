@@ -33,6 +33,8 @@ class Engine:
         self._metrics = metrics
         self._decoders = Batcher(self._decode, 1, cores)
         self._runners = Batcher(self._run, self.model.batch_size, cores)
+        # Bounds the bytes of pictures that wait, which belong to no request's body.
+        self._fetched = asyncio.Semaphore(FETCH_WORKERS)
         self._fetchers = ThreadPoolExecutor(FETCH_WORKERS, "pictell-fetch")
 
     def warm_up(self) -> None:
@@ -46,11 +48,13 @@ class Engine:
     async def output(self, source: Source, *, embedding: bool = False) -> Output | PictellError:
         """One picture's row of the model's output, or its error."""
         if isinstance(source.content, Url):
-            loop = asyncio.get_running_loop()
-            read = await loop.run_in_executor(self._fetchers, self.model.read, source)
+            async with self._fetched:
+                loop = asyncio.get_running_loop()
+                read = await loop.run_in_executor(self._fetchers, self.model.read, source)
+                prepared = await asyncio.wrap_future(self._decoders.submit(read))
         else:
             read = self.model.read(source)
-        prepared = await asyncio.wrap_future(self._decoders.submit(read))
+            prepared = await asyncio.wrap_future(self._decoders.submit(read))
         if isinstance(prepared, PictellError):
             return prepared
         return await asyncio.wrap_future(self._runners.submit((prepared, embedding)))
