@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from pictell.processors import available_cores
 from pictell.server import openapi, v1, v2
 from pictell.server.engine import Engine
-from pictell.server.guard import Guard
+from pictell.server.guard import Guard, TokenGuard
 from pictell.server.metrics import Metrics
 from pictell.server.observe import REQUEST_ID, Observe
 from pictell.server.problems import ProblemError, respond
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> ASGIApp:
     for engine in engines.values():
         engine.warm_up()
     service = Service(engines, settings, metrics)
-    app: ASGIApp = Starlette(
+    routed = Starlette(
         routes=[
             *_operations(service),
             *v1.routes(service),
@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> ASGIApp:
         exception_handlers=_handlers(metrics),
         lifespan=lambda app: _lifespan(service),
     )
+    app: ASGIApp = TokenGuard(routed, settings, metrics)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pictell.errors import PictellError, UnknownModelError
-from pictell.image_model import Output, Prepared
-from pictell.server.engine import Engine
+from pictell.image_model import Prepared
+from pictell.results import Result
+from pictell.server.engine import Engine, Wanted
 from pictell.server.inference import (
     HEADER_LENGTH,
     VERSION,
@@ -136,13 +137,13 @@ async def _infer(service: Service, request: Request, turn: asyncio.Semaphore) ->
         else:
             async with turn:
                 asked = await asyncio.to_thread(parse)
-        outputs = await service.outputs(
-            request,
-            engine,
-            _pictures(engine, asked),
+        wanted = Wanted(
+            max([asked.top_k, *(one.classes for one in asked.outputs)]),
+            probabilities=True,
             embedding=any(one.name == EMBEDDING for one in asked.outputs),
         )
-    return await asyncio.to_thread(_respond, engine, asked, outputs)
+        results = await service.classify(request, engine, _pictures(engine, asked), wanted)
+    return await asyncio.to_thread(_respond, engine, asked, results)
 
 
 def _pictures(engine: Engine, asked: InferenceRequest) -> list[Source] | list[Prepared]:
@@ -155,15 +156,8 @@ def _pictures(engine: Engine, asked: InferenceRequest) -> list[Source] | list[Pr
     ]
 
 
-def _respond(
-    engine: Engine, asked: InferenceRequest, outputs: Sequence[Output | PictellError]
-) -> Response:
+def _respond(engine: Engine, asked: InferenceRequest, results: Sequence[Result]) -> Response:
     """The response. The protocol has no errors of single pictures, so one fails the request."""
-    for one in outputs:
-        if isinstance(one, PictellError):
-            raise _problem(one)
-    top_k = max([asked.top_k, *(one.classes for one in asked.outputs)])
-    results = engine.to_results(top_k, probabilities=True)(outputs)
     for result in results:
         if result.error is not None:
             # It is the client's own pixels that give values that are not finite.
