@@ -3,10 +3,7 @@
 import os
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,14 +54,6 @@ def tree(process: int) -> set[int]:
     return found.union(*map(children, found))
 
 
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """The folder for temporary files of a server, which must be empty in the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-        wait_until(lambda: not list(Path(folder).glob("pictell-metrics-*")))
-
-
 @pytest.mark.parametrize("keep_alive", [True, False])
 @one_or_two
 def test_a_stop_under_load_loses_no_request(workers: str, keep_alive: bool) -> None:
@@ -112,7 +101,7 @@ def test_while_it_starts(workers: str, number: signal.Signals) -> None:
 @linux
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced() -> None:
-    with temporary_folder() as folder, serving("--workers", "2", TMPDIR=str(folder)) as server:
+    with serving("--workers", "2") as server:
         workers = {one for one in children(server.process.pid) if children(one)}
         for one in workers:
             os.kill(one, signal.SIGKILL)
@@ -125,12 +114,13 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
 @linux
 @one_or_two
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_outlives_it(workers: str, number: signal.Signals) -> None:
-    with temporary_folder() as folder:
-        with serving("--workers", workers, TMPDIR=str(folder)) as server:
-            server.classify()
-            processes = tree(server.process.pid)
-            assert processes
-            server.process.send_signal(number)
-            server.process.wait(60)
-            wait_until(lambda: not any(map(is_alive, processes)))
+def test_no_process_outlives_it(tmp_path: Path, workers: str, number: signal.Signals) -> None:
+    variables = {"TMPDIR": str(tmp_path)}
+    with serving("--workers", workers, **variables) as server:
+        server.classify()
+        processes = tree(server.process.pid)
+        assert processes
+        server.process.send_signal(number)
+        server.process.wait(60)
+        wait_until(lambda: not any(map(is_alive, processes)))
+    assert list(tmp_path.iterdir()) == []
