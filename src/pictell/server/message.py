@@ -20,8 +20,11 @@ class MessageSize:
         self._pieces = self._body_bytes = self._other_bytes = 0
 
     def add_received(self, size: int) -> None:
-        """Count bytes of any kind. Call ``add_body`` first for those of the body among them."""
+        """Count bytes before it is known what they are."""
         self._other_bytes += size
+
+    def check(self) -> None:
+        """Call it once the bytes are looked at: what is not of the body has a limit."""
         if self._other_bytes > MAX_HEAD_BYTES:
             raise _too_large()
 

@@ -90,9 +90,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self in self._shared.idle:
             # Empty lines before a request are no request, but end uvicorn's own wait for one.
             self._await_head()
+        self._size.add_received(len(data))
         super().data_received(data)
         try:
-            self._size.add_received(len(data))
+            self._size.check()
         except ProblemError as problem:
             self._refuse(problem)
 

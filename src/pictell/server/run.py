@@ -22,6 +22,7 @@ from pictell.server.app import create_app
 from pictell.server.metrics import FOLDER
 from pictell.server.protocol import BoundedProtocol, Connections
 from pictell.server.settings import Settings
+from pictell.server.stopping import Server
 from pictell.server.workers import CANNOT_START, Workers, is_parent_alive
 
 LOG = logging.getLogger("pictell.server")
@@ -42,16 +43,10 @@ def serve(settings: Settings) -> bool:
     _log_to_stderr()
     if settings.workers > 1:
         return _serve_with_workers(settings, listener, address)
-    server = uvicorn.Server(_config(create_app(settings), settings))
+    server = Server(_config(create_app(settings), settings))
     LOG.info("pictell: ready on %s", address)
-    _run(server, listener)
-    return server.started
-
-
-def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    # uvicorn ends by the signal that stopped it, but a service that is told to stop has not failed.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
     server.run([listener])
+    return server.started
 
 
 def _serve_with_workers(settings: Settings, listener: socket.socket, address: str) -> bool:
@@ -59,7 +54,8 @@ def _serve_with_workers(settings: Settings, listener: socket.socket, address: st
     with tempfile.TemporaryDirectory(prefix="pictell-metrics-") as folder:
         os.environ[FOLDER] = folder
         LOG.info("pictell: %d workers on %s", settings.workers, address)
-        workers = Workers(settings.workers, _work, settings, listener)
+        # Connections that no worker takes any more must be refused, not wait.
+        workers = Workers(settings.workers, listener.close, _work, settings, listener)
         could_start = workers.run()
     if workers.signal == signal.SIGINT:
         signal.raise_signal(signal.SIGINT)
@@ -79,7 +75,7 @@ def _work(settings: Settings, listener: socket.socket) -> None:
             LOG.error("pictell: %s", error)
         sys.exit(CANNOT_START)
     try:
-        _run(uvicorn.Server(_config(app, settings)), listener)
+        Server(_config(app, settings)).run([listener])
     finally:
         # The process that made the folder may have been killed.
         if not is_parent_alive():

@@ -9,8 +9,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -24,11 +26,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Workers:
     """Processes that run ``function(*arguments)`` until they get SIGTERM.
 
-    ``signal`` is the last one that this process got while they ran, if any.
+    ``on_stop`` is called before they get it. ``signal`` is the last signal that this process got
+    while they ran, if any.
     """
 
-    def __init__(self, count: int, function: Callable[..., None], *arguments: Any) -> None:
+    def __init__(
+        self,
+        count: int,
+        on_stop: Callable[[], None],
+        function: Callable[..., None],
+        *arguments: Any,
+    ) -> None:
         self.signal: int | None = None
+        self._on_stop = on_stop
         self._target = (function, *arguments)
         self._count = count
         self._processes = list[SpawnProcess]()
@@ -43,6 +53,7 @@ class Workers:
                 self._replace_dead()
                 wait([self._wakes, *(one.sentinel for one in self._processes)])
             can_start = self._all_can_start()
+            self._on_stop()
             for one in self._processes:
                 one.terminate()
             for one in self._processes:
@@ -69,13 +80,29 @@ class Workers:
 
     def _start(self) -> SpawnProcess:
         process = multiprocessing.get_context("spawn").Process(target=_work, args=self._target)
-        process.start()
+        with _ctrl_c_later():
+            process.start()
         return process
 
 
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold SIGINT back until the end of ``with``; a process that starts holds it back as well."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(function: Callable[..., None], *arguments: Any) -> None:
-    """What a worker runs. The process that started it gets Ctrl-C and then tells the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What a worker runs. Until the function cares for it, Ctrl-C ends it without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     function(*arguments)
 
