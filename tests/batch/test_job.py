@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -89,6 +90,29 @@ def test_a_copy_of_a_content_that_has_just_changed(runs: Runs, photos: Path) -> 
     rows = runs.rows()
     assert rows["0.png"]["predictions"][0]["label"] == "bright"
     assert rows["z.png"]["predictions"][0]["label"] == "dark"
+
+
+def test_a_row_is_of_the_bytes_whose_checksum_it_has(
+    classifier: pictell.Classifier, runs: Runs, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (photos / "0.png").read_bytes()
+    shutil.copy(photos / "0.png", photos / "00.png")
+    run_pictures = classifier.model.run_pictures
+
+    def change_first(*arguments: Any) -> Any:
+        draw(photos / "0.png", 250)
+        return run_pictures(*arguments)
+
+    with monkeypatch.context() as changing:
+        changing.setattr(classifier.model, "run_pictures", change_first)
+        runs(photos, part_size=20)
+    for name in ("0.png", "00.png"):
+        row = runs.rows()[name]
+        assert row["sha256"] == sha256(before).hexdigest()
+        assert row["predictions"][0]["label"] == "dark"
+    runs(photos)
+    assert runs.ran == ["0.png"]
+    assert runs.rows()["0.png"]["predictions"][0]["label"] == "bright"
 
 
 def test_a_content_goes_through_the_model_once(
