@@ -19,9 +19,11 @@ from batch_runs import DESCRIPTION, draw
 from command import ROOT, environment
 from command import pictell as command
 from pictell.batch.entries import to_entry
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
 from pictell.batch.listing import find_entries
+from pictell.batch.output import open_output
 from pictell.batch.part import Choice, label_parts
+from pictell.batch.remote import RemoteFolder
 from pictell.batch.rows import make_row
 from pictell.batch.storage import part_name
 from pictell.errors import OutputError, PictellError, UsageError
@@ -183,6 +185,24 @@ def test_a_server_that_is_gone_is_an_error_of_the_output(bucket: Bucket) -> None
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_a_part_of_another_machine_is_left_alone(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each machine has a lock of its own.
+    for name, value in bucket.variables.items():
+        monkeypatch.setenv(name, value)
+    first, second = (RemoteFolder(f"{bucket.url}/labels") for _ in range(2))
+    stamp = first.write("part-00001.jsonl", b"1", None)
+    assert first.write("part-00001.jsonl", b"1", None) == stamp
+    with pytest.raises(OutputError, match="another run has written"):
+        second.write("part-00001.jsonl", b"2", None)
+    changed = second.write("part-00001.jsonl", b"3", stamp)
+    with pytest.raises(OutputError, match="another run has written"):
+        first.write("part-00001.jsonl", b"4", stamp)
+    assert first.stamps() == {"part-00001.jsonl": changed}
+    assert first.read("part-00001.jsonl") == b"3"
+
+
 def test_any_storage_of_fsspec(
     classifier: pictell.Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +248,7 @@ def test_another_process_can_label_and_write_a_part(tmp_path: Path) -> None:
     classifier, folder, table, entries = pickle.loads(pickle.dumps(work))
     (labelled,) = label_parts(classifier, [entries], Choice(embedding=True))
     rows = [make_row(one.result, one.entry, one.sha256) for one in labelled]
-    folder.write(part_name(1, "parquet"), table.write(rows))
+    folder.write(part_name(1, "parquet"), table.write(rows), None)
     (row,) = table.read(parts.read("part-00001.parquet"))
     assert (row["answer"]["name"], row["embedding"].shape) == ("cat", (1280,))
 

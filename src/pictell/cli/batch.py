@@ -32,8 +32,9 @@ PART_SIZE = 2000
 
 if TYPE_CHECKING:
     from pictell.batch.entries import Entry
-    from pictell.batch.job import Job, Output
+    from pictell.batch.job import Job
     from pictell.batch.manifest import Plan
+    from pictell.batch.output import Output
     from pictell.batch.part import Choice
     from pictell.batch.watch import Watch
     from pictell.classifier import Classifier
@@ -60,7 +61,8 @@ def run(words: list[str]) -> int:
     """Label what is new or has changed; 1 if the table has pictures that failed."""
     options = _parse(words)
     from pictell.batch.description import describe
-    from pictell.batch.job import Job, open_output
+    from pictell.batch.job import Job
+    from pictell.batch.output import open_output
     from pictell.batch.part import Choice
 
     output = open_output(options.output, options.format, TABLES)
