@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import s3fs
 
 import pictell
 from batch_runs import DESCRIPTION, draw
-from command import ROOT, environment
+from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.batch.entries import to_entry
 from pictell.batch.job import Job
@@ -119,24 +120,59 @@ def test_a_changed_object_is_labelled_again(bucket: Bucket) -> None:
     assert answers[cat] == answers[f"{bucket.url}/photos/espresso.jpg"]
 
 
-def test_a_kill_loses_no_object(bucket: Bucket) -> None:
+def many(bucket: Bucket) -> tuple[str, ...]:
+    """Twenty objects, and the arguments that label them in ten parts."""
     content = (SAMPLES / "cat.jpg").read_bytes()
     for number in range(20):
         bucket.system.pipe_file(f"{bucket.url}/many/{number}.jpg", content + bytes([number]))
-    words = (f"{bucket.url}/many/", "-o", f"{bucket.url}/labels", "--part-size", "2")
+    return (f"{bucket.url}/many/", "-o", f"{bucket.url}/labels", "--part-size", "2")
+
+
+def start(bucket: Bucket, words: tuple[str, ...]) -> subprocess.Popen[str]:
+    """A run that has put a part."""
     env = environment(**bucket.variables, XDG_CACHE_HOME=str(bucket.cache))
-    program = [str(Path(sys.executable).with_name("pictell")), "batch", *words]
-    with subprocess.Popen(program, env=env) as process:
-        wait_until(lambda: bucket.system.glob(f"{bucket.url}/labels/part-*"))
+    process = subprocess.Popen(
+        [PICTELL, "batch", *words],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    wait_until(lambda: bucket.system.glob(f"{bucket.url}/labels/part-*"))
+    return process
+
+
+def check_all_once(bucket: Bucket) -> None:
+    sources = [row["source"] for row in bucket.rows("labels")]
+    names = [f"{bucket.url}/many/{number}.jpg" for number in range(20)]
+    assert sorted(sources) == sorted(names)
+
+
+def test_a_kill_loses_no_object(bucket: Bucket) -> None:
+    words = many(bucket)
+    with start(bucket, words) as process:
         process.kill()
         process.wait()
     shutil.rmtree(bucket.cache)
     assert 2 <= len(bucket.rows("labels")) < 20
     assert bucket.batch(*words).returncode == 0
-    rows = bucket.rows("labels")
-    assert [row["source"] for row in rows] == [
-        f"{bucket.url}/many/{number}.jpg" for number in range(20)
-    ]
+    check_all_once(bucket)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal that stops a process")
+def test_of_two_machines_on_one_table_one_stops(bucket: Bucket, tmp_path: Path) -> None:
+    words = many(bucket)
+    with start(bucket, words) as first:
+        first.send_signal(signal.SIGSTOP)
+        bucket.cache = tmp_path / "another machine"
+        # Parts with the same rows would be the same bytes.
+        second = bucket.batch(*words, "--part-size", "3")
+        first.send_signal(signal.SIGCONT)
+        _, stderr = first.communicate(timeout=60)
+    assert 2 in {first.returncode, second.returncode}
+    assert "another run has written" in stderr + second.stderr
+    assert bucket.batch(*words).returncode == 0
+    check_all_once(bucket)
 
 
 def test_one_parquet_file_in_s3(bucket: Bucket, tmp_path: Path) -> None:

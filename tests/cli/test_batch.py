@@ -162,7 +162,7 @@ def test_embeddings_are_added(tmp_path: Path) -> None:
         (("-", "-o", "labels"), "leave batch out"),
         (("cat.jpg", "-o", "labels.csv", "--embedding"), "CSV has no embeddings"),
         (("cat.jpg", "-o", "labels.csv", "--format", "jsonl"), "is not jsonl"),
-        (("cat.jpg", "-o", "cat.jpg/x"), "cat.jpg/x cannot be written"),
+        (("cat.jpg", "-o", "cat.jpg/x"), "cat.jpg/x/.pictell cannot be written"),
         (("cat.jpg", "-o", "labels", "--part-size", "0"), "must be 1 or more"),
         (("cat.jpg", "-o", "labels", "--watch"), "--watch needs folders"),
         ((".", "-o", "labels.csv", "--watch"), "give a folder as --output"),

@@ -115,7 +115,8 @@ def locked(output: Output) -> Iterator[None]:
             "wait until it has ended, or give another --output"
         ) from None
     except OSError as error:
-        raise OutputError(f"{output.folder.name} cannot be written: {os_reason(error)}") from error
+        # That of a table in a storage is in the user's cache folder.
+        raise OutputError(f"{output.state} cannot be written: {os_reason(error)}") from error
     try:
         yield
     finally:
