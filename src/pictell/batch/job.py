@@ -17,10 +17,10 @@ from typing import Any
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
-from pictell.batch.output import Output, check_output, describe_output, locked
+from pictell.batch.output import Output, check_output, writing
 from pictell.batch.part import Choice, Labelled, MakeParts, label_parts
 from pictell.batch.rows import Fact, PartFormat, Row, copy_row, make_row, to_fact
-from pictell.batch.storage import LocalFolder, part_files, part_name, read_parts, read_rows
+from pictell.batch.storage import part_files, part_name, read_parts, read_rows
 from pictell.classifier import Classifier
 from pictell.results import Result
 
@@ -53,18 +53,13 @@ class Job:
         parts that are not known to be made so. Raises ``UsageError`` for a table with another
         description, one that is in use, and a folder that is not a table.
         """
-        # Before the lock, which makes a folder, and again in case another run has just ended.
+        # Before the lock, which makes a folder.
         check_output(output, format_, description, adopt=adopt)
-        with nullcontext() if dry else locked(output):
-            if not dry:
-                if check_output(output, format_, description, adopt=adopt):
-                    describe_output(output, description)
-                if isinstance(output.folder, LocalFolder):
-                    output.folder.remove_drafts()
-            with closing(Manifest(output.state / MANIFEST, in_memory=dry)) as manifest:
-                job = cls(output, format_, manifest)
-                job._read_new_parts()
-                yield job
+        lock = nullcontext() if dry else writing(output, format_, description, adopt=adopt)
+        with lock, closing(Manifest(output.state / MANIFEST, in_memory=dry)) as manifest:
+            job = cls(output, format_, manifest)
+            job._read_new_parts()
+            yield job
 
     def plan(self, entries: Iterable[Entry], *, retry_failed: bool = False) -> Plan:
         """Find what is new, has changed or, with ``retry_failed``, has failed."""

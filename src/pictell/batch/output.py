@@ -92,16 +92,25 @@ def check_output(
     return True
 
 
-def describe_output(output: Output, description: Mapping[str, Any]) -> None:
-    """Write down how the rows of a table are made. Raises ``OutputError``."""
-    content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
-    if output.folder.read(JOB) is not None:  # it is damaged
-        output.folder.remove(JOB)
-    output.folder.write(JOB, content.encode(), None)
+@contextmanager
+def writing(
+    output: Output, format_: PartFormat, description: Mapping[str, Any], *, adopt: bool
+) -> Iterator[None]:
+    """Hold the lock of a table, which is begun if it is new. Raises as ``check_output``."""
+    with _locked(output):
+        # Another run may have begun it since it was checked.
+        if check_output(output, format_, description, adopt=adopt):
+            content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
+            if output.folder.read(JOB) is not None:  # it is damaged
+                output.folder.remove(JOB)
+            output.folder.write(JOB, content.encode(), None)
+        if isinstance(output.folder, LocalFolder):
+            output.folder.remove_drafts()
+        yield
 
 
 @contextmanager
-def locked(output: Output) -> Iterator[None]:
+def _locked(output: Output) -> Iterator[None]:
     """Hold the lock of an output; the system releases it if the process is killed."""
     from filelock import FileLock, Timeout
 
