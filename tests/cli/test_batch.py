@@ -325,6 +325,21 @@ def test_pictures_that_arrive_are_labelled_until_ctrl_c(tmp_path: Path) -> None:
     assert pictell("batch", inbox, "-o", output).stdout.startswith("0 pictures labelled")
 
 
+def test_a_watched_folder_may_be_empty_at_first(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "inbox", tmp_path / "labels"
+    inbox.mkdir()
+    with start(inbox, output, "--watch") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("0 pictures labelled")
+        shutil.copy2(SAMPLES / "cat.jpg", inbox)
+        wait_until(lambda: len(rows(output)) == 1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert stderr.splitlines() == [
+        f"pictell: stopped: run the same command again to go on with {output}"
+    ]
+
+
 def test_another_run_is_refused_while_one_is_running(tmp_path: Path, photos: Path) -> None:
     output = tmp_path / "labels"
     with start(photos, output) as process:

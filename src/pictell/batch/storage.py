@@ -42,7 +42,8 @@ class Folder(Protocol):
     def write(self, name: str, content: bytes, known: str | None) -> str:
         """Write a new file, or replace the one whose stamp is ``known``; return the new stamp.
 
-        The file is durable then. One that another run has written meanwhile is left alone.
+        The file is durable then. One that another run has written meanwhile is left alone, if the
+        storage can tell.
         """
 
     def remove(self, name: str) -> None:
@@ -78,10 +79,11 @@ class LocalFolder:
             return path.read_bytes() if path.is_file() else None
 
     def write(self, name: str, content: bytes, known: str | None) -> str:
-        """See ``Folder``. Only the lock of a table keeps others from writing at this moment."""
+        """See ``Folder``. Some drives round times later, so a file with another stamp may be ours:
+        the lock of the table keeps others from replacing it."""
         with self._errors():
             path = self.path / name
-            if known != (_stamp(path) if path.exists() else None):
+            if known is None and path.exists():
                 raise written_by_another_run(self, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content)

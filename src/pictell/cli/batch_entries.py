@@ -11,7 +11,7 @@ from pictell.batch.listing import Globs, find_entries
 from pictell.cli.exit_status import exit_status
 from pictell.cli.output import say
 from pictell.cli.pictures import named_sources
-from pictell.errors import PictellError
+from pictell.errors import NoPicturesError, PictellError
 from pictell.images.sources import find_missing
 
 
@@ -62,5 +62,7 @@ class NamedEntries:
     def _report(self, name: str, error: PictellError) -> None:
         """Name a source that stands for no picture, such as a folder that cannot be read."""
         self.all_listed = False
+        if self._options.watch and isinstance(error, NoPicturesError):
+            return  # they arrive later
         self.exit_status = max(self.exit_status, exit_status(error))
         say(f"{name}: {error.message}")
