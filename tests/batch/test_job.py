@@ -139,6 +139,16 @@ def test_a_content_goes_through_the_model_once(
     assert runs.rows()["1.png"]["version"] == str((photos / "1.png").stat().st_mtime_ns)
 
 
+def test_pictures_that_fill_the_memory_wait_for_each_other(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(150):
+        draw(tmp_path / "photos" / f"{number}.png", number)
+    monkeypatch.setattr("pictell.batch.part.MAX_BYTES_IN_FLIGHT", 100)
+    runs(tmp_path / "photos", part_size=40)
+    assert len(runs.rows()) == 150
+
+
 def test_failed_pictures_are_tried_again_if_the_user_says_so(runs: Runs, photos: Path) -> None:
     runs(photos)
     assert runs(photos, retry_failed=True).planned == 1
