@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -119,11 +120,16 @@ def measure(command: list[str], pictures: Path) -> Cost:
             text=True,
             start_new_session=True,
         )
-        with watched(process.pid) as sizes:
-            assert process.stdout is not None
-            said = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            wall_s = time.perf_counter() - started
+        try:
+            with watched(process.pid) as sizes:
+                assert process.stdout is not None
+                said = process.stdout.read()
+                _, status, usage = os.wait4(process.pid, 0)
+                wall_s = time.perf_counter() - started
+        except BaseException:
+            # Ctrl-C does not reach a session of its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{words} ended with {process.returncode}")
