@@ -70,7 +70,8 @@ class EngineSession:
             yield inputs
             return
         for start in range(0, count, size):
-            rows = np.arange(start, start + size).clip(max=count - 1)
+            end = start + size
+            rows = slice(start, end) if end <= count else np.arange(start, end).clip(max=count - 1)
             yield {name: values[rows] for name, values in inputs.items()}
 
     def _run(self, engine: Engine, inputs: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
