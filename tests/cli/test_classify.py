@@ -492,7 +492,7 @@ def test_a_damaged_note_beside_the_picture_is_not_talked_about(tmp_path: Path) -
 def test_isolate_gives_the_same_report_and_costs_a_hostile_picture_alone(tmp_path: Path) -> None:
     Image.new("RGB", (6000, 6000)).save(tmp_path / "bomb.png")
     words = ("--format", "jsonl", ROOT / "samples" / "cat.jpg", tmp_path, ROOT / "samples")
-    limits = ("--isolate", "--max-memory", str(50 * 1024 * 1024), "--decode-timeout", "60")
+    limits = ("--isolate", "--max-memory", str(80 * 1024 * 1024), "--decode-timeout", "60")
     plain, isolated = pictell(*words), pictell(*limits, *words)
     assert (plain.returncode, isolated.returncode) == (0, 1)
     here, there = (
