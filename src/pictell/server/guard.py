@@ -13,14 +13,13 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pictell.server import page
 from pictell.server.metrics import Metrics
 from pictell.server.problems import ProblemError, respond
 from pictell.server.settings import Settings
 
 # Load balancers ask these, and have no token.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
-# The page has to be there before its reader can give a token.
-PAGE_PATHS = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
@@ -69,7 +68,8 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             return
         self._check_names(headers)
-        if scope["path"] in PAGE_PATHS:
+        # The page has to be there before its reader can give a token.
+        if scope["path"] in page.FILES:
             return
         client = scope.get("client")
         who = self._check_token(headers) or (client[0] if client else "")

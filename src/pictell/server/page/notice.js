@@ -1,0 +1,94 @@
+// What is said above the pictures: why they wait, and the field for the token.
+
+import { hasToken, isThere, useToken } from "./server.js";
+
+const PING_MS = 3000;
+// What a token may consist of: no header can hold more.
+const TOKEN = /^[\x21-\x7e]+$/;
+const SPOKEN_MS = 400;
+const MAX_SPOKEN = 3;
+
+const find = (selector) => document.querySelector(selector);
+
+/** Says why nothing goes on, and calls `resume()` when it goes on. */
+export class Notice {
+  #resume;
+  #timer;
+
+  constructor(resume) {
+    this.#resume = () => {
+      this.#hide();
+      resume();
+    };
+    find("#now").addEventListener("click", this.#resume);
+    find("#token").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#take(find("#token-text").value.trim());
+    });
+  }
+
+  /** Show the failure that stopped the pictures. */
+  show({ kind, message }, waitS) {
+    clearTimeout(this.#timer);
+    if (kind === "token") {
+      this.#askForToken();
+    } else if (kind === "gone") {
+      this.#say("The server does not answer. This page tries again every few seconds.");
+      this.#ping();
+    } else {
+      const seconds = Math.ceil(waitS);
+      this.#say(`The server is busy. Trying again in ${seconds} s.`, message);
+      this.#timer = setTimeout(this.#resume, 1000 * seconds);
+    }
+  }
+
+  #say(text, details = "") {
+    find("#notice").title = details;
+    find("#notice-text").textContent = text;
+    find("#notice").hidden = false;
+  }
+
+  #hide() {
+    clearTimeout(this.#timer);
+    find("#notice").hidden = true;
+    find("#token").hidden = true;
+    find("#notice-text").textContent = "";
+  }
+
+  #ping() {
+    this.#timer = setTimeout(async () => {
+      if (await isThere()) this.#resume();
+      else this.#ping();
+    }, PING_MS);
+  }
+
+  #askForToken() {
+    find("#token-error").textContent = hasToken() ? "The server does not accept this token." : "";
+    find("#token").hidden = false;
+    if (!document.activeElement?.matches("input")) find("#token-text").focus();
+  }
+
+  #take(text) {
+    if (!TOKEN.test(text)) {
+      find("#token-error").textContent = "A token has letters, digits and signs, but no spaces.";
+      return;
+    }
+    find("#token-text").value = "";
+    useToken(text);
+    this.#resume();
+  }
+}
+
+let unspoken = [];
+
+/** Have a screen reader say something. Of many things at once, it says how many there are. */
+export function speak(text, summary) {
+  if (!unspoken.length) {
+    setTimeout(() => {
+      const isMuch = unspoken.length > MAX_SPOKEN;
+      find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : unspoken.map((one) => one.text).join(". ");
+      unspoken = [];
+    }, SPOKEN_MS);
+  }
+  unspoken.push({ text, summary: summary ?? (() => text) });
+}
