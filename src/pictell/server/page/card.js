@@ -1,6 +1,6 @@
 // One picture on the page: its thumbnail, and what the server says.
 
-import { inWords, percent, short, visible } from "./words.js";
+import { inWords, path, percent, short, visible, worthShowing } from "./words.js";
 
 const template = document.querySelector("#card");
 const COPIED_MS = 2000;
@@ -49,13 +49,15 @@ export class Card {
     this.#part("status").textContent = result.status ?? "";
     this.#part("status").dataset.status = result.status ?? "";
     this.#part("facts").textContent = facts(result);
-    this.#part("bars").replaceChildren(...result.predictions.map(bar));
+    this.#part("details").textContent = visible(path(result));
+    this.#part("bars").replaceChildren(...worthShowing(result).map(bar));
   }
 
   /** Show why there is no result. */
   fail({ message, again = false, record = null }) {
     this.record = record;
-    this.#show("failed", `No answer: ${visible(message)}`);
+    this.#show("failed", "No answer");
+    this.#part("details").textContent = sentence(visible(message));
     this.button("again").hidden = !again;
   }
 
@@ -65,8 +67,9 @@ export class Card {
 
   /** What a screen reader says of it. */
   get summary() {
-    const words = this.#part("words").textContent;
-    return `${this.name}: ${[words, this.#part("score").textContent].join(" ").trim()}`;
+    const names = ["words", "score", ...(this.state === "failed" ? ["details"] : [])];
+    const texts = names.map((name) => this.#part(name).textContent);
+    return `${this.name}: ${texts.filter(Boolean).join(" ")}`;
   }
 
   /** Say on a button for a while what it did. */
@@ -94,8 +97,7 @@ export class Card {
     this.element.setAttribute("aria-busy", String(this.isOpen));
     this.#part("words").textContent = words;
     this.#part("score").textContent = score;
-    this.#part("status").textContent = "";
-    this.#part("facts").textContent = "";
+    for (const name of ["status", "details", "facts"]) this.#part(name).textContent = "";
     this.#part("bars").replaceChildren();
     this.button("again").hidden = true;
     this.button("json").hidden = !this.record;
@@ -117,6 +119,10 @@ export class Card {
     image.addEventListener("error", () => (revoke(), (image.hidden = true)));
     image.src = url;
   }
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function facts({ width, height, timings }) {

@@ -70,6 +70,7 @@ function showCount() {
 /** Add pictures, each with `name`, and `file` or `url`. */
 function add(pictures) {
   const added = pictures.map(makeCard);
+  find("#remark").textContent = "";
   find("#cards").append(...added.map((card) => card.element));
   showCount();
   added[0]?.element.scrollIntoView({ block: "nearest" });
@@ -152,12 +153,13 @@ function addUrl(text) {
 function addFrom({ files, types }, text) {
   if (files.length) addFiles(files);
   else if (!addUrl(text.trim()) && types.includes("text/uri-list")) {
-    speakShown("This server takes no addresses: save the picture, then drop the file.");
+    remark("This server takes no addresses: save the picture, then drop the file.");
   }
 }
 
-function speakShown(text) {
-  find("#hint").textContent = text;
+/** Say why nothing was added. */
+function remark(text) {
+  find("#remark").textContent = text;
   speak(text);
 }
 
@@ -174,7 +176,7 @@ function listenForFiles() {
   find("#url").addEventListener("submit", (event) => {
     event.preventDefault();
     if (addUrl(find("#url-text").value.trim())) find("#url-text").value = "";
-    else speakShown("An address begins with http:// or https://.");
+    else remark("An address begins with http:// or https://.");
   });
   document.addEventListener("paste", (event) => {
     if (event.target.matches?.("input") && !event.clipboardData.files.length) return;

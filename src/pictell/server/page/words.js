@@ -5,6 +5,8 @@
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
 const NAMED = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const MIN_SCORE = 0.01;
+const MAX_STEPS = 2;
 const MAX_SHOWN = 80;
 const END_SHOWN = 16;
 
@@ -20,6 +22,18 @@ export function inWords(result) {
   if (!predictions.length) return { words: "no prediction", score: null };
   const [{ label, score }] = predictions;
   return { words: (status === "unsure" ? "not sure; perhaps " : "") + label, score };
+}
+
+/** The predictions that say something: none of a picture that is unlike all that the model knows. */
+export function worthShowing({ status, predictions }) {
+  if (status === null) return predictions;
+  return status === "unknown" ? [] : predictions.filter(({ score }) => score >= MIN_SCORE);
+}
+
+/** Where the answer stands in the taxonomy: "clock or watch › clock". */
+export function path({ answer }) {
+  const names = answer?.path ?? [];
+  return names.length > 1 ? names.slice(-MAX_STEPS).join(" › ") : "";
 }
 
 /** A score in 0..1 as text: "97 %". Only a score of 1 is 100 %. Halves go to the even number. */
