@@ -47,13 +47,15 @@ export function percent(score) {
 
 /** The text on one line, its control characters as "\x1b", "\u202e" and the like. */
 export function visible(text) {
-  return text.replace(UNSAFE, (character) => {
-    const code = character.charCodeAt(0);
-    const hex = code.toString(16);
-    return (
-      NAMED[character] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`)
-    );
-  });
+  return text.replace(UNSAFE, (character) => NAMED[character] ?? spelledOut(character));
+}
+
+function spelledOut(character) {
+  const code = character.charCodeAt(0);
+  // A surrogate that stands for a byte of a name that is not UTF-8.
+  const byte = code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
+  const hex = byte.toString(16);
+  return byte < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`;
 }
 
 /** The same, and the middle of a long text left out: the end of a file name says what it is. */
