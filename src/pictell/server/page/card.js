@@ -10,6 +10,7 @@ export class Card {
   constructor(picture, number) {
     this.picture = picture;
     this.number = number;
+    this.tries = 0;
     this.element = template.content.firstElementChild.cloneNode(true);
     this.name = short(picture.name);
     this.#part("name").textContent = this.name;
@@ -31,7 +32,6 @@ export class Card {
 
   /** The picture is to be sent. */
   wait() {
-    this.tries = 0;
     this.record = null;
     this.#show("waiting", "Waiting …");
   }

@@ -1,10 +1,12 @@
 // What is said above the pictures: why they wait, and the field for the token.
 
 import { hasToken, isThere, useToken } from "./server.js";
+import { visible } from "./words.js";
 
 const PING_MS = 3000;
 // What a token may consist of: no header can hold more.
 const TOKEN = /^[\x21-\x7e]+$/;
+const MAX_WAIT_S = 86_400;
 const SPOKEN_MS = 400;
 const MAX_SPOKEN = 3;
 
@@ -36,14 +38,13 @@ export class Notice {
       this.#say("The server does not answer. This page tries again every few seconds.");
       this.#ping();
     } else {
-      const seconds = Math.ceil(waitS);
-      this.#say(`The server is busy. Trying again in ${seconds} s.`, message);
-      this.#timer = setTimeout(this.#resume, 1000 * seconds);
+      const why = kind === "busy" ? "The server is busy." : `The server says: ${visible(message)}.`;
+      this.#say(`${why} This page tries again in ${duration(waitS)}.`);
+      this.#timer = setTimeout(this.#resume, 1000 * Math.min(waitS, MAX_WAIT_S));
     }
   }
 
-  #say(text, details = "") {
-    find("#notice").title = details;
+  #say(text) {
     find("#notice-text").textContent = text;
     find("#notice").hidden = false;
   }
@@ -79,14 +80,19 @@ export class Notice {
   }
 }
 
+function duration(seconds) {
+  return seconds <= 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
 let unspoken = [];
 
 /** Have a screen reader say something. Of many things at once, it says how many there are. */
 export function speak(text, summary) {
   if (!unspoken.length) {
     setTimeout(() => {
-      const isMuch = unspoken.length > MAX_SPOKEN;
-      find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : unspoken.map((one) => one.text).join(". ");
+      const texts = unspoken.map((one) => one.text);
+      const isMuch = texts.length > MAX_SPOKEN;
+      find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : texts.join(". ");
       unspoken = [];
     }, SPOKEN_MS);
   }

@@ -102,7 +102,10 @@ async function copyFrom(card, button, text) {
 }
 
 function restart(card) {
+  // The button that was pressed disappears.
+  if (document.activeElement === card.button("again")) card.button("remove").focus();
   queue.remove(card);
+  card.tries = 0;
   card.wait();
   showCount();
   queue.add(card);
@@ -186,12 +189,17 @@ function listenForFiles() {
 
 function listenForDrops() {
   const show = (isOver) => document.body.classList.toggle("dropping", isOver);
+  // Text is moved within the page.
+  const isForUs = ({ dataTransfer: { types } }) =>
+    types.includes("Files") || types.includes("text/uri-list");
   document.addEventListener("dragover", (event) => {
+    if (!isForUs(event)) return;
     event.preventDefault();
     show(true);
   });
   document.addEventListener("dragleave", (event) => show(Boolean(event.relatedTarget)));
   document.addEventListener("drop", (event) => {
+    if (!isForUs(event)) return;
     event.preventDefault();
     show(false);
     addFrom(event.dataTransfer, event.dataTransfer.getData("text/uri-list"));

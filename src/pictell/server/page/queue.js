@@ -11,7 +11,7 @@ const STOPS = new Set(["busy", "gone", "token"]);
  *
  * `work(job, signal)` does a job and rejects with a `Failure`. What stops all jobs pauses the
  * queue, and the job comes again: `onPause(failure, waitS)` says so and calls `resume` in time.
- * A job has `tries`, and `fail(failure)` for a failure that is final.
+ * A job has `tries`, `wait()` for when it comes again, and `fail(failure)` for when it does not.
  */
 export class Queue {
   #work;
@@ -78,6 +78,7 @@ export class Queue {
       // Of the jobs that run at the same time, the first one says it.
       if (!this.#isPaused) this.pause(failure);
       this.#running.delete(job);
+      job.wait();
       this.add(job);
     }
   }

@@ -62,7 +62,7 @@ export function address(model, name) {
   const query = new URLSearchParams();
   if (model) query.set("model", model);
   if (name) query.set("name", [...name].slice(0, MAX_NAME).join(""));
-  return `v1/classify${query.size ? `?${query}` : ""}`;
+  return `v1/classify${query.size ? "?" : ""}${query}`;
 }
 
 /** The result for a file or a URL. Rejects with a `Failure`, or as `signal` says. */
@@ -83,12 +83,12 @@ export async function classify({ file, url, name }, { model, maxBody, signal }) 
 }
 
 async function read(file) {
-  try {
-    return await file.arrayBuffer();
-  } catch {
+  const bytes = await file.arrayBuffer().catch(() => {
     const message = "the file cannot be read; if it is a folder, choose the pictures in it";
     throw new Failure("picture", message);
-  }
+  });
+  if (!bytes.byteLength) throw new Failure("picture", "the file is empty");
+  return bytes;
 }
 
 async function ask(path, { headers = {}, ...options }) {
@@ -121,7 +121,8 @@ function failure(response, record) {
   if (status === 401) return new Failure("token", message, { record });
   const isBusy = BUSY.has(status) && record?.code !== DEADLINE;
   const waitS = seconds(headers.get("Retry-After"));
-  return new Failure(isBusy ? "busy" : "picture", message, { waitS, again: status >= 500, record });
+  const again = isBusy || status >= 500;
+  return new Failure(isBusy ? "busy" : "picture", message, { waitS, again, record });
 }
 
 /** The seconds of a Retry-After header, which may be a date. */
