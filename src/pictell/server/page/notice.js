@@ -8,6 +8,7 @@ const PING_MS = 3000;
 const TOKEN = /^[\x21-\x7e]+$/;
 const MAX_WAIT_S = 86_400;
 const SPOKEN_MS = 400;
+const SPOKEN_MUCH_MS = 5000;
 const MAX_SPOKEN = 3;
 
 const find = (selector) => document.querySelector(selector);
@@ -85,16 +86,18 @@ function duration(seconds) {
 }
 
 let unspoken = [];
+let delayMs = SPOKEN_MS;
 
-/** Have a screen reader say something. Of many things at once, it says how many there are. */
-export function speak(text, summary) {
-  if (!unspoken.length) {
-    setTimeout(() => {
-      const texts = unspoken.map((one) => one.text);
-      const isMuch = texts.length > MAX_SPOKEN;
-      find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : texts.join(". ");
-      unspoken = [];
-    }, SPOKEN_MS);
-  }
-  unspoken.push({ text, summary: summary ?? (() => text) });
+/** Have a screen reader say something. Of many things at once, it says a summary, now and then. */
+export function speak(text, summary = () => text) {
+  if (!unspoken.length) setTimeout(speakAll, delayMs);
+  unspoken.push({ text, summary });
+}
+
+function speakAll() {
+  const texts = unspoken.map((one) => one.text);
+  const isMuch = texts.length > MAX_SPOKEN;
+  find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : texts.join(". ");
+  delayMs = isMuch ? SPOKEN_MUCH_MS : SPOKEN_MS;
+  unspoken = [];
 }
