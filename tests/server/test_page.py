@@ -37,6 +37,7 @@ TOKEN = "correct-horse-battery"
 PLAIN_HOST = "pictell.test"
 WAIT_MS = 30_000
 
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 Open = Callable[..., "View"]
 
@@ -344,9 +345,53 @@ def test_pictures_wait_for_a_server_that_is_gone(open_page: Open) -> None:
         assert server.stop() == 0
         view.choose(CAT)
         expect(view.page.locator("#notice")).to_contain_text("does not answer")
+        found = axe.Axe().run(view.page)
+        assert found.violations_count == 0, found.generate_report()
     with serving("--port", str(server.port)):
         assert view.answers() == ["cat.jpg: cat 97 %"]
         expect(view.page.locator("#notice")).to_be_hidden()
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_a_picture_that_takes_too_long_can_be_sent_again(open_page: Open) -> None:
+    with serving("--request-timeout", "0") as server:
+        view = open_page(server)
+        view.choose(CAT)
+        assert view.answers() == ["cat.jpg: No answer"]
+        view.page.get_by_role("button", name="Try again: cat.jpg").press("Enter")
+        assert view.focused() == "Remove cat.jpg"
+        assert view.answers() == ["cat.jpg: No answer"]
+        sent = [line for line in server.access_log() if line["path"] == "/v1/classify"]
+        assert [line["status"] for line in sent] == [503, 503]
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_thumbnails_give_their_memory_back(server: Server, open_page: Open) -> None:
+    view = open_page(server)
+    view.page.evaluate(
+        """() => {
+            const {createObjectURL, revokeObjectURL} = URL;
+            window.kept = new Set();
+            URL.createObjectURL = (file) => {
+                const url = createObjectURL(file);
+                window.kept.add(url);
+                return url;
+            };
+            URL.revokeObjectURL = (url) => (window.kept.delete(url), revokeObjectURL(url));
+        }"""
+    )
+    text = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}
+    view.choose(text)
+    view.choose(*[CLOCK] * 40)
+    view.answers()
+    # Those far below are not shown yet.
+    assert view.page.evaluate("window.kept.size") > 0
+    view.page.click("#clear")
+    expect(view.cards).to_have_count(0)
+    assert view.page.evaluate("window.kept.size") == 0
+    assert view.focused() == "Choose pictures"
 
 
 @needs_chromium
