@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from pictell.cli.parser import Parser, number, positive_int, whole_number
 from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
+from pictell.options import Limits
 
 EXAMPLE = """\
 Serve models over HTTP, with a page to drop pictures on, at http://127.0.0.1:8000:
@@ -39,9 +40,8 @@ if TYPE_CHECKING:
 
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
-# A single request is worth less than the server: decoders get less time than in other commands.
-DECODE_TIMEOUT_S = 10.0
-MAX_MEMORY = 1024**3
+# A request is worth less than the server, so a decoder gets less time and memory than elsewhere.
+LIMITS = Limits(isolate=True, decode_timeout_s=10.0, max_memory=1024**3)
 MIB = 1024 * 1024
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
@@ -75,9 +75,15 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options = parser.parse(words)
     check_answer_options(options)
     defaults.fill(options, "min_confidence")
+    if options.isolate:
+        options.limits = replace(
+            options.limits,
+            decode_timeout_s=options.decode_timeout_s or LIMITS.decode_timeout_s,
+            max_memory=options.max_memory or LIMITS.max_memory,
+        )
     options.max_body *= MIB
     options.max_buffered *= MIB
-    for name in ("fetch_hosts", "cors_origins", "allowed_hosts"):
+    for name in ("fetch_hosts", "cors_origins", "allowed_hosts", "trusted_proxies"):
         setattr(options, name, tuple(getattr(options, name) or ()))
     return options
 
@@ -135,8 +141,7 @@ def make_parser() -> Parser:
     _add_access(parser)
     _add_load(parser)
     add_answer_options(parser)
-    add_limits(parser, isolate=True)
-    parser.set_defaults(decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY)
+    add_limits(parser, isolate=True, limits=LIMITS)
     add_engine_options(parser)
     return parser
 
@@ -152,6 +157,7 @@ def _add_access(parser: Parser) -> None:
         ("--fetch-host", "fetch_hosts", "fetch from this host only; several: repeat"),
         ("--cors-origin", "cors_origins", "pages of this origin may use the server, or *; repeat"),
         ("--allowed-host", "allowed_hosts", "a name that requests may give the server; repeat"),
+        ("--trusted-proxy", "trusted_proxies", "an address or network of proxies; repeat"),
     ):
         add(option, dest=name, action="append", metavar="H", help=meaning)
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pictell.processors import available_cores
-from pictell.server import page, v1
+from pictell.server import openapi, page, v1
 from pictell.server.engine import Engine
 from pictell.server.guard import Guard
 from pictell.server.metrics import Metrics
@@ -40,7 +40,12 @@ def create_app(settings: Settings) -> ASGIApp:
         engine.warm_up()
     service = Service(engines, settings, metrics)
     app: ASGIApp = Starlette(
-        routes=[*_operations(service), *v1.routes(service), *page.routes()],
+        routes=[
+            *_operations(service),
+            *v1.routes(service),
+            *openapi.routes(),
+            *page.routes(),
+        ],
         exception_handlers=_handlers(metrics),
         lifespan=lambda app: _lifespan(service),
     )
