@@ -439,6 +439,35 @@ def test_copying_on_a_page_without_a_clipboard(server: Server, open_page: Open) 
 
 @needs_chromium
 @pytest.mark.slow
+def test_a_phone_takes_a_photo(server: Server, open_page: Open) -> None:
+    view = open_page(server, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    with view.page.expect_file_chooser() as chooser:
+        view.page.get_by_role("button", name="Take a photo").tap()
+    assert chooser.value.element.get_attribute("capture") == "environment"
+    chooser.value.set_files(CAT)
+    assert view.answers() == [words_of(server, CAT)]
+    expect(open_page(server).page.locator("#take")).to_be_hidden()
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_the_page_below_a_prefix(server: Server, open_page: Open) -> None:
+    view = open_page(server)
+    # What a proxy does, which cuts the prefix off.
+    view.page.context.route(
+        "**/some/prefix/**",
+        lambda route: route.continue_(url=route.request.url.replace("/some/prefix", "")),
+    )
+    view.page.goto(f"{server.url}/some/prefix/")
+    view.choose(CAT)
+    assert view.answers() == [words_of(server, CAT)]
+    view.cards.locator(".curl").click()
+    expect(view.cards.locator(".curl")).to_have_text("Copied")
+    assert view.clipboard().endswith(f"'{server.url}/some/prefix/v1/classify'")
+
+
+@needs_chromium
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_no_violations_of_accessibility_rules(

@@ -52,17 +52,23 @@ async function work(card, signal) {
   tell(card);
 }
 
+/** How many pictures have no answer yet. */
+function countOpen() {
+  return [...cards].filter((card) => card.isOpen).length;
+}
+
+/** Say that a picture has its answer. */
 function tell(card) {
-  const open = [...cards].filter((one) => one.isOpen).length;
+  const open = countOpen();
   const done = `${count(cards.size - open)} done`;
   speak(card.summary, () => (open ? `${done}, ${open} to go` : done));
   showCount();
 }
 
 function showCount() {
-  const open = [...cards].filter((one) => one.isOpen).length;
-  const done = cards.size - open;
-  find("#count").textContent = open ? `${done} of ${count(cards.size)}` : count(cards.size);
+  const all = count(cards.size);
+  const open = countOpen();
+  find("#count").textContent = open ? `${cards.size - open} of ${all}` : all;
   find("#results").hidden = !cards.size;
   document.body.classList.toggle("has-pictures", cards.size > 0);
 }
