@@ -213,7 +213,7 @@ def test_many_pictures_keep_their_order_and_one_that_fails_costs_itself(
         assert part in failure
     expect(view.page.locator("#count")).to_have_text("7 pictures")
     view.page.click("#copy-all")
-    expect(view.page.locator("#spoken")).to_have_text("Copied")
+    expect(view.page.locator("#copy-all")).to_have_text("Copied")
     assert len(json.loads(view.clipboard())) == 6
 
 

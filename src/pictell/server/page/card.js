@@ -3,7 +3,6 @@
 import { inWords, path, percent, short, visible, worthShowing } from "./words.js";
 
 const template = document.querySelector("#card");
-const COPIED_MS = 2000;
 
 export class Card {
   /** `picture` has `name`, and `file` or `url`. `number` is its place. */
@@ -70,15 +69,6 @@ export class Card {
     const names = ["words", "score", ...(this.state === "failed" ? ["details"] : [])];
     const texts = names.map((name) => this.#part(name).textContent);
     return `${this.name}: ${texts.filter(Boolean).join(" ")}`;
-  }
-
-  /** Say on a button for a while what it did. */
-  flash(name, text) {
-    const button = this.button(name);
-    const before = button.dataset.text ?? button.textContent;
-    button.dataset.text = before;
-    button.textContent = text;
-    setTimeout(() => (button.textContent = before), COPIED_MS);
   }
 
   /** Give back the memory of the thumbnail. */

@@ -1,10 +1,21 @@
 // What the buttons copy.
 
+import { speak } from "./notice.js";
 import { address } from "./server.js";
 import { visible } from "./words.js";
 
-/** Put a text on the clipboard; whether that worked. */
-export async function copy(text) {
+const SAID_MS = 2000;
+
+/** Put a text on the clipboard; the button says for a while whether that worked. */
+export async function copyBy(button, text) {
+  const said = (await copy(text)) ? "Copied" : "Copying failed";
+  const before = (button.dataset.text ??= button.textContent);
+  button.textContent = said;
+  setTimeout(() => (button.textContent = before), SAID_MS);
+  speak(said);
+}
+
+async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -88,8 +88,13 @@ function duration(seconds) {
 let unspoken = [];
 let delayMs = SPOKEN_MS;
 
-/** Have a screen reader say something. Of many things at once, it says a summary, now and then. */
-export function speak(text, summary = () => text) {
+/** Have a screen reader say something at once. */
+export function speak(text) {
+  find("#spoken").textContent = text;
+}
+
+/** The same for one of many things. If much comes at once, it says a summary, now and then. */
+export function speakOfMany(text, summary) {
   if (!unspoken.length) setTimeout(speakAll, delayMs);
   unspoken.push({ text, summary });
 }
@@ -97,7 +102,7 @@ export function speak(text, summary = () => text) {
 function speakAll() {
   const texts = unspoken.map((one) => one.text);
   const isMuch = texts.length > MAX_SPOKEN;
-  find("#spoken").textContent = isMuch ? unspoken.at(-1).summary() : texts.join(". ");
+  speak(isMuch ? unspoken.at(-1).summary() : texts.join(". "));
   delayMs = isMuch ? SPOKEN_MUCH_MS : SPOKEN_MS;
   unspoken = [];
 }

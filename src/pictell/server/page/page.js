@@ -1,8 +1,8 @@
 // The page: pictures come in, each becomes a card, the queue sends them.
 
 import { Card } from "./card.js";
-import { copy, curl } from "./copy.js";
-import { Notice, speak } from "./notice.js";
+import { copyBy, curl } from "./copy.js";
+import { Notice, speak, speakOfMany } from "./notice.js";
 import { Queue } from "./queue.js";
 import { classify, hasToken, offers } from "./server.js";
 import { count, visible } from "./words.js";
@@ -61,7 +61,7 @@ function countOpen() {
 function tell(card) {
   const open = countOpen();
   const done = `${count(cards.size - open)} done`;
-  speak(card.summary, () => (open ? `${done}, ${open} to go` : done));
+  speakOfMany(card.summary, () => (open ? `${done}, ${open} to go` : done));
   showCount();
 }
 
@@ -89,9 +89,11 @@ function makeCard(picture) {
   card.fail = (failure) => (fail(failure), tell(card));
   card.button("remove").addEventListener("click", () => removeOne(card));
   card.button("again").addEventListener("click", () => restart(card));
-  card.button("json").addEventListener("click", () => copyFrom(card, "json", json(card.record)));
-  card.button("curl").addEventListener("click", () => {
-    copyFrom(card, "curl", curl(picture, { model: model(), hasToken: hasToken() }));
+  card.button("json").addEventListener("click", ({ currentTarget }) => {
+    copyBy(currentTarget, json(card.record));
+  });
+  card.button("curl").addEventListener("click", ({ currentTarget }) => {
+    copyBy(currentTarget, curl(picture, { model: model(), hasToken: hasToken() }));
   });
   cards.add(card);
   return card;
@@ -99,12 +101,6 @@ function makeCard(picture) {
 
 function json(record) {
   return JSON.stringify(record, null, 2);
-}
-
-async function copyFrom(card, button, text) {
-  const said = (await copy(text)) ? "Copied" : "Copying failed";
-  card.flash(button, said);
-  speak(said);
 }
 
 function restart(card) {
@@ -141,11 +137,8 @@ function clear() {
   find("#choose").focus();
 }
 
-async function copyAll(event) {
-  const button = event.currentTarget;
-  const records = [...cards].map((card) => card.record).filter(Boolean);
-  speak((await copy(json(records))) ? "Copied" : "Copying failed");
-  button.focus();
+function copyAll({ currentTarget }) {
+  copyBy(currentTarget, json([...cards].map((card) => card.record).filter(Boolean)));
 }
 
 function addFiles(files) {
