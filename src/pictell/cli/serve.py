@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
 # A request is worth less than the server, so a decoder gets less time and memory than elsewhere.
-LIMITS = Limits(isolate=True, decode_timeout_s=10.0, max_memory=1024**3)
+# 16 downloads may be held at a time.
 MIB = 1024 * 1024
+LIMITS = Limits(max_bytes=32 * MIB, isolate=True, decode_timeout_s=10.0, max_memory=1024 * MIB)
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
 MAX_PORT = 65535
@@ -75,17 +76,19 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options = parser.parse(words)
     check_answer_options(options)
     defaults.fill(options, "min_confidence")
-    if options.isolate:
-        options.limits = replace(
-            options.limits,
-            decode_timeout_s=options.decode_timeout_s or LIMITS.decode_timeout_s,
-            max_memory=options.max_memory or LIMITS.max_memory,
-        )
+    options.limits = _limits(options)
     options.max_body *= MIB
     options.max_buffered *= MIB
     for name in ("fetch_hosts", "cors_origins", "allowed_hosts", "trusted_proxies"):
         setattr(options, name, tuple(getattr(options, name) or ()))
     return options
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    """The limits of a server, and those that the user gives instead."""
+    given = {name: getattr(options, name) for name in Limits.__slots__}
+    own = LIMITS if options.isolate else Limits(max_bytes=LIMITS.max_bytes)
+    return replace(own, **{name: value for name, value in given.items() if value is not None})
 
 
 def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
@@ -96,7 +99,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
     for text in options.model or [defaults.find("model")["model"].value]:
         name, separator, model = text.partition("=")
         if not separator:
-            name, model = Path(text).stem if os.path.lexists(text) else text, text
+            is_path = "/" in text or os.path.lexists(text)
+            name, model = Path(text).stem if is_path else text, text
         if not name or "/" in name or name in found:
             raise UsageError(f"--model {text}: give each model a name of its own, as in NAME=FILE")
         found[name] = partial(
@@ -114,7 +118,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
 
 def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     """The lines of the file, or of the variable. Raises ``UsageError``."""
-    text = os.environ.get(TOKENS_VARIABLE, "")
+    # Processes that decode pictures inherit the environment.
+    text = os.environ.pop(TOKENS_VARIABLE, "")
     if options.tokens_file is not None:
         try:
             text = read_text(Path(options.tokens_file), MAX_TOKENS_BYTES)
@@ -123,6 +128,8 @@ def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     tokens = tuple(text.split())
     if any(len(one) < MIN_TOKEN for one in tokens):
         raise UsageError(f"a token has fewer than {MIN_TOKEN} characters: make longer ones")
+    if not text.isascii():
+        raise UsageError("a token has other characters than ASCII, which a header cannot carry")
     if options.tokens_file is not None and not tokens:
         raise UsageError(f"{options.tokens_file} has no tokens: write one on each line")
     return tokens
