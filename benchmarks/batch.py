@@ -34,8 +34,9 @@ from PIL import Image
 
 import pictell
 from pictell.batch.entries import Entry, to_entry
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
 from pictell.batch.manifest import Manifest
+from pictell.batch.output import open_output
 from pictell.batch.part import Choice
 from pictell.batch.rows import Fact
 from pictell.reports.tables import TABLES, table_format

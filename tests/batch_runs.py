@@ -12,9 +12,10 @@ from PIL import Image
 
 import pictell
 from pictell.batch.entries import Entry
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
 from pictell.batch.listing import find_entries
 from pictell.batch.manifest import Plan
+from pictell.batch.output import open_output
 from pictell.batch.part import Choice
 from pictell.batch.storage import LocalFolder
 from pictell.images.sources import expand_path
@@ -64,14 +65,16 @@ class Runs:
         retry_failed: bool = False,
         prune: bool = False,
         fill: bool = False,
+        adopt: bool = False,
+        format_: str | None = None,
         folder: LocalFolder | None = None,
         description: dict[str, Any] = DESCRIPTION,
     ) -> Plan:
         """One run, as the command does it; ``ran`` has the pictures that went through the model."""
         self.ran.clear()
-        output = open_output(self.output, None, TABLES)
+        output = open_output(self.output, format_, TABLES)
         output = replace(output, folder=folder or output.folder)
-        with Job.open(output, table_format(output.format), description) as job:
+        with Job.open(output, table_format(output.format), description, adopt=adopt) as job:
             plan = job.plan(self.entries(photos), retry_failed=retry_failed)
             job.run(self.classifier, Choice(), part_size, self._watch, fill=fill)
             if prune:

@@ -6,7 +6,8 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +15,10 @@ import pytest
 
 import pictell
 from batch_runs import DESCRIPTION, Runs, draw
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
+from pictell.batch.manifest import Plan
+from pictell.batch.output import open_output
+from pictell.batch.part import Choice
 from pictell.batch.storage import LocalFolder
 from pictell.errors import OutputError, UsageError
 from pictell.reports.tables import TABLES, table_format
@@ -91,6 +95,29 @@ def test_a_copy_of_a_content_that_has_just_changed(runs: Runs, photos: Path) -> 
     assert rows["z.png"]["predictions"][0]["label"] == "dark"
 
 
+def test_a_row_is_of_the_bytes_whose_checksum_it_has(
+    classifier: pictell.Classifier, runs: Runs, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (photos / "0.png").read_bytes()
+    shutil.copy(photos / "0.png", photos / "00.png")
+    run_pictures = classifier.model.run_pictures
+
+    def change_first(*arguments: Any) -> Any:
+        draw(photos / "0.png", 250)
+        return run_pictures(*arguments)
+
+    with monkeypatch.context() as changing:
+        changing.setattr(classifier.model, "run_pictures", change_first)
+        runs(photos, part_size=20)
+    for name in ("0.png", "00.png"):
+        row = runs.rows()[name]
+        assert row["sha256"] == sha256(before).hexdigest()
+        assert row["predictions"][0]["label"] == "dark"
+    runs(photos)
+    assert runs.ran == ["0.png"]
+    assert runs.rows()["0.png"]["predictions"][0]["label"] == "bright"
+
+
 def test_a_content_goes_through_the_model_once(
     classifier: pictell.Classifier, runs: Runs, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +137,16 @@ def test_a_content_goes_through_the_model_once(
     runs(photos)
     assert prepared == []
     assert runs.rows()["1.png"]["version"] == str((photos / "1.png").stat().st_mtime_ns)
+
+
+def test_pictures_that_fill_the_memory_wait_for_each_other(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(150):
+        draw(tmp_path / "photos" / f"{number}.png", number)
+    monkeypatch.setattr("pictell.batch.part.MAX_BYTES_IN_FLIGHT", 100)
+    runs(tmp_path / "photos", part_size=40)
+    assert len(runs.rows()) == 150
 
 
 def test_failed_pictures_are_tried_again_if_the_user_says_so(runs: Runs, photos: Path) -> None:
@@ -288,9 +325,9 @@ class DyingFolder(LocalFolder):
         super().__init__(path)
         self.writes_left, self.before = writes_left, before
 
-    def write(self, name: str, content: bytes) -> str:
+    def write(self, name: str, content: bytes, known: str | None) -> str:
         with self._dying():
-            return super().write(name, content)
+            return super().write(name, content, known)
 
     def remove(self, name: str) -> None:
         with self._dying():
@@ -338,6 +375,133 @@ def test_wherever_a_run_is_killed_the_next_one_makes_the_same_table(
         expected = expected or sorted(table.splitlines())
         assert sorted(table.splitlines()) == expected
     assert 5 < kills < 20
+
+
+LOST = {"missing": None, "empty": b"", "cut off": b'{"layout": 1, "mo', "other": b"[1]"}
+
+
+@pytest.mark.parametrize("content", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("format_", TABLES)
+def test_a_table_without_its_description_is_taken_if_the_user_says_so(
+    runs: Runs, photos: Path, tmp_path: Path, format_: str, content: bytes | None
+) -> None:
+    runs.output = str(tmp_path / f"labels.{format_}")
+    runs(photos)
+    before = table_format(format_).read(Path(runs.output).read_bytes())
+    job = tmp_path / f"labels.{format_}.parts" / ".pictell" / "job.json"
+    job.unlink()
+    if content is not None:
+        job.write_bytes(content)
+    files = contents(tmp_path)
+    with pytest.raises(UsageError, match=r"has parts, but .*/job.json.* --adopt"):
+        runs(photos)
+    if format_ != "csv":  # which does not say which model it is of
+        with pytest.raises(UsageError, match="another --model"):
+            runs(photos, description=DESCRIPTION | {"model": "other"}, adopt=True)
+    assert contents(tmp_path) == files
+    assert runs(photos, adopt=True).planned == 0
+    assert table_format(format_).read(Path(runs.output).read_bytes()) == before
+    assert runs(photos).planned == 0
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_table_without_its_folder_of_state_is_taken(runs: Runs, photos: Path) -> None:
+    # As after a copy that leaves hidden files out. Another part may be damaged.
+    runs(photos)
+    shutil.rmtree(Path(runs.output) / ".pictell")
+    first = Path(runs.output) / "part-00001.jsonl"
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-30])
+    with pytest.raises(OutputError, match=r"part-00001\.jsonl is damaged: delete it"):
+        runs(photos, adopt=True)
+    first.write_bytes(whole)
+    assert runs(photos).planned == 0
+
+
+def test_a_new_table_whose_description_is_damaged_begins_again(runs: Runs, photos: Path) -> None:
+    job = Path(runs.output) / ".pictell" / "job.json"
+    job.parent.mkdir(parents=True)
+    job.write_bytes(b"")
+    assert runs(photos).planned == 7
+
+
+def test_parts_of_another_format_make_no_second_table(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    shutil.rmtree(Path(runs.output) / ".pictell")
+    files = contents(Path(runs.output))
+    with pytest.raises(UsageError, match="give --format jsonl"):
+        runs(photos, format_="csv", adopt=True)
+    assert contents(Path(runs.output)) == files
+
+
+def test_parts_of_another_program_are_not_taken(runs: Runs, photos: Path) -> None:
+    other = Path(runs.output) / "part-00001.jsonl"
+    other.parent.mkdir()
+    other.write_text("{}\n")
+    with pytest.raises(UsageError, match="another program"):
+        runs(photos, adopt=True)
+    assert contents(other.parent) == {other: b"{}\n"}
+
+
+def dry_run(runs: Runs, photos: Path) -> Plan:
+    """The plan of a run that changes nothing, and looks at each file in the folder of the table."""
+    output = open_output(runs.output, None, TABLES)
+    before = {path: path.stat().st_mtime_ns for path in output.state.parent.rglob("*")}
+    with Job.open(output, table_format("jsonl"), DESCRIPTION, dry=True) as job:
+        plan = job.plan(runs.entries(photos))
+        if plan.planned:
+            assert job.estimate(runs.classifier, Choice(), plan).pictures == plan.planned
+    after = {path: path.stat().st_mtime_ns for path in output.state.parent.rglob("*")}
+    assert after == before
+    return plan
+
+
+@pytest.mark.parametrize("lost", ["nothing", "part of the manifest", "manifest", "all"])
+def test_a_dry_run_knows_the_table_and_changes_nothing(runs: Runs, photos: Path, lost: str) -> None:
+    if lost != "all":
+        runs(photos)
+    own = Path(runs.output) / ".pictell"
+    if lost == "manifest":
+        (own / "manifest.sqlite3").unlink()
+    elif lost == "part of the manifest":
+        with closing(sqlite3.connect(own / "manifest.sqlite3")) as connection, connection:
+            connection.execute("DELETE FROM source WHERE part = 2")
+            connection.execute("DELETE FROM part WHERE number = 2")
+    draw(photos / "new.png", 99)
+    assert dry_run(runs, photos).planned == (8 if lost == "all" else 1)
+
+
+def test_a_dry_run_works_beside_a_run(runs: Runs, photos: Path) -> None:
+    runs(photos)
+    draw(photos / "new.png", 99)
+    output = open_output(runs.output, None, TABLES)
+    with Job.open(output, table_format("jsonl"), DESCRIPTION) as job:
+        job.plan(runs.entries(photos))
+        assert dry_run(runs, photos).planned == 1
+        job.run(runs.classifier, Choice(), 3)
+        assert dry_run(runs, photos).planned == 0
+
+
+def test_a_part_that_another_run_has_written_is_left_alone(
+    runs: Runs, photos: Path, tmp_path: Path
+) -> None:
+    # As on a network drive without locks.
+    output = open_output(runs.output, None, TABLES)
+    with Job.open(output, table_format("jsonl"), DESCRIPTION) as job:
+        job.plan(runs.entries(photos))
+        shutil.copytree(runs.output, tmp_path / "moved")
+        elsewhere = Runs(runs.classifier, str(tmp_path / "moved"))
+        elsewhere(photos / "4.png")
+        shutil.copy(tmp_path / "moved" / "part-00001.jsonl", runs.output)
+        with pytest.raises(OutputError, match="another run has written"):
+            job.run(runs.classifier, Choice(), 3)
+    assert [*runs.rows()] == ["4.png"]
+    assert runs(photos).planned == 6
+    assert len(runs.rows()) == 7
 
 
 def test_drafts_of_killed_runs_are_removed(runs: Runs, photos: Path) -> None:

@@ -18,7 +18,8 @@ from batch_runs import DESCRIPTION, Runs, bomb, draw
 from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.batch.entries import Entry, to_entry
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
+from pictell.batch.output import open_output
 from pictell.batch.part import Choice, MadePart, make_part
 from pictell.batch.ray_engine import Recipe, make_recipe, work
 from pictell.batch.rows import PartFormat

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,12 +17,14 @@ import s3fs
 
 import pictell
 from batch_runs import DESCRIPTION, draw
-from command import ROOT, environment
+from command import PICTELL, ROOT, environment
 from command import pictell as command
 from pictell.batch.entries import to_entry
-from pictell.batch.job import Job, open_output
+from pictell.batch.job import Job
 from pictell.batch.listing import find_entries
+from pictell.batch.output import open_output
 from pictell.batch.part import Choice, label_parts
+from pictell.batch.remote import RemoteFolder
 from pictell.batch.rows import make_row
 from pictell.batch.storage import part_name
 from pictell.errors import OutputError, PictellError, UsageError
@@ -117,24 +120,59 @@ def test_a_changed_object_is_labelled_again(bucket: Bucket) -> None:
     assert answers[cat] == answers[f"{bucket.url}/photos/espresso.jpg"]
 
 
-def test_a_kill_loses_no_object(bucket: Bucket) -> None:
+def many(bucket: Bucket) -> tuple[str, ...]:
+    """Twenty objects, and the arguments that label them in ten parts."""
     content = (SAMPLES / "cat.jpg").read_bytes()
     for number in range(20):
         bucket.system.pipe_file(f"{bucket.url}/many/{number}.jpg", content + bytes([number]))
-    words = (f"{bucket.url}/many/", "-o", f"{bucket.url}/labels", "--part-size", "2")
+    return (f"{bucket.url}/many/", "-o", f"{bucket.url}/labels", "--part-size", "2")
+
+
+def start(bucket: Bucket, words: tuple[str, ...]) -> subprocess.Popen[str]:
+    """A run that has put a part."""
     env = environment(**bucket.variables, XDG_CACHE_HOME=str(bucket.cache))
-    program = [str(Path(sys.executable).with_name("pictell")), "batch", *words]
-    with subprocess.Popen(program, env=env) as process:
-        wait_until(lambda: bucket.system.glob(f"{bucket.url}/labels/part-*"))
+    process = subprocess.Popen(
+        [PICTELL, "batch", *words],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    wait_until(lambda: bucket.system.glob(f"{bucket.url}/labels/part-*"))
+    return process
+
+
+def check_all_once(bucket: Bucket) -> None:
+    sources = [row["source"] for row in bucket.rows("labels")]
+    names = [f"{bucket.url}/many/{number}.jpg" for number in range(20)]
+    assert sorted(sources) == sorted(names)
+
+
+def test_a_kill_loses_no_object(bucket: Bucket) -> None:
+    words = many(bucket)
+    with start(bucket, words) as process:
         process.kill()
         process.wait()
     shutil.rmtree(bucket.cache)
     assert 2 <= len(bucket.rows("labels")) < 20
     assert bucket.batch(*words).returncode == 0
-    rows = bucket.rows("labels")
-    assert [row["source"] for row in rows] == [
-        f"{bucket.url}/many/{number}.jpg" for number in range(20)
-    ]
+    check_all_once(bucket)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal that stops a process")
+def test_of_two_machines_on_one_table_one_stops(bucket: Bucket, tmp_path: Path) -> None:
+    words = many(bucket)
+    with start(bucket, words) as first:
+        first.send_signal(signal.SIGSTOP)
+        bucket.cache = tmp_path / "another machine"
+        # Parts with the same rows would be the same bytes.
+        second = bucket.batch(*words, "--part-size", "3")
+        first.send_signal(signal.SIGCONT)
+        _, stderr = first.communicate(timeout=60)
+    assert 2 in {first.returncode, second.returncode}
+    assert "another run has written" in stderr + second.stderr
+    assert bucket.batch(*words).returncode == 0
+    check_all_once(bucket)
 
 
 def test_one_parquet_file_in_s3(bucket: Bucket, tmp_path: Path) -> None:
@@ -183,6 +221,24 @@ def test_a_server_that_is_gone_is_an_error_of_the_output(bucket: Bucket) -> None
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_a_part_of_another_machine_is_left_alone(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each machine has a lock of its own.
+    for name, value in bucket.variables.items():
+        monkeypatch.setenv(name, value)
+    first, second = (RemoteFolder(f"{bucket.url}/labels") for _ in range(2))
+    stamp = first.write("part-00001.jsonl", b"1", None)
+    assert first.write("part-00001.jsonl", b"1", None) == stamp
+    with pytest.raises(OutputError, match="another run has written"):
+        second.write("part-00001.jsonl", b"2", None)
+    changed = second.write("part-00001.jsonl", b"3", stamp)
+    with pytest.raises(OutputError, match="another run has written"):
+        first.write("part-00001.jsonl", b"4", stamp)
+    assert first.stamps() == {"part-00001.jsonl": changed}
+    assert first.read("part-00001.jsonl") == b"3"
+
+
 def test_any_storage_of_fsspec(
     classifier: pictell.Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +284,7 @@ def test_another_process_can_label_and_write_a_part(tmp_path: Path) -> None:
     classifier, folder, table, entries = pickle.loads(pickle.dumps(work))
     (labelled,) = label_parts(classifier, [entries], Choice(embedding=True))
     rows = [make_row(one.result, one.entry, one.sha256) for one in labelled]
-    folder.write(part_name(1, "parquet"), table.write(rows))
+    folder.write(part_name(1, "parquet"), table.write(rows), None)
     (row,) = table.read(parts.read("part-00001.parquet"))
     assert (row["answer"]["name"], row["embedding"].shape) == ("cat", (1280,))
 

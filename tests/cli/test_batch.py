@@ -96,8 +96,33 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, photos: Path) -> None:
     assert "40 pictures named, 40 to label\nabout " in run.stdout
     assert not (tmp_path / "labels").exists()
     pictell("batch", photos, "-o", tmp_path / "labels")
+    before = sorted((tmp_path / "labels").rglob("*"))
     run = pictell("batch", photos, "-o", tmp_path / "labels", "--dry-run")
     assert run.stdout == "40 pictures named, 0 to label\n"
+    assert sorted((tmp_path / "labels").rglob("*")) == before
+
+
+READ_ONLY = """
+mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 77
+"$2" batch "$3" -o "$1" --dry-run
+"""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no namespaces to mount a folder in")
+def test_a_dry_run_works_on_a_table_that_cannot_be_written(tmp_path: Path, photos: Path) -> None:
+    pictell("batch", photos, "-o", tmp_path / "labels")
+    (photos / "0.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes())
+    words = [tmp_path / "labels", PICTELL, photos]
+    run = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", READ_ONLY, "sh", *words],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    if run.returncode in {1, 77}:
+        pytest.skip(f"no folder can be mounted read-only: {run.stderr}")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "40 pictures named, 1 to label, 1 of them again" in run.stdout
 
 
 def test_globs_choose_pictures(tmp_path: Path) -> None:
@@ -137,10 +162,14 @@ def test_embeddings_are_added(tmp_path: Path) -> None:
         (("-", "-o", "labels"), "leave batch out"),
         (("cat.jpg", "-o", "labels.csv", "--embedding"), "CSV has no embeddings"),
         (("cat.jpg", "-o", "labels.csv", "--format", "jsonl"), "is not jsonl"),
-        (("cat.jpg", "-o", "cat.jpg/x"), "cat.jpg/x cannot be written"),
+        (("cat.jpg", "-o", "cat.jpg/x"), "cat.jpg/x/.pictell cannot be written"),
         (("cat.jpg", "-o", "labels", "--part-size", "0"), "must be 1 or more"),
         (("cat.jpg", "-o", "labels", "--watch"), "--watch needs folders"),
         ((".", "-o", "labels.csv", "--watch"), "give a folder as --output"),
+        (("--from-file", "none.txt", "-o", "labels"), "none.txt: no such file"),
+        (("--from-file", ".", "-o", "labels"), "a folder, not a list"),
+        (("cat.jpg", "-o", "labels", "--include", ""), "must not be empty"),
+        (("cat.jpg", "-o", "labels", "--exclude", ""), "must not be empty"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
@@ -195,10 +224,65 @@ def test_a_missing_folder_prunes_nothing(tmp_path: Path) -> None:
     assert rows(tmp_path / "labels") == before
 
 
-def test_a_missing_folder_is_named_whatever_the_globs(tmp_path: Path) -> None:
-    run = pictell("batch", tmp_path / "no", "-o", tmp_path / "labels", "--include", "*.jpg")
+@pytest.mark.parametrize("name", ["none", "none.jpg", "link.jpg", "cat.jpg/x"])
+def test_what_is_named_and_missing_is_no_row(tmp_path: Path, name: str) -> None:
+    shutil.copy(SAMPLES / "cat.jpg", tmp_path)
+    (tmp_path / "link.jpg").symlink_to("nowhere.jpg")
+    words = ("cat.jpg", name, "-o", "labels", "--prune", "--include", "*.jpg")
+    run = pictell("batch", *words, cwd=tmp_path)
     assert run.returncode == 1
-    assert f"{tmp_path / 'no'}: no such file or folder" in run.stderr
+    assert f"pictell: {name}: " in run.stderr
+    assert "no row is dropped" in run.stderr
+    assert [row["source"] for row in rows(tmp_path / "labels")] == ["cat.jpg"]
+    run = pictell("batch", *words, "--dry-run", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "1 picture named, 0 to label" in run.stdout
+
+
+def test_a_row_stays_when_its_picture_is_named_and_missing(tmp_path: Path) -> None:
+    shutil.copy(SAMPLES / "cat.jpg", tmp_path)
+    pictell("batch", "cat.jpg", "-o", "labels", cwd=tmp_path)
+    before = rows(tmp_path / "labels")
+    (tmp_path / "cat.jpg").unlink()
+    assert pictell("batch", "cat.jpg", "-o", "labels", cwd=tmp_path).returncode == 1
+    assert rows(tmp_path / "labels") == before
+
+
+def test_globs_that_match_nothing_are_named(tmp_path: Path) -> None:
+    globs = ("--include", "*.jpg", "--include", "*.jgp", "--exclude", "thumbs/*")
+    run = pictell("batch", SAMPLES, "-o", tmp_path / "labels", *globs)
+    assert run.returncode == 0
+    assert [line for line in run.stderr.splitlines() if "matches no picture" in line] == [
+        "pictell: --include *.jgp matches no picture",
+        "pictell: --exclude thumbs/* matches no picture",
+    ]
+    run = pictell("batch", SAMPLES, "-o", tmp_path / "labels", *globs, "-q")
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_larger_limits_make_rows_of_pictures_that_were_too_large(tmp_path: Path) -> None:
+    words = ("batch", SAMPLES, "-o", tmp_path / "labels")
+    assert pictell(*words, "--max-bytes", "1000", "--max-pixels", "1000").returncode == 1
+    assert all("(--max-" in row["error"]["message"] for row in rows(tmp_path / "labels"))
+    assert pictell(*words, "--retry-failed").returncode == 0
+    assert not failed(tmp_path / "labels")
+
+
+def test_a_table_without_its_description_says_what_to_do(tmp_path: Path) -> None:
+    words = ("batch", SAMPLES, "-o", tmp_path / "labels")
+    pictell(*words)
+    before = rows(tmp_path / "labels")
+    (tmp_path / "labels" / ".pictell" / "job.json").unlink()
+    for more in ((), ("--dry-run",)):
+        run = pictell(*words, *more)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert "--adopt" in run.stderr
+        assert len(run.stderr.splitlines()) == 1
+    assert "0 to label" in pictell(*words, "--adopt", "--dry-run").stdout
+    assert not (tmp_path / "labels" / ".pictell" / "job.json").exists()
+    assert pictell(*words, "--adopt").stdout.startswith("0 pictures labelled")
+    assert pictell(*words).stdout.startswith("0 pictures labelled")
+    assert rows(tmp_path / "labels") == before
 
 
 def start(photos: Path, output: Path, *words: str) -> subprocess.Popen[str]:
@@ -241,16 +325,33 @@ def test_pictures_that_arrive_are_labelled_until_ctrl_c(tmp_path: Path) -> None:
     assert pictell("batch", inbox, "-o", output).stdout.startswith("0 pictures labelled")
 
 
+def test_a_watched_folder_may_be_empty_at_first(tmp_path: Path) -> None:
+    inbox, output = tmp_path / "inbox", tmp_path / "labels"
+    inbox.mkdir()
+    with start(inbox, output, "--watch") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("0 pictures labelled")
+        shutil.copy2(SAMPLES / "cat.jpg", inbox)
+        wait_until(lambda: len(rows(output)) == 1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert stderr.splitlines() == [
+        f"pictell: stopped: run the same command again to go on with {output}"
+    ]
+
+
 def test_another_run_is_refused_while_one_is_running(tmp_path: Path, photos: Path) -> None:
     output = tmp_path / "labels"
     with start(photos, output) as process:
         wait_until(lambda: list(output.glob("part-*")))
         process.send_signal(signal.SIGSTOP)
         run = pictell("batch", photos, "-o", output)
+        dry = pictell("batch", photos, "-o", output, "--dry-run")
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=60)
     assert (run.returncode, run.stdout) == (2, "")
     assert f"another pictell batch is writing to {output}" in run.stderr
+    assert (dry.returncode, dry.stdout[:18]) == (0, "40 pictures named,")
     assert process.returncode == 0
     assert len(rows(output)) == 40
 

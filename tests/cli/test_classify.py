@@ -467,6 +467,14 @@ def test_results_come_while_another_program_writes_the_list() -> None:
         assert process.wait(20) == 0
 
 
+@pytest.mark.parametrize("name", ["none.txt", "."])
+def test_a_list_that_cannot_be_opened_is_wrong_use(name: str) -> None:
+    run = pictell(BALL, "--from-file", name)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"pictell: --from-file {name}: ")
+    assert len(run.stderr.splitlines()) == 1
+
+
 def test_null_wants_a_list() -> None:
     run = pictell("--null", BALL)
     assert "--from-file" in run.stderr

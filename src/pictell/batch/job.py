@@ -8,71 +8,24 @@ finish     parts with rows that newer ones replace are written again; one file i
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
-from pictell.batch.description import difference
 from pictell.batch.entries import Entry
 from pictell.batch.estimate import Estimate, measure, spread
 from pictell.batch.manifest import Manifest, Plan
+from pictell.batch.output import Output, check_output, writing
 from pictell.batch.part import Choice, Labelled, MakeParts, label_parts
-from pictell.batch.rows import PartFormat, Row, copy_row, make_row, to_fact
-from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_parts
+from pictell.batch.rows import Fact, PartFormat, Row, copy_row, make_row, to_fact
+from pictell.batch.storage import part_files, part_name, read_parts, read_rows
 from pictell.classifier import Classifier
-from pictell.errors import OutputError, UsageError
-from pictell.files import os_reason
 from pictell.results import Result
 
-MANIFEST, LOCK = "manifest.sqlite3", "lock"
-PARTS_SUFFIX = ".parts"
+MANIFEST = "manifest.sqlite3"
 CHUNK = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where a table lies: the folder of its parts, of ``format`` files.
-
-    ``file`` is the name of the one file that is made of them beside the folder, if the user gave
-    one. ``state`` is the folder of this machine for the lock and the manifest.
-    """
-
-    folder: Folder
-    format: str
-    file: str | None
-    state: Path
-
-
-def open_output(text: str, format_: str | None, formats: Sequence[str]) -> Output:
-    """The output that a user names: a folder, or a file whose suffix is one of ``formats``.
-
-    Raises ``UsageError``.
-    """
-    if not text:
-        raise UsageError("--output is empty: name a folder or a file")
-    suffix = PurePosixPath(text).suffix.lower().removeprefix(".")
-    is_file = suffix in formats and not text.endswith("/")
-    if is_file and format_ not in {None, suffix}:
-        raise UsageError(f"--output {text} is not {format_}: leave --format out")
-    chosen = suffix if is_file else format_ or formats[0]
-    file = PurePosixPath(text).name if is_file else None
-    if "://" not in text:
-        path = Path(f"{text}{PARTS_SUFFIX}" if is_file else text)
-        return Output(LocalFolder(path), chosen, file, path / OWN)
-    # Only runs with a storage pay for importing its library.
-    from platformdirs import user_cache_path
-
-    from pictell.batch.remote import RemoteFolder
-
-    folder = RemoteFolder(f"{text}{PARTS_SUFFIX}" if is_file else text)
-    cache = user_cache_path("pictell", appauthor=False) / "batch"
-    return Output(folder, chosen, file, cache / sha256(folder.name.encode()).hexdigest()[:16])
 
 
 class Job:
@@ -92,30 +45,21 @@ class Job:
         description: Mapping[str, Any],
         *,
         dry: bool = False,
+        adopt: bool = False,
     ) -> Iterator[Job]:
         """Open a table, or begin one, whose rows are made as ``description`` says (JSON).
 
-        With ``dry``, nothing is written for a table that is not there. Raises ``UsageError`` for a
-        table with another description, one that is in use, and a folder that is not a table.
+        With ``dry``, nothing is locked or written; only plan and estimate then. ``adopt`` takes
+        parts that are not known to be made so. Raises ``UsageError`` for a table with another
+        description, one that is in use, and a folder that is not a table.
         """
-        # Before the lock, which makes a folder, and again in case another run has just ended.
-        is_new = _check(output, description)
-        if dry and is_new:
-            yield cls(output, format_, Manifest(":memory:"))
-            return
-        with _locked(output):
-            if _check(output, description):
-                content = json.dumps(description, ensure_ascii=False, indent=2, sort_keys=True)
-                output.folder.write(JOB, content.encode())
-            if isinstance(output.folder, LocalFolder):
-                output.folder.remove_drafts()
-            manifest = Manifest(output.state / MANIFEST)
-            try:
-                job = cls(output, format_, manifest)
-                job._read_new_parts()
-                yield job
-            finally:
-                manifest.close()
+        # Before the lock, which makes a folder.
+        check_output(output, format_, description, adopt=adopt)
+        lock = nullcontext() if dry else writing(output, format_, description, adopt=adopt)
+        with lock, closing(Manifest(output.state / MANIFEST, in_memory=dry)) as manifest:
+            job = cls(output, format_, manifest)
+            job._read_new_parts()
+            yield job
 
     def plan(self, entries: Iterable[Entry], *, retry_failed: bool = False) -> Plan:
         """Find what is new, has changed or, with ``retry_failed``, has failed."""
@@ -161,8 +105,7 @@ class Job:
         """
         first = max(self._manifest.stamps(), default=0) + 1
         for part in make(self._format, enumerate(self._manifest.planned(part_size), first)):
-            stamp = self._folder.write(self._name(part.number), part.content)
-            self._manifest.put(part.number, stamp, part.facts)
+            self._put(part.number, part.content, part.facts)
             for outcome in part.outcomes:
                 watch(outcome)
 
@@ -199,17 +142,7 @@ class Job:
                 self._manifest.put(number, there[number], facts)
 
     def _read(self, number: int) -> list[Row]:
-        (content,) = read_parts(self._folder, [self._name(number)])
-        try:
-            rows = self._format.read(content)
-            for row in rows:
-                to_fact(row)
-        except (KeyError, TypeError, ValueError) as error:
-            raise OutputError(
-                f"{self._folder.name}/{self._name(number)} is damaged: delete it, "
-                "and its pictures are labelled again"
-            ) from error
-        return rows
+        return read_rows(self._folder, self._name(number), self._format)
 
     def _current_rows(self, number: int) -> list[Row]:
         """The rows of a part without those that newer ones replace or that were pruned."""
@@ -228,8 +161,12 @@ class Job:
             self._write(last + 1, rows)
 
     def _write(self, number: int, rows: Sequence[Row]) -> None:
-        stamp = self._folder.write(self._name(number), self._format.write(rows))
-        self._manifest.put(number, stamp, map(to_fact, rows))
+        self._put(number, self._format.write(rows), map(to_fact, rows))
+
+    def _put(self, number: int, content: bytes, facts: Iterable[Fact]) -> None:
+        known = self._manifest.stamps().get(number)
+        stamp = self._folder.write(self._name(number), content, known)
+        self._manifest.put(number, stamp, facts)
 
     def _rows(self, labelled: Sequence[Labelled]) -> list[Row]:
         """The rows of a part. Those of contents that the table has are copied from there."""
@@ -253,48 +190,3 @@ class Job:
 
     def _name(self, number: int) -> str:
         return part_name(number, self._output.format)
-
-
-def _check(output: Output, description: Mapping[str, Any]) -> bool:
-    """Whether a table is new. Raises ``UsageError`` unless it is or has the same description."""
-    name, known = output.folder.name, output.folder.read(JOB)
-    if known is None:
-        if output.folder.stamps():
-            raise UsageError(f"{name} has parts of another program: give another --output")
-        if output.file is not None and output.folder.exists_beside(output.file):
-            raise UsageError(
-                f"{output.file} exists and has no {name}, so no table of pictell is replaced: "
-                "give another --output"
-            )
-        return True
-    try:
-        before = dict(json.loads(known))
-    except ValueError as error:
-        raise OutputError(f"{name}/{JOB} is damaged: give another --output") from error
-    if found := difference(before, description):
-        raise UsageError(
-            f"{name} was made {found}: give the same options again, or another --output"
-        )
-    return False
-
-
-@contextmanager
-def _locked(output: Output) -> Iterator[None]:
-    """Hold the lock of an output; the system releases it if the process is killed."""
-    from filelock import FileLock, Timeout
-
-    try:
-        output.state.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(output.state / LOCK, timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UsageError(
-            f"another pictell batch is writing to {output.folder.name}: "
-            "wait until it has ended, or give another --output"
-        ) from None
-    except OSError as error:
-        raise OutputError(f"{output.folder.name} cannot be written: {os_reason(error)}") from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -50,16 +50,36 @@ def _of_url(url: Url, on_error: Callable[[str, PictellError], object]) -> Iterat
         on_error(url.text, error)
 
 
-def wants(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a name matches a glob of ``include``, if there is one, and none of ``exclude``.
+class Globs:
+    """Chooses names by globs: those that match one of ``include``, if any, and none of ``exclude``.
 
     A glob is of the end of a name, from any ``/`` on; ``*`` matches any characters, also ``/``.
     """
 
-    def matches(name: str, globs: Sequence[str]) -> bool:
-        path = name.replace(os.sep, "/")
-        return any(fnmatchcase(path, glob) or fnmatchcase(path, f"*/{glob}") for glob in globs)
+    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
+        self._include = dict.fromkeys(include, 0)
+        self._exclude = dict.fromkeys(exclude, 0)
 
-    return lambda name: (
-        (not include or matches(name, include)) and not (exclude and matches(name, exclude))
-    )
+    def choose(self, name: str) -> bool:
+        """Whether a name is chosen."""
+        path = name.replace(os.sep, "/")
+        # Both look at each name, to know what they match.
+        included, excluded = _count(path, self._include), _count(path, self._exclude)
+        return (bool(included) or not self._include) and not excluded
+
+    def unused(self) -> list[str]:
+        """The options with globs that have matched no name so far."""
+        return [
+            f"{option} {glob}"
+            for option, globs in (("--include", self._include), ("--exclude", self._exclude))
+            for glob, matches in globs.items()
+            if not matches
+        ]
+
+
+def _count(path: str, globs: dict[str, int]) -> int:
+    """How many globs match; each of them counts one more match."""
+    found = [one for one in globs if fnmatchcase(path, one) or fnmatchcase(path, f"*/{one}")]
+    for one in found:
+        globs[one] += 1
+    return len(found)

@@ -11,7 +11,7 @@ import os
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,12 +102,15 @@ class Plan(NamedTuple):
 class Manifest:
     """The manifest in a file. Every method raises ``OutputError``."""
 
-    def __init__(self, path: Path | str) -> None:
-        """``:memory:`` is none."""
+    def __init__(self, path: Path | str, *, in_memory: bool = False) -> None:
+        """With ``in_memory``, the file is only read, and what the manifest learns is not kept."""
         self._path = path
         with self._errors():
             # The thread that reads pictures asks where a content is, while the other one waits.
-            self._connection = sqlite3.connect(path, check_same_thread=False)
+            target = ":memory:" if in_memory else path
+            self._connection = sqlite3.connect(target, check_same_thread=False)
+            if in_memory:
+                _copy(Path(path), self._connection)
             _migrate(self._connection)
             self._connection.executescript(TEMPORARY + CACHE)
 
@@ -213,6 +216,18 @@ def _to_entry(
     text = os.fsdecode(name)
     found = Path(text) if content is None else pickle.loads(content)
     return Entry(uri, text, found, size, version)
+
+
+def _copy(path: Path, connection: sqlite3.Connection) -> None:
+    """Copy what a file says, without a lock; nothing if it is missing or a run is writing to it.
+
+    While a run is writing, and after it was killed, the newest is in a log beside the file.
+    """
+    log = Path(f"{path}-wal")
+    if path.exists() and not (log.exists() and log.stat().st_size):
+        source = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        with closing(source):
+            source.backup(connection)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

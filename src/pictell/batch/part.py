@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -67,12 +66,12 @@ MakeParts: TypeAlias = Callable[[PartFormat, Iterable[tuple[int, list[Entry]]]],
 
 
 class _Taken(NamedTuple):
-    """A source whose bytes have been looked at; ``ticket`` is for those that wait in memory."""
+    """A source that was read; ``ticket`` is for its bytes, which wait in memory."""
 
     entry: Entry
     sha256: str | None
     content: Path | Content | PictellError
-    ticket: Ticket | None = None
+    ticket: Ticket
 
 
 class _Part(NamedTuple):
@@ -171,7 +170,7 @@ class _Feed:
         self.ended = deque[_Part]()
         self._model, self._parts, self._find = model, parts, find
         self._sizes = deque[int]()
-        self._tickets = deque[Ticket | None]()
+        self._tickets = deque[Ticket]()
 
     def sources(self) -> Iterator[Source]:
         """The sources, on the thread that the stream reads them on."""
@@ -186,7 +185,7 @@ class _Feed:
 
     def release_next(self) -> None:
         """Give back the memory of the next source in order."""
-        _release(self._tickets.popleft())
+        self._tickets.popleft().release()
 
     def _entries(self) -> Iterator[Entry]:
         for entries in self._parts:
@@ -201,7 +200,7 @@ class _Feed:
         if number is None and one.sha256 is not None:
             number = self._find(one.sha256)
         if number is not None:
-            _release(one.ticket)
+            one.ticket.release()
             part.entries.append((one.entry, one.sha256, number))
             return None
         part.numbers[key] = len(part.numbers)
@@ -211,12 +210,13 @@ class _Feed:
 
 
 def _take(model: ImageModel, entries: Iterable[Entry], budget: Budget) -> Iterator[_Taken]:
-    """Read ahead. Local files stay on the disk; others wait in memory, within the budget."""
+    """Read ahead: what is labelled are the bytes that were read here, and they wait in memory."""
+    max_bytes = model.limits.max_bytes
     for is_local, some in groupby(entries, lambda one: isinstance(one.content, Path)):
         if is_local:
             batches = Threads(READERS).map_batches(
-                lambda batch: [_look_at(one, model.limits.max_bytes) for one in batch],
-                some,
+                lambda batch: [_read(one, max_bytes, ticket) for one, ticket in batch],
+                _with_room(some, max_bytes, budget),
                 READ_BATCH,
             )
             for batch in batches:
@@ -228,17 +228,31 @@ def _take(model: ImageModel, entries: Iterable[Entry], budget: Budget) -> Iterat
             yield from threads.map(lambda item: _fetch(model, *item), with_tickets)
 
 
-def _look_at(entry: Entry, max_bytes: int) -> _Taken:
-    """A local file with its checksum. The stream says what is wrong with one without."""
-    content, sha256 = entry.content, None
-    assert isinstance(content, Path)
-    if entry.size is None and content.exists() and not content.is_file():
+def _with_room(
+    entries: Iterable[Entry], max_bytes: int, budget: Budget
+) -> Iterator[tuple[Entry, Ticket]]:
+    """Entries once there is room for them. A thread that waited would hold back its whole batch."""
+    for one in entries:
+        ticket = budget.ticket()
+        if one.size is not None and one.size <= max_bytes:
+            ticket.reserve(one.size)
+        yield one, ticket
+
+
+def _read(entry: Entry, max_bytes: int, ticket: Ticket) -> _Taken:
+    """The bytes of a local file. One that is missing or too long is left to the stream."""
+    path = entry.content
+    assert isinstance(path, Path)
+    content: Path | bytes | PictellError = path
+    if entry.size is None and path.exists() and not path.is_file():
         # A pipe would be waited for without end, and has no content to come back to.
-        return _Taken(entry, None, SourceUnreadableError("not a regular file"))
-    if entry.size is not None and entry.size <= max_bytes:
-        with suppress(PictellError):
-            sha256 = hashlib.sha256(read_file(content, max_bytes)).hexdigest()
-    return _Taken(entry, sha256, content)
+        content = SourceUnreadableError("not a regular file")
+    elif entry.size is not None and entry.size <= max_bytes:
+        try:
+            content = read_file(path, max_bytes)
+        except PictellError as error:
+            content = error
+    return _Taken(entry, _checksum(content), content, ticket)
 
 
 def _fetch(model: ImageModel, entry: Entry, ticket: Ticket) -> _Taken:
@@ -250,10 +264,8 @@ def _fetch(model: ImageModel, entry: Entry, ticket: Ticket) -> _Taken:
         content = read_stored(entry.content, entry.size, model.limits.max_bytes, ticket.reserve)
     else:
         content = model.read(Source(entry.name, entry.content), ticket.reserve).content
-    sha256 = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None
-    return _Taken(entry, sha256, content, ticket)
+    return _Taken(entry, _checksum(content), content, ticket)
 
 
-def _release(ticket: Ticket | None) -> None:
-    if ticket is not None:
-        ticket.release()
+def _checksum(content: Path | Content | PictellError) -> str | None:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from pictell.batch.entries import Entry, Stored
-from pictell.batch.storage import PART
+from pictell.batch.storage import PART, written_by_another_run
 from pictell.errors import (
     OutOfMemoryError,
     OutputError,
@@ -148,13 +148,20 @@ class RemoteFolder:
                 return None
             return content
 
-    def write(self, name: str, content: bytes) -> str:
-        """See ``Folder``."""
+    def write(self, name: str, content: bytes, known: str | None) -> str:
+        """See ``Folder``. S3 itself sees that a new file replaces none."""
         with self._errors():
             path = f"{self._path}/{name}"
-            self._system.pipe_file(path, content)
-            self._system.invalidate_cache()
-            return _version(self._system.info(path)) or ""
+            if known is not None and self._stamp(path) != known:
+                raise written_by_another_run(self, name)
+            try:
+                mode = "create" if known is None else "overwrite"
+                self._system.pipe_file(path, content, mode=mode)
+            except FileExistsError as error:
+                # The answer to an earlier attempt may have been lost.
+                if self._system.cat_file(path) != content:
+                    raise written_by_another_run(self, name) from error
+            return self._stamp(path)
 
     def remove(self, name: str) -> None:
         """See ``Folder``."""
@@ -175,6 +182,10 @@ class RemoteFolder:
         """See ``Folder``."""
         with self._errors():
             return bool(self._system.exists(f"{self._path.rpartition('/')[0]}/{name}"))
+
+    def _stamp(self, path: str) -> str:
+        self._system.invalidate_cache()
+        return _version(self._system.info(path)) or ""
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from pictell.batch.rows import PartFormat, Row, to_fact
 from pictell.errors import OutputError
 from pictell.files import new_file, os_reason, write_file
 
@@ -38,8 +39,12 @@ class Folder(Protocol):
     def read(self, name: str) -> bytes | None:
         """The content of a file, ``None`` without the file."""
 
-    def write(self, name: str, content: bytes) -> str:
-        """Write or replace a file, durably, and return its stamp."""
+    def write(self, name: str, content: bytes, known: str | None) -> str:
+        """Write a new file, or replace the one whose stamp is ``known``; return the new stamp.
+
+        The file is durable then. One that another run has written meanwhile is left alone, if the
+        storage can tell.
+        """
 
     def remove(self, name: str) -> None:
         """Remove a file, which may be missing."""
@@ -73,10 +78,13 @@ class LocalFolder:
             path = self.path / name
             return path.read_bytes() if path.is_file() else None
 
-    def write(self, name: str, content: bytes) -> str:
-        """See ``Folder``."""
+    def write(self, name: str, content: bytes, known: str | None) -> str:
+        """See ``Folder``. Some drives round times later, so a file with another stamp may be ours:
+        the lock of the table keeps others from replacing it."""
         with self._errors():
             path = self.path / name
+            if known is None and path.exists():
+                raise written_by_another_run(self, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content)
             return _stamp(path)
@@ -109,7 +117,7 @@ class LocalFolder:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self.name} cannot be written: {os_reason(error)}: "
+                f"{self.name} cannot be used: {os_reason(error)}: "
                 "run the same command again to go on"
             ) from error
 
@@ -126,6 +134,28 @@ def read_parts(folder: Folder, names: Iterable[str]) -> Iterator[bytes]:
         if (content := folder.read(name)) is None:
             raise OutputError(f"{folder.name}/{name} is missing: run the same command again")
         yield content
+
+
+def read_rows(folder: Folder, name: str, format_: PartFormat) -> list[Row]:
+    """The rows of a part. Raises ``OutputError`` for one that is missing or damaged."""
+    (content,) = read_parts(folder, [name])
+    try:
+        rows = format_.read(content)
+        for row in rows:
+            to_fact(row)
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutputError(
+            f"{folder.name}/{name} is damaged: delete it, and its pictures are labelled again"
+        ) from error
+    return rows
+
+
+def written_by_another_run(folder: Folder, name: str) -> OutputError:
+    """The error of a run that finds a file of another one in its place."""
+    return OutputError(
+        f"another run has written {folder.name}/{name}: only one may write to a table at a time: "
+        "wait until it has ended, then run the same command again"
+    )
 
 
 def _stamp(path: Path) -> str:

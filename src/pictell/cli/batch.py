@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults
@@ -16,14 +15,14 @@ from pictell.cli.answer_options import (
     check_answer_options,
     load_classifier,
 )
-from pictell.cli.exit_status import SOME_FAILED, exit_status
+from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say
-from pictell.cli.parser import Parser, add_choice, positive_int
-from pictell.cli.pictures import named_sources
+from pictell.cli.parser import Parser, add_choice, non_empty, positive_int
+from pictell.cli.pictures import check_list
 from pictell.cli.progress import Progress
 from pictell.cli.ray_options import LOCAL, add_ray_options, check_ray_options, label_on_ray
-from pictell.errors import PictellError, UsageError
+from pictell.errors import UsageError
 from pictell.images.sources import STDIN
 from pictell.reports.escape import visible
 from pictell.reports.tables import TABLES, table_format
@@ -32,8 +31,9 @@ PART_SIZE = 2000
 
 if TYPE_CHECKING:
     from pictell.batch.entries import Entry
-    from pictell.batch.job import Job, Output
+    from pictell.batch.job import Job
     from pictell.batch.manifest import Plan
+    from pictell.batch.output import Output
     from pictell.batch.part import Choice
     from pictell.batch.watch import Watch
     from pictell.classifier import Classifier
@@ -60,7 +60,8 @@ def run(words: list[str]) -> int:
     """Label what is new or has changed; 1 if the table has pictures that failed."""
     options = _parse(words)
     from pictell.batch.description import describe
-    from pictell.batch.job import Job, open_output
+    from pictell.batch.job import Job
+    from pictell.batch.output import open_output
     from pictell.batch.part import Choice
 
     output = open_output(options.output, options.format, TABLES)
@@ -79,7 +80,7 @@ def run(words: list[str]) -> int:
         }
         table = table_format(output.format, length)
         options.format = output.format
-        with Job.open(output, table, description, dry=options.dry_run) as job:
+        with Job.open(output, table, description, dry=options.dry_run, adopt=options.adopt) as job:
             batch = _Batch(options, classifier, choice, job)
             return batch.estimate() if options.dry_run else batch.label()
 
@@ -90,31 +91,30 @@ class _Batch:
     def __init__(
         self, options: argparse.Namespace, classifier: Classifier, choice: Choice, job: Job
     ) -> None:
-        # The libraries are imported only if the command line is right.
-        from pictell.batch.listing import wants
+        # Imported only if the command line is right.
+        from pictell.cli.batch_entries import NamedEntries
 
         self._options, self._classifier, self._choice, self._job = options, classifier, choice, job
-        self._wanted = wants(options.include, options.exclude)
+        self._named = NamedEntries(options)
         self._status = 0
-        self._skipped = 0
-        self._all_listed = True
 
     def label(self) -> int:
         """Label what is new or has changed; 1 if the table has pictures that failed."""
         try:
             watch = self._watch()
-            named = self._named() if watch is None else watch.complete(self._named())
+            named = self._named if watch is None else watch.complete(self._named)
             self._pass(named, prune=self._options.prune, retry_failed=self._options.retry_failed)
             for entries in watch.arrivals() if watch else ():
-                self._pass([one for one in entries if self._wanted(one.name)], arrived=True)
+                self._pass(filter(self._named.wants, entries), arrived=True)
         except KeyboardInterrupt:
             say(f"stopped: run the same command again to go on with {self._options.output}")
             raise
-        return max(self._status, SOME_FAILED if self._job.counts()[1] else 0)
+        failed = SOME_FAILED if self._job.counts()[1] else 0
+        return max(self._status, self._named.exit_status, failed)
 
     def estimate(self) -> int:
         """Print what a run would do and take; 1 if a source cannot be listed."""
-        plan = self._job.plan(self._named(), retry_failed=self._options.retry_failed)
+        plan = self._job.plan(self._named, retry_failed=self._options.retry_failed)
         again = f", {plan.again:,} of them again" if plan.again else ""
         print(f"{pictures(plan.listed)} named, {plan.planned:,} to label{again}")
         if plan.gone:
@@ -128,7 +128,9 @@ class _Batch:
                 f"{size(plan.planned_bytes)} to read, about "
                 f"{size(plan.planned * one.row_bytes)} of {self._options.format} to write"
             )
-        return self._status
+        if not self._options.quiet:
+            self._named.say_what_is_left_out()
+        return self._named.exit_status
 
     def _pass(
         self,
@@ -164,7 +166,7 @@ class _Batch:
                 self._say_what_is_left(plan)
 
     def _prune(self, plan: Plan) -> None:
-        if not self._all_listed or not plan.listed:
+        if not self._named.all_listed or not plan.listed:
             say("no row is dropped, because not all pictures could be listed")
         else:
             self._job.prune()
@@ -177,12 +179,10 @@ class _Batch:
         print(f"{labelled}{rate}; {output} has {rows(number)}", flush=True)
 
     def _say_what_is_left(self, plan: Plan) -> None:
-        if self._skipped:
-            files = "file is not a picture" if self._skipped == 1 else "files are not pictures"
-            say(f"{self._skipped:,} {files}: skipped")
+        self._named.say_what_is_left_out()
         if failed := self._job.counts()[1]:
             say(f"{rows(failed)} failed: --retry-failed tries again")
-        if plan.gone and plan.listed and self._all_listed and not self._options.prune:
+        if plan.gone and plan.listed and self._named.all_listed and not self._options.prune:
             say(f"{rows(plan.gone)} of pictures not named any more: --prune drops such rows")
 
     def _watch(self) -> Watch | None:
@@ -191,27 +191,6 @@ class _Batch:
         from pictell.batch.watch import Watch
 
         return Watch(self._options.pictures)
-
-    def _named(self) -> Iterator[Entry]:
-        """The entries that the command line names."""
-        from pictell.batch.entries import may_be_a_lost_folder
-        from pictell.batch.listing import find_entries
-
-        for one in find_entries(named_sources(self._options, self._skip), self._report):
-            is_lost = may_be_a_lost_folder(one)
-            self._all_listed &= not is_lost
-            # A glob of pictures does not hide that a folder is missing.
-            if is_lost or self._wanted(one.name):
-                yield one
-
-    def _skip(self, path: Path) -> None:
-        self._skipped += 1
-
-    def _report(self, name: str, error: PictellError) -> None:
-        """Name a source that stands for no picture, such as a folder that cannot be read."""
-        self._all_listed = False
-        self._status = max(self._status, exit_status(error))
-        say(f"{name}: {error.message}")
 
 
 def _check_watch(options: argparse.Namespace, output: Output) -> None:
@@ -240,6 +219,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--watch watches folders: leave --from-file and --dry-run out")
     if options.output.startswith("memory://"):
         raise UsageError("--output memory:// is lost when the command ends: give a folder")
+    check_list(options.from_file)
     if options.null and options.from_file is None:
         raise UsageError("--null needs a list: give --from-file")
     check_ray_options(options)
@@ -279,7 +259,7 @@ def _add_choice_options(parser: Parser) -> None:
     add("--proxy", metavar="URL", help="fetch pictures through this HTTP proxy")
     for option, meaning in (("--include", "only"), ("--exclude", "no")):
         text = f"{meaning} names that end as GLOB says, such as '*.jpg' or 'thumbs/*'; repeatable"
-        add(option, action="append", default=[], metavar="GLOB", help=text)
+        add(option, action="append", type=non_empty, default=[], metavar="GLOB", help=text)
 
 
 def _add_work_options(parser: Parser) -> None:
@@ -289,6 +269,8 @@ def _add_work_options(parser: Parser) -> None:
     add(
         "--prune", action="store_true", help="drop the rows of pictures that are not named any more"
     )
+    adopt = "take parts whose .pictell/job.json is lost, as made with the same options"
+    add("--adopt", action="store_true", help=adopt)
     watch = "go on with pictures that arrive in the folders, until Ctrl-C"
     add("--watch", action="store_true", help=watch)
     largest = f"pictures in a part, 1 or more ({PART_SIZE})"

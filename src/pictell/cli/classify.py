@@ -18,7 +18,7 @@ from pictell.cli.answer_options import (
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, add_choice, positive_int
-from pictell.cli.pictures import named_sources
+from pictell.cli.pictures import check_list, named_sources
 from pictell.cli.progress import Progress
 from pictell.cli.selection import add_selection_options, selection
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
@@ -150,6 +150,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--null needs names: give --from-file or --names-only")
     if options.from_file == STDIN and STDIN in options.pictures:
         raise UsageError("standard input cannot be both a picture (-) and a list (--from-file -)")
+    check_list(options.from_file)
     check_answer_options(options)
     _choose_format(options)
     defaults.fill(options, *defaults.KEYS)

@@ -123,6 +123,13 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
 
 
+def non_empty(text: str) -> str:
+    """A text with at least a character."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
 def positive_int(text: str) -> int:
     """A whole number of 1 or more."""
     if (value := whole_number(text)) < 1:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pictell.images.sources import expand_argument
+from pictell.errors import UsageError
+from pictell.images.sources import STDIN, expand_argument, find_missing
 from pictell.types import Source
 
 
@@ -25,3 +27,19 @@ def named_sources(
             allow_private=options.allow_private,
             on_skip=on_skip,
         )
+
+
+def check_list(name: str | None) -> None:
+    """Raise ``UsageError`` for a list of ``--from-file`` that cannot be opened.
+
+    It is not opened here: a pipe can be read only once.
+    """
+    if name is None or name == STDIN:
+        return
+    path = Path(name)
+    if (error := find_missing(str(path))) is not None:
+        raise UsageError(f"--from-file {name}: {error.message}")
+    if path.is_dir():
+        raise UsageError(f"--from-file {name}: a folder, not a list: give it without --from-file")
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"--from-file {name}: cannot be read: Permission denied")

@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from pictell.errors import NoPicturesError, SourceNotFoundError, SourceUnreadableError, UsageError
+from pictell.errors import (
+    NoPicturesError,
+    SourceError,
+    SourceNotFoundError,
+    SourceUnreadableError,
+    UsageError,
+)
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.images.read import unreadable
 from pictell.types import Source, Url
@@ -43,10 +49,26 @@ def expand_argument(argument: str, on_skip: OnSkip = ignore) -> Iterator[Source]
         # Python sets it to None if the program starts with standard input closed.
         closed = SourceUnreadableError("standard input is closed")
         yield Source("stdin", sys.stdin.buffer if sys.stdin else closed)
-    elif not _PATTERN.search(argument) or _SCHEME.match(argument) or os.path.lexists(argument):
-        yield from expand_entry(argument, allow_private=True, on_skip=on_skip)
-    else:
+    elif _is_pattern(argument):
         yield from _expand_pattern(argument, on_skip)
+    else:
+        yield from expand_entry(argument, allow_private=True, on_skip=on_skip)
+
+
+def find_missing(argument: str) -> SourceError | None:
+    """Why an argument that names one file or folder cannot be used; ``None`` for others."""
+    if argument in {"", STDIN} or _SCHEME.match(argument) or _is_pattern(argument):
+        return None
+    try:
+        os.stat(argument)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        return unreadable(error)
+    return None
+
+
+def _is_pattern(argument: str) -> bool:
+    is_name = _SCHEME.match(argument) or os.path.lexists(argument)
+    return bool(_PATTERN.search(argument)) and not is_name
 
 
 def expand_entry(entry: str, *, allow_private: bool, on_skip: OnSkip = ignore) -> Iterator[Source]:
