@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pictell.processors import available_cores
-from pictell.server import openapi, v1, v2
+from pictell.server import openapi, page, v1, v2
 from pictell.server.engine import Engine
 from pictell.server.guard import Guard, TokenGuard
 from pictell.server.metrics import Metrics
@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> ASGIApp:
             *v1.routes(service),
             *v2.routes(service),
             *openapi.routes(),
+            *page.routes(),
         ],
         exception_handlers=_handlers(metrics),
         lifespan=lambda app: _lifespan(service),

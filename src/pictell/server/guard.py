@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pictell.server import page
 from pictell.server.metrics import Metrics
 from pictell.server.problems import ProblemError, respond
 from pictell.server.settings import Settings
@@ -21,7 +22,7 @@ from pictell.server.settings import Settings
 # Load balancers ask these, and have no token.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 # The page has to be there before its reader can give a token.
-PAGE_PATHS = frozenset({"/", "/page.js", "/page.css", "/icon.svg"})
+NO_TOKEN_PATHS = OPEN_PATHS | page.FILES.keys()
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
@@ -91,7 +92,7 @@ class TokenGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request as ASGI says."""
         try:
-            if scope["type"] == "http" and scope["path"] not in OPEN_PATHS | PAGE_PATHS:
+            if scope["type"] == "http" and scope["path"] not in NO_TOKEN_PATHS:
                 self._check(scope, Headers(scope=scope))
         except ProblemError as problem:
             response = _refuse(problem, scope, self._metrics)

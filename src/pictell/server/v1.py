@@ -40,7 +40,10 @@ def routes(service: Service) -> list[Route]:
 
     async def models(request: Request) -> Response:
         Query(request)
-        return JSONResponse({"models": [_describe(one) for one in service.engines.values()]})
+        described = [_describe(one) for one in service.engines.values()]
+        # What a client must know before it sends a picture.
+        offers = {"fetch": service.settings.fetch, "max_body": service.settings.max_body}
+        return JSONResponse({"models": described} | offers)
 
     async def model(request: Request) -> Response:
         Query(request)
