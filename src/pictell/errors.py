@@ -6,6 +6,8 @@
     ├── OutOfMemoryError           out_of_memory
     ├── OutputError                output
     ├── ClusterError               cluster
+    ├── ServerError                server
+    │   └── ServerUnavailableError server_unavailable
     ├── SourceError                source
     │   ├── SourceNotFoundError    source_not_found
     │   ├── SourceUnreadableError  source_unreadable
@@ -42,6 +44,7 @@ kept as it came; the code that shows it escapes it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import ClassVar
 
 
@@ -72,6 +75,19 @@ class PictellError(Exception):
 def error_classes() -> dict[str, type[PictellError]]:
     """Every class of errors by its ``code``; of a subclass without a code of its own, the base."""
     return {error.code: error for error in reversed(list(_subclasses(PictellError)))}
+
+
+def named(error: PictellError | MemoryError, source: str) -> PictellError:
+    """A copy of the error that names its source.
+
+    It has no traceback and no cause: their frames would keep a whole file in memory.
+    """
+    if isinstance(error, MemoryError):
+        error = OutOfMemoryError("not enough memory for this picture")
+    found = copy(error)
+    found.source = source
+    found.__cause__ = found.__context__ = None
+    return found.with_traceback(None)
 
 
 def _subclasses(error: type[PictellError]) -> Iterator[type[PictellError]]:
@@ -109,6 +125,18 @@ class ClusterError(PictellError):
     """The machines of a batch cannot be reached, are not alike, or fail again and again."""
 
     code = "cluster"
+
+
+class ServerError(PictellError):
+    """The server of ``connect`` refuses all requests, or does not answer as ``pictell serve``."""
+
+    code = "server"
+
+
+class ServerUnavailableError(ServerError):
+    """The server cannot be reached, has too much to do, or does not answer in time."""
+
+    code = "server_unavailable"
 
 
 class SourceError(PictellError):
