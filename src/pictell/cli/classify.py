@@ -106,7 +106,7 @@ def run(words: list[str]) -> int:
 
 
 def _load(options: argparse.Namespace) -> Classifier:
-    """The classifier of the options, which may still open. Raises ``UsageError``, ``ModelError``."""
+    """The classifier of the options, which may still open. Raises as ``load_classifier``."""
     report_crashes(options.model)
     # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
     wait = options.model != "default" or options.engine_options.runtime is not None

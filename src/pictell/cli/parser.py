@@ -78,7 +78,8 @@ class Parser(argparse.ArgumentParser):
         return {
             action.dest: action.option_strings[-1]
             for action in self._actions
-            if action.option_strings and getattr(options, action.dest, None) != action.default
+            if action.option_strings
+            and getattr(options, action.dest, action.default) != action.default
         }
 
     def error(self, message: str) -> NoReturn:
