@@ -28,11 +28,9 @@ def check_server_options(given: Mapping[str, str]) -> None:
     """
     wrong = [written for name, written in given.items() if name not in FITTING]
     if wrong:
-        has = "has" if len(wrong) == 1 else "have"
-        raise UsageError(
-            f"{', '.join(wrong)} {has} no effect with a server, which chooses that itself: leave "
-            "out --server or the others (--server '' is for a server in the defaults)"
-        )
+        # An empty URL replaces a server of the variable or of config.toml.
+        instead = "leave out --server" if "server" in given else "give --server '' for none"
+        raise UsageError(f"a server does not take {', '.join(wrong)}: leave that out, or {instead}")
 
 
 def connect_to(options: argparse.Namespace) -> RemoteClassifier:
