@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,12 @@ class PretendServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, *answers: Answer, models: Answer = http({"models": [MODEL]})) -> None:
+    def __init__(
+        self,
+        *answers: Answer,
+        models: Answer = http({"models": [MODEL]}),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answers, self.models = [*answers], models
         self.heads: list[str] = []
         self.bodies: list[bytes] = []
@@ -47,7 +53,9 @@ class PretendServer(socketserver.ThreadingTCPServer):
         self.closing = threading.Event()
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def next_answer(self, head: str, body: bytes) -> Answer:
         with self._lock:

@@ -38,7 +38,11 @@ def annotations() -> str:
         for name, method in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_")
     ]
-    hints = [hint for one in [pictell.load, pictell.connect, *public] for hint in one.__annotations__.values()]
+    hints = [
+        hint
+        for one in [pictell.load, pictell.connect, *public]
+        for hint in one.__annotations__.values()
+    ]
     for kind in exported:
         if dataclasses.is_dataclass(kind):
             hints += [field.type for field in dataclasses.fields(kind)]

@@ -43,8 +43,6 @@ kept as it came; the code that shows it escapes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from copy import copy
 from typing import ClassVar
 
 
@@ -74,26 +72,10 @@ class PictellError(Exception):
 
 def error_classes() -> dict[str, type[PictellError]]:
     """Every class of errors by its ``code``; of a subclass without a code of its own, the base."""
-    return {error.code: error for error in reversed(list(_subclasses(PictellError)))}
-
-
-def named(error: PictellError | MemoryError, source: str) -> PictellError:
-    """A copy of the error that names its source.
-
-    It has no traceback and no cause: their frames would keep a whole file in memory.
-    """
-    if isinstance(error, MemoryError):
-        error = OutOfMemoryError("not enough memory for this picture")
-    found = copy(error)
-    found.source = source
-    found.__cause__ = found.__context__ = None
-    return found.with_traceback(None)
-
-
-def _subclasses(error: type[PictellError]) -> Iterator[type[PictellError]]:
-    yield error
-    for subclass in error.__subclasses__():
-        yield from _subclasses(subclass)
+    classes = [PictellError]
+    for one in classes:  # it grows
+        classes += one.__subclasses__()
+    return {error.code: error for error in reversed(classes)}
 
 
 class UsageError(PictellError, ValueError):
@@ -272,10 +254,7 @@ class ModelError(PictellError):
     """A model cannot be found, read or run; ``path`` is its file or folder, if that is known."""
 
     code = "model"
-
-    def __init__(self, message: str, *, path: str | None = None, source: str | None = None) -> None:
-        super().__init__(message, source=source)
-        self.path = path
+    path: str | None = None
 
 
 class UnknownModelError(ModelError):

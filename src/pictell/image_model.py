@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import PictellError, named
+from pictell.errors import OutOfMemoryError, PictellError
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
 from pictell.images.tensor import PictureTensor, to_tensor
 from pictell.options import CPU_BATCH_SIZE, Limits
@@ -191,6 +192,19 @@ class ImageModel:
             else nothing,
             found[embedding] if embedding else nothing,
         )
+
+
+def named(error: PictellError | MemoryError, source: str) -> PictellError:
+    """A copy of the error that names its source.
+
+    It has no traceback and no cause: their frames would keep a whole file in memory.
+    """
+    if isinstance(error, MemoryError):
+        error = OutOfMemoryError("not enough memory for this picture")
+    found = copy(error)
+    found.source = source
+    found.__cause__ = found.__context__ = None
+    return found.with_traceback(None)
 
 
 def _opened(session: Session) -> Future[Session]:

@@ -8,8 +8,8 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import PictellError, RuntimeFailedError, UsageError, named
-from pictell.image_model import Output
+from pictell.errors import PictellError, RuntimeFailedError, UsageError
+from pictell.image_model import Output, named
 from pictell.results import Result
 from pictell.scoring.decision import Decision, Scorer
 

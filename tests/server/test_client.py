@@ -2,6 +2,7 @@
 
 import io
 import json
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trustme
 from PIL import Image, ImageCms
 
 import pictell
@@ -246,6 +248,22 @@ def test_a_connection_that_the_server_closed_is_replaced() -> None:
             assert remote.classify(b"x").width == 4
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own store decides")
+def test_tls_trusts_what_the_system_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with PretendServer(http(RESULT), tls=tls) as server:
+        with pytest.raises(errors.ServerUnavailableError, match="TLS"):
+            connect(server.url, token=TOKEN)
+        assert server.heads == []
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        with connect(server.url, token=TOKEN) as remote:
+            for _ in range(5):
+                assert remote.classify(bytes(100_000)).width == 4
+        assert server.connections == 1
+
+
 BUSY = problem("503 Service Unavailable", "overloaded", "too much to do", "Retry-After: 0")
 
 
@@ -436,3 +454,33 @@ def test_the_client_needs_neither_a_server_nor_an_image_library() -> None:
     imported = set(run.stdout.split())
     assert "urllib3" in imported
     assert not imported & {"starlette", "uvicorn", "limits", "onnxruntime", "numpy", "PIL"}
+
+
+def test_a_server_that_takes_few_pictures_at_a_time_gets_all_of_them() -> None:
+    with (
+        serving("--max-queue", "2", "--rate-limit", "40/second") as server,
+        connect(server.url, requests=8) as remote,
+    ):
+        results = [*remote.stream([CAT] * 60)]
+        assert [one.top.label for one in results] == ["tiger cat"] * 60
+        statuses = {line["status"] for line in server.access_log()}
+        assert 503 in statuses
+
+
+def test_a_picture_that_is_too_long_for_the_server_costs_itself(tmp_path: Path) -> None:
+    long = tmp_path / "long.jpg"
+    long.write_bytes(CAT.read_bytes() + bytes(20_000_000))
+    with serving("--max-body", "1") as server, connect(server.url) as remote:
+        results = [*remote.stream([CAT, long] * 10)]
+    assert [one.error and one.error.code for one in results] == [None, "body_too_large"] * 10
+
+
+def test_a_run_goes_on_when_the_server_was_started_again() -> None:
+    with serving() as server:
+        remote = connect(server.url)
+        results = remote.stream(CAT for _ in range(200))
+        assert next(results).top.label == "tiger cat"
+        assert server.stop() == 0
+    with serving("--port", str(server.port)):
+        assert [one.top.label for one in results] == ["tiger cat"] * 199
+        remote.close()

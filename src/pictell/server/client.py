@@ -17,7 +17,6 @@ from pictell.errors import (
     ServerError,
     UnknownModelError,
     UsageError,
-    named,
 )
 from pictell.images.formats import not_a_picture
 from pictell.images.read import read_content
@@ -212,6 +211,9 @@ class RemoteClassifier:
         try:
             content = self._read(source)
         except PictellError as error:
+            # It needs numpy, which most runs do without.
+            from pictell.image_model import named
+
             return named(error, source.name)
         reply = self._server.request("POST", path, content)
         refused = self._answers.picture_error(reply, source.name)

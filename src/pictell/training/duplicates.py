@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import PictellError, UsageError, named
+from pictell.errors import PictellError, UsageError
+from pictell.image_model import named
 from pictell.images.decode import decode
 from pictell.options import Limits
 from pictell.pipeline.executor import Threads
