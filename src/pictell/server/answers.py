@@ -76,6 +76,13 @@ class _Problem(msgspec.Struct):
     detail: str
 
 
+# Made here and not at their first use: msgspec 0.22 crashes if two threads at a time do that.
+_MODELS = msgspec.json.Decoder(_Models)
+_RESULT = msgspec.json.Decoder(_Result)
+_EMBEDDING = msgspec.json.Decoder(_Embedding)
+_PROBLEM = msgspec.json.Decoder(_Problem)
+
+
 class Answers:
     """Reads what the server at ``address`` answers. All methods raise ``ServerError``.
 
@@ -89,7 +96,7 @@ class Answers:
         """The models of the server; the first is its default."""
         if error := self.picture_error(reply, None):
             raise ServerError(f"the server {self._address} fails: {error.message}")
-        return self._decode(reply, _Models).models
+        return self._decode(reply, _MODELS).models
 
     def picture_error(self, reply: Reply, source: str | None) -> PictellError | None:
         """The error of the picture that was sent, if there is one."""
@@ -115,7 +122,7 @@ class Answers:
 
     def result(self, reply: Reply, source: str) -> Result:
         """The result of a picture, which gets the name ``source``."""
-        found = self._decode(reply, _Result)
+        found = self._decode(reply, _RESULT)
         return Result(
             source,
             found.model,
@@ -131,11 +138,11 @@ class Answers:
 
     def embedding(self, reply: Reply, source: str) -> NDArray[np.float32]:
         """The embedding of a picture, (D,)."""
-        return _vector(self._decode(reply, _Embedding).embedding)
+        return _vector(self._decode(reply, _EMBEDDING).embedding)
 
-    def _decode(self, reply: Reply, kind: type[T]) -> T:
+    def _decode(self, reply: Reply, decoder: msgspec.json.Decoder[T]) -> T:
         try:
-            return msgspec.json.decode(reply.body, type=kind)
+            return decoder.decode(reply.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ServerError(
                 f"{self._address} does not answer as pictell serve does: {_one_line(str(error))}; "
@@ -146,7 +153,7 @@ class Answers:
         """The error in an answer; ``None`` in those of proxies and of other servers."""
         if not reply.headers.get("content-type", "").startswith(PROBLEM):
             return None
-        return self._decode(reply, _Problem)
+        return self._decode(reply, _PROBLEM)
 
     def _refuse(self, reply: Reply) -> NoReturn:
         if 300 <= reply.status < 400:
