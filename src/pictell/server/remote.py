@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import InvalidHeader
@@ -85,26 +84,30 @@ class RemoteServer:
         A server that has never answered is not. Raises ``ServerError``, and ``UsageError`` after
         ``close``.
         """
-        end_s = time.monotonic() + self.timeout_s
-        for tries in count():
-            problem, wait_s = "", 0.0
+        end_s, tries = time.monotonic() + self.timeout_s, 0
+        while True:
+            wait_s = 0.0
             try:
                 reply = self._exchange(method, path, body, end_s)
             except (HostUnreachableError, BadResponseError) as error:
-                problem = error.message
+                failure = self._unavailable(
+                    f"cannot be used: {error.message}; check the URL and whether pictell serve "
+                    "runs there"
+                )
                 if not self._has_answered:
-                    raise self._unavailable(problem) from error
+                    raise failure from error
             else:
                 self._has_answered = True
                 if reply.status not in BUSY:
                     return reply
-                problem, wait_s = f"it answers {reply.words}", _retry_after_s(reply)
+                failure = self._unavailable(f"is busy: it answers {reply.words}; try again later")
+                wait_s = _retry_after_s(reply)
             wait_s = max(wait_s, min(MIN_PAUSE_S * 2.0 ** min(tries, 10), MAX_PAUSE_S))
             wait_s *= random.uniform(1, 1 + MAX_EXTRA)
             if time.monotonic() + wait_s >= end_s:
-                raise self._unavailable(f"{problem} (tried for up to {self.timeout_s:g} s)")
+                raise failure
             self._closed.wait(wait_s)
-        raise AssertionError("unreachable")
+            tries += 1
 
     def close(self) -> None:
         """Close the connections; those in use, once they have their answers."""
@@ -125,7 +128,8 @@ class RemoteServer:
                 connection.close()
                 raise
         except FetchTimeoutError as error:
-            raise self._unavailable(f"no answer within {self.timeout_s:g} s") from error
+            problem = f"did not answer within {self.timeout_s:g} s; try again later"
+            raise self._unavailable(problem) from error
         except BodyTooLargeError as error:
             message = f"{self.address} answers more than a pictell server does: check the URL"
             raise ServerError(message) from error
@@ -153,10 +157,7 @@ class RemoteServer:
         connection.close()
 
     def _unavailable(self, problem: str) -> ServerUnavailableError:
-        return ServerUnavailableError(
-            f"the server {self.address} cannot be used: {problem}; check the URL and whether "
-            "pictell serve runs there"
-        )
+        return ServerUnavailableError(f"the server {self.address} {problem}")
 
 
 class _Connection:
