@@ -24,6 +24,7 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process, self._log_file = process, log
+        self._last_log = ""
         self.port = 0
         self._pool = urllib3.PoolManager(retries=False, timeout=60)
 
@@ -33,7 +34,9 @@ class Server:
 
     @property
     def log(self) -> str:
-        return self._log_file.read_text()
+        if self._log_file.exists():
+            self._last_log = self._log_file.read_text()
+        return self._last_log
 
     def request(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
         """One request; ``options`` go to urllib3: ``body``, ``headers``, ``fields``, ``json``."""
@@ -106,4 +109,6 @@ def launched(*words: str | Path, **variables: str) -> Iterator[Server]:
             finally:
                 with suppress(ProcessLookupError):  # all have ended
                     os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
                 server._pool.clear()
+                assert "Traceback" not in server.log, server.log

@@ -15,11 +15,13 @@ from command import PICTELL, ROOT, environment
 from pictell.batch.rows import EMBEDDING
 from pictell.cli.batch import make_parser
 from pictell.cli.exit_status import exit_status
+from pictell.cli.serve import make_parser as serve_parser
 from pictell.errors import error_classes
 from pictell.reports import FORMATS, csv, csv_long
 from pictell.reports.tables import csv as table_csv
 from pictell.reports.tables import parquet as table_parquet
 from pictell.results import Status
+from pictell.server.guard import OPEN_PATHS
 
 PAGES = (
     "README.md",
@@ -80,6 +82,16 @@ def test_the_manifest_for_kubernetes_runs_a_command_that_there_is() -> None:
     options = make_parser().parse(shlex.split(command)[2:])
     assert (options.engine, options.ray_address, options.format) == ("ray", None, "parquet")
     assert status == "[ $? -eq 1 ]"
+
+
+def test_the_service_of_kserve_runs_the_server_that_its_probes_ask() -> None:
+    service = yaml.safe_load((ROOT / "docs" / "kserve.yaml").read_text(encoding="utf-8"))
+    (container,) = service["spec"]["predictor"]["containers"]
+    options = serve_parser().parse(container["args"])
+    (port,) = container["ports"]
+    probes = [container[name]["httpGet"] for name in ("readinessProbe", "livenessProbe")]
+    assert {options.port} == {port["containerPort"], *(probe["port"] for probe in probes)}
+    assert {probe["path"] for probe in probes} <= OPEN_PATHS
 
 
 def table(heading: str, page: str = "output.md") -> list[str]:

@@ -1,11 +1,13 @@
 """A pool of processes: whatever a task does costs that task alone."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,21 @@ def test_an_error_of_pictell_arrives_whole(pool: Processes) -> None:
 def test_another_error_arrives_with_its_traceback(pool: Processes) -> None:
     with pytest.raises(TaskError, match=r"in fail(.|\n)*LookupError: a bug"):
         pool.call(unruly.fail)
+
+
+@pytest.mark.parametrize(("argument", "error"), [(bytes(MB), TaskError), (int("1003"), CrashError)])
+def test_an_error_keeps_no_arguments_once_it_is_handled(
+    pool: Processes, argument: object, error: type[Exception]
+) -> None:
+    before = sys.getrefcount(argument)
+    gc.disable()
+    try:
+        for _ in range(3):
+            with suppress(error):
+                pool.call(unruly.leave, argument)
+        assert sys.getrefcount(argument) == before
+    finally:
+        gc.enable()
 
 
 def test_what_a_task_prints_goes_nowhere(

@@ -91,8 +91,9 @@ class Parser(argparse.ArgumentParser):
 
     def _make(self, kind: type[Part], options: argparse.Namespace) -> Part:
         """A dataclass of options; its errors name the option instead of the field."""
+        given = {name: getattr(options, name) for name in kind.__slots__}
         try:
-            return kind(**{name: getattr(options, name) for name in kind.__slots__})
+            return kind(**{name: value for name, value in given.items() if value is not None})
         except UsageError as error:
             name, must, expected = str(error).partition(" must ")
             for action in self._actions:

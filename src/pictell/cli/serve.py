@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from pictell.cli.parser import Parser, number, positive_int, whole_number
 from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
+from pictell.options import Limits
 
 EXAMPLE = """\
 Serve models over HTTP, with a page to drop pictures on, at http://127.0.0.1:8000:
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
-# A single request is worth less than the server: decoders get less time than in other commands.
-DECODE_TIMEOUT_S = 10.0
-MAX_MEMORY = 1024**3
+# A request is worth less than the server, so a decoder gets less time and memory than elsewhere.
+# 16 downloads may be held at a time.
 MIB = 1024 * 1024
+LIMITS = Limits(max_bytes=32 * MIB, isolate=True, decode_timeout_s=10.0, max_memory=1024 * MIB)
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
 MAX_PORT = 65535
@@ -75,11 +76,19 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options = parser.parse(words)
     check_answer_options(options)
     defaults.fill(options, "min_confidence")
+    options.limits = _limits(options)
     options.max_body *= MIB
     options.max_buffered *= MIB
-    for name in ("fetch_hosts", "cors_origins", "allowed_hosts"):
+    for name in ("fetch_hosts", "cors_origins", "allowed_hosts", "trusted_proxies"):
         setattr(options, name, tuple(getattr(options, name) or ()))
     return options
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    """The limits of a server, and those that the user gives instead."""
+    given = {name: getattr(options, name) for name in Limits.__slots__}
+    own = LIMITS if options.isolate else Limits(max_bytes=LIMITS.max_bytes)
+    return replace(own, **{name: value for name, value in given.items() if value is not None})
 
 
 def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
@@ -90,7 +99,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
     for text in options.model or [defaults.find("model")["model"].value]:
         name, separator, model = text.partition("=")
         if not separator:
-            name, model = Path(text).stem if os.path.lexists(text) else text, text
+            is_path = "/" in text or os.path.lexists(text)
+            name, model = Path(text).stem if is_path else text, text
         if not name or "/" in name or name in found:
             raise UsageError(f"--model {text}: give each model a name of its own, as in NAME=FILE")
         found[name] = partial(
@@ -108,7 +118,8 @@ def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
 
 def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     """The lines of the file, or of the variable. Raises ``UsageError``."""
-    text = os.environ.get(TOKENS_VARIABLE, "")
+    # Processes that decode pictures inherit the environment.
+    text = os.environ.pop(TOKENS_VARIABLE, "")
     if options.tokens_file is not None:
         try:
             text = read_text(Path(options.tokens_file), MAX_TOKENS_BYTES)
@@ -117,6 +128,8 @@ def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
     tokens = tuple(text.split())
     if any(len(one) < MIN_TOKEN for one in tokens):
         raise UsageError(f"a token has fewer than {MIN_TOKEN} characters: make longer ones")
+    if not text.isascii():
+        raise UsageError("a token has other characters than ASCII, which a header cannot carry")
     if options.tokens_file is not None and not tokens:
         raise UsageError(f"{options.tokens_file} has no tokens: write one on each line")
     return tokens
@@ -135,8 +148,7 @@ def make_parser() -> Parser:
     _add_access(parser)
     _add_load(parser)
     add_answer_options(parser)
-    add_limits(parser, isolate=True)
-    parser.set_defaults(decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY)
+    add_limits(parser, isolate=True, limits=LIMITS)
     add_engine_options(parser)
     return parser
 
@@ -152,6 +164,7 @@ def _add_access(parser: Parser) -> None:
         ("--fetch-host", "fetch_hosts", "fetch from this host only; several: repeat"),
         ("--cors-origin", "cors_origins", "pages of this origin may use the server, or *; repeat"),
         ("--allowed-host", "allowed_hosts", "a name that requests may give the server; repeat"),
+        ("--trusted-proxy", "trusted_proxies", "an address or network of proxies; repeat"),
     ):
         add(option, dest=name, action="append", metavar="H", help=meaning)
 

@@ -90,9 +90,13 @@ class Processes:
             self._reset()
         with self._slots:
             answer = self._run((function, arguments), deadline_s or self.deadline_s)
-        if answer.error is not None:
-            raise answer.error
-        return cast("R", answer.result)
+        try:
+            if answer.error is not None:
+                raise answer.error
+            return cast("R", answer.result)
+        finally:
+            # An error that refers to itself through this frame would keep all arguments.
+            del answer
 
     def submit(
         self, function: Callable[..., R], *arguments: Any, deadline_s: float | None = None

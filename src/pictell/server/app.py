@@ -18,9 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pictell.processors import available_cores
-from pictell.server import v1
+from pictell.server import openapi, v1, v2
 from pictell.server.engine import Engine
-from pictell.server.guard import Guard
+from pictell.server.guard import Guard, TokenGuard
 from pictell.server.metrics import Metrics
 from pictell.server.observe import REQUEST_ID, Observe
 from pictell.server.problems import ProblemError, respond
@@ -39,11 +39,17 @@ def create_app(settings: Settings) -> ASGIApp:
     for engine in engines.values():
         engine.warm_up()
     service = Service(engines, settings, metrics)
-    app: ASGIApp = Starlette(
-        routes=[*_operations(service), *v1.routes(service)],
+    routed = Starlette(
+        routes=[
+            *_operations(service),
+            *v1.routes(service),
+            *v2.routes(service),
+            *openapi.routes(),
+        ],
         exception_handlers=_handlers(metrics),
         lifespan=lambda app: _lifespan(service),
     )
+    app: ASGIApp = TokenGuard(routed, settings, metrics)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

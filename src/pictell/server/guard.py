@@ -11,6 +11,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pictell.server.metrics import Metrics
@@ -32,15 +33,10 @@ HEADERS = {
 
 
 class Guard:
-    """Refuses requests before their body is read, and adds ``HEADERS`` to all answers."""
+    """Refuses requests of other sites' pages, before their body is read; adds ``HEADERS``."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
-        self._tokens = [sha256(token.encode()).digest() for token in settings.tokens]
-        self._rate: RateLimitItem | None = None
-        if settings.rate_limit is not None:
-            self._rate = parse(settings.rate_limit)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request as ASGI says."""
@@ -56,38 +52,60 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope, Headers(scope=scope))
+            if scope["path"] not in OPEN_PATHS:
+                self._check_names(Headers(scope=scope))
         except ProblemError as problem:
-            self._metrics.saw_refusal(problem.code)
-            response = respond(problem, scope["path"], scope["state"]["request_id"])
+            response = _refuse(problem, scope, self._metrics)
             await response(scope, receive, guarded)
         else:
             await self._app(scope, receive, guarded)
 
+    def _check_names(self, headers: Headers) -> None:
+        """A page of another site must not reach the server, also not by a name of its own."""
+        host = ", ".join(headers.getlist("host"))
+        if (known := self._settings.host_names) and _host_name(host) not in known:
+            message = "the server is not known by this host name (--allowed-host allows it)"
+            raise ProblemError(421, "wrong_host", message)
+        origin = headers.get("origin")
+        own = origin is None or origin.partition("://")[2] == host != ""
+        if not own and not {origin, "*"} & set(self._settings.cors_origins):
+            message = "pages of this origin may not use the server (--cors-origin allows it)"
+            raise ProblemError(403, "wrong_origin", message)
+
+
+class TokenGuard:
+    """Refuses requests without a token, and those that come too often, before their body is read.
+
+    It is behind the CORS headers: browsers ask for those without a token, and a page needs them to
+    see why it is refused.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+        self._tokens = [sha256(token.encode()).digest() for token in settings.tokens]
+        self._rate: RateLimitItem | None = None
+        if settings.rate_limit is not None:
+            self._rate = parse(settings.rate_limit)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request as ASGI says."""
+        try:
+            if scope["type"] == "http" and scope["path"] not in OPEN_PATHS | PAGE_PATHS:
+                self._check(scope, Headers(scope=scope))
+        except ProblemError as problem:
+            response = _refuse(problem, scope, self._metrics)
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
     def _check(self, scope: Scope, headers: Headers) -> None:
         """Raises ``ProblemError``."""
-        if scope["path"] in OPEN_PATHS:
-            return
-        self._check_names(headers)
-        if scope["path"] in PAGE_PATHS:
-            return
         client = scope.get("client")
         who = self._check_token(headers) or (client[0] if client else "")
         if self._rate is not None and not self._limiter.hit(self._rate, who):
             reset = self._limiter.get_window_stats(self._rate, who).reset_time
             raise _too_many(self._rate, reset)
-
-    def _check_names(self, headers: Headers) -> None:
-        """A page of another site must not reach the server, also not by a name of its own."""
-        host = headers.get("host", "")
-        if (known := self._settings.host_names) and _host_name(host) not in known:
-            message = "the server is not known by this host name (--allowed-host allows it)"
-            raise ProblemError(421, "wrong_host", message)
-        origin = headers.get("origin")
-        own = origin is None or urlsplit(origin).netloc == host
-        if not own and not {origin, "*"} & set(self._settings.cors_origins):
-            message = "pages of this origin may not use the server (--cors-origin allows it)"
-            raise ProblemError(403, "wrong_origin", message)
 
     def _check_token(self, headers: Headers) -> str | None:
         """Whose request it is, if there are tokens."""
@@ -102,6 +120,11 @@ class Guard:
             message = "a token is needed: send the header Authorization: Bearer TOKEN"
             raise ProblemError(401, "unauthorized", message, challenge)
         return given.hex()
+
+
+def _refuse(problem: ProblemError, scope: Scope, metrics: Metrics) -> Response:
+    metrics.saw_refusal(problem.code)
+    return respond(problem, scope["path"], scope["state"]["request_id"])
 
 
 def _host_name(host: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 # In seconds; a picture takes 10 ms, and a request at most the limit of time, 30 s.
 LATENCIES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30)
@@ -77,8 +78,19 @@ class Metrics:
 
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus, those of all workers added up."""
-        if not os.environ.get(FOLDER):
+        if not (folder := os.environ.get(FOLDER)):
             return generate_latest(self._registry)
+        _forget_dead_workers(folder)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _forget_dead_workers(folder: str) -> None:
+    """Drop what workers that were killed still work on, as their files say."""
+    for path in Path(folder).glob("gauge_live*_*.db"):
+        process = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            mark_process_dead(process, folder)  # type: ignore[no-untyped-call]

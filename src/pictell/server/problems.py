@@ -45,6 +45,8 @@ STATUSES: Mapping[type[PictellError], int] = {
     ModelError: 500,
 }
 INFERENCE = "/v2"
+# 499 is nginx's: the log shows it, but no client is there to read it.
+TITLES = {499: "Client Closed Request", **{one.value: one.phrase for one in HTTPStatus}}
 
 
 class ProblemError(Exception):
@@ -75,7 +77,7 @@ def respond(problem: ProblemError, path: str, request_id: str) -> Response:
     else:
         content = {
             "type": f"urn:pictell:problem:{problem.code}",
-            "title": HTTPStatus(problem.status).phrase,
+            "title": TITLES[problem.status],
             "status": problem.status,
             "detail": problem.message,
             "code": problem.code,

@@ -17,6 +17,8 @@ from pictell.types import Source, Url
 ONE, SEVERAL = "image", "images"
 MAX_NAME = 255
 MAX_FORM_PARTS = 100
+# A JSON body of empty objects would become 20 times as large. Names may have braces, too.
+MAX_BRACES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,7 @@ def parse_pictures(
     else:
         pictures = Pictures([Source(_shown(name, "body"), body)], several=False)
     if len(pictures.sources) > settings.max_pictures:
-        message = (
-            f"more than {settings.max_pictures} pictures in one request: send several requests"
-        )
-        raise ProblemError(413, "too_many_pictures", message)
+        raise _too_many(settings)
     return pictures
 
 
@@ -109,7 +108,9 @@ def _from_form(body: bytes, boundary: str, settings: Settings) -> Pictures:
                     shown = _shown(segment.filename, segment.name)
                     parts.append((segment.name, Source(shown, b"".join(content))))
     except (MultipartError, ValueError) as error:
-        raise ProblemError(400, "bad_form", f"the form cannot be read: {error}") from error
+        # The library may give what it was raised from as a second argument.
+        message = f"the form cannot be read: {error.args[0] if error.args else error}"
+        raise ProblemError(400, "bad_form", message) from error
     names = {field for field, _ in parts}
     if not names or names - {ONE, SEVERAL}:
         wrong = ", ".join(sorted(names - {ONE, SEVERAL}))[:MAX_NAME] or "none"
@@ -124,6 +125,8 @@ def _from_form(body: bytes, boundary: str, settings: Settings) -> Pictures:
 
 
 def _from_json(body: bytes, settings: Settings) -> Pictures:
+    if body.count(b"{") > MAX_BRACES:
+        raise _too_many(settings)
     try:
         found = msgspec.json.decode(body, type=_Body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -156,3 +159,8 @@ def _shown(name: str | None, otherwise: str) -> str:
 def _too_long(settings: Settings) -> ProblemError:
     message = f"the body is longer than the {settings.max_body} bytes allowed (--max-body)"
     return ProblemError(413, "body_too_large", message, {"connection": "close"})
+
+
+def _too_many(settings: Settings) -> ProblemError:
+    message = f"more than {settings.max_pictures} pictures in one request: send several requests"
+    return ProblemError(413, "too_many_pictures", message)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from pictell.errors import PictellError, UsageError
 from pictell.files import os_reason
 from pictell.server.app import create_app
 from pictell.server.metrics import FOLDER
-from pictell.server.protocol import BoundedProtocol
+from pictell.server.protocol import BoundedProtocol, Connections
 from pictell.server.settings import Settings
+from pictell.server.stopping import Server
+from pictell.server.workers import CANNOT_START, Workers, is_parent_alive
 
 LOG = logging.getLogger("pictell.server")
 KEEP_ALIVE_S = 30
-# A worker that does not answer for so long is replaced.
-WORKER_TIMEOUT_S = 60
 BACKLOG = 1024
+# What the models, the decoders and downloads have open.
+OTHER_FILES = 128
 
 
 def serve(settings: Settings) -> bool:
@@ -36,16 +38,13 @@ def serve(settings: Settings) -> bool:
     Raises a ``PictellError`` for a model that does not open or an address that cannot be used.
     """
     listener = _bind(settings.host, settings.port)
-    # uvicorn ends by the signal that stopped it, but a service that is told to stop has not failed.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log_to_stderr()
     if settings.workers > 1:
         return _serve_with_workers(settings, listener, address)
-    config = _config(create_app(settings), settings)
+    server = Server(_config(create_app(settings), settings))
     LOG.info("pictell: ready on %s", address)
-    server = uvicorn.Server(config)
     server.run([listener])
     return server.started
 
@@ -54,40 +53,66 @@ def _serve_with_workers(settings: Settings, listener: socket.socket, address: st
     """Start workers, and others for those that die, until a signal comes."""
     with tempfile.TemporaryDirectory(prefix="pictell-metrics-") as folder:
         os.environ[FOLDER] = folder
-        config = _config(partial(_create_worker_app, settings), settings)
         LOG.info("pictell: %d workers on %s", settings.workers, address)
-        workers = Multiprocess(config, [listener])
-        workers.run()
-    return all(one.exitcode != STARTUP_FAILURE for one in workers.processes)
+        # Connections that no worker takes any more must be refused, not wait.
+        workers = Workers(settings.workers, listener.close, _work, settings, listener)
+        could_start = workers.run()
+    if workers.signal == signal.SIGINT:
+        signal.raise_signal(signal.SIGINT)
+    return could_start
 
 
-def _create_worker_app(settings: Settings) -> ASGIApp:
-    """``create_app`` in a worker, which cannot raise an error in the process that started it."""
+def _work(settings: Settings, listener: socket.socket) -> None:
+    """What a worker runs, which cannot raise an error in the process that started it."""
     _log_to_stderr()
+    folder = Path(os.environ[FOLDER])
     try:
-        return create_app(settings)
+        app = create_app(settings)
     except PictellError as error:
-        LOG.error("pictell: %s", error)
-        sys.exit(STARTUP_FAILURE)
+        # The other workers have the same error.
+        with suppress(FileExistsError):
+            (folder / "failed").touch(exist_ok=False)
+            LOG.error("pictell: %s", error)
+        sys.exit(CANNOT_START)
+    try:
+        Server(_config(app, settings)).run([listener])
+    finally:
+        # The process that made the folder may have been killed.
+        if not is_parent_alive():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
+    most = min(settings.max_connections, _raise_file_limit(settings.max_connections))
+    connections = Connections(settings.head_timeout, most)
     return uvicorn.Config(
         app,
-        factory=settings.workers > 1,
-        workers=settings.workers,
-        http=cast("Any", partial(BoundedProtocol, settings.head_timeout, settings.max_connections)),
+        http=cast("Any", partial(BoundedProtocol, connections)),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.request_timeout + settings.body_timeout),
-        timeout_worker_healthcheck=WORKER_TIMEOUT_S,
     )
+
+
+def _raise_file_limit(connections: int) -> int:
+    """Allow this process as many open files as connections need; return how many may be open."""
+    if sys.platform == "win32":
+        return connections
+    import resource
+
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if limit < wanted:
+        limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    return max(1, limit - OTHER_FILES)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -110,7 +135,8 @@ def _bind(host: str, port: int) -> socket.socket:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    for name, level in (("pictell", logging.INFO), ("uvicorn", logging.ERROR)):
+    levels = {"pictell": logging.INFO, "uvicorn": logging.ERROR, "asyncio": logging.ERROR}
+    for name, level in levels.items():
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from pictell.errors import DeadlineError, PictellError, UnknownModelError
-from pictell.image_model import Output
+from pictell.errors import DeadlineError, UnknownModelError
+from pictell.image_model import Prepared
+from pictell.results import Result
 from pictell.server.admission import Admission
-from pictell.server.engine import Engine
+from pictell.server.engine import Engine, Wanted
 from pictell.server.metrics import Metrics
 from pictell.server.problems import ProblemError, to_problem
 from pictell.server.requests import read_body
@@ -45,16 +46,19 @@ class Service:
             )
         return self.engines[name]
 
-    async def outputs(
-        self, request: Request, engine: Engine, sources: Sequence[Source], *, embedding: bool
-    ) -> list[Output | PictellError]:
-        """The model's output for each picture, or its error. Raises as ``run`` does."""
-        work = (engine.output(source, embedding=embedding) for source in sources)
-        outputs = await self.run(request, len(sources), asyncio.gather(*work))
-        for one in outputs:
-            outcome = one.code if isinstance(one, PictellError) else "ok"
-            self.metrics.saw_picture(engine.name, outcome)
-        return outputs
+    async def classify(
+        self,
+        request: Request,
+        engine: Engine,
+        pictures: Sequence[Source] | Sequence[Prepared],
+        wanted: Wanted,
+    ) -> list[Result]:
+        """The result of each picture, which may be an error. Raises as ``run`` does."""
+        work = (engine.classify(picture, wanted) for picture in pictures)
+        results = await self.run(request, len(pictures), asyncio.gather(*work))
+        for one in results:
+            self.metrics.saw_picture(engine.name, one.error.code if one.error else "ok")
+        return results
 
     @asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytes]:

@@ -30,6 +30,7 @@ class Settings:
     ``100/minute``, for each token or, without tokens, for each client's address. ``cors_origins``
     may use the server from their pages. ``allowed_hosts`` are the names that requests may give the
     server; without any, every name, but of a server on a loopback address only that address.
+    ``trusted_proxies`` are addresses and networks whose ``X-Forwarded-For`` names the client.
     """
 
     models: Mapping[str, _Open]
@@ -51,6 +52,7 @@ class Settings:
     rate_limit: str | None = None
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ``UsageError`` for settings that contradict each other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # What is read of a body that nobody needs. After that the connection is closed with the answer.
@@ -25,12 +25,14 @@ class ReadRest:
             await self._app(scope, receive, send)
             return
         body = _Body(receive)
+        # Its client sends the body once somebody asks for it.
+        waits = Headers(scope=scope).get("expect", "").lower() == "100-continue"
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start" and body.is_left:
                 headers = MutableHeaders(scope=message)
                 # An application that closes the connection does not want the rest.
-                if "connection" not in headers:
+                if "connection" not in headers and not (waits and not body.is_begun):
                     await body.discard()
                 if body.is_left:
                     headers["connection"] = "close"
@@ -44,10 +46,11 @@ class _Body:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self.is_left = True
+        self.is_left, self.is_begun = True, False
 
     async def receive(self) -> Message:
         """The next message, as ASGI says."""
+        self.is_begun = True
         message = await self._receive()
         self.is_left = message.get("more_body", False)
         return message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from pictell.errors import UsageError
 from pictell.results import Result
-from pictell.server.engine import Engine
+from pictell.server.engine import Engine, Wanted
 from pictell.server.problems import ProblemError, to_problem
 from pictell.server.query import Query
-from pictell.server.requests import Pictures, parse_pictures
+from pictell.server.requests import parse_pictures
 from pictell.server.service import Service
 
 TOP_K, MAX_TOP_K = 5, 1000
@@ -27,19 +27,16 @@ def routes(service: Service) -> list[Route]:
 
     async def classify(request: Request) -> Response:
         query = Query(request, "model", "name", "top_k", "probabilities", "embedding")
-        engine = service.engine(query.text("model"))
-        top_k, embedding = query.integer("top_k", TOP_K, MAX_TOP_K), query.boolean("embedding")
-        _check_embedding(engine, wanted=embedding)
-        to_results = engine.to_results(top_k, probabilities=query.boolean("probabilities"))
-        pictures, outputs = await _run(service, engine, request, query.text("name"), embedding)
-        return _respond(to_results(outputs), _record, pictures)
+        wanted = Wanted(
+            query.integer("top_k", TOP_K, MAX_TOP_K),
+            query.boolean("probabilities"),
+            query.boolean("embedding"),
+        )
+        return await _answer(service, request, query, wanted, _record)
 
     async def embed(request: Request) -> Response:
         query = Query(request, "model", "name")
-        engine = service.engine(query.text("model"))
-        _check_embedding(engine, wanted=True)
-        pictures, outputs = await _run(service, engine, request, query.text("name"), True)
-        return _respond(engine.to_results(1)(outputs), _embedding_record, pictures)
+        return await _answer(service, request, query, Wanted(1, embedding=True), _embedding_record)
 
     async def models(request: Request) -> Response:
         Query(request)
@@ -59,26 +56,21 @@ def routes(service: Service) -> list[Route]:
     ]
 
 
-async def _run(
-    service: Service, engine: Engine, request: Request, name: str | None, embedding: bool
-) -> tuple[Pictures, Sequence[Any]]:
-    """The pictures of a request, and the model's output for each. Raises ``ProblemError``."""
+async def _answer(
+    service: Service,
+    request: Request,
+    query: Query,
+    wanted: Wanted,
+    to_record: Callable[[Result], dict[str, Any]],
+) -> Response:
+    """One result or its error; or a list, in which each has its own. Raises ``ProblemError``."""
+    engine, name = service.engine(query.text("model")), query.text("name")
+    if wanted.embedding and engine.spec.embedding is None:
+        raise ProblemError(400, UsageError.code, f"the model {engine.name} has no embedding")
     async with service.body(request) as body:
         content_type = request.headers.get("content-type", "")
         pictures = parse_pictures(content_type, body, name, service.settings)
-        outputs = await service.outputs(request, engine, pictures.sources, embedding=embedding)
-    return pictures, outputs
-
-
-def _check_embedding(engine: Engine, *, wanted: bool) -> None:
-    if wanted and engine.spec.embedding is None:
-        raise ProblemError(400, UsageError.code, f"the model {engine.name} has no embedding")
-
-
-def _respond(
-    results: Sequence[Result], to_record: Callable[[Result], dict[str, Any]], pictures: Pictures
-) -> Response:
-    """One result or its error; or a list, in which each has its own."""
+        results = await service.classify(request, engine, pictures.sources, wanted)
     if pictures.several:
         return JSONResponse({"results": [to_record(one) for one in results]})
     (result,) = results
