@@ -19,7 +19,13 @@ atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
 os.environ["PICTELL_INDEX"] = str(Path(os.environ["PICTELL_MODELS"], "index.sqlite3"))
 # Nor that user's defaults.
 os.environ["PICTELL_CONFIG"] = str(Path(os.environ["PICTELL_MODELS"], "none.toml"))
-for variable in ("PICTELL_MODEL", "PICTELL_MIN_CONFIDENCE", "PICTELL_FORMAT"):
+for variable in (
+    "PICTELL_MODEL",
+    "PICTELL_MIN_CONFIDENCE",
+    "PICTELL_FORMAT",
+    "PICTELL_SERVER",
+    "PICTELL_TOKEN",
+):
     os.environ.pop(variable, None)
 
 SHARED = Path(__file__).parents[1].joinpath("../shared")

@@ -13,7 +13,8 @@ from pictell import classifier, loading, results, types
 
 API = """
     Answer Attachment Classifier EngineOptions Input Label Limits ModelOptions ModelSpec Prediction
-    PreprocessSpec Result Source Status Timings TrainedModel Url __version__ errors load train
+    PreprocessSpec RemoteClassifier Result Source Status Timings TrainedModel Url __version__
+    connect errors load train
 """.split()
 
 
@@ -37,7 +38,11 @@ def annotations() -> str:
         for name, method in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_")
     ]
-    hints = [hint for one in [pictell.load, *public] for hint in one.__annotations__.values()]
+    hints = [
+        hint
+        for one in [pictell.load, pictell.connect, *public]
+        for hint in one.__annotations__.values()
+    ]
     for kind in exported:
         if dataclasses.is_dataclass(kind):
             hints += [field.type for field in dataclasses.fields(kind)]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pictell.loading import load
     from pictell.options import EngineOptions, Limits, ModelOptions
     from pictell.results import Answer, Prediction, Result, Status, Timings
+    from pictell.server.client import RemoteClassifier, connect
     from pictell.training.train import train
     from pictell.training.trained import TrainedModel
     from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source, Url
@@ -40,6 +41,7 @@ __all__ = [
     "ModelSpec",
     "Prediction",
     "PreprocessSpec",
+    "RemoteClassifier",
     "Result",
     "Source",
     "Status",
@@ -47,6 +49,7 @@ __all__ = [
     "TrainedModel",
     "Url",
     "__version__",
+    "connect",
     "errors",
     "load",
     "train",
@@ -59,6 +62,7 @@ _NAMES = {
     "loading": "load",
     "options": "EngineOptions Limits ModelOptions",
     "results": "Answer Prediction Result Status Timings",
+    "server.client": "RemoteClassifier connect",
     "training.train": "train",
     "training.trained": "TrainedModel",
     "types": "Attachment Label ModelSpec PreprocessSpec Source Url",

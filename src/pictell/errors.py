@@ -6,6 +6,8 @@
     ├── OutOfMemoryError           out_of_memory
     ├── OutputError                output
     ├── ClusterError               cluster
+    ├── ServerError                server
+    │   └── ServerUnavailableError server_unavailable
     ├── SourceError                source
     │   ├── SourceNotFoundError    source_not_found
     │   ├── SourceUnreadableError  source_unreadable
@@ -41,7 +43,6 @@ kept as it came; the code that shows it escapes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -71,13 +72,10 @@ class PictellError(Exception):
 
 def error_classes() -> dict[str, type[PictellError]]:
     """Every class of errors by its ``code``; of a subclass without a code of its own, the base."""
-    return {error.code: error for error in reversed(list(_subclasses(PictellError)))}
-
-
-def _subclasses(error: type[PictellError]) -> Iterator[type[PictellError]]:
-    yield error
-    for subclass in error.__subclasses__():
-        yield from _subclasses(subclass)
+    classes = [PictellError]
+    for one in classes:  # it grows
+        classes += one.__subclasses__()
+    return {error.code: error for error in reversed(classes)}
 
 
 class UsageError(PictellError, ValueError):
@@ -109,6 +107,18 @@ class ClusterError(PictellError):
     """The machines of a batch cannot be reached, are not alike, or fail again and again."""
 
     code = "cluster"
+
+
+class ServerError(PictellError):
+    """The server of ``connect`` refuses all requests, or does not answer as ``pictell serve``."""
+
+    code = "server"
+
+
+class ServerUnavailableError(ServerError):
+    """The server cannot be reached, has too much to do, or does not answer in time."""
+
+    code = "server_unavailable"
 
 
 class SourceError(PictellError):
@@ -244,10 +254,7 @@ class ModelError(PictellError):
     """A model cannot be found, read or run; ``path`` is its file or folder, if that is known."""
 
     code = "model"
-
-    def __init__(self, message: str, *, path: str | None = None, source: str | None = None) -> None:
-        super().__init__(message, source=source)
-        self.path = path
+    path: str | None = None
 
 
 class UnknownModelError(ModelError):

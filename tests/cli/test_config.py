@@ -35,6 +35,7 @@ def test_the_built_in_defaults(file: Path) -> None:
         "model": ["default", "default"],
         "min_confidence": [0.9, "default"],
         "format": ["text", "default"],
+        "server": [None, "default"],
     }
 
 
@@ -44,6 +45,7 @@ def test_the_file_replaces_them(file: Path) -> None:
         "model": ["default", "default"],
         "min_confidence": [0.99, str(file)],
         "format": ["jsonl", str(file)],
+        "server": [None, "default"],
     }
     assert json.loads(pictell(CAT).stdout)["status"] == "likely"
 
@@ -54,6 +56,7 @@ def test_a_variable_replaces_the_file_unless_it_is_empty(file: Path) -> None:
         "model": ["default", "default"],
         "min_confidence": [0.99, str(file)],
         "format": ["csv", "PICTELL_FORMAT"],
+        "server": [None, "default"],
     }
     changed = environment(PICTELL_FORMAT="json", PICTELL_MIN_CONFIDENCE="0")
     result = json.loads(pictell(CAT, env=changed).stdout)[0]
@@ -63,8 +66,8 @@ def test_a_variable_replaces_the_file_unless_it_is_empty(file: Path) -> None:
 def test_an_option_replaces_all(file: Path) -> None:
     file.write_text('min_confidence = 7\nformat = "xml"\nmodel = "nothing"\nwrong = 1\n')
     wrong = environment(PICTELL_FORMAT="xml", PICTELL_MIN_CONFIDENCE="7", PICTELL_MODEL="nothing")
-    words = ("--format", "jsonl", "--min-confidence", "0.99", "--model", "default", CAT)
-    run = pictell(*words, env=wrong)
+    given = "--format jsonl --min-confidence 0.99 --model default --server".split()
+    run = pictell(*given, "", CAT, env=wrong)
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout)["status"] == "likely"
     assert pictell("labels", "--model", "default").returncode == 0
@@ -219,6 +222,7 @@ def test_the_table(file: Path) -> None:
         ["model", "default", "default"],
         ["min_confidence", "1.0", str(file)],
         ["format", "csv", "PICTELL_FORMAT"],
+        ["server", "none", "default"],
     ]
     file.unlink()
     assert pictell("config").stdout.splitlines()[0].split()[1:] == [

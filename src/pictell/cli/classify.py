@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, output_file
 from pictell.cli.answer_options import (
@@ -21,6 +22,7 @@ from pictell.cli.parser import Parser, add_choice, positive_int
 from pictell.cli.pictures import check_list, named_sources
 from pictell.cli.progress import Progress
 from pictell.cli.selection import add_selection_options, selection
+from pictell.cli.server_option import TOKEN_VARIABLE, check_server_options, connect_to
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN
@@ -31,6 +33,10 @@ from pictell.results import Result
 from pictell.types import ModelSpec, Source
 from pictell.version import __version__
 
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.server.client import RemoteClassifier
+
 EXAMPLE = """\
 Say what is in a picture:
 
@@ -40,6 +46,7 @@ Say what is in a picture:
   pictell --min-confidence 0.99 --max-depth 2 samples/
   pictell --format jsonl --top-k 1 --from-file LIST > LABELS.jsonl
   pictell --model MODEL.pb --labels LABELS.txt samples/cat.jpg
+  pictell --server http://localhost:8000 samples/
 
 Other commands, each with its own --help:
 
@@ -73,13 +80,13 @@ def run(words: list[str]) -> int:
     """
     options = _parse(words)
     sys.setswitchinterval(STARTING_TURN_S)
-    report_crashes(options.model)
-    # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
-    wait = options.model != "default" or options.engine_options.runtime is not None
-    classifier = load_classifier(options, wait=wait)
-    chosen = selection(options, classifier)
-    if not options.quiet:
-        _warn_of_other_preprocessing(classifier.spec, options.model_options)
+    classifier: Classifier | RemoteClassifier
+    if options.server:
+        classifier = connect_to(options)
+        chosen = selection(options, classifier.model.answers)
+    else:
+        classifier = _load(options)
+        chosen = selection(options, classifier.scorer.judges, classifier)
     to_stdout = options.output_file is None
     with classifier, Progress(beside_results=to_stdout, quiet=options.quiet) as progress:
         first, sources = _first_sources(options, progress.skip)
@@ -96,6 +103,17 @@ def run(words: list[str]) -> int:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
     return progress.exit_status
+
+
+def _load(options: argparse.Namespace) -> Classifier:
+    """The classifier of the options, which may still open. Raises as ``load_classifier``."""
+    report_crashes(options.model)
+    # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
+    wait = options.model != "default" or options.engine_options.runtime is not None
+    classifier = load_classifier(options, wait=wait)
+    if not options.quiet:
+        _warn_of_other_preprocessing(classifier.spec, options.model_options)
+    return classifier
 
 
 def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
@@ -153,10 +171,20 @@ def _parse(words: list[str]) -> argparse.Namespace:
     check_list(options.from_file)
     check_answer_options(options)
     _choose_format(options)
-    defaults.fill(options, *defaults.KEYS)
+    _fill(options, parser)
     if options.output_file is not None:
         output_file.check_format(Path(options.output_file), options.format)
     return options
+
+
+def _fill(options: argparse.Namespace, parser: Parser) -> None:
+    """Set what is not given to its default. Raises ``UsageError``."""
+    given, model = parser.given(options), options.model
+    defaults.fill(options, *(("format",) if options.server else defaults.KEYS))
+    if options.server:
+        check_server_options(given)
+        # The default is a model of this machine, the server has its own.
+        options.model = model
 
 
 def _choose_format(options: argparse.Namespace) -> None:
@@ -192,6 +220,8 @@ def make_parser() -> Parser:
     parser.add_format(FORMATS)
     parser.set_defaults(format=None)
     add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
+    server = f"send the pictures to this pictell server; {TOKEN_VARIABLE} is its token"
+    add("--server", metavar="URL", help=server)
     listed = "classify the pictures listed in LIST, one on each line; - is stdin"
     add("--from-file", metavar="LIST", help=listed)
     null = "NUL separates the entries of LIST, as in find -print0, and the names of --names-only"

@@ -26,6 +26,7 @@ option on the command line replaces both:
   model = "default"
   min_confidence = 0.95
   format = "jsonl"
+  server = "http://localhost:8000"
 """
 
 
@@ -41,7 +42,10 @@ def run(words: list[str]) -> int:
         settings = {key: default._asdict() for key, default in found.items()}
         write_json({"file": str(path), "exists": exists, "defaults": settings})
         return 0
-    rows = [(key, str(default.value), default.origin) for key, default in found.items()]
+    rows = [
+        (key, "none" if default.value is None else str(default.value), default.origin)
+        for key, default in found.items()
+    ]
     rows = [("file", str(path), "exists" if exists else "does not exist"), *rows]
     cells = [tuple(map(visible, row)) for row in rows]
     key_width, value_width, _ = (max(map(len, column)) for column in zip(*cells, strict=True))

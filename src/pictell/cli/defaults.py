@@ -37,10 +37,11 @@ class Default(NamedTuple):
 class Key(NamedTuple):
     """A key of the file: the built-in value, its types in TOML, and the check of a value.
 
-    ``check`` gives the value, or raises ``argparse.ArgumentTypeError`` or a ``ModelError``.
+    ``check`` gives the value, or raises ``argparse.ArgumentTypeError``, ``UsageError`` or a
+    ``ModelError``.
     """
 
-    built_in: str | float
+    built_in: str | float | None
     types: tuple[type, ...]
     check: Callable[[Any], Any]
 
@@ -135,7 +136,7 @@ def _checked(key: str, value: object, where: str) -> Any:
         return KEYS[key].check(value)
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{where} {error}") from error
-    except ModelError as error:
+    except (ModelError, UsageError) as error:
         raise UsageError(f"{where}: {error}") from error
 
 
@@ -171,8 +172,17 @@ def _known_format(name: str) -> str:
     return name
 
 
+def _server(url: str) -> str:
+    # Most runs have no server.
+    from pictell.server.remote import parse_server
+
+    parse_server(url)
+    return url
+
+
 KEYS = {
     "model": Key("default", (str,), _known_model),
     "min_confidence": Key(MIN_CONFIDENCE, (int, float), _probability),
     "format": Key(FORMATS[0], (str,), _known_format),
+    "server": Key(None, (str,), _server),
 }

@@ -8,6 +8,7 @@ from pictell.errors import (
     OutputError,
     PictellError,
     RuntimeFailedError,
+    ServerError,
     UsageError,
 )
 
@@ -16,9 +17,9 @@ WRONG_USE = 2
 
 
 def exit_status(error: PictellError) -> int:
-    """1 where a picture or a file failed; 2 for wrong use, and for a model, or an output or the
-    machines of a batch, that cannot be used."""
+    """1 where a picture or a file failed; 2 for wrong use, and for a model, a server, or an output
+    or the machines of a batch, that cannot be used."""
     if isinstance(error, RuntimeFailedError):
         return SOME_FAILED
-    unusable = UsageError | ModelError | OutputError | ClusterError
+    unusable = UsageError | ModelError | ServerError | OutputError | ClusterError
     return WRONG_USE if isinstance(error, unusable) else SOME_FAILED

@@ -73,6 +73,15 @@ class Parser(argparse.ArgumentParser):
             setattr(options, name, self._make(kind, options))
         return options
 
+    def given(self, options: argparse.Namespace) -> dict[str, str]:
+        """The options that are not at their defaults, as they are written, by their names."""
+        return {
+            action.dest: action.option_strings[-1]
+            for action in self._actions
+            if action.option_strings
+            and getattr(options, action.dest, action.default) != action.default
+        }
+
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` instead of ending the process."""
         if message.startswith(UNKNOWN):

@@ -13,7 +13,6 @@ from pictell.results import Result, Status
 # Imported later, while the model opens.
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
-    from pictell.scoring.decision import Scorer
 
 Test: TypeAlias = Callable[[Result], bool]
 # With --only a label must be more likely in the picture than not.
@@ -48,11 +47,16 @@ def add_selection_options(parser: Parser) -> None:
     add("--min-score", type=probability, metavar="P", help=score)
 
 
-def selection(options: argparse.Namespace, classifier: Classifier) -> Selection:
-    """The tests of the options. Raises ``UsageError`` for a word that is no label or status."""
+def selection(
+    options: argparse.Namespace, judges: bool, classifier: Classifier | None = None
+) -> Selection:
+    """The tests of the options. Raises ``UsageError`` for a word that is no label or status.
+
+    ``judges``: whether results have a status. ``classifier`` has the labels of --only and --not.
+    """
     tests, only, without = list[Test](), _flat(options.only), _flat(getattr(options, "not"))
     if options.status:
-        tests.append(_has_status(_flat(options.status), classifier.scorer))
+        tests.append(_has_status(_flat(options.status), judges))
     least = MIN_SCORE if options.min_score is None else options.min_score
     if only:
         tests.append(_shows(only, classifier, least))
@@ -75,12 +79,12 @@ def _flat(lists: Sequence[Sequence[str]] | None) -> list[str]:
     return [word for words in lists or () for word in words]
 
 
-def _has_status(words: Sequence[str], scorer: Scorer) -> Test:
+def _has_status(words: Sequence[str], judges: bool) -> Test:
     statuses = {*Status}
     for word in words:
         if word not in statuses:
             raise UsageError(f"--status must be of {', '.join(Status)}, not {word!r}")
-    if not scorer.judges:
+    if not judges:
         raise UsageError(
             "--status needs results with a status, and these have none: leave it out, or use a "
             "calibrated model without --flat"
@@ -88,8 +92,10 @@ def _has_status(words: Sequence[str], scorer: Scorer) -> Test:
     return lambda result: result.status in words
 
 
-def _shows(words: Sequence[str], classifier: Classifier, least: float) -> Test:
+def _shows(words: Sequence[str], classifier: Classifier | None, least: float) -> Test:
     """Whether a picture shows one of the labels. One unlike anything known shows none."""
+    if classifier is None:
+        raise UsageError("--only and --not need the labels of a model on this machine")
     # Few runs search for names.
     from pictell.models.scorer import answer_tree
     from pictell.models.vocabulary import named

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPException
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
@@ -162,9 +162,16 @@ def _open_tunnel(
 
 @contextmanager
 def exchange(
-    sock: socket.socket, bounds: Bounds, method: str, target: str, headers: Mapping[str, str]
+    sock: socket.socket,
+    bounds: Bounds,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
 ) -> Iterator[HTTPResponse]:
     """Send a request and give the response; the block reads its body.
+
+    A server that does not read a request to its end may still have answered.
 
     Raises ``BadResponseError``, ``BodyTooLargeError``, ``FetchTimeoutError`` or
     ``OutOfMemoryError``, also for what the block reads.
@@ -174,7 +181,8 @@ def exchange(
     connection.sock = cast("socket.socket", _Wire(sock, bounds))
     headers = {"User-Agent": f"pictell/{__version__}", **headers}
     try:
-        connection.request(method, target, headers=headers, preload_content=False)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, target, body, headers, preload_content=False)
         yield connection.getresponse()
     except (TimeoutError, ReadTimeoutError):
         raise bounds.timeout_error() from None

@@ -117,10 +117,6 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
 
     Raises ``UsageError`` for an object of any other type.
     """
-    # Imported here so that ``pictell --help`` does not pay for them.
-    import numpy as np
-    from PIL.Image import Image
-
     if isinstance(picture, Source):
         return picture
     if isinstance(picture, str | os.PathLike):
@@ -131,6 +127,10 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
         return Source(url.public_text, url)
     if isinstance(picture, bytes):
         return Source("bytes", picture)
+    # Imported here so that ``pictell --help`` does not pay for them.
+    import numpy as np
+    from PIL.Image import Image
+
     if isinstance(picture, np.ndarray):
         return Source("array", picture)
     if isinstance(picture, Image):

@@ -89,6 +89,8 @@ class Service:
             self.metrics.queue.set(self._pictures.held)
             gone.cancel()
             if not work.done():
+                # asyncio logs an error that nobody asks for, and a gathered one ends with an error.
+                work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
                 work.cancel()
                 work.add_done_callback(_take_outcome)
         if work.done() and not work.cancelled():
