@@ -86,12 +86,19 @@ class Service:
             gone.cancel()
             if not work.done():
                 work.cancel()
+                work.add_done_callback(_take_outcome)
         if work.done() and not work.cancelled():
             return work.result()
         if gone.done() and not gone.cancelled():
             raise ProblemError(499, "client_closed_request", "the client closed the connection")
         timeout_s = self.settings.request_timeout
         raise to_problem(DeadlineError(f"not finished within {timeout_s:g} s", timeout_s=timeout_s))
+
+
+def _take_outcome(work: asyncio.Future[Any]) -> None:
+    """Work whose outcome nobody takes is reported as an error."""
+    if not work.cancelled():
+        work.exception()
 
 
 async def _until_gone(request: Request) -> None:
