@@ -310,7 +310,8 @@ def test_a_server_that_fails_every_picture_ends_the_run_with_one_error(
     ):
         results = remote.stream([b"x"] * 1000)
         assert next(results).width == 4
-        with pytest.raises(kind, match=says):
+        # The time may be over before the last attempt has failed.
+        with pytest.raises(kind, match=f"{says}|within 2 s"):
             next(results)
         assert len(server.bodies) < 20
 
@@ -470,7 +471,7 @@ def test_a_server_that_takes_few_pictures_at_a_time_gets_all_of_them() -> None:
 def test_a_picture_that_is_too_long_for_the_server_costs_itself(tmp_path: Path) -> None:
     long = tmp_path / "long.jpg"
     long.write_bytes(CAT.read_bytes() + bytes(20_000_000))
-    with serving("--max-body", "1") as server, connect(server.url) as remote:
+    with serving("--max-body", str(1024**2)) as server, connect(server.url) as remote:
         results = [*remote.stream([CAT, long] * 10)]
     assert [one.error and one.error.code for one in results] == [None, "body_too_large"] * 10
 

@@ -29,7 +29,7 @@ MORE_MEMORY_MB = 40
 def strict() -> Iterator[Server]:
     """A server with short deadlines, whose memory and health stay as they were."""
     times = ("--head-timeout", "1", "--body-timeout", "1", "--request-timeout", "20")
-    with serving(*times, "--max-connections", "50", "--max-body", "4") as server:
+    with serving(*times, "--max-connections", "50", "--max-body", str(4 * 1024**2)) as server:
         for _ in range(10):
             server.classify()
         yield server

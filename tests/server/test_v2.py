@@ -302,7 +302,7 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of that model, for at most two pictures in a request, with a token."""
     folder = small_model(tmp_path_factory.mktemp("models"))
     token = {"PICTELL_SERVE_TOKENS": "0123456789abcdef"}
-    words = ("--model", f"small={folder}", "--max-pictures", "2", "--max-body", "1")
+    words = ("--model", f"small={folder}", "--max-pictures", "2", "--max-body", "1048576")
     with serving(*words, **token) as server:
         yield server
 

@@ -20,6 +20,7 @@ from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
 from pictell.options import Limits
+from pictell.server.settings import MIB, Settings
 
 EXAMPLE = """\
 Serve models over HTTP, with a page to drop pictures on, at http://127.0.0.1:8000:
@@ -38,11 +39,9 @@ if TYPE_CHECKING:
 
     from pictell.classifier import Classifier
 
-LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
+DEFAULTS = {one.name: one.default for one in fields(Settings)}
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
-# A request is worth less than the server, so a decoder gets less time and memory than elsewhere.
-# 16 downloads may be held at a time.
-MIB = 1024 * 1024
+# A request is worth less than the server, so a picture gets less time and memory than elsewhere.
 LIMITS = Limits(max_bytes=32 * MIB, isolate=True, decode_timeout_s=10.0, max_memory=1024 * MIB)
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
@@ -56,7 +55,6 @@ def run(words: list[str]) -> int:
     if any(find_spec(name) is None for name in ("uvicorn", "starlette", "limits", "multipart")):
         raise UsageError("the server needs the extra serve: pip install 'pictell[serve]'")
     from pictell.server.run import serve
-    from pictell.server.settings import Settings
 
     names = {one.name for one in fields(Settings)}
     chosen = {name: value for name, value in vars(options).items() if name in names}
@@ -77,8 +75,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
     check_answer_options(options)
     defaults.fill(options, "min_confidence")
     options.limits = _limits(options)
-    options.max_body *= MIB
-    options.max_buffered *= MIB
     for name in ("fetch_hosts", "cors_origins", "allowed_hosts", "trusted_proxies"):
         setattr(options, name, tuple(getattr(options, name) or ()))
     return options
@@ -141,10 +137,13 @@ def make_parser() -> Parser:
     add = parser.add_argument
     model = "a model's name, folder or file; NAME=MODEL is its name in requests; several: repeat"
     add("-m", "--model", action="append", metavar="M", help=model)
-    add("--host", default=LOOPBACK, metavar="H", help=f"the address to listen on ({LOOPBACK})")
-    add("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"({DEFAULT_PORT})")
-    workers = "processes that share the port, each with all models (1)"
-    add("--workers", type=positive_int, default=1, metavar="N", help=workers)
+    for option, kind, metavar, meaning in (
+        ("--host", str, "H", "the address to listen on"),
+        ("--port", _port, "N", "the port; 0 is any that is free"),
+        ("--workers", positive_int, "N", "processes that share the port, each with all models"),
+    ):
+        default = DEFAULTS[option.removeprefix("--")]
+        add(option, type=kind, default=default, metavar=metavar, help=f"{meaning} ({default})")
     _add_access(parser)
     _add_load(parser)
     add_answer_options(parser)
@@ -171,19 +170,25 @@ def _add_access(parser: Parser) -> None:
 
 def _add_load(parser: Parser) -> None:
     add = parser.add_argument_group("how much at once").add_argument
-    for option, kind, default, meaning in (
-        ("--max-queue", positive_int, 128, "pictures that wait or are worked on; then 503"),
-        ("--max-pictures", positive_int, 32, "pictures of one request"),
-        ("--max-body", positive_int, 32, "body of a request, in MiB"),
-        ("--max-buffered", positive_int, 512, "bodies of all requests at a time, in MiB"),
-        ("--max-connections", positive_int, 1000, "connections of each worker"),
-        ("--request-timeout", _seconds, 30.0, "seconds for a request after its body"),
-        ("--body-timeout", _seconds, 20.0, "seconds for a body to arrive"),
-        ("--head-timeout", _seconds, 10.0, "seconds for the head of a request to arrive"),
-        ("--drain", _seconds, 1.0, "seconds from SIGTERM, when /readyz fails, to the end"),
+    for option, name, kind, meaning in (
+        ("--max-queue", "max_queue", positive_int, "pictures that wait or are worked on; then 503"),
+        ("--max-pictures", "max_pictures", positive_int, "pictures of one request"),
+        ("--max-body", "max_body_bytes", positive_int, "body of a request, in bytes"),
+        ("--max-buffered", "max_buffered_bytes", positive_int, "bodies at a time, in bytes"),
+        ("--max-connections", "max_connections", positive_int, "connections at a time"),
+        (
+            "--request-timeout",
+            "request_timeout_s",
+            _seconds,
+            "seconds for a request after its body",
+        ),
+        ("--body-timeout", "body_timeout_s", _seconds, "seconds for a body to arrive"),
+        ("--head-timeout", "head_timeout_s", _seconds, "seconds for a head to arrive"),
+        ("--drain", "drain_s", _seconds, "seconds from SIGTERM, when /readyz fails, to the end"),
     ):
-        text = f"{meaning} ({default:g})"
-        add(option, type=kind, default=default, metavar="N", help=text)
+        default = DEFAULTS[name]
+        text = f"{meaning} ({default})"
+        add(option, dest=name, type=kind, default=default, metavar="N", help=text)
 
 
 def _port(text: str) -> int:

@@ -101,7 +101,7 @@ def _drained(service: Service) -> Iterator[None]:
     def on_sigterm(number: int, frame: FrameType | None) -> None:
         service.ready = False
         if callable(stop):
-            loop.call_soon_threadsafe(loop.call_later, service.settings.drain, stop, number, None)
+            loop.call_soon_threadsafe(loop.call_later, service.settings.drain_s, stop, number, None)
 
     signal.signal(signal.SIGTERM, on_sigterm)
     try:

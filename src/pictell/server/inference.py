@@ -108,6 +108,13 @@ class _Body(msgspec.Struct):
     parameters: _Parameters = msgspec.field(default_factory=_Parameters)
 
 
+# Made here, because msgspec can crash when two threads use a type for the first time.
+_BODY = msgspec.json.Decoder(_Body)
+_INPUTS = msgspec.json.Decoder(tuple[_Input])
+_SHAPE = msgspec.json.Decoder(list[int])
+_OUTPUTS = msgspec.json.Decoder(list[_Output] | None)
+
+
 def parse_request(
     body: bytes, header_length: str | None, signature: Signature, max_pictures: int
 ) -> InferenceRequest:
@@ -119,9 +126,9 @@ def parse_request(
         return InferenceRequest([body], [Wanted(name, True) for name in signature.default])
     size = len(body) if header_length is None else _size(header_length, len(body))
     view = memoryview(body)
-    found: _Body = _decode(view[:size], _Body, "the JSON cannot be read")
+    found: _Body = _decode(view[:size], _BODY, "the JSON cannot be read")
     # A tuple of one ends the reading at the second input.
-    inputs: tuple[_Input] = _decode(found.inputs, tuple[_Input], "inputs must be one tensor")
+    inputs: tuple[_Input] = _decode(found.inputs, _INPUTS, "inputs must be one tensor")
     pictures = _pictures(inputs[0], view[size:], signature, max_pictures)
     outputs = _wanted(found, signature)
     return InferenceRequest(pictures, outputs, found.parameters.top_k, found.id)
@@ -141,7 +148,7 @@ def _pictures(
 ) -> list[bytes] | Pixels:
     """The content of an input, from its JSON or the rest of the body."""
     form = _form(given, signature.inputs)
-    shape: list[int] = _decode(_short(given.shape), list[int], "the shape cannot be read")
+    shape: list[int] = _decode(_short(given.shape), _SHAPE, "the shape cannot be read")
     if not _fits(shape, form, max_pictures):
         raise wrong(
             f"{form.name} as {form.datatype} must have the shape {form.shape_text()} "
@@ -192,7 +199,7 @@ def _wanted(found: _Body, signature: Signature) -> list[Wanted]:
     """The outputs to return."""
     default = found.parameters.binary_data_output
     listed: list[_Output] | None = _decode(
-        _short(found.outputs), list[_Output] | None, "the outputs cannot be read"
+        _short(found.outputs), _OUTPUTS, "the outputs cannot be read"
     )
     if not listed:
         return [Wanted(name, default) for name in signature.default]
@@ -221,9 +228,11 @@ def _short(raw: msgspec.Raw) -> bytes:
     return bytes(text)
 
 
-def _decode(text: bytes | memoryview | msgspec.Raw, type_: Any, what: str) -> Any:
+def _decode(
+    text: bytes | memoryview | msgspec.Raw, decoder: msgspec.json.Decoder[Any], what: str
+) -> Any:
     try:
-        return msgspec.json.decode(text, type=type_)
+        return decoder.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise wrong(f"{what}: {error}") from error
 

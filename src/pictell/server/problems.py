@@ -65,6 +65,9 @@ def to_problem(error: PictellError) -> ProblemError:
     status = next((STATUSES[kind] for kind in STATUSES if isinstance(error, kind)), 500)
     if status == 500 and not isinstance(error, ModelError):
         return ProblemError(500, "internal", "the server failed; its log says why")
+    if isinstance(error, AddressRefusedError):
+        # Why, would tell a client about names and hosts that only the server sees.
+        return ProblemError(status, error.code, "the URL leads to a host that is not fetched from")
     retry = {"retry-after": "1"} if status == 503 else {}
     return ProblemError(status, error.code, error.message, retry)
 

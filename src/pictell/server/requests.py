@@ -43,6 +43,9 @@ class _Body(_Picture, forbid_unknown_fields=True):
     images: list[_Picture] | None = None
 
 
+_DECODER = msgspec.json.Decoder(_Body)
+
+
 async def read_body(request: Request, settings: Settings, held: Held) -> bytes:
     """The body of a request, whose bytes are held while it lasts.
 
@@ -51,18 +54,18 @@ async def read_body(request: Request, settings: Settings, held: Held) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise ProblemError(415, "compressed_body", "the body is compressed: send it as it is")
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > settings.max_body:
+    if declared.isdecimal() and int(declared) > settings.max_body_bytes:
         raise _too_long(settings)
     body = bytearray()
     try:
-        async with asyncio.timeout(settings.body_timeout):
+        async with asyncio.timeout(settings.body_timeout_s):
             async for chunk in request.stream():
-                if len(body) + len(chunk) > settings.max_body:
+                if len(body) + len(chunk) > settings.max_body_bytes:
                     raise _too_long(settings)
                 held.add(len(chunk))
                 body += chunk
     except TimeoutError:
-        message = f"the body did not arrive within {settings.body_timeout:g} s"
+        message = f"the body did not arrive within {settings.body_timeout_s:g} s"
         raise ProblemError(408, "request_timeout", message, {"connection": "close"}) from None
     except ClientDisconnect:
         raise ProblemError(
@@ -128,7 +131,7 @@ def _from_json(body: bytes, settings: Settings) -> Pictures:
     if body.count(b"{") > MAX_BRACES:
         raise _too_many(settings)
     try:
-        found = msgspec.json.decode(body, type=_Body)
+        found = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, "bad_json", f"the JSON cannot be read: {error}") from error
     if found.images is None:
@@ -157,7 +160,7 @@ def _shown(name: str | None, otherwise: str) -> str:
 
 
 def _too_long(settings: Settings) -> ProblemError:
-    message = f"the body is longer than the {settings.max_body} bytes allowed (--max-body)"
+    message = f"the body is longer than the {settings.max_body_bytes} bytes allowed (--max-body)"
     return ProblemError(413, "body_too_large", message, {"connection": "close"})
 
 

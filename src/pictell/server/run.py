@@ -84,7 +84,7 @@ def _work(settings: Settings, listener: socket.socket) -> None:
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
     most = min(settings.max_connections, _raise_file_limit(settings.max_connections))
-    connections = Connections(settings.head_timeout, most)
+    connections = Connections(settings.head_timeout_s, most)
     return uvicorn.Config(
         app,
         http=cast("Any", partial(BoundedProtocol, connections)),
@@ -97,7 +97,7 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(settings.request_timeout + settings.body_timeout),
+        timeout_graceful_shutdown=round(settings.request_timeout_s + settings.body_timeout_s),
     )
 
 

@@ -33,7 +33,7 @@ class Service:
         self.engines, self.settings, self.metrics = engines, settings, metrics
         self.ready = False
         self._pictures = Admission(settings.max_queue)
-        self._body_bytes = Admission(settings.max_buffered)
+        self._body_bytes = Admission(settings.max_buffered_bytes)
 
     def engine(self, name: str | None) -> Engine:
         """The model that a request names, or the first one. Raises ``ProblemError``."""
@@ -82,7 +82,7 @@ class Service:
                 both = set[asyncio.Future[Any]]({work, gone})
                 await asyncio.wait(
                     both,
-                    timeout=self.settings.request_timeout,
+                    timeout=self.settings.request_timeout_s,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
         finally:
@@ -92,19 +92,12 @@ class Service:
                 # asyncio logs an error that nobody asks for, and a gathered one ends with an error.
                 work.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
                 work.cancel()
-                work.add_done_callback(_take_outcome)
         if work.done() and not work.cancelled():
             return work.result()
         if gone.done() and not gone.cancelled():
             raise ProblemError(499, "client_closed_request", "the client closed the connection")
-        timeout_s = self.settings.request_timeout
+        timeout_s = self.settings.request_timeout_s
         raise to_problem(DeadlineError(f"not finished within {timeout_s:g} s", timeout_s=timeout_s))
-
-
-def _take_outcome(work: asyncio.Future[Any]) -> None:
-    """Work whose outcome nobody takes is reported as an error."""
-    if not work.cancelled():
-        work.exception()
 
 
 async def _until_gone(request: Request) -> None:

@@ -21,9 +21,12 @@ class Settings:
     """The settings of a server; ``docs/serve.md`` describes them.
 
     ``models`` opens each model that is served, by the name that requests give; the first one is
-    the default. Times are in seconds. ``max_body`` bounds the body of a request, in bytes,
-    ``max_buffered`` those of all requests together; ``max_pictures`` the pictures of one request,
-    ``max_queue`` those of all requests. ``max_connections`` is for each worker.
+    the default. ``max_pictures`` bounds the pictures of one request, ``max_queue`` those of all
+    requests at a time; ``max_body_bytes`` and ``max_buffered_bytes`` do the same for bodies. These
+    and ``max_connections`` are for each of ``workers`` processes.
+
+    The head of a request has ``head_timeout_s`` seconds, its body ``body_timeout_s``, and the rest
+    ``request_timeout_s``. On SIGTERM, the server still takes requests for ``drain_s``.
 
     ``fetch`` allows URLs in requests, of ``fetch_hosts`` alone if there are any. ``tokens`` are
     those that requests must have one of, if there are any; ``rate_limit`` is such as
@@ -37,15 +40,15 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    max_body: int = 32 * MIB
-    max_buffered: int = 512 * MIB
-    max_pictures: int = 32
     max_queue: int = 128
+    max_pictures: int = 32
+    max_body_bytes: int = 32 * MIB
+    max_buffered_bytes: int = 512 * MIB
     max_connections: int = 1000
-    request_timeout: float = 30.0
-    body_timeout: float = 20.0
-    head_timeout: float = 10.0
-    drain: float = 1.0
+    request_timeout_s: float = 30.0
+    body_timeout_s: float = 20.0
+    head_timeout_s: float = 10.0
+    drain_s: float = 1.0
     fetch: bool = False
     fetch_hosts: tuple[str, ...] = ()
     tokens: tuple[str, ...] = field(default=(), repr=False)

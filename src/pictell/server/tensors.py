@@ -25,10 +25,13 @@ LENGTH_BYTES = 4
 # Numbers in JSON become objects of Python, twenty times as large, in parts of this many bytes.
 PART_BYTES = 64 * 1024
 
-_NUMBERS: dict[str, Any] = {
-    FP32: list[Annotated[float, msgspec.Meta(ge=-FP32_MAX, le=FP32_MAX)]],
-    UINT8: list[Annotated[int, msgspec.Meta(ge=0, le=255)]],
+# Made here, because msgspec can crash when two threads use a type for the first time.
+_NUMBERS: dict[str, msgspec.json.Decoder[Any]] = {
+    FP32: msgspec.json.Decoder(list[Annotated[float, msgspec.Meta(ge=-FP32_MAX, le=FP32_MAX)]]),
+    UINT8: msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=255)]]),
 }
+_FLAT = msgspec.json.Decoder(list[bytes])
+_NESTED = msgspec.json.Decoder(list[tuple[bytes]])
 _NOT_STRUCTURE = bytes(sorted(set(range(256)) - set(b"[],")))
 
 Pixels: TypeAlias = "NDArray[np.generic]"
@@ -99,7 +102,7 @@ def pixels_from_json(data: bytes, datatype: str, shape: Sequence[int]) -> Pixels
     filled = 0
     for part in _parts(data.translate(None, b"[]")):
         try:
-            numbers = msgspec.json.decode(b"[%b]" % part, type=_NUMBERS[datatype])
+            numbers = _NUMBERS[datatype].decode(b"[%b]" % part)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             # The position is one in the part.
             reason = str(error).partition(" - at")[0]
@@ -130,8 +133,8 @@ def pictures_from_json(data: bytes, shape: Sequence[int]) -> list[bytes]:
     # A list of millions of texts is not read.
     if data.count(b",") == count - 1:
         try:
-            kind: Any = list[tuple[bytes]] if nested else list[bytes]
-            rows: list[Any] = msgspec.json.decode(data, type=kind)
+            decoder: msgspec.json.Decoder[Any] = _NESTED if nested else _FLAT
+            rows: list[Any] = decoder.decode(data)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise wrong(f"data must be pictures in base64: {error}") from error
         if len(rows) == count:

@@ -42,7 +42,7 @@ def routes(service: Service) -> list[Route]:
         Query(request)
         described = [_describe(one) for one in service.engines.values()]
         # What a client must know before it sends a picture.
-        offers = {"fetch": service.settings.fetch, "max_body": service.settings.max_body}
+        offers = {"fetch": service.settings.fetch, "max_body": service.settings.max_body_bytes}
         return JSONResponse({"models": described} | offers)
 
     async def model(request: Request) -> Response:
