@@ -22,7 +22,7 @@ from pictell.server.settings import Settings
 # Load balancers ask these, and have no token.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 # The page has to be there before its reader can give a token.
-NO_TOKEN_PATHS = OPEN_PATHS | page.FILES.keys()
+NO_TOKEN_PATHS = OPEN_PATHS | page.FILES.keys() | {"/openapi.json"}
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",

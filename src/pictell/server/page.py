@@ -27,6 +27,8 @@ FILES = {
     "/queue.js": "queue.js",
     "/server.js": "server.js",
     "/words.js": "words.js",
+    "/docs": "docs.html",
+    "/docs.js": "docs.js",
     "/icon.svg": "icon.svg",
 }
 # Thumbnails are blobs. No text can become HTML or a script, whatever a file or a label is called.
