@@ -1,9 +1,12 @@
 """What an operator sees: settings, metrics, and a server that does not start."""
 
 import os
+import resource
 import socket
 import subprocess
+import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -149,7 +152,9 @@ def test_a_port_or_host_that_cannot_be_used() -> None:
         status, line = failed("--port", str(taken.getsockname()[1]))
     assert status == 2
     assert "in use" in line
-    assert failed("--host", "no.such.host.invalid")[0] == 2
+    # A token, so that there is no warning of a server that everyone can use.
+    token = "a-token-of-some-length"
+    assert failed("--host", "no.such.host.invalid", PICTELL_SERVE_TOKENS=token)[0] == 2
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
@@ -164,19 +169,15 @@ def test_a_model_that_does_not_open(tmp_path: Path, workers: str) -> None:
     assert time.monotonic() < started + 55
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="systems count open files in other ways")
 def test_few_files_may_be_open() -> None:
-    """The server asks for more, up to the hard limit, and takes fewer connections above that."""
-    command = f'ulimit -n 160; exec "{PICTELL}" serve --port 0 --drain 0'
-    with subprocess.Popen(["bash", "-c", command], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        port = int(process.stderr.readline().rpartition(":")[2])
-        clients = [socket.create_connection((HOST, port)) for _ in range(100)]
-        with socket.create_connection((HOST, port), timeout=20) as client:
-            client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-            assert client.recv(100).startswith(b"HTTP/1.1 200")
-        for one in clients:
-            one.close()
-        process.terminate()
-        rest = process.stderr.read()
-    assert "Traceback" not in rest
-    assert process.returncode == 0
+    """The server then keeps fewer connections; those that wait for longest make room."""
+
+    def allow_few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
+
+    with serving(preexec_fn=allow_few) as server, ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(socket.create_connection((HOST, server.port)))
+        assert server.get("/healthz").status == 200
+        assert server.classify() == "tiger cat"
