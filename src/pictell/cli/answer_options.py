@@ -25,8 +25,8 @@ def add_answer_options(parser: Parser) -> None:
     add("--labels-from", metavar="FILE", help=names)
 
 
-def add_limits(parser: Parser, *, isolate: bool = False) -> None:
-    """Add ``limits``: what one picture may cost.
+def add_limits(parser: Parser, *, isolate: bool = False, usual: Limits = Limits()) -> None:
+    """Add ``limits``: what one picture may cost; ``usual`` has the defaults.
 
     With ``isolate``, pictures are decoded in other processes unless the user says otherwise.
     """
@@ -40,7 +40,7 @@ def add_limits(parser: Parser, *, isolate: bool = False) -> None:
         ("--decode-timeout", "decode_timeout_s", number, f"{isolated}seconds to decode one"),
         ("--max-memory", "max_memory", whole_number, f"{isolated}memory to decode, in bytes"),
     ):
-        default = getattr(Limits(), name)
+        default = getattr(usual, name)
         text = f"{meaning} ({default})"
         add(option, dest=name, type=kind, default=default, metavar="N", help=text)
     others = "decode in other processes: a decoder that crashes or hangs costs one picture"

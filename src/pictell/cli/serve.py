@@ -19,6 +19,7 @@ from pictell.cli.parser import Parser, number, positive_int, whole_number
 from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
+from pictell.options import Limits
 
 EXAMPLE = """\
 Serve models over HTTP, with a page to drop pictures on, at http://127.0.0.1:8000:
@@ -39,12 +40,10 @@ if TYPE_CHECKING:
 
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 8000
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
-# A single request is worth less than the server: decoders get less time than in other commands.
-DECODE_TIMEOUT_S = 10.0
-MAX_MEMORY = 1024**3
 MIB = 1024 * 1024
-# 16 downloads may be held at a time.
-MAX_BYTES = 32 * MIB
+# A single request is worth less than the server: decoders get less time than in other commands.
+# The server may hold 16 downloads at a time.
+LIMITS = Limits(isolate=True, max_bytes=32 * MIB, decode_timeout_s=10.0, max_memory=1024 * MIB)
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16
 MAX_PORT = 65535
@@ -141,10 +140,7 @@ def make_parser() -> Parser:
     _add_access(parser)
     _add_load(parser)
     add_answer_options(parser)
-    add_limits(parser, isolate=True)
-    parser.set_defaults(
-        decode_timeout_s=DECODE_TIMEOUT_S, max_memory=MAX_MEMORY, max_bytes=MAX_BYTES
-    )
+    add_limits(parser, isolate=True, usual=LIMITS)
     add_engine_options(parser)
     return parser
 
