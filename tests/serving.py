@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,11 @@ class Server:
 
 
 @contextmanager
-def serving(*words: str | Path, **variables: str) -> Iterator[Server]:
+def serving(
+    *words: str | Path, preexec_fn: Callable[[], None] | None = None, **variables: str
+) -> Iterator[Server]:
     """The command with some options on a free port; it ends well when it is told to stop."""
-    with launched(*words, **variables) as server:
+    with launched(*words, preexec_fn=preexec_fn, **variables) as server:
         server.wait_until_ready()
         yield server
         # Unless the test has stopped it.
@@ -92,7 +94,9 @@ def serving(*words: str | Path, **variables: str) -> Iterator[Server]:
 
 
 @contextmanager
-def launched(*words: str | Path, **variables: str) -> Iterator[Server]:
+def launched(
+    *words: str | Path, preexec_fn: Callable[[], None] | None = None, **variables: str
+) -> Iterator[Server]:
     """The command, which may not be ready yet; it is killed in the end."""
     command = [PICTELL, "serve", "--port", "0", "--drain", "0", *words]
     with tempfile.TemporaryDirectory(prefix="pictell-serve-") as folder:
@@ -100,7 +104,11 @@ def launched(*words: str | Path, **variables: str) -> Iterator[Server]:
         with (
             log.open("wb") as stderr,
             subprocess.Popen(
-                command, stderr=stderr, env=environment(**variables), start_new_session=True
+                command,
+                stderr=stderr,
+                env=environment(**variables),
+                start_new_session=True,
+                preexec_fn=preexec_fn,
             ) as process,
         ):
             server = Server(process, log)

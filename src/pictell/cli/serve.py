@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 DEFAULTS = {one.name: one.default for one in fields(Settings)}
 TOKENS_VARIABLE = "PICTELL_SERVE_TOKENS"
 # A request is worth less than the server, so a picture gets less time and memory than elsewhere.
+# The server may hold 16 downloads at a time.
 LIMITS = Limits(max_bytes=32 * MIB, isolate=True, decode_timeout_s=10.0, max_memory=1024 * MIB)
 MAX_TOKENS_BYTES = 1024 * 1024
 MIN_TOKEN = 16

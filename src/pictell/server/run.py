@@ -102,17 +102,20 @@ def _config(app: Any, settings: Settings) -> uvicorn.Config:
 
 
 def _raise_file_limit(connections: int) -> int:
-    """Allow this process as many open files as connections need; return how many may be open."""
+    """Allow this process the files that connections need; return how many connections may be open.
+
+    As many again may come at once, before those that make room for them are closed.
+    """
     if sys.platform == "win32":
         return connections
     import resource
 
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + OTHER_FILES
+    wanted = 2 * connections + OTHER_FILES
     if limit < wanted:
         limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
-    return max(1, limit - OTHER_FILES)
+    return max(1, (limit - OTHER_FILES) // 2)
 
 
 def _bind(host: str, port: int) -> socket.socket:
