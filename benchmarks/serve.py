@@ -37,6 +37,7 @@ HERE = Path(__file__).resolve().parent
 PICTELL = str(Path(sys.executable).with_name("pictell"))
 CONNECTIONS = (1, 8, 64)
 START_S = 60.0
+LIMIT_TIMES = 200
 
 
 @dataclass(frozen=True)
@@ -146,29 +147,39 @@ def compare(peers: str | None, rounds: int, seconds: int) -> None:
     """All servers by turns; medians of the rounds."""
     with TemporaryDirectory() as folder:
         for name, picture in pictures(Path(folder)).items():
-            cpu_s = median(limit_cpu_s([picture] * 30) for _ in range(3))
-            limit = available_cores() / cpu_s
-            print(f"\n{name}: decode + run take {cpu_s * 1000:.1f} ms, limit {limit:.0f}/s\n")
+            loads: dict[tuple[str, int], list[Load]] = {}
+            limits = list[float]()
+            for _ in range(rounds):
+                limits.append(busy_cpu_s(picture))
+                load_all(peers, picture, seconds, loads)
+            cpu_s = median(limits)
+            rate = available_cores() / cpu_s
+            print(f"\n{name}: decode + run take {cpu_s * 1000:.1f} ms, limit {rate:.0f}/s\n")
             print("| server | connections | requests/s | of the limit | p50 | p95 | p99 | failed |")
             print("|---" * 8 + "|")
-            for (server, connections), loads in load_all(peers, picture, rounds, seconds).items():
-                print_row(server, connections, loads, cpu_s)
+            for (server, connections), found in loads.items():
+                print_row(server, connections, found, cpu_s)
+
+
+def busy_cpu_s(picture: Path) -> float:
+    """CPU seconds to decode and run a picture, while every core does that and nothing else."""
+    command = [sys.executable, __file__, "limit", "--picture", str(picture)]
+    cores = range(available_cores())
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in cores]
+    return sum(float(one.communicate()[0]) for one in processes) / len(processes)
 
 
 def load_all(
-    peers: str | None, picture: Path, rounds: int, seconds: int
-) -> dict[tuple[str, int], list[Load]]:
-    """The loads of each server with each number of connections."""
-    loads: dict[tuple[str, int], list[Load]] = {}
-    for _ in range(rounds):
-        for server, (command, path) in servers(peers).items():
-            with running(command) as (_, port):
-                url = f"http://127.0.0.1:{port}{path}"
-                wrk(url, picture, 8, 2)
-                for connections in CONNECTIONS:
-                    load = wrk(url, picture, connections, seconds)
-                    loads.setdefault((server, connections), []).append(load)
-    return loads
+    peers: str | None, picture: Path, seconds: int, loads: dict[tuple[str, int], list[Load]]
+) -> None:
+    """Add the load of each server with each number of connections."""
+    for server, (command, path) in servers(peers).items():
+        with running(command) as (_, port):
+            url = f"http://127.0.0.1:{port}{path}"
+            wrk(url, picture, 8, 2)
+            for connections in CONNECTIONS:
+                load = wrk(url, picture, connections, seconds)
+                loads.setdefault((server, connections), []).append(load)
 
 
 def print_row(server: str, connections: int, loads: Sequence[Load], cpu_s: float) -> None:
@@ -205,13 +216,16 @@ def print_memory() -> None:
 def main() -> None:
     """Run what the first word names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["compare", "memory"])
+    parser.add_argument("what", choices=["compare", "limit", "memory"])
+    parser.add_argument("--picture", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--peers", metavar="VENV")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args()
     if options.what == "compare":
         compare(options.peers, options.rounds, options.seconds)
+    elif options.what == "limit":
+        print(limit_cpu_s([options.picture] * LIMIT_TIMES))
     else:
         print_memory()
 

@@ -85,7 +85,7 @@ def test_the_manifest_for_kubernetes_runs_a_command_that_there_is() -> None:
 
 
 def test_the_service_of_kserve_runs_the_server_that_its_probes_ask() -> None:
-    service = yaml.safe_load((ROOT / "docs" / "kserve.yaml").read_text(encoding="utf-8"))
+    service = yaml.safe_load((ROOT / "deploy" / "kserve.yaml").read_text(encoding="utf-8"))
     (container,) = service["spec"]["predictor"]["containers"]
     options = serve_parser().parse(container["args"])
     (port,) = container["ports"]

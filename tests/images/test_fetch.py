@@ -7,6 +7,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from pictell.errors import (
     HostUnreachableError,
     HttpStatusError,
 )
+from pictell.images.fetch import fetch
+from pictell.types import Url
 from raw_server import PICTURE, Names, Script, Server, by_path, get, http, moved
 
 
@@ -220,6 +223,21 @@ def test_a_public_host_cannot_redirect_to_a_private_one(
         get(outside.url(host="outside.test"), allow_private=False)
     assert inside.connections == 0
     assert len(outside.requests) == 1
+
+
+def test_a_list_of_hosts_holds_for_redirects_too(
+    serve: Callable[..., Server], names: Names, public: str
+) -> None:
+    names.update({"a.test": [public], "b.test": [public]})
+    there = serve(http(), host=public)
+    here = serve(moved(there.url(host="B.test")), host=public)
+    url = Url(here.url(host="a.test"), only_hosts=("a.test", "b.test"))
+    assert fetch(url) == PICTURE
+    with pytest.raises(AddressRefusedError, match=r"^b\.test is not among"):
+        fetch(replace(url, only_hosts=("a.test",)))
+    with pytest.raises(AddressRefusedError, match=r"^a\.test is not among"):
+        fetch(replace(url, only_hosts=("b.test",)))
+    assert (here.connections, there.connections) == (2, 1)
 
 
 def test_a_private_host_may_redirect_to_itself_only(serve: Callable[..., Server]) -> None:

@@ -109,6 +109,9 @@ WRONG = {
     "--min-confidence": "2",
     "--decode-timeout": "0",
     "--tokens-file": "/proc/none",
+    "--allowed-host": "https://example.org",
+    "--cors-origin": "example.org",
+    "--trusted-proxy": "10.0.0.1/8",
 }
 
 

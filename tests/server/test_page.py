@@ -17,6 +17,7 @@ from command import ROOT
 from generated_results import classified
 from pictell.reports.escape import visible
 from pictell.results import Result, percent
+from pictell.server.openapi import document
 from pictell.server.page import FILES, FOLDER
 from serving import CAT, Server, serving
 
@@ -486,6 +487,21 @@ def test_no_violations_of_accessibility_rules(
     full = check.run(view.page)
     assert full.violations_count == 0, full.generate_report()
     assert view.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_of_the_routes(width: int, server: Server, open_page: Open) -> None:
+    view = open_page(server, viewport={"width": width, "height": 800})
+    view.page.goto(f"{server.url}/docs")
+    headings = view.page.get_by_role("heading", level=2)
+    expect(headings.first).to_have_text("POST /v1/classify")
+    paths = {text.split()[1] for text in headings.all_text_contents()}
+    assert paths == document()["paths"].keys()
+    assert view.page.evaluate("document.documentElement.scrollWidth") == width
+    found = axe.Axe().run(view.page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 @needs_chromium

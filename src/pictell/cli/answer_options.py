@@ -44,7 +44,7 @@ def add_limits(parser: Parser, *, isolate: bool = False, limits: Limits = Limits
         add(option, dest=name, type=kind, metavar="N", help=text)
     others = "decode in other processes: a decoder that crashes or hangs costs one picture"
     if isolate:
-        here = "decode in this process: a decoder that crashes or hangs stops the run"
+        here = "decode in this process: a decoder that crashes ends the program"
         add("--no-isolate", dest="isolate", action="store_false", help=here)
     else:
         add("--isolate", action="store_true", help=others)

@@ -7,8 +7,10 @@ import os
 from dataclasses import fields, replace
 from functools import partial
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pictell.cli import defaults
 from pictell.cli.answer_options import add_answer_options, add_limits, check_answer_options
@@ -160,13 +162,16 @@ def _add_access(parser: Parser) -> None:
     rate = "for each token, or for each address without tokens, such as 100/minute"
     add("--rate-limit", type=_rate, metavar="R", help=rate)
     add("--fetch", action="store_true", help="fetch the pictures of URLs, from public hosts only")
-    for option, name, meaning in (
-        ("--fetch-host", "fetch_hosts", "fetch from this host only; several: repeat"),
-        ("--cors-origin", "cors_origins", "pages of this origin may use the server, or *; repeat"),
-        ("--allowed-host", "allowed_hosts", "a name that requests may give the server; repeat"),
-        ("--trusted-proxy", "trusted_proxies", "an address or network of proxies; repeat"),
+    cors = "pages of this origin may use the server, or *; several: repeat"
+    allowed = "a name that requests may give the server; several: repeat"
+    proxies = "an address or network of proxies; several: repeat"
+    for option, name, kind, meaning in (
+        ("--fetch-host", "fetch_hosts", _host, "fetch from this host only; several: repeat"),
+        ("--cors-origin", "cors_origins", _origin, cors),
+        ("--allowed-host", "allowed_hosts", _host, allowed),
+        ("--trusted-proxy", "trusted_proxies", _network, proxies),
     ):
-        add(option, dest=name, action="append", metavar="H", help=meaning)
+        add(option, dest=name, type=kind, action="append", metavar="H", help=meaning)
 
 
 def _add_load(parser: Parser) -> None:
@@ -202,6 +207,38 @@ def _seconds(text: str) -> float:
     if not 0 <= (value := number(text)) <= MAX_S:
         raise argparse.ArgumentTypeError(f"must be 0 to {MAX_S} seconds, not {text!r}")
     return value
+
+
+def _host(text: str) -> str:
+    """A name or an address, without scheme and port, as URLs have it in lower case."""
+    try:
+        host = urlsplit(f"//[{text}]" if ":" in text else f"//{text}").hostname
+    except ValueError:
+        host = None
+    if not text or host != text.lower():
+        raise argparse.ArgumentTypeError(f"must be a host such as example.org, not {text!r}")
+    return host
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = text == f"{parts.scheme}://{parts.netloc}" and bool(parts.hostname)
+    except ValueError:
+        sound = False
+    if not sound and text != "*":
+        message = f"must be * or an origin such as https://example.org, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        message = f"must be an address or a network such as 10.0.0.0/8: {error}"
+        raise argparse.ArgumentTypeError(message) from None
+    return text
 
 
 def _rate(text: str) -> str:

@@ -50,12 +50,14 @@ def _set(parser: Parser, action: argparse.Action, value: object, where: str) -> 
 def _to_value(action: argparse.Action, value: object) -> Any:
     """The value of an option. A list in a variable has spaces between its items."""
     if isinstance(action, argparse._AppendAction):
-        if isinstance(value, list):
-            return [str(one) for one in value]
-        return str(value).split()
+        texts = value if isinstance(value, list) else str(value).split()
+        return [_convert(action, str(one)) for one in texts]
     if action.nargs == 0:
         return _to_boolean(str(value)) == bool(action.const)
-    text = str(value)
+    return _convert(action, str(value))
+
+
+def _convert(action: argparse.Action, text: str) -> Any:
     if action.choices is not None and text not in action.choices:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(action.choices)}")
     return action.type(text) if callable(action.type) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -75,11 +76,16 @@ async def _answer(
         pictures = parse_pictures(content_type, body, name, service.settings)
         results = await service.classify(request, engine, pictures.sources, wanted)
     if pictures.several:
-        return JSONResponse({"results": [to_record(one) for one in results]})
+        return _json({"results": [to_record(one) for one in results]})
     (result,) = results
     if result.error is not None:
         raise to_problem(result.error)
-    return JSONResponse(to_record(result))
+    return _json(to_record(result))
+
+
+def _json(record: dict[str, Any]) -> Response:
+    # Several times as fast as Starlette's JSONResponse, on the thread that all requests share.
+    return Response(msgspec.json.encode(record), media_type="application/json")
 
 
 def _record(result: Result) -> dict[str, Any]:
