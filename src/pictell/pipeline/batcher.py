@@ -1,4 +1,4 @@
-"""Items that come one by one, from many threads, run together in batches."""
+"""Items that come one by one, from many threads, are prepared one by one and run in batches."""
 
 from __future__ import annotations
 
@@ -9,25 +9,33 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+P = TypeVar("P")
 R = TypeVar("R")
 
 
-class Batcher(Generic[T, R]):
-    """Runs a function on the items that wait, at most ``batch_size`` at a time.
+class Batcher(Generic[T, P, R]):
+    """Threads that prepare items, and run a function on those that are prepared.
 
-    A worker that is free takes what waits and never waits for more: a single item runs at once, and
-    batches grow as the load does. There are ``workers`` threads, so as many batches run at a time.
-    An item whose future is cancelled before its batch begins is not run.
+    A worker that is free runs what is prepared if that is a full batch or nothing else waits;
+    otherwise it prepares the next item. So a single item is prepared and run at once, on one
+    thread, and batches grow as the load does, up to ``batch_size``. No item waits for one that
+    takes long to prepare, as long as another worker is free. An item whose future is cancelled
+    before its turn is left out.
 
-    ``function`` gets a batch and returns a result for each item, in order. What it raises is raised
-    by all futures of the batch. Safe to use from several threads.
+    ``run`` gets a batch and returns a result for each item, in order. What it or ``prepare`` raises
+    is raised by the futures. Safe to use from several threads.
     """
 
     def __init__(
-        self, function: Callable[[list[T]], Sequence[R]], batch_size: int, workers: int
+        self,
+        prepare: Callable[[T], P],
+        run: Callable[[list[P]], Sequence[R]],
+        batch_size: int,
+        workers: int,
     ) -> None:
-        self._function, self._batch_size = function, batch_size
+        self._prepare, self._run, self._batch_size = prepare, run, batch_size
         self._waiting = deque[tuple[T, Future[R]]]()
+        self._prepared = deque[tuple[P, Future[R]]]()
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -56,29 +64,52 @@ class Batcher(Generic[T, R]):
             thread.join()
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            items, futures = zip(*batch, strict=True)
-            try:
-                results = self._function(list(items))
-            except BaseException as error:  # whoever waits for the futures gets it
-                for future in futures:
-                    future.set_exception(error)
+        while (work := self._next()) is not None:
+            if isinstance(work, list):
+                self._run_batch(work)
             else:
-                for future, result in zip(futures, results, strict=True):
-                    future.set_result(result)
-            # While the thread waits, it keeps no pictures.
-            del batch, items, futures
-            results = ()
+                self._prepare_item(*work)
+            # While the thread waits, it keeps no item.
+            del work
 
-    def _next_batch(self) -> list[tuple[T, Future[R]]]:
-        """The next items, or none after ``close``."""
+    def _next(self) -> list[tuple[P, Future[R]]] | tuple[T, Future[R]] | None:
+        """A batch to run, an item to prepare, or ``None`` after ``close``."""
         with self._changed:
             while True:
-                batch = list[tuple[T, Future[R]]]()
-                while self._waiting and len(batch) < self._batch_size:
+                if self._prepared and (
+                    len(self._prepared) >= self._batch_size or not self._waiting
+                ):
+                    size = min(self._batch_size, len(self._prepared))
+                    return [self._prepared.popleft() for _ in range(size)]
+                if self._waiting:
                     item, future = self._waiting.popleft()
-                    if future.set_running_or_notify_cancel():
-                        batch.append((item, future))
-                if batch or self._closed:
-                    return batch
-                self._changed.wait()
+                    if not future.cancelled():
+                        return item, future
+                elif self._closed:
+                    return None
+                else:
+                    self._changed.wait()
+
+    def _prepare_item(self, item: T, future: Future[R]) -> None:
+        try:
+            prepared = self._prepare(item)
+        except BaseException as error:  # whoever waits for the future gets it
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+        else:
+            with self._changed:
+                self._prepared.append((prepared, future))
+
+    def _run_batch(self, batch: list[tuple[P, Future[R]]]) -> None:
+        batch = [one for one in batch if one[1].set_running_or_notify_cancel()]
+        if not batch:
+            return
+        items, futures = zip(*batch, strict=True)
+        try:
+            results = self._run(list(items))
+        except BaseException as error:  # whoever waits for the futures gets it
+            for future in futures:
+                future.set_exception(error)
+        else:
+            for future, result in zip(futures, results, strict=True):
+                future.set_result(result)

@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 # On a busy machine a process takes seconds to start.
 START_TIMEOUT_S = 120.0
+# What Linux allows every user.
+PIPE_BYTES = 1024 * 1024
 # -P: import no modules from the current folder, which may hold untrusted files.
 _COMMAND = ("-P", "-c", "from pictell.pipeline.child import main; main()")
 
@@ -182,6 +184,8 @@ class _Child:
             cast("IO[bytes]", stream)
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr)
         )
+        _widen(self._requests)
+        _widen(self._answers)
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
@@ -257,6 +261,15 @@ def _to_answer(kind: str, value: Any, is_last: bool) -> _Answer:
     elif kind == "failed":
         error = TaskError(str(value))
     return _Answer(value, error, is_last)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold a whole request, so that writer and reader take turns once."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with suppress(OSError):  # the pipes of a user have a limit together
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ import io
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pictell.classifier import Classifier
 from pictell.errors import PictellError
@@ -30,12 +30,14 @@ class Wanted(NamedTuple):
     embedding: bool = False
 
 
+_Decoded: TypeAlias = tuple[Prepared | PictellError, Wanted]
+
+
 class Engine:
     """A model and its threads, for ``cores`` processors. ``classify`` is for the event loop.
 
-    Decoding is a stage of its own, so that a picture that takes long delays no other one of a
-    batch. A request that is cancelled gives up its places in both queues. ``embedding_size`` is
-    known after ``warm_up``.
+    A picture that takes long to decode delays no other one of a batch. A request that is cancelled
+    gives up its places. ``embedding_size`` is known after ``warm_up``.
     """
 
     def __init__(self, name: str, classifier: Classifier, metrics: Metrics, cores: int) -> None:
@@ -43,8 +45,8 @@ class Engine:
         self.model, self.spec = classifier.model, classifier.spec
         self.embedding_size: int | None = None
         self._metrics = metrics
-        self._decoders = Batcher(self._decode, 1, cores)
-        self._runners = Batcher(self._run, self.model.batch_size, cores)
+        # One more than processors, because a worker waits for its decoder's process.
+        self._batcher = Batcher(self._decode, self._run, self.model.batch_size, cores + 1)
         # Bounds the bytes of pictures that wait, which belong to no request's body.
         self._fetched = asyncio.Semaphore(FETCH_WORKERS)
         self._fetchers = ThreadPoolExecutor(FETCH_WORKERS, "pictell-fetch")
@@ -61,30 +63,41 @@ class Engine:
 
     async def classify(self, picture: Source | Prepared, wanted: Wanted) -> Result:
         """The result of one picture, which may be an error."""
-        prepared = picture if isinstance(picture, Prepared) else await self._prepare(picture)
-        if isinstance(prepared, PictellError):
-            return Result(prepared.source or "", self.spec.name, error=prepared)
-        return await asyncio.wrap_future(self._runners.submit((prepared, wanted)))
+        if isinstance(picture, Prepared):
+            return await self._run_one(picture, wanted)
+        if isinstance(picture.content, Url):
+            async with self._fetched:
+                loop = asyncio.get_running_loop()
+                read = await loop.run_in_executor(self._fetchers, self.model.read, picture)
+                return await self._run_one(read, wanted)
+        return await self._run_one(self.model.read(picture), wanted)
+
+    async def _run_one(self, picture: ReadPicture | Prepared, wanted: Wanted) -> Result:
+        return await asyncio.wrap_future(self._batcher.submit((picture, wanted)))
 
     def close(self) -> None:
         """End the threads once what they do has ended, and release the model."""
         self._fetchers.shutdown(cancel_futures=True)
-        self._decoders.close()
-        self._runners.close()
+        self._batcher.close()
         self.classifier.close()
 
-    async def _prepare(self, source: Source) -> Prepared | PictellError:
-        if isinstance(source.content, Url):
-            async with self._fetched:
-                loop = asyncio.get_running_loop()
-                read = await loop.run_in_executor(self._fetchers, self.model.read, source)
-                return await asyncio.wrap_future(self._decoders.submit(read))
-        return await asyncio.wrap_future(self._decoders.submit(self.model.read(source)))
+    def _decode(self, item: tuple[ReadPicture | Prepared, Wanted]) -> _Decoded:
+        picture, wanted = item
+        if isinstance(picture, ReadPicture):
+            return self.model.try_to_prepare(picture), wanted
+        return picture, wanted
 
-    def _decode(self, batch: list[ReadPicture]) -> list[Prepared | PictellError]:
-        return [self.model.try_to_prepare(one) for one in batch]
+    def _run(self, batch: list[_Decoded]) -> list[Result]:
+        ready = [(one, wanted) for one, wanted in batch if isinstance(one, Prepared)]
+        results = iter(self._run_ready(ready) if ready else ())
+        return [
+            next(results)
+            if isinstance(one, Prepared)
+            else Result(one.source or "", self.spec.name, error=one)
+            for one, _ in batch
+        ]
 
-    def _run(self, batch: list[tuple[Prepared, Wanted]]) -> list[Result]:
+    def _run_ready(self, batch: list[tuple[Prepared, Wanted]]) -> list[Result]:
         prepared, wanted = zip(*batch, strict=True)
         # The scores of a batch are computed together: alone, each would take four times as long.
         most = Wanted(*map(max, zip(*wanted, strict=True)))
