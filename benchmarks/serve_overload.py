@@ -20,6 +20,9 @@ from pathlib import Path
 from serve import PICTELL, memory_mb, running
 from throughput import paths
 
+# How many programs send the requests of a rate.
+SPREAD = 20
+
 
 def overload(minutes: float, max_queue: int) -> None:
     """Twice as many requests as the server can answer, and a look at its health meanwhile."""
@@ -71,17 +74,27 @@ class Answers:
 
 
 def hey(
-    url: str,
-    picture: Path,
-    seconds: float,
-    connections: int,
-    rate: float | None = None,
+    url: str, picture: Path, seconds: float, connections: int, rate: float | None = None
 ) -> Answers:
-    """Load a server with one picture, at most ``rate`` requests a second."""
-    command = ["hey", "-z", f"{seconds:.0f}s", "-c", str(connections), "-o", "csv", "-t", "30"]
-    command += ["-q", f"{rate / connections:.3f}"] if rate else []
+    """Load a server with one picture, at most ``rate`` requests a second.
+
+    With a rate, all connections of hey send at the same moment, so several of them start one after
+    another.
+    """
+    command = ["hey", "-z", f"{seconds:.0f}s", "-o", "csv", "-t", "30"]
     command += ["-m", "POST", "-T", "image/jpeg", "-D", str(picture), url]
-    return Answers(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    processes = list[subprocess.Popen[str]]()
+    for _ in range(SPREAD if rate else 1):
+        share = connections // SPREAD if rate else connections
+        paced = ["-q", f"{rate / connections:.3f}"] if rate else []
+        words = [command[0], "-c", str(share), *paced, *command[1:]]
+        processes.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+        time.sleep(connections / rate / SPREAD if rate else 0)
+    with ThreadPoolExecutor(len(processes)) as pool:
+        outputs = [output for output, _ in pool.map(lambda one: one.communicate(), processes)]
+    # Each has a heading of its own.
+    head = outputs[0].splitlines()[0]
+    return Answers("\n".join([head, *(row for text in outputs for row in text.splitlines()[1:])]))
 
 
 def watch_health(port: int, stop: threading.Event) -> list[float]:

@@ -17,6 +17,11 @@ class Admission:
         self.limit = limit
         self.held = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more can be held."""
+        return self.held >= self.limit
+
     @contextmanager
     def hold(self, amount: int) -> Iterator[Held]:
         """Hold an amount until the end of ``with``. Raises ``ProblemError``, 503."""
@@ -38,11 +43,16 @@ class Held:
     def add(self, amount: int) -> None:
         """Hold more. Raises ``ProblemError``, 503."""
         if self._admission.held + amount > self._admission.limit:
-            raise ProblemError(
-                503,
-                "overloaded",
-                f"the server has too much to do: try again in {RETRY_AFTER_S} s",
-                {"retry-after": str(RETRY_AFTER_S)},
-            )
+            raise overloaded()
         self._admission.held += amount
         self.amount += amount
+
+
+def overloaded() -> ProblemError:
+    """The problem of a request that comes while there is too much to do."""
+    return ProblemError(
+        503,
+        "overloaded",
+        f"the server has too much to do: try again in {RETRY_AFTER_S} s",
+        {"retry-after": str(RETRY_AFTER_S)},
+    )

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from pictell.errors import DeadlineError, UnknownModelError
 from pictell.image_model import Prepared
 from pictell.results import Result
-from pictell.server.admission import Admission
+from pictell.server.admission import Admission, overloaded
 from pictell.server.engine import Engine, Wanted
 from pictell.server.metrics import Metrics
 from pictell.server.problems import ProblemError, to_problem
@@ -21,6 +21,10 @@ from pictell.server.settings import Settings
 from pictell.types import Source
 
 T = TypeVar("T")
+
+# Clients that come again at once would keep the event loop busy with refusals, and those that are
+# not refused waiting.
+REFUSAL_PAUSE_S = 0.2
 
 
 class Service:
@@ -64,8 +68,12 @@ class Service:
     async def body(self, request: Request) -> AsyncIterator[bytes]:
         """The body of a request, which counts as held until the end of ``with``.
 
-        Raises ``ProblemError`` as ``read_body`` does, and for too many bytes in all requests.
+        Raises ``ProblemError`` as ``read_body`` does, and for too many pictures or bytes in all
+        requests.
         """
+        if self._pictures.is_full:
+            await asyncio.sleep(REFUSAL_PAUSE_S)
+            raise overloaded()
         with self._body_bytes.hold(0) as held:
             yield await read_body(request, self.settings, held)
 
