@@ -65,6 +65,17 @@ def test_the_guide_lists_every_option_as_help_does() -> None:
     assert listed == options
 
 
+def test_the_server_of_the_guide_takes_the_name_that_its_proxy_passes(tmp_path: Path) -> None:
+    (domain,) = re.findall(r"^ +DOMAIN=(\S+) UPSTREAM=127", GUIDE, re.MULTILINE)
+    (words,) = re.findall(r"^ +pictell serve (.*--trusted-proxy.*)$", GUIDE, re.MULTILINE)
+    tokens = tmp_path / "TOKENS"
+    tokens.write_text("a-token-of-some-length\n")
+    with serving(*SMALL_TIMES, *words.replace("TOKENS", str(tokens)).split()) as server:
+        headers = {"Host": domain, "Origin": f"https://{domain}", "X-Forwarded-Proto": "https"}
+        headers["Authorization"] = f"Bearer {tokens.read_text().strip()}"
+        assert server.get("/v1/models", headers=headers).status == 200
+
+
 def test_the_description_has_every_route() -> None:
     with serving(*SMALL_TIMES) as server:
         for path, methods in document()["paths"].items():

@@ -1,6 +1,7 @@
 """Items of many threads, prepared one by one and run in batches."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 
@@ -84,6 +85,26 @@ def test_a_cancelled_item_is_neither_prepared_nor_run(work: Work) -> None:
     with pytest.raises(CancelledError):
         futures[0].result(TIMEOUT_S)
     assert work.batches == [["LAST"]]
+    batcher.close()
+
+
+class Large(str):
+    """An item that a weak reference can watch."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_a_cancelled_item_is_kept_by_nobody(work: Work) -> None:
+    first = work.gate("first")
+    batcher = Batcher(work.prepare, work.run, batch_size=4, workers=1)
+    running = batcher.submit("first")
+    item = Large("large")
+    kept, future = weakref.ref(item), batcher.submit(item)
+    del item
+    assert future.cancel()
+    assert kept() is None
+    first.set()
+    assert running.result(TIMEOUT_S) == "FIRST!"
     batcher.close()
 
 

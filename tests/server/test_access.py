@@ -28,6 +28,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
+def closed() -> Iterator[Server]:
+    """A server with a token and without a rate."""
+    with serving(PICTELL_SERVE_TOKENS=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def fetching() -> Iterator[Server]:
     with serving("--fetch") as server:
         yield server
@@ -53,13 +60,13 @@ def bearer(token: str, scheme: str = "Bearer") -> dict[str, str]:
         bearer(TOKEN + "\xff"),
     ],
 )
-def test_without_a_token(guarded: Server, headers: dict[str, str]) -> None:
-    answer = guarded.get(PATH, headers=headers)
+def test_without_a_token(closed: Server, headers: dict[str, str]) -> None:
+    answer = closed.get(PATH, headers=headers)
     assert code(answer) == (401, "unauthorized")
     assert answer.headers["www-authenticate"].startswith("Bearer")
     for path in ("/healthz", "/readyz"):
-        assert guarded.get(path, headers=headers).status == 200
-    assert guarded.get("/metrics", headers=headers).status == 401
+        assert closed.get(path, headers=headers).status == 200
+    assert closed.get("/metrics", headers=headers).status == 401
 
 
 def test_each_token_has_a_rate_of_its_own(guarded: Server) -> None:
@@ -70,6 +77,14 @@ def test_each_token_has_a_rate_of_its_own(guarded: Server) -> None:
         assert code(answer) == (429, "too_many_requests")
         assert 3000 < int(answer.headers["retry-after"]) <= 3600
     assert guarded.get("/healthz").status == 200
+
+
+def test_guesses_of_a_token_have_a_rate() -> None:
+    with serving("--rate-limit", "3/hour", PICTELL_SERVE_TOKENS=TOKEN) as server:
+        guesses = [server.get(PATH, headers=bearer(f"guess-{n}")).status for n in range(5)]
+        assert guesses == [401, 401, 401, 429, 429]
+        # Those who have a token are not locked out by the guesses of others.
+        assert server.get(PATH, headers=bearer(TOKEN)).status == 200
 
 
 def test_a_token_of_a_variable_is_told_to_nobody() -> None:
@@ -92,11 +107,16 @@ def test_pages_of_an_origin_that_is_allowed(guarded: Server) -> None:
     answer = guarded.request("OPTIONS", "/v1/classify", headers={"Origin": PAGE, **asks})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == PAGE
-    assert "authorization" in answer.headers["access-control-allow-headers"].lower()
+    allowed = answer.headers["access-control-allow-headers"].lower()
+    for name in ("authorization", "x-request-id", "inference-header-content-length"):
+        assert name in allowed
     # The page can read why it is refused.
     answer = guarded.get(PATH, headers={"Origin": PAGE})
     assert answer.status == 401
     assert answer.headers["access-control-allow-origin"] == PAGE
+    exposed = answer.headers["access-control-expose-headers"].lower()
+    for name in ("x-request-id", "retry-after", "inference-header-content-length"):
+        assert name in exposed
     other = {"Origin": "https://other.example"}
     for answer in (
         guarded.request("OPTIONS", "/v1/classify", headers=other | asks),
@@ -172,8 +192,13 @@ def test_a_url_that_is_not_public(fetching: Server, url: str) -> None:
 
 def test_a_private_url_is_never_asked_for(fetching: Server) -> None:
     with raw_server.Server(raw_server.http(CAT.read_bytes())) as private:
-        found = fetching.post("/v1/classify", json={"images": [{"url": private.url()}]}).json()
-        assert found["results"][0]["error"]["code"] == "address_refused"
+        for route in ("/v1/classify", "/v1/embed"):
+            alone = fetching.post(route, json={"url": private.url()}).json()
+            assert alone["code"] == "address_refused"
+            listed = fetching.post(route, json={"images": [{"url": private.url()}]}).json()
+            # Neither says what only the server knows of the host.
+            error = {"code": alone["code"], "message": alone["detail"]}
+            assert listed["results"][0]["error"] == error
         assert private.connections == 0
 
 

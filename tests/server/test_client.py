@@ -285,6 +285,7 @@ NOT_PICTELL = errors.ServerError
     [
         (BUSY, UNAVAILABLE, "503 Service Unavailable"),
         (http(b"", "429 Too Many", "Retry-After: 3600"), UNAVAILABLE, "429"),
+        (http(b"", "429 Too Many", f"Retry-After: {'9' * 5000}"), UNAVAILABLE, "429"),
         (close, UNAVAILABLE, "broke off"),
         (b"nonsense\r\n\r\n", UNAVAILABLE, "not valid HTTP"),
         (http(b"", "200 OK", "Content-Encoding: gzip"), UNAVAILABLE, "compressed"),

@@ -310,6 +310,20 @@ def test_old_and_unusual_requests(strict: Server) -> None:
     assert status_of(send(strict, CLOSE.replace(b"GET /v1/models", b"OPTIONS *") + b"\r\n")) == 404
 
 
+def test_a_client_that_would_rather_speak_http2(strict: Server) -> None:
+    """As Java's does. Nothing can follow such a request, so the answer ends the connection."""
+    picture = CAT.read_bytes()
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+    answer = send(strict, GET + upgrade + b"\r\n")
+    assert status_of(answer) == 200
+    assert b"connection: close" in answer
+    # Its body would be lost.
+    length = b"Content-Length: %d\r\n\r\n" % len(picture)
+    answer = send(strict, POST + upgrade + length + picture)
+    assert status_of(answer) == 400
+    assert b"leave out Upgrade" in answer
+
+
 def a_body(head: bytes, body: bytes) -> bytes:
     return head + b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
 

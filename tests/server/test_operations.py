@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import fake_model as fake
 from command import PICTELL, environment
+from pictell.cli.serve import make_parser
+from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.models.folder import create_model_folder
 from serving import CAT, HOST, Server, serving
 
@@ -98,6 +100,31 @@ def test_settings_of_a_flag_a_variable_and_the_file(tmp_path: Path) -> None:
         assert server.post("/v1/classify", fields=two).status == 413
 
 
+def test_a_flag_that_is_a_list_replaces_that_of_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[serve]\nallowed_host = ["file.example"]\n')
+    monkeypatch.setenv("PICTELL_CONFIG", str(file))
+
+    def allowed(*words: str) -> list[str]:
+        parser = make_parser()
+        fill_from_elsewhere(parser)
+        found: list[str] = parser.parse([*words]).allowed_hosts
+        return found
+
+    assert allowed() == ["file.example"]
+    monkeypatch.setenv("PICTELL_SERVE_ALLOWED_HOST", "a.example b.example")
+    assert allowed() == ["a.example", "b.example"]
+    flags = ("--allowed-host", "c.example", "--allowed-host", "d.example")
+    assert allowed(*flags) == ["c.example", "d.example"]
+
+
+def test_an_origin_is_compared_as_browsers_write_it() -> None:
+    options = make_parser().parse(["--cors-origin", "HTTPS://Example.org"])
+    assert options.cors_origins == ["https://example.org"]
+
+
 WRONG = {
     "--port": "65536",
     "--workers": "0",
@@ -141,6 +168,9 @@ def test_settings_that_contradict_each_other(tmp_path: Path) -> None:
     foreign.write_text("ein-längeres-geheimnis\n")
     for words in (
         ("--fetch-host", "a.example"),
+        ("--max-body", "2000", "--max-buffered", "1000"),
+        ("--rate-limit", "100/minute;5/second"),
+        ("--allowed-host", "*.example.org"),
         ("--tokens-file", short),
         ("--tokens-file", foreign),
         ("--tokens-file", os.devnull),

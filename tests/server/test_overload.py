@@ -60,7 +60,9 @@ def test_what_is_too_much_is_refused_and_the_rest_finishes(
 def test_a_request_of_more_pictures_than_the_queue_takes(small: Server) -> None:
     fields = [("images", ("a", CAT.read_bytes()))] * 5
     answer = small.post("/v1/classify", fields=fields)
-    assert (answer.status, answer.json()["code"]) == (503, "overloaded")
+    # Another try would end as this one.
+    assert (answer.status, answer.json()["code"]) == (413, "too_many_pictures")
+    assert "more than 4 pictures" in answer.json()["detail"]
 
 
 def test_a_client_that_leaves_frees_its_places(small: Server, slow_picture: bytes) -> None:

@@ -182,6 +182,8 @@ def test_a_query_is_refused(server: Server, query: str, expected: tuple[int, str
 
 def test_paths_and_methods(server: Server) -> None:
     assert code(server.get("/nowhere")) == (404, "not_found")
+    # A redirect would lose the prefix and the scheme of a proxy.
+    assert code(server.get("/v1/models/", redirect=False)) == (404, "not_found")
     assert code(server.get("/v1/models/other")) == (404, "unknown_model")
     answer = server.get("/v1/classify")
     assert code(answer) == (405, "method_not_allowed")

@@ -18,7 +18,7 @@ from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, number, positive_int, whole_number
-from pictell.cli.serve_settings import fill_from_elsewhere
+from pictell.cli.serve_settings import Several, fill_from_elsewhere
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
 from pictell.options import Limits
@@ -137,6 +137,7 @@ def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
 def make_parser() -> Parser:
     """The options of the command."""
     parser = Parser("pictell serve", "[OPTION …]", EXAMPLE)
+    parser.register("action", "append", Several)
     add = parser.add_argument
     model = "a model's name, folder or file; NAME=MODEL is its name in requests; several: repeat"
     add("-m", "--model", action="append", metavar="M", help=model)
@@ -215,12 +216,14 @@ def _host(text: str) -> str:
         host = urlsplit(f"//[{text}]" if ":" in text else f"//{text}").hostname
     except ValueError:
         host = None
-    if not text or host != text.lower():
+    if not text or host != text.lower() or "*" in text:
         raise argparse.ArgumentTypeError(f"must be a host such as example.org, not {text!r}")
     return host
 
 
 def _origin(text: str) -> str:
+    """An origin as browsers write it, in lower case."""
+    text = text.lower()
     try:
         parts = urlsplit(text)
         sound = text == f"{parts.scheme}://{parts.netloc}" and bool(parts.hostname)
@@ -242,10 +245,10 @@ def _network(text: str) -> str:
 
 
 def _rate(text: str) -> str:
-    from limits import parse
+    from limits import parse_many
 
     try:
-        parse(text)
+        (_,) = parse_many(text)
     except ValueError:
         message = f"must be a number and a time such as 100/minute, not {text!r}"
         raise argparse.ArgumentTypeError(message) from None

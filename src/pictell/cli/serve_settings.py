@@ -15,6 +15,22 @@ PREFIX = "PICTELL_SERVE_"
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
+class Several(argparse._AppendAction):
+    """An option that is given several times. Its values replace those of variables and the file."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add a value."""
+        if getattr(namespace, self.dest) is self.default:
+            setattr(namespace, self.dest, None)
+        super().__call__(parser, namespace, values, option_string)
+
+
 def fill_from_elsewhere(parser: Parser) -> None:
     """Make what variables and the table ``[serve]`` of the file say the defaults of the options.
 

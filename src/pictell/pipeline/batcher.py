@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -20,7 +20,7 @@ class Batcher(Generic[T, P, R]):
     otherwise it prepares the next item. So a single item is prepared and run at once, on one
     thread, and batches grow as the load does, up to ``batch_size``. No item waits for one that
     takes long to prepare, as long as another worker is free. An item whose future is cancelled
-    before its turn is left out.
+    before its turn is left out, and is forgotten at once: it may be large.
 
     ``run`` gets a batch and returns a result for each item, in order. What it or ``prepare`` raises
     is raised by the futures. Safe to use from several threads.
@@ -34,7 +34,7 @@ class Batcher(Generic[T, P, R]):
         workers: int,
     ) -> None:
         self._prepare, self._run, self._batch_size = prepare, run, batch_size
-        self._waiting = deque[tuple[T, Future[R]]]()
+        self._waiting = OrderedDict[Future[R], T]()
         self._prepared = deque[tuple[P, Future[R]]]()
         self._changed = threading.Condition()
         self._closed = False
@@ -51,8 +51,9 @@ class Batcher(Generic[T, P, R]):
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
-            self._waiting.append((item, future))
+            self._waiting[future] = item
             self._changed.notify()
+        future.add_done_callback(self._forget)
         return future
 
     def close(self) -> None:
@@ -62,6 +63,11 @@ class Batcher(Generic[T, P, R]):
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+
+    def _forget(self, future: Future[R]) -> None:
+        if future.cancelled():
+            with self._changed:
+                self._waiting.pop(future, None)
 
     def _work(self) -> None:
         while (work := self._next()) is not None:
@@ -82,13 +88,11 @@ class Batcher(Generic[T, P, R]):
                     size = min(self._batch_size, len(self._prepared))
                     return [self._prepared.popleft() for _ in range(size)]
                 if self._waiting:
-                    item, future = self._waiting.popleft()
-                    if not future.cancelled():
-                        return item, future
-                elif self._closed:
+                    future, item = self._waiting.popitem(last=False)
+                    return item, future
+                if self._closed:
                     return None
-                else:
-                    self._changed.wait()
+                self._changed.wait()
 
     def _prepare_item(self, item: T, future: Future[R]) -> None:
         try:

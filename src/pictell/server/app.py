@@ -21,6 +21,7 @@ from pictell.processors import available_cores
 from pictell.server import openapi, page, v1, v2
 from pictell.server.engine import Engine
 from pictell.server.guard import Guard, TokenGuard
+from pictell.server.inference import HEADER_LENGTH
 from pictell.server.metrics import Metrics
 from pictell.server.observe import REQUEST_ID, Observe
 from pictell.server.problems import ProblemError, respond
@@ -50,14 +51,16 @@ def create_app(settings: Settings) -> ASGIApp:
         exception_handlers=_handlers(metrics),
         lifespan=lambda app: _lifespan(service),
     )
+    # It would redirect to the name and the scheme that a proxy in front hides.
+    routed.router.redirect_slashes = False
     app: ASGIApp = TokenGuard(routed, settings, metrics)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,
             settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=[REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID, HEADER_LENGTH],
+            expose_headers=[REQUEST_ID, "Retry-After", HEADER_LENGTH],
         )
     return Observe(ReadRest(Guard(app, settings, metrics)), metrics)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -87,7 +87,8 @@ class TokenGuard:
         self._rate: RateLimitItem | None = None
         if settings.rate_limit is not None:
             self._rate = parse(settings.rate_limit)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        # With a moving window the library would keep every address that has ever come.
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request as ASGI says."""
@@ -102,25 +103,24 @@ class TokenGuard:
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         """Raises ``ProblemError``."""
-        client = scope.get("client")
-        who = self._check_token(headers) or (client[0] if client else "")
+        token, client = self._token(headers), scope.get("client")
+        who = token or (client[0] if client else "")
+        # Guesses of a token count for the address.
         if self._rate is not None and not self._limiter.hit(self._rate, who):
             reset = self._limiter.get_window_stats(self._rate, who).reset_time
             raise _too_many(self._rate, reset)
+        if self._tokens and token is None:
+            challenge = {"www-authenticate": 'Bearer realm="pictell"'}
+            message = "a token is needed: send the header Authorization: Bearer TOKEN"
+            raise ProblemError(401, "unauthorized", message, challenge)
 
-    def _check_token(self, headers: Headers) -> str | None:
-        """Whose request it is, if there are tokens."""
-        if not self._tokens:
-            return None
+    def _token(self, headers: Headers) -> str | None:
+        """The hash of the token of a request, if it is known."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         given = sha256(token.strip().encode()).digest()
         # All of them are compared, each in constant time.
         matches = [hmac.compare_digest(given, known) for known in self._tokens]
-        if scheme.lower() != "bearer" or not any(matches):
-            challenge = {"www-authenticate": 'Bearer realm="pictell"'}
-            message = "a token is needed: send the header Authorization: Bearer TOKEN"
-            raise ProblemError(401, "unauthorized", message, challenge)
-        return given.hex()
+        return given.hex() if scheme.lower() == "bearer" and any(matches) else None
 
 
 def _refuse(problem: ProblemError, scope: Scope, metrics: Metrics) -> Response:

@@ -28,7 +28,12 @@ LINGER_S, MAX_LATE_BYTES = 10.0, 64 * 1024 * 1024
 # When the server stops, a request may already be on its way in a connection that has none.
 LAST_REQUEST_S = 0.5
 
+# A request with one of these has a body.
+BODY_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 NOT_HTTP = ProblemError(400, "bad_request", "this is no valid request of HTTP/1.1")
+UPGRADE = ProblemError(
+    400, "bad_request", "a request with a body cannot change the protocol: leave out Upgrade"
+)
 SLOW_HEAD = ProblemError(408, "request_timeout", "the head of a request did not arrive in time")
 
 
@@ -116,8 +121,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._shared.idle.pop(self, None)
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ProblemError(400, "too_many_pipelined", "too many requests before an answer")
+        if self.parser.should_upgrade() and dict(self.headers).keys() & BODY_FIELDS:
+            raise UPGRADE
         super().on_headers_complete()
-        if self._is_last:
+        # The parser takes what follows the head of such a request for another protocol.
+        if self._is_last or self.parser.should_upgrade():
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

@@ -216,5 +216,5 @@ def _retry_after_s(reply: Reply) -> float:
     """The seconds that the server asks to wait (RFC 9110, 10.2.3), or 0."""
     try:
         return Retry().parse_retry_after(reply.headers.get("retry-after", "0"))
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):
         return 0.0

@@ -90,7 +90,7 @@ def parse_pictures(
         raise ProblemError(415, "unsupported_media_type", message)
     else:
         pictures = Pictures([Source(_shown(name, "body"), body)], several=False)
-    if len(pictures.sources) > settings.max_pictures:
+    if len(pictures.sources) > settings.most_pictures:
         raise _too_many(settings)
     return pictures
 
@@ -165,5 +165,5 @@ def _too_long(settings: Settings) -> ProblemError:
 
 
 def _too_many(settings: Settings) -> ProblemError:
-    message = f"more than {settings.max_pictures} pictures in one request: send several requests"
+    message = f"more than {settings.most_pictures} pictures in one request: send several requests"
     return ProblemError(413, "too_many_pictures", message)

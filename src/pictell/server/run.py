@@ -43,8 +43,8 @@ def serve(settings: Settings) -> bool:
     _log_to_stderr()
     if settings.workers > 1:
         return _serve_with_workers(settings, listener, address)
-    server = Server(_config(create_app(settings), settings))
-    LOG.info("pictell: ready on %s", address)
+    on_ready = partial(LOG.info, "pictell: ready on %s", address)
+    server = Server(_config(create_app(settings), settings), on_ready)
     server.run([listener])
     return server.started
 

@@ -63,6 +63,16 @@ class Settings:
             raise UsageError("a server needs a model")
         if self.fetch_hosts and not self.fetch:
             raise UsageError("--fetch-host has no effect without --fetch: give both, or neither")
+        if self.max_body_bytes > self.max_buffered_bytes:
+            raise UsageError(
+                f"--max-body ({self.max_body_bytes}) is more than --max-buffered "
+                f"({self.max_buffered_bytes}): such a body would never be taken"
+            )
+
+    @property
+    def most_pictures(self) -> int:
+        """The pictures that one request may have: the queue would never take more."""
+        return min(self.max_pictures, self.max_queue)
 
     @property
     def is_local(self) -> bool:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
 
 
 class Server(uvicorn.Server):
-    """A server that ends well by SIGTERM, also by one that comes before it runs."""
+    """A server that ends well by SIGTERM, also by one that comes before it runs.
+
+    ``on_ready`` is called once it takes connections.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until SIGINT or SIGTERM."""
@@ -20,6 +27,11 @@ class Server(uvicorn.Server):
         # failed.
         signal.signal(signal.SIGTERM, self._on_sigterm)
         super().run(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does."""
+        await super().startup(sockets)
+        self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop as uvicorn does, but answer the clients that the system has already connected."""

@@ -90,7 +90,7 @@ def _json(record: dict[str, Any]) -> Response:
 
 def _record(result: Result) -> dict[str, Any]:
     """What ``to_dict`` gives, with the arrays that were requested."""
-    record = result.to_dict()
+    record = _to_dict(result)
     if result.probabilities is not None:
         record["probabilities"] = result.probabilities.tolist()
     if result.embedding is not None:
@@ -99,11 +99,18 @@ def _record(result: Result) -> dict[str, Any]:
 
 
 def _embedding_record(result: Result) -> dict[str, Any]:
-    record = result.to_dict()
-    if result.embedding is not None:
-        embedding = _rounded(result.embedding)
-        return {"source": result.source, "model": result.model, "embedding": embedding}
-    return record
+    if result.embedding is None:
+        return _to_dict(result)
+    embedding = _rounded(result.embedding)
+    return {"source": result.source, "model": result.model, "embedding": embedding}
+
+
+def _to_dict(result: Result) -> dict[str, Any]:
+    """What ``to_dict`` gives, but of an error only what a client may know."""
+    if result.error is None:
+        return result.to_dict()
+    problem = to_problem(result.error)
+    return result.to_dict() | {"error": {"code": problem.code, "message": problem.message}}
 
 
 def _rounded(vector: Any) -> list[float]:

@@ -129,7 +129,7 @@ def _metadata(engine: Engine) -> dict[str, Any]:
 
 async def _infer(service: Service, request: Request, turn: asyncio.Semaphore) -> Response:
     engine = _engine(service, request)
-    header, most = request.headers.get(HEADER_LENGTH), service.settings.max_pictures
+    header, most = request.headers.get(HEADER_LENGTH), service.settings.most_pictures
     async with service.body(request) as body:
         parse = partial(parse_request, body, header, signature(engine), most)
         if len(body) <= SHORT_BODY:
