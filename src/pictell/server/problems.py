@@ -15,6 +15,7 @@ from pictell.errors import (
     DecodeError,
     DecoderMissingError,
     FetchError,
+    HostUnreachableError,
     ModelError,
     NotAPictureError,
     OutOfMemoryError,
@@ -65,9 +66,10 @@ def to_problem(error: PictellError) -> ProblemError:
     status = next((STATUSES[kind] for kind in STATUSES if isinstance(error, kind)), 500)
     if status == 500 and not isinstance(error, ModelError):
         return ProblemError(500, "internal", "the server failed; its log says why")
-    if isinstance(error, AddressRefusedError):
-        # Why, would tell a client about names and hosts that only the server sees.
-        return ProblemError(status, error.code, "the URL leads to a host that is not fetched from")
+    if isinstance(error, AddressRefusedError | HostUnreachableError):
+        # Which of both, and why, would tell a client about names that only the server sees.
+        message = "the URL leads to no host that this server fetches from"
+        return ProblemError(403, AddressRefusedError.code, message)
     retry = {"retry-after": "1"} if status == 503 else {}
     return ProblemError(status, error.code, error.message, retry)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from itertools import chain
 from secrets import token_hex
 from typing import Any, cast
 
@@ -41,12 +42,14 @@ class Connections:
     """What the connections of a process share: their limits, and which of them have no request.
 
     At most ``most`` stay open. A new one takes the place of the one that is ``idle`` for longest,
-    so that clients which only connect lock nobody out.
+    or else of the one that is ``sending`` a body for longest, so that clients which only connect or
+    send slowly lock nobody out.
     """
 
     def __init__(self, head_timeout_s: float, most: int) -> None:
         self.head_timeout_s, self.most = head_timeout_s, most
         self.idle: dict[BoundedProtocol, None] = {}
+        self.sending: dict[BoundedProtocol, None] = {}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -72,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._socket = transport
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
         if len(self.connections) > self._shared.most:
-            next(iter(self._shared.idle), self).abort()
+            next(chain(self._shared.idle, self._shared.sending, [self])).abort()
         self._be_idle()
         self._await_head()
 
@@ -80,6 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The connection has ended."""
         self.is_ending = True
         self._shared.idle.pop(self, None)
+        self._shared.sending.pop(self, None)
         self._stop_head_timer()
         self._stop_end_timer()
         self._stop_running()
@@ -119,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_head_timer()
         self._shared.idle.pop(self, None)
+        self._shared.sending[self] = None
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ProblemError(400, "too_many_pipelined", "too many requests before an answer")
         if self.parser.should_upgrade() and dict(self.headers).keys() & BODY_FIELDS:
@@ -136,6 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A whole request has come."""
         self._in_message = False
+        self._shared.sending.pop(self, None)
         self._size = MessageSize()
         super().on_message_complete()
 
@@ -192,6 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def abort(self) -> None:
         """Close the connection at once."""
         self._shared.idle.pop(self, None)
+        self._shared.sending.pop(self, None)
         self._socket.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

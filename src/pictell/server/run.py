@@ -26,7 +26,8 @@ from pictell.server.stopping import Server
 from pictell.server.workers import CANNOT_START, Workers, is_parent_alive
 
 LOG = logging.getLogger("pictell.server")
-KEEP_ALIVE_S = 30
+# Longer than proxies keep an idle connection: they could send a request into one that is closing.
+KEEP_ALIVE_S = 130
 BACKLOG = 1024
 # What the models, the decoders and downloads have open.
 OTHER_FILES = 128

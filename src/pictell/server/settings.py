@@ -46,7 +46,7 @@ class Settings:
     max_buffered_bytes: int = 512 * MIB
     max_connections: int = 1000
     request_timeout_s: float = 30.0
-    body_timeout_s: float = 20.0
+    body_timeout_s: float = 60.0
     head_timeout_s: float = 10.0
     drain_s: float = 1.0
     fetch: bool = False

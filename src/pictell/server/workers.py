@@ -20,6 +20,7 @@ from typing import Any
 
 # The exit status of a worker that would fail again.
 CANNOT_START = 3
+RESTART_PAUSE_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -76,6 +77,8 @@ class Workers:
     def _replace_dead(self) -> None:
         for place, one in enumerate(self._processes):
             if one.exitcode is not None:
+                # One that dies at its start would otherwise die again and again without a pause.
+                wait([self._wakes], RESTART_PAUSE_S)
                 self._processes[place] = self._start()
 
     def _start(self) -> SpawnProcess:
