@@ -295,6 +295,13 @@ def test_idle_connections_lock_nobody_out(strict: Server) -> None:
             assert status_of(read_to_end(client)) in {408, 0}
 
 
+def test_unfinished_bodies_lock_nobody_out(strict: Server) -> None:
+    with ExitStack() as stack, unharmed(strict):
+        for _ in range(60):
+            stack.enter_context(connected(strict)).sendall(POST + b"Content-Length: 99\r\n\r\nx")
+        assert strict.classify() == "tiger cat"
+
+
 def test_several_requests_at_once_get_their_answers_in_order(strict: Server) -> None:
     paths = (b"/healthz", b"/v1/models", b"/nowhere")
     requests = [b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths]
