@@ -297,8 +297,11 @@ def test_idle_connections_lock_nobody_out(strict: Server) -> None:
 
 def test_unfinished_bodies_lock_nobody_out(strict: Server) -> None:
     with ExitStack() as stack, unharmed(strict):
-        for _ in range(60):
-            stack.enter_context(connected(strict)).sendall(POST + b"Content-Length: 99\r\n\r\nx")
+        for _ in range(50):
+            client = stack.enter_context(connected(strict))
+            client.sendall(POST + b"Content-Length: 99\r\nExpect: 100-continue\r\n\r\n")
+            # Now the server waits for the body.
+            assert client.recv(1024).startswith(b"HTTP/1.1 100")
         assert strict.classify() == "tiger cat"
 
 
