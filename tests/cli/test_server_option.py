@@ -54,6 +54,12 @@ def test_stdin_a_list_and_a_url_are_sent(server: Server, tmp_path: Path) -> None
     assert {one["answer"]["name"] for one in results} == {"cat"}
 
 
+def test_a_default_of_the_server_replaces_that_of_the_model(server: Server) -> None:
+    variables = {"PICTELL_SERVER": server.url, "PICTELL_MODEL": "no-model-of-this-machine"}
+    run = pictell(CAT, env=environment(**variables))
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 def test_the_server_may_be_a_default(server: Server, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'server = "{server.url}"\nmodel = "default"\nmin_confidence = 0.5\n')

@@ -132,7 +132,7 @@ WRONG = {
     "--max-queue": "many",
     "--request-timeout": "-1",
     "--head-timeout": "nan",
-    "--rate-limit": "often",
+    "--rate-limit": "0/minute",
     "--min-confidence": "2",
     "--decode-timeout": "0",
     "--tokens-file": "/proc/none",

@@ -180,6 +180,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _fill(options: argparse.Namespace, parser: Parser) -> None:
     """Set what is not given to its default. Raises ``UsageError``."""
     given, model = parser.given(options), options.model
+    # Of the defaults, a server's excludes those that are about a model of this machine.
+    defaults.fill(options, "server")
     defaults.fill(options, *(("format",) if options.server else defaults.KEYS))
     if options.server:
         check_server_options(given)

@@ -123,7 +123,7 @@ def _tokens(options: argparse.Namespace) -> tuple[str, ...]:
         try:
             text = read_text(Path(options.tokens_file), MAX_TOKENS_BYTES)
         except TextFileError as error:
-            raise UsageError(f"the file of --tokens-file {error}") from error
+            raise UsageError(f"the file of tokens {options.tokens_file} {error}") from error
     tokens = tuple(text.split())
     if any(len(one) < MIN_TOKEN for one in tokens):
         raise UsageError(f"a token has fewer than {MIN_TOKEN} characters: make longer ones")
@@ -158,7 +158,7 @@ def make_parser() -> Parser:
 
 def _add_access(parser: Parser) -> None:
     add = parser.add_argument_group("who may use the server").add_argument
-    tokens = f"requests need a token, one of the lines of FILE or of {TOKENS_VARIABLE}"
+    tokens = f"requests need a token: a line of FILE, or of {TOKENS_VARIABLE}"
     add("--tokens-file", metavar="FILE", help=tokens)
     rate = "for each token, or for each address without tokens, such as 100/minute"
     add("--rate-limit", type=_rate, metavar="R", help=rate)
@@ -191,7 +191,12 @@ def _add_load(parser: Parser) -> None:
         ),
         ("--body-timeout", "body_timeout_s", _seconds, "seconds for a body to arrive"),
         ("--head-timeout", "head_timeout_s", _seconds, "seconds for a head to arrive"),
-        ("--drain", "drain_s", _seconds, "seconds from SIGTERM, when /readyz fails, to the end"),
+        (
+            "--drain",
+            "drain_s",
+            _seconds,
+            "seconds to keep serving after SIGTERM, while /readyz fails",
+        ),
     ):
         default = DEFAULTS[name]
         text = f"{meaning} ({default})"
@@ -248,8 +253,11 @@ def _rate(text: str) -> str:
     from limits import parse_many
 
     try:
-        (_,) = parse_many(text)
+        (rate,) = parse_many(text)
+        is_sound = rate.amount > 0
     except ValueError:
+        is_sound = False
+    if not is_sound:
         message = f"must be a number and a time such as 100/minute, not {text!r}"
-        raise argparse.ArgumentTypeError(message) from None
+        raise argparse.ArgumentTypeError(message)
     return text

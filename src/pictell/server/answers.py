@@ -117,7 +117,7 @@ class Answers:
         if reply.status in {404, 405}:
             self._refuse(reply)
         if reply.status == 401:
-            message = "it needs a token that it knows: set PICTELL_TOKEN, or give token="
+            message = "its token is missing or wrong: set PICTELL_TOKEN, or token= in Python"
         raise ServerError(f"the server {self._address} refuses the request: {message}")
 
     def result(self, reply: Reply, source: str) -> Result:

@@ -111,7 +111,7 @@ class TokenGuard:
             raise _too_many(self._rate, reset)
         if self._tokens and token is None:
             challenge = {"www-authenticate": 'Bearer realm="pictell"'}
-            message = "a token is needed: send the header Authorization: Bearer TOKEN"
+            message = "the token is missing or wrong: send Authorization: Bearer TOKEN"
             raise ProblemError(401, "unauthorized", message, challenge)
 
     def _token(self, headers: Headers) -> str | None:

@@ -54,7 +54,7 @@ def _serve_with_workers(settings: Settings, listener: socket.socket, address: st
     """Start workers, and others for those that die, until a signal comes."""
     with tempfile.TemporaryDirectory(prefix="pictell-metrics-") as folder:
         os.environ[FOLDER] = folder
-        LOG.info("pictell: %d workers on %s", settings.workers, address)
+        LOG.info("pictell: starting %d workers on %s", settings.workers, address)
         # Connections that no worker takes any more must be refused, not wait.
         workers = Workers(settings.workers, listener.close, _work, settings, listener)
         could_start = workers.run()

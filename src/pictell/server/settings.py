@@ -32,7 +32,8 @@ class Settings:
     those that requests must have one of, if there are any; ``rate_limit`` is such as
     ``100/minute``, for each token or, without tokens, for each client's address. ``cors_origins``
     may use the server from their pages. ``allowed_hosts`` are the names that requests may give the
-    server; without any, every name, but of a server on a loopback address only that address.
+    server: on a loopback address beside its own names; on another one, without any, every name is
+    allowed.
     ``trusted_proxies`` are addresses and networks whose ``X-Forwarded-For`` names the client.
     """
 
@@ -85,9 +86,8 @@ class Settings:
     @property
     def host_names(self) -> frozenset[str]:
         """The names that requests may give the server, in lower case; empty for every name."""
-        if self.allowed_hosts:
-            return frozenset(name.lower() for name in self.allowed_hosts)
-        return frozenset([*LOCAL_NAMES, self.host]) if self.is_local else frozenset()
+        own = [*LOCAL_NAMES, self.host] if self.is_local else []
+        return frozenset([*own, *(name.lower() for name in self.allowed_hosts)])
 
 
 if TYPE_CHECKING:

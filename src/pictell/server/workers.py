@@ -6,6 +6,7 @@ a minute, also from one that has just died; until then it looks at no signal.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any
 
+LOG = logging.getLogger("pictell.server")
 # The exit status of a worker that would fail again.
 CANNOT_START = 3
 RESTART_PAUSE_S = 0.5
@@ -77,6 +79,9 @@ class Workers:
     def _replace_dead(self) -> None:
         for place, one in enumerate(self._processes):
             if one.exitcode is not None:
+                LOG.warning(
+                    "pictell: a worker has died (exit status %s): it is replaced", one.exitcode
+                )
                 # One that dies at its start would otherwise die again and again without a pause.
                 wait([self._wakes], RESTART_PAUSE_S)
                 self._processes[place] = self._start()
