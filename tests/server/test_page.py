@@ -116,6 +116,8 @@ def open_page(browser: Any) -> Iterator[Open]:
         contexts.append(context)
         view = View(context.new_page(), server)
         views.append(view)
+        # It takes a moment until the browser reports file choosers, so it is told in time.
+        view.page.on("filechooser", lambda chooser: None)
         view.page.goto(url or server.url)
         return view
 
