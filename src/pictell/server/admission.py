@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pictell.server.problems import ProblemError
-
-RETRY_AFTER_S = 1
+from pictell.server.problems import RETRY_AFTER_S, ProblemError
 
 
 class Admission:

@@ -35,7 +35,7 @@ ABSENT = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedOutput:
     """An output to return, as binary data or as JSON.
 
     With ``classes`` its best classes are returned as text, ``score:index:label``.
@@ -54,7 +54,7 @@ class InferenceRequest:
     """
 
     pictures: list[bytes] | Pixels
-    outputs: list[Wanted]
+    outputs: list[RequestedOutput]
     top_k: int = 1
     id: str | None = None
 
@@ -123,7 +123,7 @@ def parse_request(
     With a value of 0 the body is one picture, and the outputs are binary. Raises ``ProblemError``.
     """
     if header_length == "0":
-        return InferenceRequest([body], [Wanted(name, True) for name in signature.default])
+        return InferenceRequest([body], [RequestedOutput(name, True) for name in signature.default])
     size = len(body) if header_length is None else _size(header_length, len(body))
     view = memoryview(body)
     found: _Body = _decode(view[:size], _BODY, "the JSON cannot be read")
@@ -195,20 +195,20 @@ def _check_place(given: _Input, rest: memoryview) -> None:
         raise wrong(f"{len(rest)} bytes follow the JSON, but binary_data_size is {size}")
 
 
-def _wanted(found: _Body, signature: Signature) -> list[Wanted]:
+def _wanted(found: _Body, signature: Signature) -> list[RequestedOutput]:
     """The outputs to return."""
     default = found.parameters.binary_data_output
     listed: list[_Output] | None = _decode(
         _short(found.outputs), _OUTPUTS, "the outputs cannot be read"
     )
     if not listed:
-        return [Wanted(name, default) for name in signature.default]
+        return [RequestedOutput(name, default) for name in signature.default]
     if len({one.name for one in listed}) < len(listed):
         raise wrong("an output is requested twice: request it once")
     return [_checked(one, signature, default=default) for one in listed]
 
 
-def _checked(output: _Output, signature: Signature, *, default: bool) -> Wanted:
+def _checked(output: _Output, signature: Signature, *, default: bool) -> RequestedOutput:
     known = [form.name for form in signature.outputs]
     parameters = output.parameters
     if output.name not in known:
@@ -218,7 +218,7 @@ def _checked(output: _Output, signature: Signature, *, default: bool) -> Wanted:
     if parameters.classification and output.name != signature.classified:
         raise wrong(f"classification is a parameter of the output {signature.classified}")
     binary = default if parameters.binary_data is None else parameters.binary_data
-    return Wanted(output.name, binary, parameters.classification)
+    return RequestedOutput(output.name, binary, parameters.classification)
 
 
 def _short(raw: msgspec.Raw) -> bytes:

@@ -46,6 +46,7 @@ STATUSES: Mapping[type[PictellError], int] = {
     ModelError: 500,
 }
 INFERENCE = "/v2"
+RETRY_AFTER_S = 1
 # 499 is nginx's: the log shows it, but no client is there to read it.
 TITLES = {499: "Client Closed Request", **{one.value: one.phrase for one in HTTPStatus}}
 
@@ -70,7 +71,7 @@ def to_problem(error: PictellError) -> ProblemError:
         # Which of both, and why, would tell a client about names that only the server sees.
         message = "the URL leads to no host that this server fetches from"
         return ProblemError(403, AddressRefusedError.code, message)
-    retry = {"retry-after": "1"} if status == 503 else {}
+    retry = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}
     return ProblemError(status, error.code, error.message, retry)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pictell.results import Result
 from pictell.server.engine import Engine
-from pictell.server.inference import Signature, Wanted
+from pictell.server.inference import RequestedOutput, Signature
 from pictell.server.tensors import BYTES, FP32, UINT8, Form, Tensor
 
 IMAGE = "image"
@@ -65,7 +65,7 @@ def _inputs(engine: Engine) -> tuple[Form, ...]:
     return pictures, pixels
 
 
-def to_tensor(wanted: Wanted, results: Sequence[Result], top_k: int) -> Tensor:
+def to_tensor(wanted: RequestedOutput, results: Sequence[Result], top_k: int) -> Tensor:
     """An output of some results, one or more and none of them an error.
 
     They have at least the ``top_k`` classes that ``labels`` gives, and those of ``wanted``.

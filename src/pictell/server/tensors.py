@@ -70,7 +70,7 @@ class Tensor(NamedTuple):
     def to_json(self) -> list[float] | list[str]:
         """The values as JSON has them: all in one list."""
         if isinstance(self.values, np.ndarray):
-            return [float(f"{value:.{FP32_DIGITS}g}") for value in self.values.ravel().tolist()]
+            return to_numbers(self.values)
         return list(self.values)
 
     def to_binary(self) -> bytes:
@@ -84,6 +84,11 @@ class Tensor(NamedTuple):
 def wrong(message: str) -> ProblemError:
     """The answer to a request that does not follow the protocol."""
     return ProblemError(400, UsageError.code, message)
+
+
+def to_numbers(values: NDArray[Any]) -> list[float]:
+    """The values of a float32 array in one list, with the digits that float32 has."""
+    return [float(f"{value:.{FP32_DIGITS}g}") for value in values.ravel().tolist()]
 
 
 def pixels_from_json(data: bytes, datatype: str, shape: Sequence[int]) -> Pixels:

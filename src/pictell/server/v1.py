@@ -17,10 +17,9 @@ from pictell.server.problems import ProblemError, to_problem
 from pictell.server.query import Query
 from pictell.server.requests import parse_pictures
 from pictell.server.service import Service
+from pictell.server.tensors import to_numbers
 
 TOP_K, MAX_TOP_K = 5, 1000
-# numpy's own text of a float32 is the shortest that is read back as the same number.
-EMBEDDING_DIGITS = 9
 
 
 def routes(service: Service) -> list[Route]:
@@ -94,14 +93,14 @@ def _record(result: Result) -> dict[str, Any]:
     if result.probabilities is not None:
         record["probabilities"] = result.probabilities.tolist()
     if result.embedding is not None:
-        record["embedding"] = _rounded(result.embedding)
+        record["embedding"] = to_numbers(result.embedding)
     return record
 
 
 def _embedding_record(result: Result) -> dict[str, Any]:
     if result.embedding is None:
         return _to_dict(result)
-    embedding = _rounded(result.embedding)
+    embedding = to_numbers(result.embedding)
     return {"source": result.source, "model": result.model, "embedding": embedding}
 
 
@@ -111,10 +110,6 @@ def _to_dict(result: Result) -> dict[str, Any]:
         return result.to_dict()
     problem = to_problem(result.error)
     return result.to_dict() | {"error": {"code": problem.code, "message": problem.message}}
-
-
-def _rounded(vector: Any) -> list[float]:
-    return [float(f"{value:.{EMBEDDING_DIGITS}g}") for value in vector.tolist()]
 
 
 def _describe(engine: Engine) -> dict[str, Any]:
