@@ -16,7 +16,7 @@ from pictell.images.read import Content, Reserve, read_content, reserve_nothing
 from pictell.images.tensor import PictureTensor, to_tensor
 from pictell.options import CPU_BATCH_SIZE, Limits
 from pictell.results import Timings
-from pictell.types import Box, ModelSpec, Source
+from pictell.types import Box, ModelSpec, PictureWarning, Source
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
@@ -37,7 +37,7 @@ class ReadPicture(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A picture ready to run: its ``tensor`` (1, …), its upright size in pixels, its timings."""
+    """A picture ready to run: see ``PictureTensor``."""
 
     source: str
     read_ms: float
@@ -46,6 +46,7 @@ class Prepared(NamedTuple):
     height: int
     decode_ms: float
     preprocess_ms: float
+    warnings: tuple[PictureWarning, ...] = ()
 
 
 class Output(NamedTuple):
@@ -60,6 +61,7 @@ class Output(NamedTuple):
     width: int
     height: int
     timings: Timings
+    warnings: tuple[PictureWarning, ...] = ()
     familiarity: float | None = None
     embedding: NDArray[np.generic] | None = None
 
@@ -116,7 +118,7 @@ class ImageModel:
 
     def to_tensor(self, content: Content, box: Box | None) -> PictureTensor:
         """Decode and preprocess a picture's content (see ``pictell.images.tensor.to_tensor``)."""
-        return to_tensor(content, box, self.spec.preprocess, self.limits.max_pixels)
+        return to_tensor(content, box, self.spec.preprocess, self.limits)
 
     def run(
         self, batch: NDArray[np.generic], outputs: Sequence[str]
@@ -165,6 +167,7 @@ class ImageModel:
                 picture.width,
                 picture.height,
                 Timings(picture.read_ms, picture.decode_ms, picture.preprocess_ms, run_ms),
+                picture.warnings,
                 similar,
                 vector,
             )

@@ -51,7 +51,7 @@ class IsolatedModel(ImageModel):
             return super().to_tensor(content, box)
         spec, limits = self.spec.preprocess, self.limits
         try:
-            plain = self._processes.call(to_plain_tensor, content, box, spec, limits.max_pixels)
+            plain = self._processes.call(to_plain_tensor, content, box, spec, limits)
             return from_plain_tensor(plain, spec)
         except (CrashError, TaskError, TypeError, ValueError) as error:
             reason = str(error).strip().rpartition("\n")[2]

@@ -49,7 +49,8 @@ class Limits:
 
     ``timeout_s`` bounds a whole download, from the name lookup to the last byte (seconds);
     ``max_bytes`` the encoded picture (bytes); ``max_pixels`` the decoded image (width x height),
-    read from the header before any pixel is decoded.
+    read from the header before any pixel is decoded. ``allow_truncated`` accepts a JPEG however
+    much of its end is missing.
 
     With ``isolate``, pictures are decoded in processes of their own. A decoder that crashes, takes
     longer than ``decode_timeout_s`` seconds, or needs more than ``max_memory`` bytes (on Linux)
@@ -59,6 +60,7 @@ class Limits:
     timeout_s: float = 20.0
     max_bytes: int = 128 * 1024 * 1024
     max_pixels: int = 100_000_000
+    allow_truncated: bool = False
     isolate: bool = False
     decode_timeout_s: float = 30.0
     max_memory: int = 2 * 1024**3
@@ -68,8 +70,9 @@ class Limits:
         _check_number("timeout_s", self.timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
         _check_integer("max_bytes", self.max_bytes, 1, sys.maxsize)
         _check_integer("max_pixels", self.max_pixels, 1, sys.maxsize)
-        if not isinstance(self.isolate, bool):
-            raise _error("isolate", self.isolate, "True or False")
+        for name in ("allow_truncated", "isolate"):
+            if not isinstance(getattr(self, name), bool):
+                raise _error(name, getattr(self, name), "True or False")
         _check_number("decode_timeout_s", self.decode_timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
         _check_integer("max_memory", self.max_memory, 1, sys.maxsize)
         for field in fields(self)[-2:]:

@@ -77,6 +77,7 @@ class ToResults:
             width=output.width,
             height=output.height,
             timings=output.timings,
+            warnings=output.warnings,
             probabilities=decision.probabilities if self._probabilities else None,
             embedding=embedding,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pictell.errors import PictellError, error_classes
+from pictell.types import PictureWarning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +87,7 @@ class Result:
     ``status`` says how sure it is; it is ``None`` for a model without a calibration, with
     the option ``flat`` and with an ``error``. ``answer`` is set if the status is
     ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in pixels.
+    ``warnings`` say what is wrong with the picture; the answer may be wrong because of it.
     ``probabilities`` are those of all classes, (classes,) float64, and ``embedding`` (D,) float32
     with an L2 norm of 1, if the caller requested them.
     """
@@ -98,6 +100,7 @@ class Result:
     width: int | None = None
     height: int | None = None
     timings: Timings | None = None
+    warnings: tuple[PictureWarning, ...] = ()
     error: PictellError | None = None
     probabilities: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

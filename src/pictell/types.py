@@ -21,6 +21,8 @@ Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lancz
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
 ResizeMode = Literal["crop", "squash"]
+# ``damaged``: some pixels are wrong. ``truncated``: the end of the file is missing.
+PictureWarning = Literal["damaged", "truncated"]
 Activation = Literal["softmax", "sigmoid", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 # Left, top, right, bottom in pixels of an upright picture.
@@ -113,13 +115,15 @@ class DecodedImage(NamedTuple):
 
     ``image`` is upright, of mode RGB or L, in the colours of the ICC ``profile``; without one they
     are sRGB. It may be smaller than the picture if the model needs no more. ``width`` and
-    ``height`` are the upright picture's own size in pixels.
+    ``height`` are the upright picture's own size in pixels. ``warnings`` say what is wrong with the
+    picture.
     """
 
     image: Image
     width: int
     height: int
     profile: bytes | None = None
+    warnings: tuple[PictureWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

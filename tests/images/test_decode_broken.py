@@ -20,7 +20,8 @@ from pictell.errors import (
     NotAPictureError,
     OutOfMemoryError,
 )
-from pictell.images.decode import MAX_JPEG_SCANS, decode
+from pictell.images.decode import decode
+from pictell.images.jpeg import MAX_JPEG_SCANS
 from pictures import (
     FLAVOURS,
     MAX_PIXELS,
@@ -240,6 +241,7 @@ from pathlib import Path
 from PIL import Image
 from pictell.errors import PictellError
 from pictell.images.decode import decode
+from pictell.images.jpeg import MAX_JPEG_SCANS
 
 def encoded(side):
     buffer = io.BytesIO()

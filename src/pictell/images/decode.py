@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -33,12 +31,6 @@ if TYPE_CHECKING:
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
-# Encoders write about ten scans. A file can have thousands, and each costs as much as a decode.
-MAX_JPEG_SCANS = 100
-# The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
-_JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
-# In sequential frames, unlike progressive ones, one scan can hold the whole picture.
-_SEQUENTIAL_FRAME = {b"\xff\xc0", b"\xff\xc1", b"\xff\xc9"}
 _ORIENTATION_TAG = 0x0112
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
 _UPRIGHT = {
@@ -53,7 +45,12 @@ _UPRIGHT = {
 
 
 def decode(
-    content: Content, max_pixels: int, useful_side: int | None = None, *, fast_dct: bool = False
+    content: Content,
+    max_pixels: int,
+    useful_side: int | None = None,
+    *,
+    fast_dct: bool = False,
+    allow_truncated: bool = False,
 ) -> DecodedImage:
     """Decode a picture: a whole file (of an animation, the first frame), a PIL image or an array.
 
@@ -61,7 +58,8 @@ def decode(
     ``useful_side`` is the shorter side, in pixels, beyond which the caller needs no more
     resolution: the image may then be smaller, but not below ``SHRINK_MARGIN`` times that side.
     ``fast_dct`` decodes a JPEG file at full scale with libjpeg's JDCT_IFAST, as TensorFlow does;
-    it is slightly less exact. A PIL image is not changed. An array is taken as it is: RGB of shape
+    it is slightly less exact. ``allow_truncated`` accepts a JPEG file however much of its end is
+    missing. A PIL image is not changed. An array is taken as it is: RGB of shape
     (H, W, 3) and dtype uint8.
 
     Raises ``DecodeError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
@@ -78,15 +76,10 @@ def decode(
     format_ = sniff(content)
     if format_ is None:
         raise NotAPictureError(not_a_picture(content))
-    with _convert_errors(format_.name):
-        if format_.name == "JPEG":
-            _check_jpeg(content)
-        elif format_.name == "PNG":
-            _check_png(content)
-        with _open(format_, content) as file:
-            if fast_dct and format_.name == "JPEG":
-                file.decoderconfig = (1, 1)  # scale, draft
-            return _to_image(file, max_pixels, useful_side)
+    with _convert_errors(format_.name), _open(format_, content) as file:
+        if fast_dct and format_.name == "JPEG":
+            file.decoderconfig = (1, 1)  # scale, draft
+        return _to_image(file, max_pixels, useful_side)
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
@@ -156,47 +149,14 @@ def _convert_errors(format_name: str) -> Iterator[None]:
 
 def _open(format_: PictureFormat, data: bytes) -> ImageFile:
     """Read the header with the decoder of this format, and with no other."""
+    module, name = format_.opener.split(":")
     try:
-        module = import_module(format_.module or f"PIL.{format_.decoder}ImagePlugin")
+        opener = getattr(import_module(module), name)
     except ImportError as error:
         message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
         raise DecoderMissingError(message, extra=format_.extra) from error
-    file: ImageFile = getattr(module, f"{format_.decoder}ImageFile")(io.BytesIO(data))
+    file: ImageFile = opener(io.BytesIO(data))
     return file
-
-
-def _check_jpeg(data: bytes) -> None:
-    """Count the scans up to the end marker (ITU-T T.81, annex B). A video may follow it."""
-    scans, at = 0, len(b"\xff\xd8")
-    components = None
-    while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != b"\xff\xd9":
-        segment = marker.end()
-        if marker[0] in _SEQUENTIAL_FRAME:
-            components = data[segment + 7 : segment + 8]
-        elif marker[0] == b"\xff\xda":
-            if not scans and data[segment + 2 : segment + 3] == components:
-                return  # the picture has no other scans, and a search for them takes time
-            scans += 1
-        at = segment + int.from_bytes(data[segment : segment + 2], "big")
-    if scans > MAX_JPEG_SCANS:
-        raise BrokenPictureError(f"a JPEG with more than {MAX_JPEG_SCANS} scans is refused")
-
-
-def _check_png(data: bytes) -> None:
-    """Check each critical chunk up to IEND, as Pillow does not (ISO/IEC 15948, 5.3-5.5)."""
-    view = memoryview(data)
-    at, kind = 8, b""
-    while kind != b"IEND":
-        try:
-            length, kind = struct.unpack_from(">I4s", data, at)
-            (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
-        except struct.error:
-            raise BrokenPictureError("truncated PNG picture: it has no IEND chunk") from None
-        critical = not kind[0] & 0x20
-        if critical and zlib.crc32(view[at + 4 : at + 8 + length]) != checksum:
-            name = kind.decode("latin-1")
-            raise BrokenPictureError(f"broken PNG picture: wrong checksum in {name}")
-        at += 12 + length
 
 
 def _flatten(image: Image.Image) -> Image.Image:

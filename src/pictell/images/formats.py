@@ -11,16 +11,15 @@ HEAD_BYTES = 64
 class PictureFormat(NamedTuple):
     """A picture format.
 
-    ``signature`` is a regular expression for the first ``HEAD_BYTES`` bytes of a file. ``decoder``
-    names a Pillow image class, ``Jpeg`` for ``PIL.JpegImagePlugin.JpegImageFile``. If the class is
-    in the ``module`` of another package, ``extra`` is the extra of pictell that installs it.
+    ``signature`` is a regular expression for the first ``HEAD_BYTES`` bytes of a file. ``opener``
+    is ``module:name`` of what takes a stream of the whole file and returns a Pillow image, of which
+    only the header has been read. ``extra`` is the extra of pictell that installs the module.
     """
 
     name: str
     suffixes: tuple[str, ...]
     signature: bytes
-    decoder: str
-    module: str | None = None
+    opener: str
     extra: str | None = None
 
 
@@ -35,14 +34,20 @@ _BMP = rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0{3}"
 _HEIC = _brands(rb"hei[cxms]|hevc|mif1")
 
 PICTURE_FORMATS = (
-    PictureFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", "Jpeg"),
-    PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "Png"),
-    PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "WebP"),
-    PictureFormat("AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "Avif"),
-    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "Gif"),
-    PictureFormat("TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "Tiff"),
-    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "Bmp"),
-    PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "Heif", "pillow_heif.as_plugin", "heic"),
+    PictureFormat(
+        "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", "pictell.images.jpeg:JpegFile"
+    ),
+    PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "pictell.images.png:open_png"),
+    PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "PIL.WebPImagePlugin:WebPImageFile"),
+    PictureFormat(
+        "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "PIL.AvifImagePlugin:AvifImageFile"
+    ),
+    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "PIL.GifImagePlugin:GifImageFile"),
+    PictureFormat(
+        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff:open_tiff"
+    ),
+    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "PIL.BmpImagePlugin:BmpImageFile"),
+    PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pillow_heif.as_plugin:HeifImageFile", "heic"),
 )
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)

@@ -12,25 +12,28 @@ from pictell.images.crop import crop
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
 from pictell.images.read import Content
-from pictell.types import Box, PreprocessSpec
+from pictell.options import Limits
+from pictell.types import Box, PictureWarning, PreprocessSpec
 
 
 class PictureTensor(NamedTuple):
-    """A picture's ``tensor`` (1, …), its upright size in pixels, and what the work took."""
+    """A picture's ``tensor`` (1, …), its upright size in pixels, what the work took, and what is
+    wrong with the picture."""
 
     tensor: NDArray[np.generic]
     width: int
     height: int
     decode_ms: float
     preprocess_ms: float
+    warnings: tuple[PictureWarning, ...] = ()
 
 
 # A ``PictureTensor`` in plain data, which crosses from one process to another.
-PlainTensor: TypeAlias = tuple[bytes, int, int, float, float]
+PlainTensor: TypeAlias = tuple[bytes, int, int, float, float, tuple[PictureWarning, ...]]
 
 
 def to_tensor(
-    content: Content, box: Box | None, spec: PreprocessSpec, max_pixels: int
+    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits
 ) -> PictureTensor:
     """Decode and preprocess one picture, or the part of it inside ``box``.
 
@@ -39,20 +42,28 @@ def to_tensor(
     started = time.perf_counter()
     # A small part of a large picture needs all of its pixels.
     side = shortest_useful_side(spec) if box is None else None
-    image = decode(content, max_pixels, side, fast_dct=wants_fast_dct(spec))
+    image = decode(
+        content,
+        limits.max_pixels,
+        side,
+        fast_dct=wants_fast_dct(spec),
+        allow_truncated=limits.allow_truncated,
+    )
     if box is not None:
         image = crop(image, box)
     decoded = time.perf_counter()
     tensor = preprocess(image, spec)
     decode_ms, preprocess_ms = (decoded - started) * 1000, (time.perf_counter() - decoded) * 1000
-    return PictureTensor(tensor, image.width, image.height, decode_ms, preprocess_ms)
+    return PictureTensor(
+        tensor, image.width, image.height, decode_ms, preprocess_ms, image.warnings
+    )
 
 
 def to_plain_tensor(
-    content: Content, box: Box | None, spec: PreprocessSpec, max_pixels: int
+    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits
 ) -> PlainTensor:
     """``to_tensor``, for a process that can give only plain data back."""
-    picture = to_tensor(content, box, spec, max_pixels)
+    picture = to_tensor(content, box, spec, limits)
     return (picture.tensor.tobytes(), *picture[1:])
 
 
@@ -61,9 +72,11 @@ def from_plain_tensor(plain: PlainTensor, spec: PreprocessSpec) -> PictureTensor
 
     Raises ``ValueError`` or ``TypeError`` for what it cannot have given.
     """
-    content, width, height, decode_ms, preprocess_ms = plain
+    content, width, height, decode_ms, preprocess_ms, warnings = plain
     dtype = np.uint8 if spec.mean is None else np.float32
     sides = (spec.height, spec.width)
     shape = (1, *sides, 3) if spec.layout == "NHWC" else (1, 3, *sides)
     tensor = np.frombuffer(content, dtype).reshape(shape)
-    return PictureTensor(tensor, int(width), int(height), float(decode_ms), float(preprocess_ms))
+    return PictureTensor(
+        tensor, int(width), int(height), float(decode_ms), float(preprocess_ms), tuple(warnings)
+    )
