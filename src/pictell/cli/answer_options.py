@@ -42,6 +42,8 @@ def add_limits(parser: Parser, *, isolate: bool = False, limits: Limits = Limits
     ):
         text = f"{meaning} ({getattr(limits, name)})"
         add(option, dest=name, type=kind, metavar="N", help=text)
+    truncated = "accept a JPEG file however much of its end is missing"
+    add("--allow-truncated", action="store_true", help=truncated)
     others = "decode in other processes: a decoder that crashes or hangs costs one picture"
     if isolate:
         here = "decode in this process: a decoder that crashes ends the program"
