@@ -64,7 +64,7 @@ def _hashes(files: list[bytes]) -> NDArray[np.uint64]:
     ):
         if isinstance(one, Exception):
             raise one
-        rows.append(one)
+        rows.append(one.bits)
     return np.stack(rows).astype(np.uint8).view(np.uint64)
 
 

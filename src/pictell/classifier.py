@@ -102,8 +102,8 @@ class Classifier:
     ) -> Generator[NDArray[np.float32] | PictellError, None, None]:
         """The embedding (D,) of each picture, float32 with an L2 norm of 1, or its error.
 
-        Lazy, ordered and bounded as ``stream``. Raises ``UsageError`` for a model without an
-        embedding.
+        Lazy, ordered and bounded as ``stream``, which with ``embedding`` also gives the warnings of
+        a picture. Raises ``UsageError`` for a model without an embedding.
         """
         output = self._embedding_output()
         sources = expand_inputs(pictures, allow_private=self._allow_private)

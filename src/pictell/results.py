@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -87,7 +87,8 @@ class Result:
     ``status`` says how sure it is; it is ``None`` for a model without a calibration, with
     the option ``flat`` and with an ``error``. ``answer`` is set if the status is
     ``sure`` or ``likely``. ``width`` and ``height`` are the upright picture's size in pixels.
-    ``warnings`` say what is wrong with the picture; the answer may be wrong because of it.
+    ``warnings`` say what is wrong with the picture, because of which the answer may be wrong; a
+    failed result has none.
     ``probabilities`` are those of all classes, (classes,) float64, and ``embedding`` (D,) float32
     with an L2 norm of 1, if the caller requested them.
     """
@@ -140,6 +141,7 @@ class Result:
 
     def __str__(self) -> str:
         words, score = self.in_words()
+        words += warning_mark(self.warnings)
         return "  ".join([self.source, words, *([] if score is None else [percent(score)])])
 
     def __repr__(self) -> str:
@@ -149,6 +151,7 @@ class Result:
         parts = [*([self.status.value] if self.status else []), repr(words)]
         if score is not None:
             parts.append(f"{score:.3f}")
+        parts += self.warnings
         return f"<Result {self.source!r}: {', '.join(parts)}>"
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,6 +171,7 @@ class Result:
             "width": self.width,
             "height": self.height,
             "timings": timings and _record(timings, total_ms=timings.total_ms),
+            "warnings": list(self.warnings),
         }
 
     @staticmethod
@@ -183,8 +187,9 @@ class Result:
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
         """The result that ``to_dict`` wrote, up to its rounding, also after a trip through JSON.
 
-        Fields that a later release added are ignored. Raises ``KeyError``, ``TypeError`` or
-        ``ValueError`` for a record of another form.
+        Fields that a later release added are ignored; a record of an older one may lack
+        ``warnings``. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a record of another
+        form.
         """
         source, model = record["source"], record["model"]
         if error := record.get("error"):
@@ -202,7 +207,13 @@ class Result:
             width=record["width"],
             height=record["height"],
             timings=timings and Timings(**_values(timings, Timings)),
+            warnings=_warnings(record.get("warnings") or ()),
         )
+
+
+def warning_mark(warnings: Sequence[str]) -> str:
+    """The warnings of a result as they follow its words: `` (damaged)``; empty without any."""
+    return f" ({', '.join(warnings)})" if warnings else ""
 
 
 def percent(score: float) -> str:
@@ -230,3 +241,10 @@ def _values(record: Mapping[str, Any], of: type[Any]) -> dict[str, Any]:
     return {
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
+
+
+def _warnings(names: Any) -> tuple[PictureWarning, ...]:
+    """The warnings of a record, also those that only a later release knows."""
+    if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+        raise TypeError(f"warnings must be a list of texts, not {names!r}")
+    return tuple(names)

@@ -146,7 +146,7 @@ def photos(shared: Path) -> list[Path]:
 
 def hashes_of(pictures: list[bytes]) -> np.ndarray:
     found = hash_stream(Limits())(Source(str(n), one) for n, one in enumerate(pictures))
-    return np.stack(list(found)).astype(np.uint8)
+    return np.stack([one.bits for one in found]).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", COPIES)

@@ -52,7 +52,7 @@ class MadePart(NamedTuple):
     """A part whose file is ready to be written.
 
     ``facts`` are what the manifest keeps of its rows. ``outcomes`` has a result for each row, with
-    its error, without its predictions.
+    its error and its warnings, without its predictions.
     """
 
     number: int
@@ -150,7 +150,8 @@ def make_part(
         # Only the table could have the content already.
         assert isinstance(result, Result)
         rows.append(make_row(result, entry, sha256))
-        outcomes.append(Result(entry.name, result.model, error=result.error))
+        error, warnings = result.error, result.warnings
+        outcomes.append(Result(entry.name, result.model, error=error, warnings=warnings))
     return MadePart(number, format_.write(rows), list(map(to_fact, rows)), outcomes)
 
 

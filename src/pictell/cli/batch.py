@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults
-from pictell.cli.amounts import duration, pictures, rows, size
+from pictell.cli.amounts import damaged, duration, pictures, rows, size
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -162,6 +162,8 @@ class _Batch:
         self._status = max(self._status, progress.exit_status)
         if not options.quiet:
             self._print_summary(plan, time.monotonic() - started)
+            if progress.warned:
+                say(f"{damaged(progress.warned)}: see warnings in the table")
             if not arrived:
                 self._say_what_is_left(plan)
 

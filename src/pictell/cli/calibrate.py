@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pictell import models
+from pictell.cli.amounts import damaged
 from pictell.cli.model_options import add_engine_options, report_crashes
+from pictell.cli.output import say
 from pictell.cli.own_folder import own_folder
 from pictell.cli.parser import Parser
 from pictell.cli.progress import Progress
@@ -39,6 +41,8 @@ def run(words: list[str]) -> int:
     report_crashes(options.model)
     with Progress(total=min(len(dataset), MAX_PICTURES)) as progress:
         sample = collect_sample(spec, dataset, options.engine_options, progress.watch)
+    if progress.warned:
+        say(f"{damaged(progress.warned)}, and used nevertheless")
     about = options.about or Path(options.data).resolve().name
     result = fit_calibration(sample, about, answer_tree(spec))
     write_calibration(folder, result.fitted, spec.sha256)

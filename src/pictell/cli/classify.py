@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, output_file
+from pictell.cli.amounts import damaged
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -94,15 +95,25 @@ def run(words: list[str]) -> int:
             sources, top_k=options.top_k, probabilities=chosen.probabilities
         )
         shown = filter(chosen.passes, progress.pass_on(_with_longer_turns(results)))
-        pieces = render(options.format, shown, _style(options, first))
+        style = _style(options, first)
+        pieces = render(options.format, shown, style)
         if to_stdout:
             write(pieces)
         else:
             output_file.write_format(Path(options.output_file), options.format, pieces)
-    if progress.skipped and not options.quiet:
+    if not options.quiet:
+        _say_what_else(progress, style)
+    return progress.exit_status
+
+
+def _say_what_else(progress: Progress, style: Style) -> None:
+    """Count the files that are not pictures, and the pictures that are damaged."""
+    if progress.skipped:
         files = "file is not a picture" if progress.skipped == 1 else "files are not pictures"
         say(f"{progress.skipped} {files}: skipped")
-    return progress.exit_status
+    # The details of a picture say it.
+    if progress.warned and not style.details:
+        say(f"{damaged(progress.warned)}: the answers may be wrong")
 
 
 def _load(options: argparse.Namespace) -> Classifier:

@@ -22,7 +22,8 @@ DELAY_S = 1.0
 
 
 class Progress:
-    """What a command has done: ``exit_status``, the number of files ``skipped``, a bar of results.
+    """What a command has done: ``exit_status``, a bar of results, the number of files ``skipped``
+    and of pictures ``warned`` of, which have a result nevertheless.
 
     ``task`` stands before the bar, ``total`` is the number of results if it is known. There is no
     bar if ``quiet``. With ``beside_results``, results go to stdout at the same time: a terminal
@@ -39,6 +40,7 @@ class Progress:
     ) -> None:
         self.exit_status = 0
         self.skipped = 0
+        self.warned = 0
         self._bar: tqdm[None] | None = None
         if not quiet and sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
             # The import takes longer than most runs without a bar.
@@ -80,6 +82,7 @@ class Progress:
 
     def watch(self, result: Result) -> None:
         """Count a result, and name it if it failed."""
+        self.warned += bool(result.warnings)
         if result.error is not None:
             self.exit_status = max(self.exit_status, exit_status(result.error))
             if self._bar is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file, page
-from pictell.cli.amounts import pictures
+from pictell.cli.amounts import damaged, pictures
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -76,6 +76,8 @@ def run(words: list[str]) -> int:
         raise UsageError(f"{options.update} was changed by another program meanwhile: try again")
     model.save(options.output)
     _print(model, data, options, time.monotonic() - started)
+    if progress.warned:
+        say(f"{damaged(progress.warned)}, and used nevertheless")
     if replaced is not None:
         say(
             f"a model of {pictures(replaced)} was replaced: to add pictures to a model, give "

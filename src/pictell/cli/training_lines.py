@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pictell.cli.amounts import pictures
 from pictell.reports.escape import visible
-from pictell.results import percent
+from pictell.results import percent, warning_mark
 
 if TYPE_CHECKING:
     from pictell.evaluation.dataset import Dataset
@@ -72,7 +72,8 @@ def suspicious(model: TrainedModel) -> list[str]:
         "",
         f"{number} {'label' if number == 1 else 'labels'} may be wrong:",
         *(
-            f"  {visible(one.file)}  {visible(one.label)}; perhaps {visible(one.better)}"
+            f"  {visible(one.file)}{warning_mark(one.warnings)}  {visible(one.label)}; "
+            f"perhaps {visible(one.better)}"
             for one in shown
         ),
         *["  …"] * (number > len(shown)),

@@ -20,6 +20,7 @@ from pictell.evaluation.outcomes import (
     Floats,
     Nodes,
     Outcomes,
+    WarnedPicture,
 )
 from pictell.results import Result, Status
 from pictell.scoring.decision import Scorer
@@ -57,7 +58,7 @@ def fill(
     """
     rows = _empty_rows(dataset, matches, scorer.tree)
     group_of = group_classes(scorer.tree, matches)
-    read, failed = list[int](), list[FailedPicture]()
+    read, failed, warned = list[int](), list[FailedPicture](), list[WarnedPicture]()
     for picture, result in results:
         if result.error is not None:
             error = result.error
@@ -69,11 +70,13 @@ def fill(
             rows[picture]["sum_of_squares"] = (result.probabilities**2).sum()
             _put_answers(rows[picture], result, nodes, scorer)
             read.append(picture)
+            if result.warnings:
+                warned.append(WarnedPicture(dataset.files[picture], result.warnings))
     rows = rows[read]
     check_read(dataset, rows["weight"])
     return Outcomes(
         dataset, scorer.tree, tuple(matches), rows, tuple(failed), scorer.judges,
-        scorer.min_confidence,
+        scorer.min_confidence, tuple(warned),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ the target, or above it (less specific), or below it (more specific: nothing con
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import NONE, Match, group_classes
 from pictell.results import Status
 from pictell.scoring.taxonomy import Taxonomy
+from pictell.types import PictureWarning
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -55,7 +57,7 @@ class PictureOutcome:
 
     ``score`` (0..1) and ``right`` are those of the best class. ``status`` and ``answer`` are those
     of the result: ``answer`` is ``None`` where the model abstained. ``answer_right`` is ``None``
-    for a model that gives no answers at all.
+    for a model that gives no answers at all. ``warnings`` say what is wrong with the picture.
     """
 
     picture: int
@@ -67,6 +69,7 @@ class PictureOutcome:
     status: Status | None
     answer: str | None
     answer_right: bool | None
+    warnings: tuple[PictureWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,14 @@ class FailedPicture:
     file: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarnedPicture:
+    """A picture that is used although something is wrong with it."""
+
+    file: str
+    warnings: tuple[PictureWarning, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Outcomes:
     - ``weight``: 1 in datasets without weights; ``latency_ms``: from reading to the model's output
       while all cores are busy, NaN if it was not measured.
 
+    ``warned`` are the pictures, among those that were read, with which something is wrong.
     ``has_answers``: whether the model gives answers, that is, whether its results have a status.
     ``min_confidence``: its confidence threshold.
     """
@@ -107,6 +119,7 @@ class Outcomes:
     failed: tuple[FailedPicture, ...]
     has_answers: bool
     min_confidence: float
+    warned: tuple[WarnedPicture, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -185,9 +198,18 @@ class Outcomes:
     def pictures(self, rows: Nodes) -> tuple[PictureOutcome, ...]:
         """What the model said of the pictures of some rows (M,)."""
         right, answer_right = self.right, self.are_right(self.rows["answer"])
-        return tuple(self._picture(row, right[row], answer_right[row]) for row in rows.tolist())
+        warnings = {one.file: one.warnings for one in self.warned}
+        return tuple(
+            self._picture(row, right[row], answer_right[row], warnings) for row in rows.tolist()
+        )
 
-    def _picture(self, number: int, right: bool, answer_right: bool) -> PictureOutcome:
+    def _picture(
+        self,
+        number: int,
+        right: bool,
+        answer_right: bool,
+        warnings: Mapping[str, tuple[PictureWarning, ...]],
+    ) -> PictureOutcome:
         row, labels = self.rows[number], self.tree.labels
         picture, answer = int(row["picture"]), int(row["answer"])
         return PictureOutcome(
@@ -200,4 +222,5 @@ class Outcomes:
             status=None if row["status"] == NONE else STATUSES[row["status"]],
             answer=None if answer == self.tree.root else labels[answer].name,
             answer_right=bool(answer_right) if self.has_answers else None,
+            warnings=warnings.get(self.dataset.files[picture], ()),
         )

@@ -27,7 +27,12 @@ def thumbnails(
         try:
             data = read_file(dataset.path(picture), limits.max_bytes)
             box = dataset.source(picture).box
-            decoded = decode(data, limits.max_pixels, SIDE if box is None else None)
+            decoded = decode(
+                data,
+                limits.max_pixels,
+                SIDE if box is None else None,
+                allow_truncated=limits.allow_truncated,
+            )
             decoded = decoded if box is None else crop(decoded, box)
         except PictellError:
             continue

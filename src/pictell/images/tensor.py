@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class PictureTensor(NamedTuple):
     warnings: tuple[PictureWarning, ...] = ()
 
 
+_WARNINGS = frozenset(get_args(PictureWarning))
 # A ``PictureTensor`` in plain data, which crosses from one process to another.
 PlainTensor: TypeAlias = tuple[bytes, int, int, float, float, tuple[PictureWarning, ...]]
 
@@ -77,6 +78,8 @@ def from_plain_tensor(plain: PlainTensor, spec: PreprocessSpec) -> PictureTensor
     sides = (spec.height, spec.width)
     shape = (1, *sides, 3) if spec.layout == "NHWC" else (1, 3, *sides)
     tensor = np.frombuffer(content, dtype).reshape(shape)
+    if not set(warnings) <= _WARNINGS:
+        raise ValueError("unknown warnings")
     return PictureTensor(
         tensor, int(width), int(height), float(decode_ms), float(preprocess_ms), tuple(warnings)
     )

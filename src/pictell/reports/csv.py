@@ -24,6 +24,7 @@ COLUMNS = (
     "height",
     "error_code",
     "error_message",
+    "warnings",
 )
 
 
@@ -47,4 +48,5 @@ def to_cells(record: Mapping[str, Any]) -> dict[str, Any]:
             "score": answer["score"],
             "path": STEP.join(answer["path"]),
         }
-    return row
+    # Rows of a table that an older release wrote have none.
+    return row | {"warnings": " ".join(record.get("warnings") or ())}

@@ -27,6 +27,7 @@ COLUMNS = (
     "answer_score",
     "answer_id",
     "answer_path",
+    "warnings",
 )
 
 
@@ -42,6 +43,7 @@ def _rows(result: Result) -> Iterator[dict[str, Any]]:
         yield common | {f"error_{key}": value for key, value in record["error"].items()}
         return
     common |= {key: record[key] for key in ("width", "height", "status")}
+    common["warnings"] = " ".join(record["warnings"])
     common["total_ms"] = record["timings"] and record["timings"]["total_ms"]
     if answer := record["answer"]:
         common |= {

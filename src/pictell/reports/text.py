@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pictell.reports.escape import visible
 from pictell.reports.style import STEP, Style
-from pictell.results import Prediction, Result, Status, percent
+from pictell.results import Prediction, Result, Status, percent, warning_mark
 
 BAR_CELLS = 20
 # The spaces and the score of a line with a bar; label and bar come on top.
@@ -68,9 +68,14 @@ def _line(result: Result, widths: _Widths, style: Style) -> str:
     """The source, the words and the score, each in its column."""
     words, score = result.in_words()
     source, words = visible(result.source), visible(words)
-    if style.columns is not None:
+    mark = visible(warning_mark(result.warnings))
+    if style.columns is None:
+        words += mark
+    else:
         source = elided(source, widths.source)
-        words = cut(words, widths.words + (SCORE_COLUMNS if score is None else 0))
+        room = widths.words + (SCORE_COLUMNS if score is None else 0)
+        # The end of the words is left out before the mark is.
+        words = cut(cut(words, max(room - display_width(mark), room // 2, 1)) + mark, room)
     if score is not None:
         words = f"{_padded(words, widths.words)}{GAP}{percent(score):>5}"
     return f"{_padded(source, widths.source)}{GAP}{_painted(words, result.status, style)}"
@@ -80,6 +85,8 @@ def _paragraph(result: Result, style: Style) -> str:
     """The source, the words, and the classes with their bars."""
     source = f"{BOLD}{visible(result.source)}{RESET}" if style.colour else visible(result.source)
     lines, indent = [source], GAP
+    if result.warnings:
+        lines.append(_warning(result, style))
     if result.status is not None:
         lines.append(_head(result, style))
         indent += GAP
@@ -100,6 +107,14 @@ def _head(result: Result, style: Style) -> str:
     if style.columns is not None and display_width(GAP + head + path) > style.columns:
         path = ""
     return f"{GAP}{_painted(head, result.status, style)}{path}"
+
+
+def _warning(result: Result, style: Style) -> str:
+    """What is wrong with the picture, as a line of a paragraph."""
+    text = visible(f"the picture is {' and '.join(result.warnings)}: the answer may be wrong")
+    if style.columns is not None:
+        text = cut(text, max(style.columns - len(GAP), 1))
+    return f"{GAP}{YELLOW}{text}{RESET}" if style.colour else f"{GAP}{text}"
 
 
 def _classes(result: Result) -> list[Prediction]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,7 @@ from pictell.errors import (
 )
 from pictell.results import Answer, Prediction, Result, Status, Timings
 from pictell.server.remote import Reply
+from pictell.types import PictureWarning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,8 @@ PROBLEM = "application/problem+json"
 # An L2 norm of 1, up to rounding.
 Component = Annotated[float, Meta(ge=-1.001, le=1.001)]
 Embedding = Annotated[list[Component], Meta(min_length=1)]
+# A newer server may know other warnings.
+Warnings = Annotated[tuple[Annotated[str, Meta(pattern="^[a-z_]{1,40}$")], ...], Meta(max_length=9)]
 Side = Annotated[int, Meta(ge=1, le=2**31)]
 
 
@@ -61,6 +64,7 @@ class _Result(msgspec.Struct):
     width: Side
     height: Side
     timings: Timings
+    warnings: Warnings = ()
     probabilities: list[Annotated[float, Meta(ge=0, le=1.001)]] | None = None
     embedding: Embedding | None = None
 
@@ -132,6 +136,8 @@ class Answers:
             found.width,
             found.height,
             found.timings,
+            # The type has the warnings of this version.
+            cast("tuple[PictureWarning, ...]", found.warnings),
             probabilities=None if found.probabilities is None else _array(found.probabilities),
             embedding=None if found.embedding is None else _vector(found.embedding),
         )

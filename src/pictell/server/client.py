@@ -174,8 +174,8 @@ class RemoteClassifier:
     ) -> Generator[NDArray[np.float32] | PictellError, None, None]:
         """The embedding (D,) of each picture, float32 with an L2 norm of 1, or its error.
 
-        Lazy, ordered and bounded as ``stream``. Raises ``UsageError`` for a model without an
-        embedding, and ``ServerError``.
+        Lazy, ordered and bounded as ``stream``, which with ``embedding`` also gives the warnings of
+        a picture. Raises ``UsageError`` for a model without an embedding, and ``ServerError``.
         """
         self._check_embedding()
         rows = self._map(pictures, self._path("embed"), self._answers.embedding)

@@ -8,6 +8,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from pictell.results import Result
+
 # In seconds; a picture takes 10 ms, and a request at most the limit of time, 30 s.
 LATENCIES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30)
 BATCHES = (1, 2, 3, 4, 8, 16, 32, 64)
@@ -32,6 +34,10 @@ class Metrics:
         )
         self._pictures = Counter(
             "pictell_pictures", "Pictures by what came of them", ["model", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._warnings = Counter(
+            "pictell_warnings", "Pictures with a result and a warning", ["model", "warning"],
             registry=registry,
         )  # fmt: skip
         self._refused = Counter(
@@ -63,9 +69,11 @@ class Metrics:
         self._requests.labels(path, method, str(status)).inc()
         self._latency.labels(path).observe(seconds)
 
-    def saw_picture(self, model: str, outcome: str) -> None:
-        """Count a picture; ``outcome`` is ``ok`` or the code of its error."""
-        self._pictures.labels(model, outcome).inc()
+    def saw_picture(self, model: str, result: Result) -> None:
+        """Count a picture by its outcome, ``ok`` or the code of its error, and its warnings."""
+        self._pictures.labels(model, result.error.code if result.error else "ok").inc()
+        for warning in result.warnings:
+            self._warnings.labels(model, warning).inc()
 
     def saw_batch(self, model: str, size: int, seconds: float) -> None:
         """Count a run of a model."""

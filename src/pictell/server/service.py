@@ -61,7 +61,7 @@ class Service:
         work = (engine.classify(picture, wanted) for picture in pictures)
         results = await self.run(request, len(pictures), asyncio.gather(*work))
         for one in results:
-            self.metrics.saw_picture(engine.name, one.error.code if one.error else "ok")
+            self.metrics.saw_picture(engine.name, one)
         return results
 
     @asynccontextmanager

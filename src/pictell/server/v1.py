@@ -100,8 +100,12 @@ def _record(result: Result) -> dict[str, Any]:
 def _embedding_record(result: Result) -> dict[str, Any]:
     if result.embedding is None:
         return _to_dict(result)
-    embedding = to_numbers(result.embedding)
-    return {"source": result.source, "model": result.model, "embedding": embedding}
+    return {
+        "source": result.source,
+        "model": result.model,
+        "embedding": to_numbers(result.embedding),
+        "warnings": list(result.warnings),
+    }
 
 
 def _to_dict(result: Result) -> dict[str, Any]:

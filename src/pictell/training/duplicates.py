@@ -9,6 +9,7 @@ same class, the nearest differ in 84 (``benchmarks/copies.py``). Mirrored copies
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,10 @@ from pictell.image_model import named
 from pictell.images.decode import decode
 from pictell.options import Limits
 from pictell.pipeline.executor import Threads
-from pictell.types import Source
+from pictell.types import PictureWarning, Source
 
-HASH_KEY = "phash-16 1"
+# The key of hashes in the index, which has only those of pictures without warnings.
+HASH_KEY = "phash-16 2"
 HASH_SIDE = 16
 HASH_BYTES = HASH_SIDE**2 // 8
 # Of 256 bits; see above.
@@ -32,30 +34,46 @@ MIN_CONTRAST = 2.0
 ROWS_AT_ONCE = 256
 
 
+class PictureHash(NamedTuple):
+    """The ``bits`` (32,) of a hash, and what is wrong with the picture.
+
+    They are whole numbers in 0..255, eight bits each; zeros for a picture without contrast.
+    """
+
+    bits: NDArray[np.float32]
+    warnings: tuple[PictureWarning, ...] = ()
+
+
 def hash_stream(
     limits: Limits,
-) -> Callable[[Iterable[Source]], Iterator[NDArray[np.float32] | PictellError]]:
-    """A function from sources with the bytes of a picture to hashes (32,), or errors, in order.
+) -> Callable[[Iterable[Source]], Iterator[PictureHash | PictellError]]:
+    """A function from sources with the bytes of a picture to hashes, or errors, in order.
 
-    A hash holds whole numbers in 0..255, eight bits each; zeros for a picture without contrast.
     The function raises ``UsageError`` without the extra ``train``.
     """
 
-    def hashes(sources: Iterable[Source]) -> Iterator[NDArray[np.float32] | PictellError]:
+    def hashes(sources: Iterable[Source]) -> Iterator[PictureHash | PictellError]:
         try:
             from imagehash import phash
         except ImportError as error:
             message = "training needs the extra train: pip install 'pictell[train]'"
             raise UsageError(message) from error
 
-        def of_source(source: Source) -> NDArray[np.float32] | PictellError:
+        def of_source(source: Source) -> PictureHash | PictellError:
             if not isinstance(source.content, bytes):
                 raise TypeError(f"{source.name} was not read")
             try:
-                image = decode(source.content, limits.max_pixels, USEFUL_SIDE).image.convert("L")
-                if np.asarray(image).std() < MIN_CONTRAST:
-                    return np.zeros(HASH_BYTES, np.float32)
-                return np.packbits(phash(image, HASH_SIDE).hash).astype(np.float32)
+                decoded = decode(
+                    source.content,
+                    limits.max_pixels,
+                    USEFUL_SIDE,
+                    allow_truncated=limits.allow_truncated,
+                )
+                image = decoded.image.convert("L")
+                bits = np.zeros(HASH_BYTES, np.float32)
+                if np.asarray(image).std() >= MIN_CONTRAST:
+                    bits = np.packbits(phash(image, HASH_SIDE).hash).astype(np.float32)
+                return PictureHash(bits, decoded.warnings)
             except (PictellError, MemoryError) as error:
                 return named(error, source.name)
 

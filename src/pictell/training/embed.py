@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
-from pictell.evaluation.outcomes import FailedPicture
+from pictell.evaluation.outcomes import FailedPicture, WarnedPicture
 from pictell.images.read import read_file
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import Limits
 from pictell.results import Result
-from pictell.training.duplicates import HASH_KEY, hash_stream
+from pictell.training.duplicates import HASH_KEY, PictureHash, hash_stream
 from pictell.types import ModelSpec, Source
 
 Vector = NDArray[np.float32]
@@ -39,7 +39,7 @@ class Embedded:
     ``pictures`` (M,) int64 are their numbers in the dataset, ``vectors`` (M, D) float32 their
     embeddings, each with an L2 norm of 1. ``keys`` (M) are the SHA-256 of their files, followed by
     the box if they have one, and ``hashes`` (M, 32) uint8 the perceptual hashes of the whole
-    pictures (see ``pictell.training.duplicates``).
+    pictures (see ``pictell.training.duplicates``). Something is wrong with the ``warned`` ones.
     """
 
     pictures: NDArray[np.int64]
@@ -47,6 +47,7 @@ class Embedded:
     keys: tuple[str, ...]
     hashes: NDArray[np.uint8]
     failed: tuple[FailedPicture, ...]
+    warned: tuple[WarnedPicture, ...] = ()
 
     @property
     def digests(self) -> list[str]:
@@ -89,27 +90,31 @@ def embed_dataset(
     """
     limits, extractor = classifier.model.limits, extractor_key(classifier.spec)
     rows, failed = list[tuple[int, Vector, str, Vector]](), list[FailedPicture]()
+    warned = list[WarnedPicture]()
     for block in _blocks(dataset, limits):
         read = {one.key: one.source for one in block if one.digest}
         vectors = _complete(index, extractor, read, classifier.embed_stream)
         whole = {one.digest: one.source for one in block if one.key in vectors}
-        hashes = _complete(index, HASH_KEY, whole, hash_stream(limits))
+        hashes = _hashes(index, whole, limits)
         for one in block:
-            vector, bits = vectors.get(one.key), hashes.get(one.digest)
-            stages = (one.source.content, vector, bits)
+            vector, hash_ = vectors.get(one.key), hashes.get(one.digest)
+            stages = (one.source.content, vector, hash_)
             error = next((stage for stage in stages if isinstance(stage, PictellError)), None)
-            watch(Result(one.source.name, classifier.spec.name, error=error))
+            warnings = hash_.warnings if error is None and isinstance(hash_, PictureHash) else ()
+            watch(Result(one.source.name, classifier.spec.name, warnings=warnings, error=error))
+            file = dataset.files[one.number]
             if error is not None:
-                file = dataset.files[one.number]
                 failed.append(FailedPicture(file, error.code, error.message))
-            elif isinstance(vector, np.ndarray) and isinstance(bits, np.ndarray):
-                rows.append((one.number, vector, one.key, bits))
+            elif isinstance(vector, np.ndarray) and isinstance(hash_, PictureHash):
+                rows.append((one.number, vector, one.key, hash_.bits))
+                if warnings:
+                    warned.append(WarnedPicture(file, warnings))
     if not rows:
         raise UsageError(f"{dataset.name}: none of the pictures could be read")
     pictures, found, keys, bits_of = zip(*rows, strict=True)
     return Embedded(
         np.array(pictures, np.int64), np.stack(found), keys,
-        np.stack(bits_of).astype(np.uint8), tuple(failed),
+        np.stack(bits_of).astype(np.uint8), tuple(failed), tuple(warned),
     )  # fmt: skip
 
 
@@ -156,5 +161,28 @@ def _complete(
             if isinstance(one, RuntimeFailedError):
                 raise one
         index.put(extractor, {key: one for key, one in made.items() if isinstance(one, np.ndarray)})
+        found |= made
+    return found
+
+
+def _hashes(
+    index: EmbeddingIndex, sources: Mapping[str, Source], limits: Limits
+) -> dict[str, PictureHash | PictellError]:
+    """The hashes of sources by their keys.
+
+    The index gets none of a picture with warnings, so that the next training has them too.
+    """
+    found: dict[str, PictureHash | PictellError] = {
+        key: PictureHash(bits) for key, bits in index.get(HASH_KEY, sources).items()
+    }
+    unknown = {key: source for key, source in sources.items() if key not in found}
+    if unknown:
+        made = dict(zip(unknown, hash_stream(limits)(unknown.values()), strict=True))
+        sound = {
+            key: one.bits
+            for key, one in made.items()
+            if isinstance(one, PictureHash) and not one.warnings
+        }
+        index.put(HASH_KEY, sound)
         found |= made
     return found

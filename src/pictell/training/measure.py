@@ -15,7 +15,7 @@ from pictell.evaluation.collect import fill
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.intervals import Interval, wilson
 from pictell.evaluation.matching import MAX_SHOWN, Match, listed, target_nodes
-from pictell.evaluation.outcomes import TOP, FailedPicture
+from pictell.evaluation.outcomes import TOP, FailedPicture, WarnedPicture
 from pictell.evaluation.summary import Summary, summarise
 from pictell.models.labels import folded
 from pictell.models.scorer import build_scorer
@@ -29,7 +29,7 @@ from pictell.training.embed import Embedded, Labelled
 from pictell.training.familiarity import Scores, Targets
 from pictell.training.head import Has, Head, HeldOut
 from pictell.training.samples import Samples, targets_of
-from pictell.types import Activation, Label, ModelSpec
+from pictell.types import Activation, Label, ModelSpec, PictureWarning
 
 # A label whose score is less than this share of the best one's may be wrong (benchmarks/train.md).
 SUSPECT = 0.2
@@ -54,7 +54,7 @@ class Measured:
     ``pictures`` (M,) are numbers in ``dataset``, ``targets`` (M, C) whether each has a class: one,
     or with ``several`` one or more. ``logits`` (M, C) float64, ``familiarity`` (M,). ``failed``
     could not be read. ``validation``: the pictures are a validation set; ``copies`` were left out
-    of it.
+    of it. Something is wrong with the ``warned`` ones.
     """
 
     dataset: Dataset
@@ -66,6 +66,7 @@ class Measured:
     failed: tuple[FailedPicture, ...]
     validation: bool = False
     copies: tuple[Copy, ...] = ()
+    warned: tuple[WarnedPicture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Suspect:
     """A picture whose ``label`` may be wrong: heads that were not fitted on it say ``better``.
 
     ``picture`` is its number in the dataset. ``score`` and ``better_score`` are the probabilities
-    of the two labels, 0..1.
+    of the two labels, 0..1. ``warnings`` say what is wrong with the picture itself.
     """
 
     picture: int
@@ -97,6 +98,7 @@ class Suspect:
     better: str
     score: float
     better_score: float
+    warnings: tuple[PictureWarning, ...] = ()
 
 
 def measure_accuracy(logits: Scores, targets: Has, several: bool) -> Accuracy:
@@ -127,6 +129,7 @@ def find_suspects(
     other = np.where(measured.targets, -np.inf, probabilities)
     scores, best = own.min(axis=1), other.max(axis=1)
     order = np.argsort(scores, kind="stable")
+    warnings = {one.file: one.warnings for one in measured.warned}
     return tuple(
         Suspect(
             picture,
@@ -135,6 +138,7 @@ def find_suspects(
             labels[other[row].argmax()].name,
             float(scores[row]),
             float(best[row]),
+            warnings.get(measured.dataset.files[picture], ()),
         )
         for row in order[(scores < SUSPECT * best)[order]].tolist()
         for picture in measured.pictures[[row]].tolist()
@@ -154,7 +158,8 @@ def to_summary(measured: Measured, spec: ModelSpec) -> Summary:
     scorer = build_scorer(spec, MIN_CONFIDENCE)
     matches = match_classes(measured.dataset, [label.name for label in spec.labels])
     outcomes = fill(scorer, measured.dataset, matches, _results(measured, scorer, spec.name))
-    return summarise(spec.name, replace(outcomes, failed=measured.failed))
+    outcomes = replace(outcomes, failed=measured.failed, warned=measured.warned)
+    return summarise(spec.name, outcomes)
 
 
 def cross_validated(data: Labelled, samples: Samples, held_out: HeldOut) -> Measured:
@@ -169,6 +174,7 @@ def cross_validated(data: Labelled, samples: Samples, held_out: HeldOut) -> Meas
         held_out.logits[here],
         held_out.familiarity[here],
         data.embedded.failed,
+        warned=data.embedded.warned,
     )
 
 
@@ -207,6 +213,7 @@ def validate(
                 embedded.pictures[~new], samples.pictures[copy_of[~new]], strict=True
             )
         ),
+        warned=embedded.warned,
     )
 
 

@@ -20,6 +20,7 @@ from pictell.reports.escape import visible
 from pictell.reports.evaluation import figures, notes
 from pictell.reports.evaluation.plots import plots
 from pictell.reports.evaluation.tables import tables
+from pictell.results import warning_mark
 from pictell.training.measure import Suspect
 from pictell.version import __version__
 
@@ -70,6 +71,7 @@ def render(
         plots=plots,
         tables=tables,
         training=training,
+        warning_mark=warning_mark,
         images=_sources(thumbnails),
         suspect_images=_sources(training.thumbnails if training else {}),
         max_thumbnails=MAX_THUMBNAILS,

@@ -42,6 +42,7 @@ def _model(summary: Summary) -> dict[str, Any]:
     return record | {
         "pictures": len(outcomes),
         "failed": outcomes.failed,
+        "warned": outcomes.warned,
         "labels": outcomes.matches,
     }
 

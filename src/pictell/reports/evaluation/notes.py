@@ -46,6 +46,11 @@ def model_notes(summary: Summary) -> Iterator[str]:
     failed = len(outcomes.failed)
     if failed:
         yield f"{count(failed, 'picture')} could not be read"
+    if outcomes.warned:
+        files = listed((visible(one.file) for one in outcomes.warned), MAX_LISTED)
+        are = "is" if len(outcomes.warned) == 1 else "are"
+        pictures = count(len(outcomes.warned), "picture")
+        yield f"{pictures} {are} damaged or truncated, and used nevertheless: {files}"
     unmatched = [str(one) for one in outcomes.matches if one.node is None]
     if unmatched:
         labels = outcomes.dataset.label_of

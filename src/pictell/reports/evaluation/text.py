@@ -12,6 +12,7 @@ from pictell.reports.evaluation import notes
 from pictell.reports.evaluation.figures import count, percent, shown_figures
 from pictell.reports.evaluation.tables import tables
 from pictell.reports.text import display_width
+from pictell.results import warning_mark
 
 # Of each table; the page shows more, JSON all.
 MAX_ROWS = 10
@@ -60,11 +61,15 @@ def _model(summary: Summary) -> Iterator[str]:
     yield f"\n{model}: {notes.wrong_title(summary)}\n"
     yield from _lines(notes.wrong_notes(summary))
     rows = [
-        (one.file, one.label, one.best_class, percent(one.score), _answer(one))
+        (_file(one), one.label, one.best_class, percent(one.score), _answer(one))
         for one in summary.wrong
     ]
     answer = "answer" if summary.answers else ""
     yield from _table(("picture", "class", "best class", "score", answer), rows, "<<<><")
+
+
+def _file(one: PictureOutcome) -> str:
+    return f"{one.file}{warning_mark(one.warnings)}"
 
 
 def _answer(one: PictureOutcome) -> str:
@@ -82,7 +87,7 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
         return
     rows = [
         (
-            one.file,
+            _file(one),
             one.label,
             *(f"{_mark(it.right)} {it.best_class} {percent(it.score)}" for it in (one, other)),
         )

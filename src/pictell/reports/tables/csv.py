@@ -1,4 +1,4 @@
-"""CSV: the columns of the report ``csv``, then those of the source."""
+"""CSV: the columns of the report ``csv``, and those of the source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pictell.reports.csv_rows import render_rows
 from pictell.reports.style import STEP
 
 SOURCE_COLUMNS = ("uri", "size_bytes", "version", "sha256")
-COLUMNS = (*RESULT_COLUMNS, *SOURCE_COLUMNS)
+# Columns that the report got later: new ones go to the end of a table, too.
+LATER_COLUMNS = ("warnings",)
+COLUMNS = (*RESULT_COLUMNS[: -len(LATER_COLUMNS)], *SOURCE_COLUMNS, *LATER_COLUMNS)
 
 
 class Table:
@@ -39,7 +41,10 @@ class Table:
     def join(self, parts: Iterable[bytes], file: BinaryIO) -> None:
         """See ``PartFormat``."""
         file.write(self._head)
-        file.writelines(part.removeprefix(self._head) for part in parts)
+        for part in parts:
+            # A part of an older release has fewer columns.
+            whole = part if part.startswith(self._head) else self.write(self.read(part))
+            file.write(whole.removeprefix(self._head))
 
 
 def _to_row(cells: dict[str, Any]) -> Row:
@@ -58,4 +63,5 @@ def _to_row(cells: dict[str, Any]) -> Row:
         "predictions": [
             {"label": cells["top_class"], "score": cells["top_score"], "synset": cells["synset"]}
         ],
+        "warnings": (cells.get("warnings") or "").split(),
     }

@@ -42,7 +42,10 @@ COLUMNS = {
     "size_bytes": pa.int64(),
     "version": pa.string(),
     "sha256": pa.string(),
+    "warnings": pa.list_(pa.string()),
 }
+# Columns that parts of older releases do not have.
+LATER_COLUMNS = frozenset({"warnings"})
 # In the metadata of a file.
 VERSION = {"pictell.schema": "result-v1"}
 
@@ -74,10 +77,7 @@ class Table:
 
     def read(self, content: bytes) -> list[Row]:
         """See ``PartFormat``."""
-        try:
-            table = pq.read_table(pa.BufferReader(content))
-        except OSError as error:  # of bytes in memory
-            raise ValueError(str(error)) from error
+        table = self._read(content)
         rows: list[Row] = table.select(list(COLUMNS)).to_pylist()
         if self._length is not None:
             for row, vector in zip(rows, table.column(EMBEDDING), strict=True):
@@ -88,7 +88,17 @@ class Table:
         """See ``PartFormat``. Each part becomes a row group."""
         with self._writer(file) as writer:
             for part in parts:
-                writer.write_table(pq.read_table(pa.BufferReader(part)))
+                writer.write_table(self._read(part))
+
+    def _read(self, content: bytes) -> pa.Table:
+        """The columns of a file; those that an older release did not have are null."""
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+        except OSError as error:  # of bytes in memory
+            raise ValueError(str(error)) from error
+        for name in LATER_COLUMNS.difference(table.column_names):
+            table = table.append_column(name, pa.nulls(len(table), COLUMNS[name]))
+        return table.select(self._schema.names)
 
     def _writer(self, sink: Any) -> pq.ParquetWriter:
         return pq.ParquetWriter(sink, self._schema, compression="zstd")

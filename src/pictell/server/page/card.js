@@ -1,6 +1,6 @@
 // One picture on the page: its thumbnail, and what the server says.
 
-import { inWords, path, percent, short, visible, worthShowing } from "./words.js";
+import { inWords, path, percent, short, visible, warning, worthShowing } from "./words.js";
 
 const template = document.querySelector("#card");
 
@@ -48,6 +48,7 @@ export class Card {
     this.#part("status").textContent = result.status ?? "";
     this.#part("status").dataset.status = result.status ?? "";
     this.#part("facts").textContent = facts(result);
+    this.#part("warning").textContent = visible(warning(result));
     this.#part("details").textContent = visible(path(result));
     this.#part("bars").replaceChildren(...worthShowing(result).map(bar));
   }
@@ -66,7 +67,7 @@ export class Card {
 
   /** What a screen reader says of it. */
   get summary() {
-    const names = ["words", "score", ...(this.state === "failed" ? ["details"] : [])];
+    const names = ["words", "score", this.state === "failed" ? "details" : "warning"];
     const texts = names.map((name) => this.#part(name).textContent);
     return `${this.name}: ${texts.filter(Boolean).join(" ")}`;
   }
@@ -87,7 +88,7 @@ export class Card {
     this.element.setAttribute("aria-busy", String(this.isOpen));
     this.#part("words").textContent = words;
     this.#part("score").textContent = score;
-    for (const name of ["status", "details", "facts"]) this.#part(name).textContent = "";
+    for (const name of ["status", "warning", "details", "facts"]) this.#part(name).textContent = "";
     this.#part("bars").replaceChildren();
     this.button("again").hidden = true;
     this.button("json").hidden = !this.record;

@@ -30,6 +30,13 @@ export function worthShowing({ status, predictions }) {
   return status === "unknown" ? [] : predictions.filter(({ score }) => score >= MIN_SCORE);
 }
 
+/** What is wrong with the picture, as a sentence; empty if nothing is known to be. */
+export function warning({ warnings = [] }) {
+  return warnings.length
+    ? `The picture is ${warnings.join(" and ")}: the answer may be wrong.`
+    : "";
+}
+
 /** Where the answer stands in the taxonomy: "clock or watch › clock". */
 export function path({ answer }) {
   const names = answer?.path ?? [];
