@@ -1,11 +1,13 @@
 """Results for Hypothesis, with names of any kind."""
 
 import os
+from typing import get_args
 
 from hypothesis import strategies as st
 
 from pictell.errors import error_classes
 from pictell.results import Answer, Prediction, Result, Status, Timings
+from pictell.types import PictureWarning
 
 # What names hold: text, the surrogates that stand for single bytes (PEP 383), and what spreadsheets
 # and readers of lines trip over.
@@ -27,6 +29,7 @@ answers = st.builds(
     st.lists(names, min_size=1, max_size=4).map(tuple),
     st.lists(classes, min_size=1, max_size=4, unique=True).map(sorted).map(tuple),
 )
+warnings = st.lists(st.sampled_from(get_args(PictureWarning)), unique=True).map(tuple)
 timings = st.builds(Timings, milliseconds, milliseconds, milliseconds, milliseconds)
 
 
@@ -42,6 +45,7 @@ def classified(draw: st.DrawFn) -> Result:
         draw(pixels),
         draw(pixels),
         draw(timings),
+        draw(warnings),
     )
 
 

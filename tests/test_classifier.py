@@ -24,6 +24,7 @@ from command import ROOT
 from pictell import errors
 from pictell.image_model import ImageModel
 from pictell.types import Source
+from warned import warn_of_marked
 
 LEVELS = {"dark": 10, "grey": 128, "bright": 245}
 
@@ -45,6 +46,18 @@ def encoded(name: str) -> bytes:
     buffer = io.BytesIO()
     image(name).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_a_result_has_the_warnings_of_its_picture(
+    classifier: pictell.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warn_of_marked(monkeypatch)
+    sound, cut = encoded("grey"), encoded("grey") + b"truncated"
+    result = classifier.classify(cut)
+    assert (result.top.label, result.warnings) == ("grey", ("truncated",))
+    found = classifier.stream([sound, cut, sound[:40], cut + b" damaged"])
+    assert [one.warnings for one in found] == [(), ("truncated",), (), ("damaged", "truncated")]
+    assert classifier.classify(sound).warnings == ()
 
 
 @pytest.mark.parametrize("name", LEVELS)

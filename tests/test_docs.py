@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pyarrow
 import pytest
@@ -22,6 +23,7 @@ from pictell.reports.tables import csv as table_csv
 from pictell.reports.tables import parquet as table_parquet
 from pictell.results import Status
 from pictell.server.guard import OPEN_PATHS
+from pictell.types import PictureWarning
 
 PAGES = (
     "README.md",
@@ -117,6 +119,7 @@ def test_the_page_lists_formats_columns_and_statuses() -> None:
     assert names("Output for programs") == [*FORMATS]
     assert names("CSV") == [*csv.COLUMNS, *csv_long.COLUMNS]
     assert names("Status") == [*Status, "null"]
+    assert names("Warnings") == [*get_args(PictureWarning)]
 
 
 def test_the_page_lists_every_error_with_its_exit_status() -> None:

@@ -21,11 +21,13 @@ import pictell
 from command import ROOT
 from pictell.classifier import Classifier
 from pictell.image_model import ImageModel, Prepared
+from pictell.images.tensor import from_plain_tensor, to_plain_tensor
 from pictell.isolation import IsolatedModel
 from pictell.options import Limits
 from pictell.types import ModelSpec, Source
 from system import children, work_s
 from waiting import wait_until
+from warned import warn_of_marked
 
 LABELS = ["dark", "grey", "bright"]
 SAMPLES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in {".jpg", ".png"})
@@ -59,6 +61,16 @@ def endless_png() -> bytes:
 
 def labels(results: Iterator[pictell.Result]) -> list[str]:
     return [one.error.code if one.error else one.top.label for one in results]
+
+
+def test_warnings_cross_from_one_process_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    warn_of_marked(monkeypatch)
+    spec, content = fake.spec(LABELS).preprocess, png(200) + b"damaged truncated"
+    plain = to_plain_tensor(content, None, spec, Limits())
+    assert from_plain_tensor(plain, spec).warnings == ("damaged", "truncated")
+    for made_up in (("owned",), ("damaged", "\x1b[2J"), (b"damaged",), 7, ([],)):
+        with pytest.raises((TypeError, ValueError)):
+            from_plain_tensor((*plain[:-1], made_up), spec)
 
 
 def specs() -> list[ModelSpec]:

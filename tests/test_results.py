@@ -30,6 +30,7 @@ FAILED = Result(
         RESULT,
         replace(RESULT, status=Status.UNKNOWN, answer=None),
         Result("cat.jpg", "m", predictions=PREDICTIONS),
+        replace(RESULT, warnings=("damaged", "truncated")),
     ],
 )
 def test_a_result_comes_back_from_json(result: Result) -> None:
@@ -64,11 +65,20 @@ def test_scores_are_rounded_to_six_digits_and_times_to_three() -> None:
         ),
         (replace(RESULT, status=None, answer=None), "cat.jpg  Egyptian cat  82 %"),
         (FAILED, "a.jpg  the server answered 404"),
+        (
+            replace(RESULT, warnings=("truncated",)),
+            "cat.jpg  cat (Egyptian cat 82 %) (truncated)  88 %",
+        ),
+        (
+            replace(RESULT, status=Status.UNKNOWN, answer=None, warnings=("damaged", "truncated")),
+            "cat.jpg  not sure: unlike anything this model knows (damaged, truncated)",
+        ),
     ],
 )
 def test_the_text_of_a_result_is_one_line(result: Result, line: str) -> None:
     assert str(result) == line
     assert len(repr(result)) < 100
+    assert all(warning in repr(result) for warning in result.warnings)
 
 
 @given(results)
@@ -92,11 +102,37 @@ def test_the_schema_is_valid_and_each_of_its_fields_is_described_and_written() -
     assert written == described.keys()
 
 
+# Results of older releases do not have them.
+LATER_FIELDS = {"warnings"}
+
+
+def test_a_result_of_an_older_release_has_no_warnings() -> None:
+    record = replace(RESULT, warnings=("damaged",)).to_dict()
+    del record["warnings"]
+    schema.check(record)
+    assert Result.from_dict(record) == RESULT
+
+
+def test_a_warning_that_only_a_later_release_knows_is_kept() -> None:
+    record = RESULT.to_dict() | {"warnings": ["scaled"]}
+    schema.check(record)
+    assert Result.from_dict(record).to_dict() == record
+    assert "scaled" in str(Result.from_dict(record))
+
+
+@pytest.mark.parametrize("wrong", ["damaged", [1], {"damaged": 1}])
+def test_warnings_that_are_no_list_of_texts_are_an_error(wrong: object) -> None:
+    with pytest.raises(TypeError, match="warnings"):
+        Result.from_dict(RESULT.to_dict() | {"warnings": wrong})
+
+
 def test_the_schema_requires_every_field_that_is_always_there() -> None:
     record, failed = RESULT.to_dict(), FAILED.to_dict()
     parts = (record, record["answer"], record["timings"], record["predictions"][0])
     for whole, part in [*((record, part) for part in parts), (failed, failed["error"])]:
         for key in list(part):
+            if key in LATER_FIELDS:
+                continue
             value = part.pop(key)
             assert not schema.VALIDATOR.is_valid(whole), key
             part[key] = value
@@ -112,6 +148,8 @@ WRONG = [
     {"width": "640"},
     {"width": 0},
     {"timings": {"total_ms": 1}},
+    {"warnings": "damaged"},
+    {"warnings": None},
 ]
 
 

@@ -52,6 +52,7 @@ def of_picture(record: Mapping[str, Any]) -> dict[str, str]:
         height=record.get("height"),
         error_code=error.get("code"),
         error_message=error.get("message"),
+        warnings=" ".join(record.get("warnings", ())),
     )
 
 
@@ -82,6 +83,7 @@ def test_csv_long_has_each_prediction_in_a_row(result: Result) -> None:
     ]
     assert [{key: row[key] for key in expected[0]} for row in found] == expected
     assert {row["status"] for row in found} == {cell(record["status"])}
+    assert {row["warnings"] for row in found} == {" ".join(record["warnings"])}
     assert {row["total_ms"] for row in found} == {cell(record["timings"]["total_ms"])}
 
 

@@ -32,6 +32,7 @@ from pictell.reports.evaluation import EVALUATION_FORMATS, html
 from pictell.reports.evaluation.notes import comparison_notes, verdict
 from pictell.scoring.calibration import Abstention, Calibration
 from pictell.training.measure import Suspect
+from warned import warn, warn_of_marked
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -123,6 +124,37 @@ def test_the_text_has_aligned_figures_and_some_changes(evaluation: Evaluation) -
     )
     assert sum("✓" in line for line in lines) >= 5
     assert not any(line != line.rstrip() for line in lines)
+
+
+def test_damaged_pictures_are_evaluated_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warn_of_marked(monkeypatch)
+    folder = make(tmp_path / "data")
+    assert "damaged or truncated" not in text_of(compared(folder))
+    warn(folder / "dark" / "wrong.png", "damaged", "truncated")
+    warn(folder / "dim" / "right.png", "truncated")
+    found = compared(folder)
+    text, page = text_of(found), page_text(found)
+    named = (
+        "2 pictures are damaged or truncated, and used nevertheless: dark/wrong.png, dim/right.png"
+    )
+    assert named in text
+    assert named in page
+    for summary in found.summaries:
+        assert len(summary.outcomes) == 10
+    # Where the wrong pictures are listed.
+    shown = "dark/wrong.png (damaged, truncated)"
+    assert shown in text
+    assert shown in page
+    record = json.loads("".join(EVALUATION_FORMATS["json"](found)))
+    assert record["models"][0]["warned"] == [
+        {"file": "dark/wrong.png", "warnings": ["damaged", "truncated"]},
+        {"file": "dim/right.png", "warnings": ["truncated"]},
+    ]
+    wrong = {one["file"]: one["warnings"] for one in record["models"][0]["wrong"]}
+    assert wrong["dark/wrong.png"] == ["damaged", "truncated"]
+    assert wrong["grey/wrong.png"] == []
 
 
 def test_json_holds_every_figure(evaluation: Evaluation) -> None:

@@ -30,34 +30,34 @@ RESULTS = [
     Result("broken.jpg", "m", error=BrokenPictureError("truncated, at 5 %", source="broken.jpg")),
     Result("dog.jpg", "m", predictions=(TABBY,), width=1, height=1),
     Result("fur.jpg", "m", Status.LIKELY, A_CAT, (TABBY,), 1, 1),
-    Result("fog.jpg", "m", Status.UNSURE, None, (TABBY,), 1, 1),
+    Result("fog.jpg", "m", Status.UNSURE, None, (TABBY,), 1, 1, warnings=("damaged", "truncated")),
     Result("noise.png", "m", Status.UNKNOWN, None, (TABBY,), 1, 1),
 ]
 TEXT = """\
 cat.jpg    cat (Egyptian cat 82 %)                      88 %
 dog.jpg    tabby                                         5 %
 fur.jpg    probably cat                                 88 %
-fog.jpg    not sure; perhaps tabby                       5 %
+fog.jpg    not sure; perhaps tabby (damaged, truncated)    5 %
 noise.png  not sure: unlike anything this model knows
 """
 CSV = """\
-source,status,answer,answer_id,score,path,top_class,top_score,synset,width,height,error_code,error_message\r
-cat.jpg,sure,cat,n02121620,0.875,animal › domestic animal › cat,Egyptian cat,0.825,n02124075,640,480,,\r
-broken.jpg,,,,,,,,,,,broken_picture,"truncated, at 5 %"\r
-dog.jpg,,,,,,tabby,0.05,,1,1,,\r
-fur.jpg,likely,cat,n02121620,0.875,animal › domestic animal › cat,tabby,0.05,,1,1,,\r
-fog.jpg,unsure,,,,,tabby,0.05,,1,1,,\r
-noise.png,unknown,,,,,tabby,0.05,,1,1,,\r
+source,status,answer,answer_id,score,path,top_class,top_score,synset,width,height,error_code,error_message,warnings\r
+cat.jpg,sure,cat,n02121620,0.875,animal › domestic animal › cat,Egyptian cat,0.825,n02124075,640,480,,,\r
+broken.jpg,,,,,,,,,,,broken_picture,"truncated, at 5 %",\r
+dog.jpg,,,,,,tabby,0.05,,1,1,,,\r
+fur.jpg,likely,cat,n02121620,0.875,animal › domestic animal › cat,tabby,0.05,,1,1,,,\r
+fog.jpg,unsure,,,,,tabby,0.05,,1,1,,,damaged truncated\r
+noise.png,unknown,,,,,tabby,0.05,,1,1,,,\r
 """  # noqa: E501
 CSV_LONG = """\
-source,rank,label,score,class_index,synset,model,width,height,total_ms,error_code,error_message,status,answer,answer_score,answer_id,answer_path\r
-cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
-cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat\r
-broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,\r
-dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,\r
-fur.jpg,1,tabby,0.05,281,,m,1,1,,,,likely,cat,0.875,n02121620,animal › domestic animal › cat\r
-fog.jpg,1,tabby,0.05,281,,m,1,1,,,,unsure,,,,\r
-noise.png,1,tabby,0.05,281,,m,1,1,,,,unknown,,,,\r
+source,rank,label,score,class_index,synset,model,width,height,total_ms,error_code,error_message,status,answer,answer_score,answer_id,answer_path,warnings\r
+cat.jpg,1,Egyptian cat,0.825,285,n02124075,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat,\r
+cat.jpg,2,tabby,0.05,281,,m,640,480,11.875,,,sure,cat,0.875,n02121620,animal › domestic animal › cat,\r
+broken.jpg,,,,,,m,,,,broken_picture,"truncated, at 5 %",,,,,,\r
+dog.jpg,1,tabby,0.05,281,,m,1,1,,,,,,,,,\r
+fur.jpg,1,tabby,0.05,281,,m,1,1,,,,likely,cat,0.875,n02121620,animal › domestic animal › cat,\r
+fog.jpg,1,tabby,0.05,281,,m,1,1,,,,unsure,,,,,damaged truncated\r
+noise.png,1,tabby,0.05,281,,m,1,1,,,,unknown,,,,,\r
 """  # noqa: E501
 EMPTY = {
     "text": "",

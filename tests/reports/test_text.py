@@ -92,6 +92,43 @@ def test_a_line_for_each_picture_in_columns() -> None:
     ]
 
 
+def test_a_warning_stands_behind_the_words_and_before_the_score() -> None:
+    cut_off = replace(SURE, source="a", warnings=("truncated",))
+    both = replace(UNKNOWN, warnings=("damaged", "truncated"))
+    assert rendered([cut_off, both], Style(names=["cat.jpg"])).splitlines() == [
+        "a        cat (Egyptian cat 82 %) (truncated)          88 %",
+        "cat.jpg  not sure: unlike anything this model knows (damaged, truncated)",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 50, 80])
+@pytest.mark.parametrize("result", [SURE, LIKELY, UNKNOWN])
+def test_a_terminal_shows_the_warning_rather_than_all_words(result: Result, columns: int) -> None:
+    words = replace(A_CAT, name="a cat with a rather long everyday name") if result.answer else None
+    long = replace(result, source="a folder/with a long name.jpg", answer=words)
+    (line,) = lines(replace(long, warnings=("damaged",)), Style(columns=columns))
+    assert " (damaged)" in line
+    assert display_width(line) <= columns
+    assert line.endswith("88 %" if result.answer else "(damaged)")
+
+
+def test_details_begin_with_the_warning() -> None:
+    first, second, *others = lines(replace(SURE, warnings=("damaged", "truncated")), DETAILS)
+    assert (first, second) == (
+        "cat.jpg",
+        "  the picture is damaged and truncated: the answer may be wrong",
+    )
+    assert others == lines(SURE, DETAILS)[1:]
+    # Also where nothing judges.
+    assert "damaged" in rendered([replace(PLAIN, warnings=("damaged",))], DETAILS)
+    (narrow,) = [
+        one
+        for one in lines(replace(SURE, warnings=("damaged",)), Style(details=True, columns=40))
+        if "damaged" in one
+    ]
+    assert display_width(narrow) <= 40
+
+
 def test_the_best_class_of_an_answer_is_named_only_if_it_says_something() -> None:
     faint = replace(SURE, predictions=(replace(CAT, score=0.19), TABBY))
     assert "(" not in rendered([faint])

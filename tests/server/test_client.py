@@ -363,6 +363,10 @@ def changed(key: str, value: object) -> bytes:
         changed("answer", {"name": "cat"}),
         changed("width", -1),
         changed("timings", None),
+        changed("warnings", "damaged"),
+        changed("warnings", [7]),
+        changed("warnings", ["\x1b[2J"]),
+        changed("warnings", ["damaged"] * 100),
         changed("embedding", [[1]]),
         changed("embedding", [1e30]),
         changed("probabilities", ["x"]),
@@ -380,6 +384,19 @@ def test_a_result_of_another_form_is_an_error_of_the_server(answer: bytes) -> No
         pytest.raises(errors.ServerError, match=server.url),
     ):
         remote.classify(b"x", probabilities=True)
+
+
+@pytest.mark.parametrize("warnings", [[], ["damaged", "truncated"], ["of_a_newer_server"]])
+def test_the_warnings_of_the_server_are_those_of_the_result(warnings: list[str]) -> None:
+    with PretendServer(changed("warnings", warnings)) as server, connect(server.url) as remote:
+        assert [*remote.classify(b"x").warnings] == warnings
+        (result,) = remote.stream([b"x"])
+        assert result.to_dict()["warnings"] == warnings
+
+
+def test_a_server_of_an_older_release_knows_no_warnings() -> None:
+    with PretendServer(http(RESULT)) as server, connect(server.url) as remote:
+        assert remote.classify(b"x").warnings == ()
 
 
 def test_a_new_field_is_ignored() -> None:

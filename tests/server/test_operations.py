@@ -17,6 +17,8 @@ from command import PICTELL, environment
 from pictell.cli.serve import make_parser
 from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.models.folder import create_model_folder
+from pictell.results import Result
+from pictell.server.metrics import Metrics
 from serving import CAT, HOST, Server, serving
 
 
@@ -62,6 +64,16 @@ def test_metrics_count_what_happens(workers: str) -> None:
     assert found["pictell_request_seconds_count", frozenset({"/v1/classify"})] == 2
     assert found["pictell_run_seconds_sum", frozenset({"default"})] > 0
     assert not any("/made-up" in labels for _, labels in found)
+
+
+def test_metrics_count_warnings_beside_outcomes() -> None:
+    metrics = Metrics()
+    for warnings in ((), ("damaged",), ("damaged", "truncated")):
+        metrics.saw_picture("m", Result("a.jpg", "m", warnings=warnings))
+    text = metrics.text().decode()
+    assert 'pictell_pictures_total{model="m",outcome="ok"} 3.0' in text
+    assert 'pictell_warnings_total{model="m",warning="damaged"} 2.0' in text
+    assert 'pictell_warnings_total{model="m",warning="truncated"} 1.0' in text
 
 
 @pytest.fixture

@@ -454,6 +454,28 @@ def test_a_phone_takes_a_photo(server: Server, open_page: Open) -> None:
 
 @needs_chromium
 @pytest.mark.slow
+def test_a_card_says_that_its_picture_is_damaged(server: Server, open_page: Open) -> None:
+    def answer(route: Any) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"warnings": ["truncated"]})
+
+    view = open_page(server)
+    view.page.context.route("**/v1/classify*", answer)
+    view.choose(CAT)
+    assert view.answers() == [words_of(server, CAT)]
+    expect(view.cards.locator(".warning")).to_be_visible()
+    expect(view.cards.locator(".warning")).to_contain_text("truncated")
+    expect(view.page.locator("#spoken")).to_contain_text("truncated")
+    found = axe.Axe().run(view.page)
+    assert found.violations_count == 0, found.generate_report()
+    sound = open_page(server)
+    sound.choose(CAT)
+    sound.answers()
+    expect(sound.cards.locator(".warning")).to_be_hidden()
+
+
+@needs_chromium
+@pytest.mark.slow
 def test_the_page_below_a_prefix(server: Server, open_page: Open) -> None:
     view = open_page(server)
     # What a proxy does, which cuts the prefix off.
@@ -528,11 +550,17 @@ def test_any_result_in_the_words_of_the_command(server: Server, open_page: Open)
         record = json.dumps(result.to_dict())
         words, score = Result.from_dict(json.loads(record)).in_words(best_class=False)
         expected = [visible(words), None if score is None else percent(score)]
+        expected.append(bool(result.warnings))
+        expected += result.warnings
         shown = page.evaluate(
             """async text => {
-                const {inWords, percent, visible} = await import("/words.js");
-                const {words, score} = inWords(JSON.parse(text));
-                return [visible(words), score === null ? null : percent(score)];
+                const {inWords, percent, visible, warning} = await import("/words.js");
+                const result = JSON.parse(text);
+                const {words, score} = inWords(result);
+                const said = warning(result);
+                const warnings = result.warnings.filter((one) => said.includes(one));
+                const shown = [visible(words), score === null ? null : percent(score)];
+                return [...shown, Boolean(said), ...warnings];
             }""",
             record,
         )

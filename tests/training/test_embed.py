@@ -22,6 +22,7 @@ from pictell.index.embeddings import EmbeddingIndex
 from pictell.results import Result
 from pictell.training import embed
 from pictell.training.embed import Embedded, embed_dataset
+from warned import warn, warn_of_marked
 
 
 class Failing(fake.FakeSession):
@@ -67,6 +68,27 @@ def test_the_second_run_uses_the_index(tmp_path: Path) -> None:
     save(tmp_path / "data" / "grey" / "new.png", 77)
     third, ran = embedded(tmp_path / "data", tmp_path / "index")
     assert (len(third.pictures), ran) == (11, 1)
+
+
+def test_damaged_pictures_are_used_and_told_of_by_each_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warn_of_marked(monkeypatch)
+    data = make(tmp_path / "data")
+    warn(data / "grey" / "right.png", "damaged", "truncated")
+    told = []
+    for _ in range(2):
+        with EmbeddingIndex.open(tmp_path / "index") as index:
+            watched = list[Result]()
+            found = embed_dataset(model(), read_dataset(data), index, watched.append)
+        assert len(found.pictures) == 10
+        told.append([one.warnings for one in watched if one.warnings])
+        (picture,) = found.warned
+        assert (picture.file, picture.warnings) == (
+            str(Path("grey", "right.png")),
+            ("damaged", "truncated"),
+        )
+    assert told == [[("damaged", "truncated")]] * 2
 
 
 def test_blocks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

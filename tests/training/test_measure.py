@@ -12,6 +12,7 @@ import pictell
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.evaluation.intervals import wilson
+from pictell.evaluation.outcomes import WarnedPicture
 from pictell.evaluation.summary import evaluate
 from pictell.results import Status
 from pictell.scoring.calibration import Calibration
@@ -72,6 +73,16 @@ def test_suspects_have_a_much_better_class_and_the_likeliest_is_first() -> None:
     ]
     assert [one.score for one in found] == pytest.approx([0.02, 0.06])
     assert [one.better_score for one in found] == pytest.approx([0.9, 0.9])
+
+
+def test_a_damaged_picture_with_a_suspicious_label_is_shown_as_damaged() -> None:
+    scores = [[0.06, 0.9, 0.04], [0.02, 0.08, 0.9]]
+    found = replace(measured(scores, [0, 0]), warned=(WarnedPicture("2.jpg", ("damaged",)),))
+    suspects = find_suspects(found, Calibration(), tuple(map(Label, CLASSES)))
+    assert [(one.file, one.warnings) for one in suspects] == [
+        ("2.jpg", ("damaged",)),
+        ("1.jpg", ()),
+    ]
 
 
 def test_the_calibration_decides_how_suspicious_a_score_is() -> None:
