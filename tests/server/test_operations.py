@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import fake_model as fake
 from command import PICTELL, environment
-from pictell.cli.serve import make_parser
+from pictell.cli.serve import _parse, make_parser
 from pictell.cli.serve_settings import fill_from_elsewhere
 from pictell.models.folder import create_model_folder
 from pictell.results import Result
@@ -130,6 +130,24 @@ def test_a_flag_that_is_a_list_replaces_that_of_a_variable(
     assert allowed() == ["a.example", "b.example"]
     flags = ("--allowed-host", "c.example", "--allowed-host", "d.example")
     assert allowed(*flags) == ["c.example", "d.example"]
+
+
+def test_the_operator_decides_what_is_accepted_of_a_truncated_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    monkeypatch.setenv("PICTELL_CONFIG", str(file))
+
+    def accepts(*words: str) -> bool:
+        return _parse([*words]).limits.allow_truncated
+
+    assert not accepts()
+    assert accepts("--allow-truncated")
+    assert accepts("--allow-truncated", "--no-isolate")
+    file.write_text("[serve]\nallow_truncated = true\n")
+    assert accepts()
+    monkeypatch.setenv("PICTELL_SERVE_ALLOW_TRUNCATED", "false")
+    assert not accepts()
 
 
 def test_an_origin_is_compared_as_browsers_write_it() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, output_file
-from pictell.cli.amounts import damaged
 from pictell.cli.answer_options import (
     add_answer_options,
     add_limits,
@@ -113,6 +112,9 @@ def _say_what_else(progress: Progress, style: Style) -> None:
         say(f"{progress.skipped} {files}: skipped")
     # The details of a picture say it.
     if progress.warned and not style.details:
+        # Most runs have none.
+        from pictell.cli.amounts import damaged
+
         say(f"{damaged(progress.warned)}: the answers may be wrong")
 
 
