@@ -168,7 +168,7 @@ def _flatten(image: Image.Image) -> Image.Image:
         grey[levels == image.info.get("transparency", -1)] = 255
         return Image.fromarray(grey)
     if image.mode in {"I", "F"}:
-        raise BrokenPictureError(
+        raise NotAPictureError(
             f"pixels of type {image.mode} have no known range: convert the picture to 8 or 16 bits"
         )
     if image.mode == "La":

@@ -44,13 +44,18 @@ PICTURE_FORMATS = (
     ),
     PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "PIL.GifImagePlugin:GifImageFile"),
     PictureFormat(
-        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff:open_tiff"
+        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
     ),
     PictureFormat("BMP", (".bmp", ".dib"), _BMP, "PIL.BmpImagePlugin:BmpImageFile"),
     PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pillow_heif.as_plugin:HeifImageFile", "heic"),
 )
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
+
+CAMERA_RAW = "a camera raw: export it as JPEG or TIFF, and give that"
+# Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma
+# and Minolta.
+_CAMERA_RAWS = rb"ii(ro|rs|u\0)|mmor|fujifilmccd-raw|.{4}ftypcrx |ii\x1a\0\0\0heapccdr|fovb|\0mrm"
 
 # Other files that users give by mistake. A web page may begin with blank lines.
 _OTHER_FILES = {
@@ -62,6 +67,7 @@ _OTHER_FILES = {
     rb"\x1f\x8b": "a gzip file",
     rb"\x89hdf\r\n\x1a\n": "an HDF5 file",
     rb".{4}tfl3": "a TFLite model",
+    _CAMERA_RAWS: "a camera raw",
 }
 
 
@@ -86,4 +92,6 @@ def not_a_picture(data: bytes) -> str:
         return "the file is empty"
     known = ", ".join(row.name for row in PICTURE_FORMATS)
     what = describe(data)
+    if what == "a camera raw":
+        return CAMERA_RAW
     return f"{what + ', ' if what else ''}not a picture in a format pictell reads ({known})"

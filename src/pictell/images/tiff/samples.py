@@ -1,0 +1,146 @@
+"""The samples of a page become an image with 8 bits for each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pictell.errors import BrokenPictureError
+from pictell.images.tiff.directory import Directory, Tag
+from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_ZERO, Layout
+from pictell.images.tiff.segments import Segments
+
+Samples = NDArray[np.uint8]
+# So many samples are converted together, which bounds the memory that this takes.
+_CHUNK = 1 << 20
+_MODES = {
+    "grey": "L",
+    "RGB": "RGB",
+    "palette": "RGB",
+    "CMYK": "CMYK",
+    "YCbCr": "YCbCr",
+    "Lab": "LAB",
+}
+
+
+def read_image(page: Directory, layout: Layout) -> Image.Image:
+    """Decode a page: an image of mode L, LA, La, RGB, RGBA, RGBa, CMYK or LAB.
+
+    Raises what the methods of ``Segments`` do.
+    """
+    samples = _read_samples(Segments(page, layout), layout)
+    colours, alpha = np.split(samples, [layout.colours], axis=-1)
+    mode = _MODES[layout.colour]
+    if layout.photometric == WHITE_IS_ZERO:
+        np.subtract(255, colours, out=colours)
+    elif layout.colour == "palette":
+        colours = _read_palette(page, layout.bits)[colours[..., 0]]
+    elif layout.colour == "Lab" and layout.photometric != CIELAB:
+        colours[..., 1:] ^= 0x80  # a* and b* are signed in CIELab and for Pillow, not in ICCLab
+    elif layout.colour == "YCbCr" and layout.compression in {JPEG, OLD_JPEG}:
+        mode = "RGB"  # libjpeg has converted it
+    if layout.alpha_kind == "unnamed" and not alpha.any():
+        alpha = alpha[..., :0]  # what is 0 everywhere is no opacity
+    if mode == "CMYK" and alpha.size:
+        if layout.alpha_kind == "unassociated":
+            colours = (colours * alpha.astype(np.uint16) // 255).astype(np.uint8)
+        alpha = alpha[..., :0]  # white has no ink, so the picture now lies over white
+    if alpha.size:
+        colours = np.concatenate([colours, alpha], axis=-1)
+        mode += "a" if layout.alpha_kind == "associated" else "A"
+    image = Image.frombytes(mode, (layout.width, layout.height), np.ascontiguousarray(colours))
+    return image.convert("RGB") if mode == "YCbCr" else image
+
+
+def _read_palette(page: Directory, bits: int) -> Samples:
+    """The colours, (2 ** bits, 3) uint8."""
+    levels = np.array(page.numbers(Tag.COLOR_MAP))
+    if levels.size != 3 * 2**bits or levels.min() < 0 or levels.max() > 0xFFFF:
+        raise BrokenPictureError("broken TIFF picture: its palette is missing or has a wrong size")
+    if levels.max() > 0xFF:  # some writers store 8 bits instead of 16
+        levels >>= 8
+    return np.ascontiguousarray(levels.reshape(3, -1).T.astype(np.uint8))
+
+
+def _read_samples(segments: Segments, layout: Layout) -> Samples:
+    """The colours and the opacity of all pixels, (height, width, n) uint8."""
+    kept = [*range(layout.colours), *([] if layout.alpha is None else [layout.alpha])]
+    samples = np.empty((layout.height, layout.width, len(kept)), np.uint8)
+    columns, rows = layout.segment_width, layout.segment_height
+    for plane in range(len(kept)) if layout.planar else [0]:
+        target = samples[..., plane : plane + 1] if layout.planar else samples
+        number = kept[plane] * layout.across * layout.down
+        for top in range(0, layout.height, rows):
+            for left in range(0, layout.width, columns):
+                part = target[top : top + rows, left : left + columns]
+                for row, block in _read_segment(segments, layout, number, len(part)):
+                    chosen = block if block.shape[-1] == part.shape[-1] else block[..., kept]
+                    part[row : row + len(block)] = chosen[:, : part.shape[1]]
+                number += 1
+    return samples
+
+
+def _read_segment(
+    segments: Segments, layout: Layout, number: int, height: int
+) -> Iterator[tuple[int, Samples]]:
+    """The first ``height`` rows of a segment in blocks (rows, segment_width, n), with their top."""
+    width, count = layout.segment_width, 1 if layout.planar else layout.samples
+    stored_height = layout.segment_height if layout.tiled else height
+    if layout.compression in CCITT:
+        yield 0, segments.bilevel(number, width, stored_height)[:height, :, np.newaxis]
+    elif layout.compression in {JPEG, OLD_JPEG}:
+        yield 0, segments.jpeg(number, width, height, count)
+    elif layout.subsampling != (1, 1):
+        yield 0, _read_subsampled(segments, layout, number, stored_height)[:height]
+    else:
+        data = segments.stored(number, width * count, stored_height, layout.bits)
+        rows = np.frombuffer(data, np.uint8).reshape(stored_height, -1)
+        step = max(1, _CHUNK // (width * count))
+        for row in range(0, height, step):
+            block = _convert(rows[row : min(row + step, height)], layout, width, count)
+            yield row, block
+
+
+def _convert(rows: Samples, layout: Layout, width: int, count: int) -> Samples:
+    """Stored rows become samples (rows, width, count) of 8 bits; of a palette, the indices."""
+    shape = len(rows), width, count
+    if layout.bits == 8:
+        levels = rows.reshape(shape)
+        return np.cumsum(levels, axis=1, dtype=np.uint8) if layout.predictor else levels
+    if layout.bits == 16:
+        words = rows.view(layout.byte_order + "u2").reshape(shape)
+        if layout.predictor:
+            words = np.cumsum(words, axis=1, dtype=np.uint16)
+        return (words >> 8).astype(np.uint8)
+    return _unpack(rows, layout.bits, shape, layout.colour == "palette")
+
+
+def _unpack(rows: Samples, bits: int, shape: tuple[int, int, int], indices: bool) -> Samples:
+    """Samples that do not fill bytes; the most significant bits come first."""
+    needed = shape[1] * shape[2] * bits
+    each = np.unpackbits(rows, axis=1)[:, :needed].reshape(-1, bits)[:, :8]
+    levels = np.packbits(each, axis=1)[:, 0]
+    if bits < 8:
+        most = 2**bits - 1
+        table = np.arange(256) >> (8 - bits)
+        if not indices:
+            table = (table * 255 + most // 2) // most
+        levels = table.astype(np.uint8)[levels]
+    return levels.reshape(shape)
+
+
+def _read_subsampled(segments: Segments, layout: Layout, number: int, height: int) -> Samples:
+    """YCbCr whose pixels share Cb and Cr: units of all Y of a rectangle, Cb, Cr (section 21)."""
+    across, down = layout.subsampling
+    columns, rows = -(-layout.segment_width // across), -(-height // down)
+    lumas = across * down
+    data = segments.stored(number, columns * (lumas + 2), rows, 8)
+    units = np.frombuffer(data, np.uint8).reshape(rows, columns, lumas + 2)
+    luma = units[..., :lumas].reshape(rows, columns, down, across).swapaxes(1, 2)
+    pixels = np.empty((rows, down, columns, across, 3), np.uint8)
+    pixels[..., 0] = luma
+    pixels[..., 1:] = units[:, np.newaxis, :, np.newaxis, lumas:]
+    return pixels.reshape(rows * down, columns * across, 3)[:height, : layout.segment_width]

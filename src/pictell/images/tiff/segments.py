@@ -1,0 +1,165 @@
+"""The strips and tiles of a page, decompressed."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import lzma
+import struct
+import zlib
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pictell.errors import BrokenPictureError
+from pictell.images.jpeg import JpegFile
+from pictell.images.tiff.directory import Directory, Tag
+from pictell.images.tiff.layout import (
+    CCITT,
+    DEFLATE,
+    JPEG,
+    LZMA,
+    NONE,
+    OLD_DEFLATE,
+    OLD_JPEG,
+    Layout,
+    unsupported,
+)
+
+MAX_SEGMENTS = 50_000
+# An LZMA stream may ask for a dictionary of 4 GiB.
+_LZMA_BYTES = 1 << 28
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+class Segments:
+    """The strips or tiles of a page, by their numbers."""
+
+    def __init__(self, page: Directory, layout: Layout) -> None:
+        """Raises ``NotAPictureError`` for too many, ``BrokenPictureError`` for too few."""
+        self.layout = layout
+        self._data = memoryview(page.data)
+        self._options = {tag: page.number(tag, 0) for tag in (Tag.T4_OPTIONS, Tag.T6_OPTIONS)}
+        self._jpeg_tables = page.octets(Tag.JPEG_TABLES) if layout.compression == JPEG else b""
+        count = layout.across * layout.down * (layout.samples if layout.planar else 1)
+        if count > MAX_SEGMENTS:
+            raise unsupported(f"{count} strips or tiles, more than {MAX_SEGMENTS}")
+        offsets, lengths = Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS
+        if layout.tiled and Tag.TILE_OFFSETS in page:
+            offsets, lengths = Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS
+        elif layout.compression == OLD_JPEG:
+            offsets, lengths = Tag.OLD_JPEG_OFFSET, Tag.OLD_JPEG_LENGTH
+        self._offsets = page.numbers(offsets)
+        self._lengths = page.numbers(lengths)
+        if layout.compression == OLD_JPEG and not self._offsets:
+            raise unsupported("old-style JPEG compression in strips", "save it uncompressed")
+        if len(self._offsets) < count:
+            raise BrokenPictureError("broken TIFF picture: strips or tiles are missing")
+
+    def stored(self, number: int, width: int, height: int, bits: int) -> bytes | memoryview:
+        """The samples of a segment: ``height`` rows of ``width`` samples of ``bits`` bits.
+
+        Each row begins with a byte. Raises ``BrokenPictureError``, ``OSError``, ``ValueError``,
+        ``zlib.error`` or ``lzma.LZMAError`` if the data is damaged.
+        """
+        row = (width * bits + 7) // 8
+        size = row * height
+        compression = self.layout.compression
+        if compression == NONE:
+            data: bytes | memoryview = self._data[self._offsets[number] :][:size]
+            if self.layout.fill_order == 2:
+                data = bytes(data).translate(_REVERSED)
+        elif compression in {DEFLATE, OLD_DEFLATE}:
+            # One byte more than needed, so that the checksum at the end is compared.
+            data = zlib.decompressobj().decompress(self._compressed(number), size + 1)[:size]
+        elif compression == LZMA:
+            decoder = lzma.LZMADecompressor(memlimit=_LZMA_BYTES)
+            data = decoder.decompress(self._compressed(number), size)
+        else:
+            data = self._decode_libtiff("L", (row, height), number).tobytes()
+        if len(data) < size:
+            raise BrokenPictureError(
+                "truncated TIFF picture: the end of a strip or tile is missing"
+            )
+        return data
+
+    def bilevel(self, number: int, width: int, height: int) -> NDArray[np.uint8]:
+        """The samples of a CCITT segment, (height, width) uint8, 0 or 255."""
+        return np.asarray(self._decode_libtiff("1", (width, height), number).convert("L"))
+
+    def jpeg(self, number: int, width: int, height: int, count: int) -> NDArray[np.uint8]:
+        """The samples of a JPEG segment, (height, width, count) uint8. YCbCr becomes RGB.
+
+        Raises ``BrokenPictureError``, or what Pillow raises.
+        """
+        data = bytes(self._compressed(number))
+        if self._jpeg_tables:
+            data = self._jpeg_tables[:-2] + data[2:]  # without EOI and SOI
+        header = JpegFile(io.BytesIO(data))
+        if header.width < width or header.height < height or len(header.getbands()) != count:
+            raise BrokenPictureError("broken TIFF picture: a strip or tile has another size")
+        # The tags say what the data is; the JPEG data of a TIFF file need not. Four samples are
+        # taken as they are.
+        meaning = {1: "L", 3: self.layout.colour, 4: "CMYK"}[count]
+        if self.layout.compression == OLD_JPEG:
+            meaning = ""
+        options = header.mode, meaning, 1, 0  # scale, draft
+        image = Image.frombytes(header.mode, header.size, data, "jpeg", *options)
+        return np.asarray(image).reshape(*image.size[::-1], count)[:height, :width]
+
+    def _compressed(self, number: int) -> memoryview:
+        start = self._offsets[number]
+        if number < len(self._lengths):
+            data = self._data[start : start + self._lengths[number]]
+        elif len(self._offsets) == 1:
+            data = self._data[start:]  # some writers leave the length out
+        else:
+            raise BrokenPictureError("broken TIFF picture: the lengths of strips are missing")
+        if not data:
+            raise BrokenPictureError("truncated TIFF picture: a strip or tile is missing")
+        return data
+
+    def _decode_libtiff(self, mode: str, size: tuple[int, int], number: int) -> Image.Image:
+        """Decompress a segment as a TIFF file of its own, in which libtiff finds no odd tag.
+
+        Samples of several bytes are declared as bytes, so that only this package judges them.
+        """
+        data, (width, height) = self._compressed(number), size
+        tags = {
+            Tag.WIDTH: width,
+            Tag.LENGTH: height,
+            Tag.BITS_PER_SAMPLE: 1 if mode == "1" else 8,
+            Tag.COMPRESSION: self.layout.compression,
+            Tag.PHOTOMETRIC: 1,
+            Tag.FILL_ORDER: self.layout.fill_order,
+            Tag.STRIP_OFFSETS: 0,
+            Tag.SAMPLES_PER_PIXEL: 1,
+            Tag.ROWS_PER_STRIP: height,
+            Tag.STRIP_BYTE_COUNTS: len(data),
+        }
+        if self.layout.compression in CCITT:
+            tags |= self._options
+        start = 8 + 2 + 12 * len(tags) + 4
+        tags[Tag.STRIP_OFFSETS] = start
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+        file = struct.pack("<4sIH", b"II*\0", 8, len(tags)) + entries + bytes(4) + data
+        _silence_libtiff()
+        return Image.frombytes(mode, size, file, "libtiff", mode, False, 8)
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Stop libtiff from writing to stderr, which Pillow cannot: it reports errors anyway.
+
+    Where libtiff is linked into Pillow's module, as on Windows, its functions are not found.
+    """
+    from PIL import _imaging
+
+    try:
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (OSError, AttributeError):
+        return
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    set_handler(None)
