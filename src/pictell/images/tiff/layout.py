@@ -40,8 +40,11 @@ _DEPTHS: dict[Colour, frozenset[int]] = {
     "Lab": frozenset({8, 16}),
 }
 _SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
-# Of the colours and the opacity, all are read; more samples than these would only need memory.
 _MAX_SAMPLES = 8
+# Samples that are not read take memory and time, too.
+_MAX_BYTES = 1 << 30
+# To unpack rows of more samples that do not fill bytes needs too much memory.
+_MAX_UNPACKED = 1 << 20
 # By so many pixels a side, a tile can be larger than the picture.
 _TILE_MARGIN = 1_024
 # The defaults (TIFF 6.0, sections 20 and 21); Pillow converts only these to RGB.
@@ -221,6 +224,11 @@ def _check_combination(layout: Layout) -> None:
     bits, compression = layout.bits, layout.compression
     if layout.fill_order != 1 and compression not in {NONE, *CCITT}:
         raise unsupported(f"FillOrder {layout.fill_order} of compressed samples")
+    row = layout.segment_width * layout.samples
+    if layout.across * layout.down * layout.segment_height * row * bits > 8 * _MAX_BYTES:
+        raise unsupported(f"more than {_MAX_BYTES} bytes of samples", "save it with 8 bits")
+    if bits not in {8, 16} and row > _MAX_UNPACKED and compression not in CCITT:
+        raise unsupported(f"more than {_MAX_UNPACKED} samples of {bits} bits in a row")
     if layout.predictor and bits not in {8, 16}:
         raise unsupported(f"a predictor for samples of {bits} bits", "save it without a predictor")
     if compression in CCITT and (bits, layout.samples) != (1, 1):

@@ -120,9 +120,12 @@ def _convert(rows: Samples, layout: Layout, width: int, count: int) -> Samples:
 
 def _unpack(rows: Samples, bits: int, shape: tuple[int, int, int], indices: bool) -> Samples:
     """Samples that do not fill bytes; the most significant bits come first."""
-    needed = shape[1] * shape[2] * bits
-    each = np.unpackbits(rows, axis=1)[:, :needed].reshape(-1, bits)[:, :8]
-    levels = np.packbits(each, axis=1)[:, 0]
+    starts = np.arange(shape[1] * shape[2], dtype=np.uint32) * bits
+    first = starts >> 3
+    padded = np.pad(rows, ((0, 0), (0, 1)))
+    # Two bytes hold the first 8 bits of a sample, wherever it begins in the first of them.
+    pairs = padded[:, first].astype(np.uint16) << 8 | padded[:, first + 1]
+    levels = (pairs >> (8 - (starts & 7)).astype(np.uint16)).astype(np.uint8)
     if bits < 8:
         most = 2**bits - 1
         table = np.arange(256) >> (8 - bits)
