@@ -92,8 +92,13 @@ class Directory:
         return self._unpack(f"{count}{_INTEGERS[type_]}", at)
 
     def number(self, tag: int, default: int) -> int:
-        """The first value of a tag. Raises ``BrokenPictureError``."""
-        return self.numbers(tag, (default,))[0]
+        """The first value of a tag of integers. Raises ``BrokenPictureError``."""
+        if tag not in self._entries:
+            return default
+        type_, count, at = self._locate(tag)
+        if type_ not in _INTEGERS or not count:
+            raise _odd_values(tag, type_, count)
+        return self._unpack(_INTEGERS[type_], at)[0]
 
     def fractions(self, tag: int, default: tuple[float, ...]) -> tuple[float, ...]:
         """As many values of a tag of rational numbers as the default has.

@@ -13,10 +13,10 @@ Colour = Literal["grey", "RGB", "palette", "CMYK", "YCbCr", "Lab"]
 Alpha = Literal["associated", "unassociated", "unnamed"]
 
 NONE, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS, OLD_DEFLATE = 1, 5, 6, 7, 8, 32773, 32946
-LZMA, ZSTD = 34925, 50000
+ZSTD = 50000
 CCITT = {2, 3, 4, 32771}
 # The compressions that a predictor can precede.
-_PREDICTABLE = {LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD}
+_PREDICTABLE = {LZW, DEFLATE, OLD_DEFLATE, ZSTD}
 _COMPRESSIONS = {NONE, OLD_JPEG, JPEG, PACKBITS} | CCITT | _PREDICTABLE
 WHITE_IS_ZERO, BLACK_IS_ZERO, CIELAB = 0, 1, 8
 # By PhotometricInterpretation: the colour and its number of samples.
@@ -220,26 +220,36 @@ def _read_subsampling(page: Directory, colour: Colour, compression: int) -> tupl
 
 
 def _check_combination(layout: Layout) -> None:
-    """Refuse what the compression cannot hold, and what is too rare to be read."""
+    """Refuse what is too large, what the compression cannot hold, and what is ambiguous."""
     bits, compression = layout.bits, layout.compression
-    if layout.fill_order != 1 and compression not in {NONE, *CCITT}:
-        raise unsupported(f"FillOrder {layout.fill_order} of compressed samples")
     row = layout.segment_width * layout.samples
     if layout.across * layout.down * layout.segment_height * row * bits > 8 * _MAX_BYTES:
         raise unsupported(f"more than {_MAX_BYTES} bytes of samples", "save it with 8 bits")
     if bits not in {8, 16} and row > _MAX_UNPACKED and compression not in CCITT:
         raise unsupported(f"more than {_MAX_UNPACKED} samples of {bits} bits in a row")
+    if layout.fill_order != 1 and compression not in {NONE, *CCITT}:
+        raise unsupported(f"FillOrder {layout.fill_order} of compressed samples")
     if layout.predictor and bits not in {8, 16}:
         raise unsupported(f"a predictor for samples of {bits} bits", "save it without a predictor")
     if compression in CCITT and (bits, layout.samples) != (1, 1):
         raise unsupported(f"CCITT compression of {layout.samples} samples of {bits} bits")
-    if compression in {JPEG, OLD_JPEG}:
-        possible = layout.colour == "YCbCr" and layout.samples == 3 and not layout.planar
-        if layout.colour in {"grey", "RGB", "CMYK"}:
-            possible = layout.planar or layout.samples in {1, 3, 4}
-        if bits != 8 or not possible:
-            what = f"{layout.samples} samples of {bits} bits as {layout.colour}"
-            raise unsupported(f"JPEG compression of {what}")
+    if compression in {JPEG, OLD_JPEG} and not _fits_jpeg(layout):
+        kind = f"{layout.samples} samples of {bits} bits as {layout.colour}"
+        raise unsupported(f"JPEG compression of {kind}")
+    _check_colour(layout)
+
+
+def _fits_jpeg(layout: Layout) -> bool:
+    if layout.bits != 8:
+        return False
+    if layout.colour == "YCbCr":
+        return layout.samples == 3 and not layout.planar
+    return layout.colour in {"grey", "RGB", "CMYK"} and (
+        layout.planar or layout.samples in {1, 3, 4}
+    )
+
+
+def _check_colour(layout: Layout) -> None:
     if layout.alpha_kind == "associated" and (
         layout.photometric == WHITE_IS_ZERO or layout.colour == "palette"
     ):

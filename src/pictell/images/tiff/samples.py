@@ -90,7 +90,8 @@ def _read_segment(
     width, count = layout.segment_width, 1 if layout.planar else layout.samples
     stored_height = layout.segment_height if layout.tiled else height
     if layout.compression in CCITT:
-        yield 0, segments.bilevel(number, width, stored_height)[:height, :, np.newaxis]
+        bits = segments.bilevel(number, width, stored_height)[:height, :, np.newaxis]
+        yield 0, bits if layout.colour == "palette" else bits * np.uint8(255)
     elif layout.compression in {JPEG, OLD_JPEG}:
         yield 0, segments.jpeg(number, width, height, count)
     elif layout.subsampling != (1, 1):

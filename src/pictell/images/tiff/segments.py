@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import io
-import lzma
 import struct
 import zlib
 from functools import cache
@@ -14,13 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pictell.errors import BrokenPictureError
-from pictell.images.jpeg import JpegFile
+from pictell.images.tiff.baseline import read_frame
 from pictell.images.tiff.directory import Directory, Tag
 from pictell.images.tiff.layout import (
     CCITT,
     DEFLATE,
     JPEG,
-    LZMA,
     NONE,
     OLD_DEFLATE,
     OLD_JPEG,
@@ -29,8 +26,10 @@ from pictell.images.tiff.layout import (
 )
 
 MAX_SEGMENTS = 50_000
-# An LZMA stream may ask for a dictionary of 4 GiB.
-_LZMA_BYTES = 1 << 28
+# A writer may store equal tiles once.
+_MOST_SHARED = 1 << 24
+# The quantisation and Huffman tables of a JPEG file take less.
+_MAX_TABLES = 4_096
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -43,6 +42,10 @@ class Segments:
         self._data = memoryview(page.data)
         self._options = {tag: page.number(tag, 0) for tag in (Tag.T4_OPTIONS, Tag.T6_OPTIONS)}
         self._jpeg_tables = page.octets(Tag.JPEG_TABLES) if layout.compression == JPEG else b""
+        if len(self._jpeg_tables) > _MAX_TABLES:
+            raise BrokenPictureError("broken TIFF picture: its JPEG tables are too large")
+        # The last strip may be as high as the others.
+        self._most_spare = layout.segment_height + 16
         count = layout.across * layout.down * (layout.samples if layout.planar else 1)
         if count > MAX_SEGMENTS:
             raise unsupported(f"{count} strips or tiles, more than {MAX_SEGMENTS}")
@@ -55,14 +58,17 @@ class Segments:
         self._lengths = page.numbers(lengths)
         if layout.compression == OLD_JPEG and not self._offsets:
             raise unsupported("old-style JPEG compression in strips", "save it uncompressed")
+        # So that the same bytes are not decompressed again and again.
+        if sum(self._lengths) > len(self._data) + _MOST_SHARED and layout.compression != NONE:
+            raise BrokenPictureError("broken TIFF picture: strips or tiles share their bytes")
         if len(self._offsets) < count:
             raise BrokenPictureError("broken TIFF picture: strips or tiles are missing")
 
     def stored(self, number: int, width: int, height: int, bits: int) -> bytes | memoryview:
         """The samples of a segment: ``height`` rows of ``width`` samples of ``bits`` bits.
 
-        Each row begins with a byte. Raises ``BrokenPictureError``, ``OSError``, ``ValueError``,
-        ``zlib.error`` or ``lzma.LZMAError`` if the data is damaged.
+        Each row begins with a byte. Raises ``BrokenPictureError``, ``OSError``, ``ValueError`` or
+        ``zlib.error`` if the data is damaged.
         """
         row = (width * bits + 7) // 8
         size = row * height
@@ -74,9 +80,6 @@ class Segments:
         elif compression in {DEFLATE, OLD_DEFLATE}:
             # One byte more than needed, so that the checksum at the end is compared.
             data = zlib.decompressobj().decompress(self._compressed(number), size + 1)[:size]
-        elif compression == LZMA:
-            decoder = lzma.LZMADecompressor(memlimit=_LZMA_BYTES)
-            data = decoder.decompress(self._compressed(number), size)
         else:
             data = self._decode_libtiff("L", (row, height), number).tobytes()
         if len(data) < size:
@@ -86,28 +89,29 @@ class Segments:
         return data
 
     def bilevel(self, number: int, width: int, height: int) -> NDArray[np.uint8]:
-        """The samples of a CCITT segment, (height, width) uint8, 0 or 255."""
-        return np.asarray(self._decode_libtiff("1", (width, height), number).convert("L"))
+        """The samples of a CCITT segment, (height, width) uint8, 0 or 1."""
+        return np.asarray(self._decode_libtiff("1", (width, height), number).convert("L")) >> 7
 
     def jpeg(self, number: int, width: int, height: int, count: int) -> NDArray[np.uint8]:
         """The samples of a JPEG segment, (height, width, count) uint8. YCbCr becomes RGB.
 
-        Raises ``BrokenPictureError``, or what Pillow raises.
+        Raises ``NotAPictureError``, ``BrokenPictureError``, or what Pillow raises.
         """
         data = bytes(self._compressed(number))
         if self._jpeg_tables:
             data = self._jpeg_tables[:-2] + data[2:]  # without EOI and SOI
-        header = JpegFile(io.BytesIO(data))
-        if header.width < width or header.height < height or len(header.getbands()) != count:
+        size, components = read_frame(data)
+        spare = size[0] - width, size[1] - height
+        if components != count or min(spare) < 0 or max(spare) > self._most_spare:
             raise BrokenPictureError("broken TIFF picture: a strip or tile has another size")
-        # The tags say what the data is; the JPEG data of a TIFF file need not. Four samples are
-        # taken as they are.
-        meaning = {1: "L", 3: self.layout.colour, 4: "CMYK"}[count]
+        # The tags say what the samples are; the JPEG data of a TIFF file need not.
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[count]
+        meaning = self.layout.colour if count == 3 else mode
         if self.layout.compression == OLD_JPEG:
-            meaning = ""
-        options = header.mode, meaning, 1, 0  # scale, draft
-        image = Image.frombytes(header.mode, header.size, data, "jpeg", *options)
-        return np.asarray(image).reshape(*image.size[::-1], count)[:height, :width]
+            meaning = ""  # as in a JPEG file
+        options = mode, meaning, 1, 0  # the last two: scale, draft
+        image = Image.frombytes(mode, size, data, "jpeg", *options)
+        return np.asarray(image).reshape(size[1], size[0], count)[:height, :width]
 
     def _compressed(self, number: int) -> memoryview:
         start = self._offsets[number]
