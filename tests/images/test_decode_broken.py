@@ -278,4 +278,4 @@ def test_a_decoder_may_report_too_little_memory_in_words(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ImageFile, "load", load)
     with pytest.raises(OutOfMemoryError):
-        decode(photo_as("bmp"), MAX_PIXELS)
+        decode(photo_as("gif"), MAX_PIXELS)

@@ -46,7 +46,7 @@ PICTURE_FORMATS = (
     PictureFormat(
         "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
     ),
-    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "PIL.BmpImagePlugin:BmpImageFile"),
+    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:open_bmp"),
     PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pillow_heif.as_plugin:HeifImageFile", "heic"),
 )
 

@@ -114,13 +114,12 @@ class Directory:
         return tuple(top / (low or 1) for top, low in zip(pairs[::2], pairs[1::2], strict=True))
 
     def octets(self, tag: int) -> bytes:
-        """The value of a tag of bytes; empty if there is none. Raises ``BrokenPictureError``."""
+        """The value of a tag of bytes; empty if there is none of this type in the file."""
         if tag not in self._entries:
             return b""
         type_, count, at = self._locate(tag)
-        if type_ not in {1, 7} or at + count > len(self.data):
-            raise _odd_values(tag, type_, count)
-        return self.data[at : at + count]
+        whole = type_ in {1, 7} and at + count <= len(self.data)
+        return self.data[at : at + count] if whole else b""
 
     def children(self) -> Iterator[Directory]:
         """The directories that this one lists. Raises ``BrokenPictureError``."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from contextlib import suppress
 
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
+from pictell.errors import BrokenPictureError
+from pictell.images.picture_file import PictureFile
 from pictell.images.tiff.directory import Tag
 from pictell.images.tiff.layout import read_layout
 from pictell.images.tiff.pages import find_page
 from pictell.images.tiff.samples import read_image
 
 
-class TiffFile(ImageFile):
+class TiffFile(PictureFile):
     """The main page of a TIFF file. Only its tags have been read."""
 
     format = "TIFF"
@@ -25,17 +26,14 @@ class TiffFile(ImageFile):
         self._layout = read_layout(self._page)
         self._size = self._layout.width, self._layout.height
         self._mode = "RGB"  # until it is loaded
-        profile = self._page.octets(Tag.ICC_PROFILE)
-        if profile:
+        if profile := self._page.octets(Tag.ICC_PROFILE):
             self.info["icc_profile"] = profile
-        self.getexif()[Tag.ORIENTATION] = self._page.number(Tag.ORIENTATION, 1)
+        with suppress(BrokenPictureError):  # the pixels may still be whole
+            self.getexif()[Tag.ORIENTATION] = self._page.number(Tag.ORIENTATION, 1)
 
-    def load(self) -> Any:
-        """Decode the page. Raises ``BrokenPictureError``, or what the decoders raise."""
-        if self._im is None:
-            image = read_image(self._page, self._layout)
-            self._mode, self.im = image.mode, image.im
-        return Image.Image.load(self)
+    def read_image(self) -> Image.Image:
+        """Raises ``NotAPictureError``, ``BrokenPictureError``, or what the decoders raise."""
+        return read_image(self._page, self._layout)
 
 
 def open_tiff(stream: io.BytesIO) -> TiffFile:

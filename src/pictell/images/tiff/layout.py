@@ -42,9 +42,10 @@ _DEPTHS: dict[Colour, frozenset[int]] = {
 _SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _MAX_SAMPLES = 8
 # Samples that are not read take memory and time, too.
-_MAX_BYTES = 1 << 30
-# To unpack rows of more samples that do not fill bytes needs too much memory.
-_MAX_UNPACKED = 1 << 20
+_MAX_BYTES = 900_000_000
+# To unpack more samples that do not fill bytes, in a row or in all, takes too much.
+_MAX_ROW = 1 << 20
+_MAX_UNPACKED = 1 << 28
 # By so many pixels a side, a tile can be larger than the picture.
 _TILE_MARGIN = 1_024
 # The defaults (TIFF 6.0, sections 20 and 21); Pillow converts only these to RGB.
@@ -223,10 +224,12 @@ def _check_combination(layout: Layout) -> None:
     """Refuse what is too large, what the compression cannot hold, and what is ambiguous."""
     bits, compression = layout.bits, layout.compression
     row = layout.segment_width * layout.samples
-    if layout.across * layout.down * layout.segment_height * row * bits > 8 * _MAX_BYTES:
+    total = layout.across * layout.down * layout.segment_height * row
+    if total * bits > 8 * _MAX_BYTES:
         raise unsupported(f"more than {_MAX_BYTES} bytes of samples", "save it with 8 bits")
-    if bits not in {8, 16} and row > _MAX_UNPACKED and compression not in CCITT:
-        raise unsupported(f"more than {_MAX_UNPACKED} samples of {bits} bits in a row")
+    packed = bits not in {8, 16} and compression not in CCITT
+    if packed and (row > _MAX_ROW or total > _MAX_UNPACKED):
+        raise unsupported(f"{total} samples of {bits} bits", "save it with 8 bits")
     if layout.fill_order != 1 and compression not in {NONE, *CCITT}:
         raise unsupported(f"FillOrder {layout.fill_order} of compressed samples")
     if layout.predictor and bits not in {8, 16}:

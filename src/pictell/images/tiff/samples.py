@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pictell.errors import BrokenPictureError
 from pictell.images.tiff.directory import Directory, Tag
-from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_ZERO, Layout
+from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_ZERO, Alpha, Layout
 from pictell.images.tiff.segments import Segments
 
 Samples = NDArray[np.uint8]
@@ -45,14 +45,27 @@ def read_image(page: Directory, layout: Layout) -> Image.Image:
     if layout.alpha_kind == "unnamed" and not alpha.any():
         alpha = alpha[..., :0]  # what is 0 everywhere is no opacity
     if mode == "CMYK" and alpha.size:
-        if layout.alpha_kind == "unassociated":
-            colours = (colours * alpha.astype(np.uint16) // 255).astype(np.uint8)
-        alpha = alpha[..., :0]  # white has no ink, so the picture now lies over white
+        return _lay_over_white(colours, alpha, layout.alpha_kind)
     if alpha.size:
-        colours = np.concatenate([colours, alpha], axis=-1)
+        palette = layout.colour == "palette"
+        colours = np.concatenate([colours, alpha], axis=-1) if palette else samples
         mode += "a" if layout.alpha_kind == "associated" else "A"
-    image = Image.frombytes(mode, (layout.width, layout.height), np.ascontiguousarray(colours))
+    image = _to_image(colours, mode)
     return image.convert("RGB") if mode == "YCbCr" else image
+
+
+def _to_image(samples: Samples, mode: str) -> Image.Image:
+    size = samples.shape[1], samples.shape[0]
+    return Image.frombytes(mode, size, np.ascontiguousarray(samples))
+
+
+def _lay_over_white(colours: Samples, alpha: Samples, kind: Alpha) -> Image.Image:
+    """CMYK without alpha, which Pillow does not have. White has no ink, so it adds nothing."""
+    image = _to_image(colours, "CMYK")
+    if kind == "associated":
+        return image
+    opacity = _to_image(alpha, "L")
+    return Image.merge("CMYK", [ImageChops.multiply(ink, opacity) for ink in image.split()])
 
 
 def _read_palette(page: Directory, bits: int) -> Samples:

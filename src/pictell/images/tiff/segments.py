@@ -90,7 +90,8 @@ class Segments:
 
     def bilevel(self, number: int, width: int, height: int) -> NDArray[np.uint8]:
         """The samples of a CCITT segment, (height, width) uint8, 0 or 1."""
-        return np.asarray(self._decode_libtiff("1", (width, height), number).convert("L")) >> 7
+        image = self._decode_libtiff("1", (width, height), number)
+        return np.asarray(image.convert("L"), np.uint8) // np.uint8(255)
 
     def jpeg(self, number: int, width: int, height: int, count: int) -> NDArray[np.uint8]:
         """The samples of a JPEG segment, (height, width, count) uint8. YCbCr becomes RGB.
