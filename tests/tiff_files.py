@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 NONE, LZW, JPEG, DEFLATE, PACKBITS = 1, 5, 7, 8, 32773
 SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
-_LAYOUT = {1: "B", SHORT: "H", LONG: "I", RATIONAL: "I", UNDEFINED: "B", 13: "I", 16: "Q"}
+_LAYOUT = {
+    1: "B",
+    SHORT: "H",
+    LONG: "I",
+    RATIONAL: "I",
+    UNDEFINED: "B",
+    2: "B",
+    12: "d",
+    13: "I",
+    16: "Q",
+}
 
 Tags = dict[int, tuple[int, Iterable[int]]]
 

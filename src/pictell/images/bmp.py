@@ -18,13 +18,16 @@ from pictell.errors import BrokenPictureError, NotAPictureError
 from pictell.images.picture_file import PictureFile
 
 # Runs are read one by one. Real pictures of 100 million pixels have fewer.
-MAX_RUNS = 5_000_000
+MAX_RUNS = 4_000_000
 _FILE_HEADER = 14
 _OS2_1, _WINDOWS_3, _WITH_MASKS, _WITH_ALPHA = 12, 40, 52, 56
 _OS2_2 = {16, 64}
 _RGB, _RLE8, _RLE4, _BITFIELDS, _ALPHA_BITFIELDS = 0, 1, 2, 3, 6
 _OTHER_COMPRESSIONS = {4: "embedded JPEG data", 5: "embedded PNG data"}
 _RLE_BITS = {_RLE8: 8, _RLE4: 4}
+_END_OF_ROW, _STEP = 0, 2
+# From the digits of bytes in hexadecimal to their values.
+_DIGITS = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
 _MASKS = {16: (0x7C00, 0x03E0, 0x001F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
 _DEPTHS = {1, 2, 4, 8, 16, 24, 32}
 
@@ -213,40 +216,41 @@ def _read_runs(data: bytes, header: _Header) -> Pixels:
     """Indices stored as runs, (height, width) uint8; those that are skipped are 0."""
     width, height = header.width, header.height
     indices = bytearray(width * height)
-    at, x, y = header.start, 0, 0
+    at, x, y, end = header.start, 0, 0, len(data) - 1
     for _ in range(MAX_RUNS):
-        if y >= height or (y == height - 1 and x >= width and at + 2 > len(data)):
+        if at >= end or y >= height:
             break
-        count, value, *more = data[at : at + 4].ljust(4, b"\0")
-        if at + 2 > len(data):
-            raise BrokenPictureError("truncated BMP picture: the end is missing")
+        count, value = data[at], data[at + 1]
         at += 2
-        if not count and value == 0:  # the end of the row
-            x, y = 0, y + 1
-        elif not count and value == 1:  # the end of the picture
-            break
-        elif not count and value == 2:  # a step
-            x, y, at = x + more[0], y + more[1], at + 2
-        else:
+        if count or value > _STEP:
             run, at = _read_run(data, at, count, value, header.bits)
-            kept = run[: max(0, width - x)]
-            indices[y * width + x : y * width + x + len(kept)] = kept
+            stop = min(x + len(run), width)
+            if x < stop:
+                indices[y * width + x : y * width + stop] = run[: stop - x]
             x += len(run)
+        elif value == _END_OF_ROW:
+            x, y = 0, y + 1
+        elif value == _STEP:
+            x, y, at = x + data[at], y + data[at + 1], at + 2
+        else:
+            return np.frombuffer(indices, np.uint8).reshape(height, width)
     else:
         raise BrokenPictureError(f"a BMP with more than {MAX_RUNS} runs is refused")
+    # The mark of the end may be missing, the last row may not.
+    if (y, x) < (height - 1, width):
+        raise BrokenPictureError("truncated BMP picture: the end is missing")
     return np.frombuffer(indices, np.uint8).reshape(height, width)
 
 
 def _read_run(data: bytes, at: int, count: int, value: int, bits: int) -> tuple[bytes, int]:
     """The indices of a run: ``count`` times the same, or ``value`` different; and what follows."""
-    if count and bits == 8:
-        return bytes([value]) * count, at
     if count:
-        return (bytes([value >> 4, value & 15]) * count)[:count], at
+        pair = bytes([value]) if bits == 8 else bytes([value >> 4, value & 15])
+        return (pair * count)[:count], at
     length = value if bits == 8 else (value + 1) // 2
     run = data[at : at + length]
     if len(run) < length:
         raise BrokenPictureError("truncated BMP picture: the end is missing")
     if bits == 4:
-        run = bytes(index for byte in run for index in (byte >> 4, byte & 15))[:value]
+        run = run.hex().encode().translate(_DIGITS)[:value]
     return run, at + length + length % 2
