@@ -67,18 +67,22 @@ class BmpFile(PictureFile):
         self._mode = "RGB"  # until it is loaded
 
     def read_image(self) -> Image.Image:
-        """An image of mode RGB or RGBA. Raises ``BrokenPictureError`` if data is missing."""
+        """An image of mode L, RGB or RGBA. Raises ``BrokenPictureError`` if data is missing."""
         header = self._header
-        if header.bits <= 8:
-            runs = header.compression in _RLE_BITS
-            indices = (_read_runs if runs else _read_indices)(self._data, header)
-            pixels = _read_palette(self._data, header)[indices]
-        elif header.bits == 24:
-            rows = _read_rows(self._data, header)
-            pixels = rows[:, : 3 * header.width].reshape(header.height, header.width, 3)[..., ::-1]
-        else:
+        if header.bits in _MASKS:
             pixels = _read_masked(self._data, header)
-        return Image.fromarray(np.ascontiguousarray(pixels if header.top_down else pixels[::-1]))
+            mode = "RGB" if pixels.shape[2] == 3 else "RGBA"
+            return _to_image(header, pixels.reshape(header.height, -1), mode, mode)
+        if header.bits == 24:
+            return _to_image(header, _read_rows(self._data, header), "RGB", "BGR")
+        if header.compression in _RLE_BITS:
+            image = _to_image(header, _read_runs(self._data, header), "P", "P")
+        else:
+            layout = "P" if header.bits == 8 else f"P;{header.bits}"
+            image = _to_image(header, _read_rows(self._data, header), "P", layout)
+        palette = _read_palette(self._data, header)
+        image.putpalette(palette)
+        return image.convert("L" if palette[::3] == palette[1::3] == palette[2::3] else "RGB")
 
 
 def open_bmp(stream: io.BytesIO) -> BmpFile:
@@ -168,48 +172,48 @@ def _shift(mask: int) -> int:
 
 def _read_rows(data: bytes, header: _Header) -> Pixels:
     """The stored rows, (height, stride) uint8."""
-    stored = data[header.start : header.start + header.stride * header.height]
-    # Some writers leave out the padding of the last row.
-    missing = header.stride * header.height - len(stored)
+    size = header.stride * header.height
+    missing = header.start + size - len(data)
     if missing > header.stride - (header.width * header.bits + 7) // 8:
         raise BrokenPictureError("truncated BMP picture: the end is missing")
-    return np.frombuffer(stored + bytes(missing), np.uint8).reshape(header.height, header.stride)
+    if missing > 0:  # some writers leave out the padding of the last row
+        data += bytes(missing)
+    rows = np.frombuffer(data, np.uint8, size, header.start)
+    return rows.reshape(header.height, header.stride)
 
 
-def _read_palette(data: bytes, header: _Header) -> Pixels:
-    """The colours, (256, 3) uint8; those that the file lacks are black."""
+def _read_palette(data: bytes, header: _Header) -> bytes:
+    """256 colours, of three bytes each; those that the file lacks are black."""
     end = header.palette_start + header.colours * header.palette_entry
     entries = np.frombuffer(data[header.palette_start : end], np.uint8)
-    palette = np.zeros((256, 3), np.uint8)
     if len(entries) != header.colours * header.palette_entry:
         raise BrokenPictureError("truncated BMP picture: its palette is not whole")
-    palette[: header.colours] = entries.reshape(-1, header.palette_entry)[:, 2::-1]
-    return palette
+    colours = entries.reshape(-1, header.palette_entry)[:, 2::-1]
+    return colours.tobytes().ljust(256 * 3, b"\0")
 
 
-def _read_indices(data: bytes, header: _Header) -> Pixels:
-    rows = _read_rows(data, header)
-    if header.bits < 8:
-        shifts = np.arange(8 - header.bits, -1, -header.bits, dtype=np.uint8)
-        split = rows[..., np.newaxis] >> shifts & np.uint8(2**header.bits - 1)
-        rows = split.reshape(header.height, -1)
-    return rows[:, : header.width]
+def _to_image(header: _Header, rows: Pixels, mode: str, layout: str) -> Image.Image:
+    """An image of stored rows (height, bytes); ``layout`` is Pillow's word for their pixels."""
+    direction = 1 if header.top_down else -1
+    size = header.width, header.height
+    return Image.frombytes(mode, size, rows, "raw", layout, rows.shape[1], direction)
 
 
 def _read_masked(data: bytes, header: _Header) -> Pixels:
     """Pixels of 16 or 32 bits, (height, width, 3) or with alpha 4."""
     words = _read_rows(data, header).view(f"<u{header.bits // 8}")[:, : header.width]
-    pixels = np.empty((*words.shape, 4), np.uint8)
-    for channel, mask in enumerate(header.masks):
-        most = mask >> _shift(mask)
-        levels = (words & np.asarray(mask, words.dtype)) >> np.asarray(_shift(mask), words.dtype)
+    # Many writers reserve alpha and leave it 0, which would make the whole picture transparent.
+    opaque = not (words & np.asarray(header.masks[3], words.dtype)).any()
+    pixels = np.empty((*words.shape, 3 if opaque else 4), np.uint8)
+    for channel, mask in enumerate(header.masks[: pixels.shape[2]]):
+        shift, most = _shift(mask), mask >> _shift(mask)
+        levels = (words & np.asarray(mask, words.dtype)) >> np.asarray(shift, words.dtype)
         if most > 0xFF:
             levels >>= np.asarray(most.bit_length() - 8, words.dtype)
         elif 0 < most < 0xFF:
             levels = (np.arange(most + 1) * 255 // most).astype(np.uint8)[levels]
         pixels[..., channel] = levels
-    # Many writers reserve alpha and leave it 0, which would make the whole picture transparent.
-    return pixels if pixels[..., 3].any() else pixels[..., :3]
+    return pixels
 
 
 def _read_runs(data: bytes, header: _Header) -> Pixels:

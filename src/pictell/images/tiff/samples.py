@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from pictell.errors import BrokenPictureError
 from pictell.images.tiff.directory import Directory, Tag
-from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_ZERO, Alpha, Layout
+from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_ZERO, Layout
 from pictell.images.tiff.segments import Segments
 
 Samples = NDArray[np.uint8]
@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 _MODES = {
     "grey": "L",
     "RGB": "RGB",
-    "palette": "RGB",
+    "palette": "P",
     "CMYK": "CMYK",
     "YCbCr": "YCbCr",
     "Lab": "LAB",
@@ -36,22 +36,24 @@ def read_image(page: Directory, layout: Layout) -> Image.Image:
     mode = _MODES[layout.colour]
     if layout.photometric == WHITE_IS_ZERO:
         np.subtract(255, colours, out=colours)
-    elif layout.colour == "palette":
-        colours = _read_palette(page, layout.bits)[colours[..., 0]]
     elif layout.colour == "Lab" and layout.photometric != CIELAB:
         colours[..., 1:] ^= 0x80  # a* and b* are signed in CIELab and for Pillow, not in ICCLab
     elif layout.colour == "YCbCr" and layout.compression in {JPEG, OLD_JPEG}:
         mode = "RGB"  # libjpeg has converted it
     if layout.alpha_kind == "unnamed" and not alpha.any():
         alpha = alpha[..., :0]  # what is 0 everywhere is no opacity
-    if mode == "CMYK" and alpha.size:
-        return _lay_over_white(colours, alpha, layout.alpha_kind)
-    if alpha.size:
-        palette = layout.colour == "palette"
-        colours = np.concatenate([colours, alpha], axis=-1) if palette else samples
-        mode += "a" if layout.alpha_kind == "associated" else "A"
+    if mode in {"L", "RGB"} and alpha.size:
+        return _to_image(samples, mode + ("a" if layout.alpha_kind == "associated" else "A"))
     image = _to_image(colours, mode)
-    return image.convert("RGB") if mode == "YCbCr" else image
+    if mode == "P":
+        image.putpalette(_read_palette(page, layout.bits))
+    if mode in {"P", "YCbCr"}:
+        image = image.convert("RGB")
+    if mode == "P" and alpha.size:
+        image.putalpha(_to_image(alpha, "L"))
+    if mode == "CMYK" and layout.alpha_kind == "unassociated":
+        image = _lay_over_white(image, _to_image(alpha, "L"))
+    return image
 
 
 def _to_image(samples: Samples, mode: str) -> Image.Image:
@@ -59,23 +61,19 @@ def _to_image(samples: Samples, mode: str) -> Image.Image:
     return Image.frombytes(mode, size, np.ascontiguousarray(samples))
 
 
-def _lay_over_white(colours: Samples, alpha: Samples, kind: Alpha) -> Image.Image:
-    """CMYK without alpha, which Pillow does not have. White has no ink, so it adds nothing."""
-    image = _to_image(colours, "CMYK")
-    if kind == "associated":
-        return image
-    opacity = _to_image(alpha, "L")
-    return Image.merge("CMYK", [ImageChops.multiply(ink, opacity) for ink in image.split()])
+def _lay_over_white(cmyk: Image.Image, opacity: Image.Image) -> Image.Image:
+    """CMYK without opacity, which Pillow does not have. White has no ink, so it adds nothing."""
+    return Image.merge("CMYK", [ImageChops.multiply(ink, opacity) for ink in cmyk.split()])
 
 
-def _read_palette(page: Directory, bits: int) -> Samples:
-    """The colours, (2 ** bits, 3) uint8."""
+def _read_palette(page: Directory, bits: int) -> bytes:
+    """The colours, of three bytes each."""
     levels = np.array(page.numbers(Tag.COLOR_MAP))
     if levels.size != 3 * 2**bits or levels.min() < 0 or levels.max() > 0xFFFF:
         raise BrokenPictureError("broken TIFF picture: its palette is missing or has a wrong size")
     if levels.max() > 0xFF:  # some writers store 8 bits instead of 16
         levels >>= 8
-    return np.ascontiguousarray(levels.reshape(3, -1).T.astype(np.uint8))
+    return levels.reshape(3, -1).T.astype(np.uint8).tobytes()
 
 
 def _read_samples(segments: Segments, layout: Layout) -> Samples:

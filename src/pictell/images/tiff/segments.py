@@ -77,16 +77,22 @@ class Segments:
             data: bytes | memoryview = self._data[self._offsets[number] :][:size]
             if self.layout.fill_order == 2:
                 data = bytes(data).translate(_REVERSED)
-        elif compression in {DEFLATE, OLD_DEFLATE}:
-            # One byte more than needed, so that the checksum at the end is compared.
-            data = zlib.decompressobj().decompress(self._compressed(number), size + 1)[:size]
         else:
             data = self._decode_libtiff("L", (row, height), number).tobytes()
+            if compression in {DEFLATE, OLD_DEFLATE}:
+                self._check_deflated(number, data)
         if len(data) < size:
             raise BrokenPictureError(
                 "truncated TIFF picture: the end of a strip or tile is missing"
             )
         return data
+
+    def _check_deflated(self, number: int, data: bytes) -> None:
+        """Compare the checksum of a segment, as libtiff does not. Raises ``zlib.error``."""
+        stored = self._compressed(number)
+        if zlib.adler32(data) != int.from_bytes(stored[-4:], "big"):
+            # The segment may be padded, or longer than needed: zlib finds the checksum.
+            zlib.decompressobj().decompress(stored, len(data) + 1)
 
     def bilevel(self, number: int, width: int, height: int) -> NDArray[np.uint8]:
         """The samples of a CCITT segment, (height, width) uint8, 0 or 1."""
