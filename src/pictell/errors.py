@@ -204,7 +204,7 @@ class DecodeError(PictellError):
 
 
 class NotAPictureError(DecodeError):
-    """The bytes are not in a picture format that pictell reads."""
+    """The bytes are not in a picture format that pictell reads, or in a kind that it does not."""
 
     code = "not_a_picture"
 
