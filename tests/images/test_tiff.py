@@ -54,6 +54,19 @@ def test_pictures_that_were_misread(shared: Path, name: str, reference: str) -> 
     assert_reads((shared / "cases" / f"{name}.tif").read_bytes(), truth, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("g_f16.tif", "floating-point samples of 16 bits"),
+        ("g_int16.tif", "signed samples of 16 bits"),
+        ("raw/photo.dng", "a camera raw"),
+    ],
+)
+def test_pictures_that_were_called_broken(shared: Path, name: str, kind: str) -> None:
+    with pytest.raises(NotAPictureError, match=kind):
+        decode((shared / "cases" / name).read_bytes(), MAX_PIXELS)
+
+
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(

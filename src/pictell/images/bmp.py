@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from pictell.images.picture_file import PictureFile
 
 # Runs are read one by one. Real pictures of 100 million pixels have fewer.
 MAX_RUNS = 4_000_000
+# So many pixels are converted together, which bounds the memory that this takes.
+_BLOCK_PIXELS = 1 << 20
 _FILE_HEADER = 14
 _OS2_1, _WINDOWS_3, _WITH_MASKS, _WITH_ALPHA = 12, 40, 52, 56
 _OS2_2 = {16, 64}
@@ -203,17 +205,23 @@ def _read_masked(data: bytes, header: _Header) -> Pixels:
     """Pixels of 16 or 32 bits, (height, width, 3) or with alpha 4."""
     words = _read_rows(data, header).view(f"<u{header.bits // 8}")[:, : header.width]
     # Many writers reserve alpha and leave it 0, which would make the whole picture transparent.
-    opaque = not (words & np.asarray(header.masks[3], words.dtype)).any()
+    opaque = not np.bitwise_or.reduce(words, axis=None) & header.masks[3]
     pixels = np.empty((*words.shape, 3 if opaque else 4), np.uint8)
-    for channel, mask in enumerate(header.masks[: pixels.shape[2]]):
-        shift, most = _shift(mask), mask >> _shift(mask)
-        levels = (words & np.asarray(mask, words.dtype)) >> np.asarray(shift, words.dtype)
-        if most > 0xFF:
-            levels >>= np.asarray(most.bit_length() - 8, words.dtype)
-        elif 0 < most < 0xFF:
-            levels = (np.arange(most + 1) * 255 // most).astype(np.uint8)[levels]
-        pixels[..., channel] = levels
+    step = max(1, _BLOCK_PIXELS // header.width)
+    for top in range(0, header.height, step):
+        for channel, mask in enumerate(header.masks[: pixels.shape[2]]):
+            pixels[top : top + step, :, channel] = _read_field(words[top : top + step], mask)
     return pixels
+
+
+def _read_field(words: NDArray[np.unsignedinteger[Any]], mask: int) -> NDArray[Any]:
+    """The part of each word that a mask selects, scaled to 0..255."""
+    shift, most = _shift(mask), mask >> _shift(mask)
+    levels = (words & np.asarray(mask, words.dtype)) >> np.asarray(shift, words.dtype)
+    if most > 0xFF:
+        return levels >> np.asarray(most.bit_length() - 8, words.dtype)
+    scale = np.arange(most + 1) * 255 // max(most, 1)
+    return levels if most == 0xFF else scale.astype(np.uint8)[levels]
 
 
 def _read_runs(data: bytes, header: _Header) -> Pixels:

@@ -15,8 +15,8 @@ MAX_PAGES = 1_000
 MAX_CHILDREN = 16
 # Offsets of strips are the longest lists.
 MAX_VALUES = 50_000
-# The integer types by their numbers; the last three are of BigTIFF.
-_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+# The types of unsigned integers by their numbers; the last two are of BigTIFF.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 class Tag(IntEnum):

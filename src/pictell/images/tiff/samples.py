@@ -14,8 +14,6 @@ from pictell.images.tiff.layout import CCITT, CIELAB, JPEG, OLD_JPEG, WHITE_IS_Z
 from pictell.images.tiff.segments import Segments
 
 Samples = NDArray[np.uint8]
-# So many samples are converted together, which bounds the memory that this takes.
-_CHUNK = 1 << 20
 _MODES = {
     "grey": "L",
     "RGB": "RGB",
@@ -87,33 +85,32 @@ def _read_samples(segments: Segments, layout: Layout) -> Samples:
         for top in range(0, layout.height, rows):
             for left in range(0, layout.width, columns):
                 part = target[top : top + rows, left : left + columns]
-                for row, block in _read_segment(segments, layout, number, len(part)):
+                row = 0
+                for block in _read_segment(segments, layout, number, len(part)):
                     chosen = block if block.shape[-1] == part.shape[-1] else block[..., kept]
-                    part[row : row + len(block)] = chosen[:, : part.shape[1]]
+                    room = part[row : row + len(block)]
+                    room[:] = chosen[: len(room), : part.shape[1]]
+                    row += len(block)
                 number += 1
     return samples
 
 
 def _read_segment(
     segments: Segments, layout: Layout, number: int, height: int
-) -> Iterator[tuple[int, Samples]]:
-    """The first ``height`` rows of a segment in blocks (rows, segment_width, n), with their top."""
+) -> Iterator[Samples]:
+    """At least ``height`` rows of a segment, in blocks (rows, segment_width, n) uint8."""
     width, count = layout.segment_width, 1 if layout.planar else layout.samples
     stored_height = layout.segment_height if layout.tiled else height
     if layout.compression in CCITT:
-        bits = segments.bilevel(number, width, stored_height)[:height, :, np.newaxis]
-        yield 0, bits if layout.colour == "palette" else bits * np.uint8(255)
+        bits = segments.bilevel(number, width, stored_height)[:, :, np.newaxis]
+        yield bits if layout.colour == "palette" else bits * np.uint8(255)
     elif layout.compression in {JPEG, OLD_JPEG}:
-        yield 0, segments.jpeg(number, width, height, count)
+        yield segments.jpeg(number, width, height, count)
     elif layout.subsampling != (1, 1):
-        yield 0, _read_subsampled(segments, layout, number, stored_height)[:height]
+        yield from _read_subsampled(segments, layout, number, stored_height)
     else:
-        data = segments.stored(number, width * count, stored_height, layout.bits)
-        rows = np.frombuffer(data, np.uint8).reshape(stored_height, -1)
-        step = max(1, _CHUNK // (width * count))
-        for row in range(0, height, step):
-            block = _convert(rows[row : min(row + step, height)], layout, width, count)
-            yield row, block
+        for rows in segments.rows(number, width * count, stored_height, layout.bits):
+            yield _convert(rows, layout, width, count)
 
 
 def _convert(rows: Samples, layout: Layout, width: int, count: int) -> Samples:
@@ -147,15 +144,16 @@ def _unpack(rows: Samples, bits: int, shape: tuple[int, int, int], indices: bool
     return levels.reshape(shape)
 
 
-def _read_subsampled(segments: Segments, layout: Layout, number: int, height: int) -> Samples:
+def _read_subsampled(
+    segments: Segments, layout: Layout, number: int, height: int
+) -> Iterator[Samples]:
     """YCbCr whose pixels share Cb and Cr: units of all Y of a rectangle, Cb, Cr (section 21)."""
     across, down = layout.subsampling
-    columns, rows = -(-layout.segment_width // across), -(-height // down)
-    lumas = across * down
-    data = segments.stored(number, columns * (lumas + 2), rows, 8)
-    units = np.frombuffer(data, np.uint8).reshape(rows, columns, lumas + 2)
-    luma = units[..., :lumas].reshape(rows, columns, down, across).swapaxes(1, 2)
-    pixels = np.empty((rows, down, columns, across, 3), np.uint8)
-    pixels[..., 0] = luma
-    pixels[..., 1:] = units[:, np.newaxis, :, np.newaxis, lumas:]
-    return pixels.reshape(rows * down, columns * across, 3)[:height, : layout.segment_width]
+    columns, lumas = -(-layout.segment_width // across), across * down
+    for rows in segments.rows(number, columns * (lumas + 2), -(-height // down), 8):
+        units = rows.reshape(len(rows), columns, lumas + 2)
+        pixels = np.empty((len(rows), down, columns, across, 3), np.uint8)
+        pixels[..., 0] = units[..., :lumas].reshape(len(rows), columns, down, across).swapaxes(1, 2)
+        pixels[..., 1:] = units[:, np.newaxis, :, np.newaxis, lumas:]
+        block = pixels.reshape(len(rows) * down, columns * across, 3)
+        yield block[:, : layout.segment_width]

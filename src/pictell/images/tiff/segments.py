@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import zlib
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -30,7 +31,11 @@ MAX_SEGMENTS = 50_000
 _MOST_SHARED = 1 << 24
 # The quantisation and Huffman tables of a JPEG file take less.
 _MAX_TABLES = 4_096
+# So many bytes are converted together, which bounds the memory that this takes.
+_BLOCK_BYTES = 1 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+Rows = NDArray[np.uint8]
 
 
 class Segments:
@@ -64,35 +69,39 @@ class Segments:
         if len(self._offsets) < count:
             raise BrokenPictureError("broken TIFF picture: strips or tiles are missing")
 
-    def stored(self, number: int, width: int, height: int, bits: int) -> bytes | memoryview:
-        """The samples of a segment: ``height`` rows of ``width`` samples of ``bits`` bits.
+    def rows(self, number: int, width: int, height: int, bits: int) -> Iterator[Rows]:
+        """``height`` rows of ``width`` samples of ``bits`` bits, in blocks (rows, bytes) uint8.
 
         Each row begins with a byte. Raises ``BrokenPictureError``, ``OSError``, ``ValueError`` or
-        ``zlib.error`` if the data is damaged.
+        ``zlib.error`` if the data is damaged, the last two after some or all blocks.
         """
         row = (width * bits + 7) // 8
-        size = row * height
-        compression = self.layout.compression
-        if compression == NONE:
-            data: bytes | memoryview = self._data[self._offsets[number] :][:size]
-            if self.layout.fill_order == 2:
-                data = bytes(data).translate(_REVERSED)
-        else:
-            data = self._decode_libtiff("L", (row, height), number).tobytes()
-            if compression in {DEFLATE, OLD_DEFLATE}:
-                self._check_deflated(number, data)
-        if len(data) < size:
-            raise BrokenPictureError(
-                "truncated TIFF picture: the end of a strip or tile is missing"
-            )
-        return data
+        read = self._read_stored if self.layout.compression == NONE else self._read_compressed
+        for data in read(number, row, height, max(1, _BLOCK_BYTES // row)):
+            yield np.frombuffer(data, np.uint8).reshape(-1, row)
 
-    def _check_deflated(self, number: int, data: bytes) -> None:
-        """Compare the checksum of a segment, as libtiff does not. Raises ``zlib.error``."""
-        stored = self._compressed(number)
-        if zlib.adler32(data) != int.from_bytes(stored[-4:], "big"):
-            # The segment may be padded, or longer than needed: zlib finds the checksum.
-            zlib.decompressobj().decompress(stored, len(data) + 1)
+    def _read_stored(self, number: int, row: int, height: int, step: int) -> Iterator[memoryview]:
+        start = self._offsets[number]
+        data = self._data[start : start + row * height]
+        if len(data) < row * height:
+            raise BrokenPictureError("truncated TIFF picture: the end is missing")
+        for top in range(0, len(data), row * step):
+            block = data[top : top + row * step]
+            if self.layout.fill_order == 2:
+                block = memoryview(bytes(block).translate(_REVERSED))
+            yield block
+
+    def _read_compressed(self, number: int, row: int, height: int, step: int) -> Iterator[bytes]:
+        image = self._decode_libtiff("L", (row, height), number)
+        checksum = 1
+        for top in range(0, height, step):
+            below = min(top + step, height)
+            part = image if step >= height else image.crop((0, top, row, below))
+            block = part.tobytes()
+            checksum = zlib.adler32(block, checksum)
+            yield block
+        if self.layout.compression in {DEFLATE, OLD_DEFLATE}:
+            _check_deflated(self._compressed(number), checksum, row * height)
 
     def bilevel(self, number: int, width: int, height: int) -> NDArray[np.uint8]:
         """The samples of a CCITT segment, (height, width) uint8, 0 or 1."""
@@ -158,6 +167,19 @@ class Segments:
         file = struct.pack("<4sIH", b"II*\0", 8, len(tags)) + entries + bytes(4) + data
         _silence_libtiff()
         return Image.frombytes(mode, size, file, "libtiff", mode, False, 8)
+
+
+def _check_deflated(data: memoryview, checksum: int, size: int) -> None:
+    """Compare the checksum of ``size`` bytes, which libtiff does not. Raises ``zlib.error``."""
+    if checksum == int.from_bytes(data[-4:], "big"):
+        return
+    # Some writers append bytes, or deflate more than is needed: zlib knows where the end is.
+    decoder = zlib.decompressobj()
+    for start in range(0, len(data), _BLOCK_BYTES):
+        piece: bytes | memoryview = data[start : start + _BLOCK_BYTES]
+        while piece and size >= 0:
+            size -= len(decoder.decompress(piece, _BLOCK_BYTES))
+            piece = decoder.unconsumed_tail
 
 
 @cache
