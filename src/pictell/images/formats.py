@@ -55,7 +55,9 @@ SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixe
 CAMERA_RAW = "a camera raw: export it as JPEG or TIFF, and give that"
 # Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma
 # and Minolta.
-_CAMERA_RAWS = rb"ii(ro|rs|u\0)|mmor|fujifilmccd-raw|.{4}ftypcrx |ii\x1a\0\0\0heapccdr|fovb|\0mrm"
+_CAMERA_RAWS = (
+    rb"(?-i:II(RO|RS)\x08\0|MMOR\0|IIU\0|FUJIFILMCCD-RAW|.{4}ftypcrx |II.{4}HEAPCCDR|FOVb.\0|\0MRM)"
+)
 
 # Other files that users give by mistake. A web page may begin with blank lines.
 _OTHER_FILES = {
