@@ -330,6 +330,19 @@ def test_old_style_jpeg_data_in_strips_is_refused() -> None:
         decode(write(with_jpeg_data(encoded(photo(), "JPEG"), 6)), MAX_PIXELS)
 
 
+def test_jpeg_data_that_contradicts_the_tags_is_refused() -> None:
+    page = with_jpeg_data(encoded(photo(), "JPEG"), JPEG)
+    assert_reads(write(page), PHOTO, 9)
+    with pytest.raises(NotAPictureError, match="RGB by its tags, YCbCr by its JPEG data"):
+        decode(write(replace(page, photometric=2)), MAX_PIXELS)
+
+
+def test_jpeg_data_of_another_size_is_broken() -> None:
+    page = with_jpeg_data(encoded(photo().resize((2000, 2000)), "JPEG"), JPEG)
+    with pytest.raises(BrokenPictureError, match="another size"):
+        decode(write(page), MAX_PIXELS)
+
+
 def test_progressive_jpeg_data_is_refused() -> None:
     data = encoded(photo(), "JPEG", progressive=True)
     with pytest.raises(NotAPictureError, match="JPEG data that is not baseline"):

@@ -31,6 +31,8 @@ MAX_SEGMENTS = 50_000
 _MOST_SHARED = 1 << 24
 # The quantisation and Huffman tables of a JPEG file take less.
 _MAX_TABLES = 4_096
+# JPEG data may be filled up to whole blocks, of 32 pixels at most.
+_MCU = 32
 # So many bytes are converted together, which bounds the memory that this takes.
 _BLOCK_BYTES = 1 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -49,8 +51,6 @@ class Segments:
         self._jpeg_tables = page.octets(Tag.JPEG_TABLES) if layout.compression == JPEG else b""
         if len(self._jpeg_tables) > _MAX_TABLES:
             raise BrokenPictureError("broken TIFF picture: its JPEG tables are too large")
-        # The last strip may be as high as the others.
-        self._most_spare = layout.segment_height + 16
         count = layout.across * layout.down * (layout.samples if layout.planar else 1)
         if count > MAX_SEGMENTS:
             raise unsupported(f"{count} strips or tiles, more than {MAX_SEGMENTS}")
@@ -116,18 +116,20 @@ class Segments:
         data = bytes(self._compressed(number))
         if self._jpeg_tables:
             data = self._jpeg_tables[:-2] + data[2:]  # without EOI and SOI
-        size, components = read_frame(data)
-        spare = size[0] - width, size[1] - height
-        if components != count or min(spare) < 0 or max(spare) > self._most_spare:
+        frame = read_frame(data)
+        fits = width <= frame.width <= width + _MCU and frame.components == count
+        # The last strip may be as high as the others.
+        if not fits or not height <= frame.height <= self.layout.segment_height + _MCU:
             raise BrokenPictureError("broken TIFF picture: a strip or tile has another size")
-        # The tags say what the samples are; the JPEG data of a TIFF file need not.
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[count]
         meaning = self.layout.colour if count == 3 else mode
         if self.layout.compression == OLD_JPEG:
             meaning = ""  # as in a JPEG file
+        elif count == 3 and frame.colour not in {None, meaning}:
+            raise unsupported(f"{meaning} by its tags, {frame.colour} by its JPEG data")
         options = mode, meaning, 1, 0  # the last two: scale, draft
-        image = Image.frombytes(mode, size, data, "jpeg", *options)
-        return np.asarray(image).reshape(size[1], size[0], count)[:height, :width]
+        image = Image.frombytes(mode, frame[:2], data, "jpeg", *options)
+        return np.asarray(image).reshape(frame.height, frame.width, count)[:height, :width]
 
     def _compressed(self, number: int) -> memoryview:
         start = self._offsets[number]
