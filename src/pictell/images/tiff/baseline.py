@@ -9,7 +9,7 @@ from pictell.errors import BrokenPictureError
 from pictell.images.tiff.layout import unsupported
 
 # Each strip or tile has a head of its own, so a long one costs much.
-MAX_MARKERS = 64
+MAX_MARKERS = 32
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
 _SEQUENTIAL = {0xC0, 0xC1}
 _SCAN, _JFIF, _ADOBE = 0xDA, 0xE0, 0xEE
