@@ -7,11 +7,11 @@ import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pictell.batch.entries import Entry, to_entry
 from pictell.errors import PictellError, SourceError, UsageError
-from pictell.types import Source, Url
+from pictell.types import DataUrl, Source, Url
 
 WEB = {"http", "https"}
 
@@ -28,6 +28,8 @@ def find_entries(
             on_error(source.name, source.content)
         elif isinstance(source.content, Path):
             yield to_entry(source.name)
+        elif isinstance(source.content, DataUrl):
+            yield Entry(source.content.key, source.name, source.content)
         elif isinstance(source.content, Url):
             yield from _of_url(source.content, on_error)
         else:
@@ -35,19 +37,18 @@ def find_entries(
 
 
 def _of_url(url: Url, on_error: Callable[[str, PictellError], object]) -> Iterator[Entry]:
-    if urlsplit(url.text).scheme.lower() in WEB:
-        name = url.public_text
+    name = url.public_text
+    if url.text.partition("://")[0].lower() in WEB:
         yield Entry(quote(name, safe=string.punctuation, errors="surrogateescape"), name, url)
         return
     # Only callers with a storage pay for importing its library.
-    from pictell.batch.remote import check_scheme, list_stored
+    from pictell.batch.remote import list_stored
 
     try:
         # One wrong line of a list does not end the run; a package that is missing does.
-        check_scheme(url.text)
         yield from list_stored(url.text)
     except SourceError as error:
-        on_error(url.text, error)
+        on_error(name, error)
 
 
 class Globs:
