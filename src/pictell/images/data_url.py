@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import binascii
 import re
-from urllib.parse import unquote_to_bytes
 
 from pictell.errors import SourceTooLargeError, SourceUnreadableError
 from pictell.places import DataUrl
 
 _BASE64 = re.compile(r"; *base64\s*\Z", re.IGNORECASE)
 _SPACES = b"\t\n\f\r "
-# Python needs 50 bytes for each escape that it decodes at once.
-_BLOCK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 20
+# The value of each character as a hexadecimal digit, 255 for all others.
+_HEX_DIGITS = bytes(
+    int(chr(code), 16) if chr(code) in "0123456789abcdefABCDEF" else 255 for code in range(256)
+)
 
 
 def read_data_url(url: DataUrl, max_bytes: int) -> bytes:
@@ -24,8 +26,8 @@ def read_data_url(url: DataUrl, max_bytes: int) -> bytes:
     head, comma, text = url.text.partition(",")
     if not comma:
         raise SourceUnreadableError("the data URL has no comma: write data:image/png;base64,…")
-    # Escapes and spaces between the digits are possible, but nobody writes three for each.
-    if len(text) > 4 * max_bytes + _BLOCK_BYTES:
+    # An escape has three characters.
+    if len(text) > 3 * max_bytes + _BLOCK_BYTES:
         raise _too_large(max_bytes)
     try:
         content = _unquote(text.partition("#")[0].encode("utf-8", "surrogateescape"))
@@ -39,6 +41,7 @@ def read_data_url(url: DataUrl, max_bytes: int) -> bytes:
 
 
 def _unquote(text: bytes) -> bytes:
+    """Undo percent-encoding. ``urllib`` needs 200 ns and 50 bytes for an escape."""
     if b"%" not in text:
         return text
     content, start = bytearray(), 0
@@ -47,9 +50,25 @@ def _unquote(text: bytes) -> bytes:
         # An escape has three characters, and stays in one block.
         if (escape := text.find(b"%", end - 2, end)) >= 0:
             end = escape
-        content += unquote_to_bytes(text[start:end])
+        content += _unquote_block(text[start:end])
         start = end
     return bytes(content)
+
+
+def _unquote_block(text: bytes) -> bytes:
+    import numpy as np
+
+    # Two more characters, so that each percent sign has two behind it.
+    padded = text + b"  "
+    characters = np.frombuffer(padded, np.uint8)
+    digits = np.frombuffer(padded.translate(_HEX_DIGITS), np.uint8)
+    high, low = digits[1:-1], digits[2:]
+    is_escape = (characters[:-2] == ord("%")) & (high < 16) & (low < 16)
+    content = np.where(is_escape, 16 * high + low, characters[:-2])
+    kept = np.ones(len(text), np.bool_)
+    kept[1:] &= ~is_escape[:-1]
+    kept[2:] &= ~is_escape[:-2]
+    return content[kept].tobytes()
 
 
 def _decode_base64(digits: bytes) -> bytes:

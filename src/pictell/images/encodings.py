@@ -105,6 +105,8 @@ def _unbrotli(pieces: Pieces) -> Pieces:
             yield decoder.process(piece, output_buffer_limit=PIECE_BYTES)
             while not decoder.can_accept_more_data():
                 yield decoder.process(b"", output_buffer_limit=PIECE_BYTES)
+        while content := decoder.process(b"", output_buffer_limit=PIECE_BYTES):
+            yield content
     except brotli.error as error:
         raise _damaged() from error
     if not decoder.is_finished():
