@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pictell.images.sources import Input
     from pictell.loading import load
     from pictell.options import EngineOptions, Limits, ModelOptions
+    from pictell.places import DataUrl, Pipe, Url
     from pictell.results import Answer, Prediction, Result, Status, Timings
     from pictell.server.client import RemoteClassifier, connect
     from pictell.training.train import train
     from pictell.training.trained import TrainedModel
-    from pictell.places import DataUrl, Pipe, Url
     from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source
 
 __all__ = [

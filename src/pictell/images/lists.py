@@ -23,6 +23,7 @@ from pictell.types import Source
 MAX_DATA_URL_BYTES = 64 * READ_BYTES
 _DATA_HEAD_BYTES = 64
 _BOMS_UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
+_BOM_STARTS = {*_BOMS_UTF16, BOM_UTF16_LE[:1], BOM_UTF16_BE[:1]}
 _LINE = re.compile(rb"[\0\n]")
 _GUESS_BYTES = 16
 
@@ -110,7 +111,7 @@ def _chunks(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
 def _read_beginning(stream: BufferedReader) -> bytes:
     """Enough of a list to see its encoding; a pipe may give a byte order mark alone."""
     beginning = chunk = stream.read1(READ_BYTES)
-    while chunk and beginning.startswith(_BOMS_UTF16) and not _LINE.search(beginning):
+    while chunk and beginning[:2] in _BOM_STARTS and not _LINE.search(beginning):
         chunk = stream.read1(READ_BYTES)
         beginning += chunk
     return beginning

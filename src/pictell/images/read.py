@@ -162,12 +162,16 @@ def unreadable(error: OSError | ValueError) -> SourceError:
 
 def missing(name: str) -> SourceNotFoundError:
     """The error for a file that is not there. It says so if the name is rather a URL."""
-    remedy = ""
+    return SourceNotFoundError(f"no such file or folder{url_remedy(name)}")
+
+
+def url_remedy(name: str) -> str:
+    """What to do if the name of a missing file is rather a URL, to be added to an error."""
     if _MISTYPED_SCHEME.match(name):
-        remedy = "; a URL starts with https:// or http://"
-    elif _WITHOUT_SCHEME.match(name) and not os.path.lexists(name.partition("/")[0]):
-        remedy = "; if it is a URL, add https://"
-    return SourceNotFoundError(f"no such file or folder{remedy}")
+        return "; a URL starts with https:// or http://"
+    if _WITHOUT_SCHEME.match(name) and not os.path.lexists(name.partition("/")[0]):
+        return "; if it is a URL, add https://"
+    return ""
 
 
 def special_kind(status: os.stat_result) -> str | None:

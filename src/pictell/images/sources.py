@@ -19,7 +19,7 @@ from pictell.errors import (
     UsageError,
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
-from pictell.images.read import missing, special_kind, unreadable
+from pictell.images.read import missing, special_kind, unreadable, url_remedy
 from pictell.places import hide_credentials, is_data_url
 from pictell.types import DataUrl, Pipe, Source, Url
 
@@ -129,7 +129,8 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
 
     Raises ``UsageError`` at once for a single path, stream or ``Source``.
     """
-    if isinstance(pictures, str | bytes | os.PathLike | Source) or hasattr(pictures, "read"):
+    single = str | bytes | bytearray | memoryview | os.PathLike | Source
+    if isinstance(pictures, single) or hasattr(pictures, "read"):
         raise UsageError("pictures must be a list: put the one picture into a list")
 
     def expand() -> Iterator[Source]:
@@ -145,6 +146,7 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
 def to_source(picture: Input, *, allow_private: bool) -> Source:
     """The source for one picture: a path, a URL, or a picture in memory. A folder is not walked.
 
+    A ``data:`` URL holds the picture itself. A bytearray or memoryview is copied as bytes.
     ``allow_private`` lets a URL name a host on a private network. An array is RGB of shape
     (H, W, 3) and dtype uint8; ``pictell.images.decode`` checks that.
 
@@ -193,7 +195,8 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
     except ValueError:  # no file can have such a name
         matches = []
     if not matches:
-        yield Source(hide_credentials(pattern), SourceNotFoundError("no file matches this pattern"))
+        message = f"no file matches this pattern{url_remedy(pattern)}"
+        yield Source(hide_credentials(pattern), SourceNotFoundError(message))
     for match in matches:
         # ** matches a folder and also the files in it.
         if not ("**" in pattern and os.path.isdir(match)):
