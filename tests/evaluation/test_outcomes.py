@@ -108,6 +108,15 @@ def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
     assert [one.code for one in outcomes.failed] == ["source_not_found"]
 
 
+def test_a_password_in_a_list_is_not_shown(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text(
+        "file,label\nhttp://me:secret@127.0.0.1/a.png,dark\ndark/right.png,bright\n"
+    )
+    (failed,) = outcomes_of(tmp_path).failed
+    assert failed.file == "http://***@127.0.0.1/a.png"
+
+
 def test_a_failing_model_ends_the_evaluation(tmp_path: Path) -> None:
     model = classifier()
     model.scorer = replace(model.scorer, labels=model.spec.labels[:4])

@@ -129,8 +129,9 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
 
     Raises ``UsageError`` at once for a single path, stream or ``Source``.
     """
-    single = str | bytes | bytearray | memoryview | os.PathLike | Source
-    if isinstance(pictures, single) or hasattr(pictures, "read"):
+    if hasattr(pictures, "read") or isinstance(
+        pictures, str | bytes | bytearray | memoryview | os.PathLike | Source
+    ):
         raise UsageError("pictures must be a list: put the one picture into a list")
 
     def expand() -> Iterator[Source]:
