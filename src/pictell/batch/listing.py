@@ -10,10 +10,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pictell.batch.entries import Entry, to_entry
-from pictell.errors import PictellError, SourceError, UsageError
+from pictell.errors import AddressRefusedError, PictellError, SourceError, UsageError
 from pictell.types import DataUrl, Source, Url
 
 WEB = {"http", "https"}
+# The URLs of these name no host: they lead to the provider of the storage, or to where the user's
+# own configuration says. Any other may name a host in the user's network.
+CLOUDS = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "oci", "oss", "s3", "s3a"}
 
 
 def find_entries(
@@ -38,8 +41,13 @@ def find_entries(
 
 def _of_url(url: Url, on_error: Callable[[str, PictellError], object]) -> Iterator[Entry]:
     name = url.public_text
-    if url.text.partition("://")[0].lower() in WEB:
+    scheme = url.text.partition("://")[0].lower()
+    if scheme in WEB:
         yield Entry(quote(name, safe=string.punctuation, errors="surrogateescape"), name, url)
+        return
+    if not url.allow_private and scheme not in CLOUDS:
+        message = f"{scheme}:// may lead into your own network; --allow-private permits it"
+        on_error(name, AddressRefusedError(message))
         return
     # Only callers with a storage pay for importing its library.
     from pictell.batch.remote import list_stored

@@ -41,10 +41,8 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 # What people give as a URL without its scheme, by the host or by what is left of the scheme.
-_WITHOUT_SCHEME = re.compile(
-    r"(www\.|((\w[\w-]*\.)+[a-z]{2,}|localhost|\d+(\.\d+){3})(:\d+)?/)", re.IGNORECASE
-)
-_MISTYPED_SCHEME = re.compile(r"\W*https?\b\W*[:/\\]", re.IGNORECASE)
+_WITHOUT_SCHEME = r"(?i)(www\.|((\w[\w-]*\.)+[a-z]{2,}|localhost|\d+(\.\d+){3})(:\d+)?/)"
+_MISTYPED_SCHEME = r"(?i)\W*https?\b\W*[:/\\]"
 
 
 def reserve_nothing(n_bytes: int) -> None:
@@ -167,9 +165,9 @@ def missing(name: str) -> SourceNotFoundError:
 
 def url_remedy(name: str) -> str:
     """What to do if the name of a missing file is rather a URL, to be added to an error."""
-    if _MISTYPED_SCHEME.match(name):
+    if re.match(_MISTYPED_SCHEME, name):
         return "; a URL starts with https:// or http://"
-    if _WITHOUT_SCHEME.match(name) and not os.path.lexists(name.partition("/")[0]):
+    if re.match(_WITHOUT_SCHEME, name) and not os.path.lexists(name.partition("/")[0]):
         return "; if it is a URL, add https://"
     return ""
 
