@@ -85,7 +85,7 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert len(outcomes) == 10
     assert len(seen) == len(data)
     failed = {one.file: one.code for one in outcomes.failed}
-    assert failed == {"dark/broken.png": "broken_picture"}
+    assert failed == {"dark/broken.png": "broken_picture", "dark/gone.png": "source_not_found"}
 
 
 def test_missing_files_are_counted_and_all_missing_is_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import socket
 import sys
 import threading
@@ -107,6 +108,24 @@ def test_what_is_neither_file_nor_folder_is_an_error_and_does_not_block(tmp_path
             for source in (*expand_entry(str(name), allow_private=False), Source("it", name)):
                 with pytest.raises(SourceUnreadableError, match=f"^{kind}.*, not a file$"):
                     read_content(source)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")
+def test_a_file_that_another_program_has_a_lease_on_is_read(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"a picture")
+    with path.open("r+b") as file:
+        before = signal.signal(
+            signal.SIGIO, lambda *_: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        )
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with pytest.raises(BlockingIOError):
+            os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        assert read_file(path, 100) == b"a picture"
+        signal.signal(signal.SIGIO, before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")

@@ -32,8 +32,9 @@ Content: TypeAlias = "bytes | Image | NDArray[np.uint8]"
 Reserve: TypeAlias = Callable[[int], None]
 
 READ_BYTES = 1 << 20
-# To open a pipe would else wait for a writer.
-READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+# With it, opening a pipe does not wait for a writer.
+NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -91,7 +92,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     Raises as ``read_content`` does.
     """
     try:
-        descriptor = os.open(path, READ_ONLY)
+        descriptor = _open(path)
         try:
             return _read_descriptor(descriptor, max_bytes)
         finally:
@@ -104,6 +105,16 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         raise unreadable(error) from error
     except MemoryError as error:
         raise OutOfMemoryError("not enough memory to read it") from error
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, READ_ONLY | NOT_BLOCKING)
+    except BlockingIOError:
+        # A file server may have a lease on a file. It gives the lease back to those who wait.
+        if stat.S_ISREG(path.stat().st_mode):
+            return os.open(path, READ_ONLY)
+        raise
 
 
 def _read_pipe(pipe: Pipe, max_bytes: int) -> bytes:

@@ -231,8 +231,8 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
 def _may_be_a_picture(path: Path) -> bool:
     """Whether the suffix or the first bytes are those of a picture.
 
-    The suffix alone is enough, so that a broken picture is reported and not skipped. Nor is one
-    that cannot be looked at: a link that leads nowhere, a file that is gone by now.
+    The suffix alone is enough, so that a broken picture is reported and not skipped, and so is a
+    link that leads nowhere. A file without a suffix that cannot be opened may be one too.
     """
     named = path.suffix.lower() in SUFFIXES
     try:
