@@ -12,9 +12,9 @@ import pictell
 from pictell import classifier, loading, results, types
 
 API = """
-    Answer Attachment Classifier EngineOptions Input Label Limits ModelOptions ModelSpec Prediction
-    PreprocessSpec RemoteClassifier Result Source Status Timings TrainedModel Url __version__
-    connect errors load train
+    Answer Attachment Classifier DataUrl EngineOptions Input Label Limits ModelOptions ModelSpec
+    Pipe Prediction PreprocessSpec RemoteClassifier Result Source Status Timings TrainedModel Url
+    __version__ connect errors load train
 """.split()
 
 

@@ -163,7 +163,8 @@ def test_text_is_read(tmp_path: Path, content: bytes, text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfec\0", "is not UTF-8 text"),
+        (b"c\xe4t", "is not UTF-8 text"),
+        (b"\xff\xfec\0a", "is not UTF-8 text"),
         (b"x" * (MAX_TEXT_BYTES + 1), "is longer than 16 MiB"),
     ],
 )

@@ -23,22 +23,25 @@ if TYPE_CHECKING:
     from pictell.images.sources import Input
     from pictell.loading import load
     from pictell.options import EngineOptions, Limits, ModelOptions
+    from pictell.places import DataUrl, Pipe, Url
     from pictell.results import Answer, Prediction, Result, Status, Timings
     from pictell.server.client import RemoteClassifier, connect
     from pictell.training.train import train
     from pictell.training.trained import TrainedModel
-    from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source, Url
+    from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Source
 
 __all__ = [
     "Answer",
     "Attachment",
     "Classifier",
+    "DataUrl",
     "EngineOptions",
     "Input",
     "Label",
     "Limits",
     "ModelOptions",
     "ModelSpec",
+    "Pipe",
     "Prediction",
     "PreprocessSpec",
     "RemoteClassifier",
@@ -65,7 +68,8 @@ _NAMES = {
     "server.client": "RemoteClassifier connect",
     "training.train": "train",
     "training.trained": "TrainedModel",
-    "types": "Attachment Label ModelSpec PreprocessSpec Source Url",
+    "places": "DataUrl Pipe Url",
+    "types": "Attachment Label ModelSpec PreprocessSpec Source",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -50,6 +50,9 @@ class Classifier:
     ) -> Result:
         """Classify a path, URL, bytes, binary stream, PIL image or (H, W, 3) uint8 RGB array.
 
+        A URL may be a ``data:`` URL; a bytearray or memoryview is taken as bytes. A path must be of
+        a file: open a pipe or a device, and give the stream.
+
         ``probabilities`` adds those of all classes. The call takes at most ``timeout_s`` seconds;
         unfinished work ends in the background. Raises ``UsageError`` for another type or an option
         out of range, ``DeadlineError``, or the ``PictellError`` of the picture.

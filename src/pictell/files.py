@@ -8,14 +8,18 @@ its draft behind, named ``.draft-`` and a random number.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
+# No text in UTF-8 starts with these.
+UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
 
 
 class TextFileError(Exception):
@@ -25,22 +29,34 @@ class TextFileError(Exception):
 def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """The content of a regular file in UTF-8, without a byte order mark and with ``\\n`` line ends.
 
-    Raises ``TextFileError`` for every other file and for one of more than ``max_bytes``.
+    With the byte order mark of UTF-16, as Windows writes texts, it is read as such. Raises
+    ``TextFileError`` for every other file and for one of more than ``max_bytes``.
     """
     try:
-        # Opening a pipe would block.
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not _is_regular(path):
             raise TextFileError("is not a regular file")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise TextFileError(f"is longer than {max_bytes / 1024**2:.3g} MiB")
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextFileError("is not UTF-8 text") from error
     except (OSError, ValueError) as error:
         raise TextFileError(f"cannot be read: {os_reason(error)}") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file. Raises ``OSError``, also for every other file."""
+    if not _is_regular(path):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return path.read_bytes()
+
+
+def _is_regular(path: Path) -> bool:
+    # Opening a pipe would block.
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 def os_reason(error: Exception) -> str:

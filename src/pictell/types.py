@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.places import DataUrl as DataUrl
+from pictell.places import Pipe as Pipe
+from pictell.places import Url as Url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,47 +35,29 @@ MAX_BOX_SIDE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Url:
-    """An http or https address.
-
-    ``allow_private`` allows its own host to be on a private network, such as a camera. Redirects to
-    other private hosts stay forbidden. ``only_hosts`` are the only hosts, in lower case, that it
-    and its redirects may name; empty allows all.
-    """
-
-    text: str
-    allow_private: bool = False
-    only_hosts: tuple[str, ...] = ()
-
-    @property
-    def public_text(self) -> str:
-        """The URL with ``***`` for user name and password."""
-        credentials = r"(?<=://)[^/?#]*@"
-        try:
-            # Raises if the port is not a number, as when the password contains a slash.
-            _ = urlsplit(self.text).port
-        except ValueError:
-            credentials = r"(?s)(?<=://).*@"
-        return re.sub(credentials, "***@", self.text)
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """A picture that has not been read yet.
 
     ``name`` is what results show: the path or URL as the user typed it, without credentials.
     ``content`` is a file, a URL, encoded bytes, an open binary stream, a PIL image or an RGB array
     of shape (H, W, 3) and dtype uint8; or an error, for a folder that cannot be listed or a pattern
-    that matches nothing. ``box`` is the part of the picture to look at: left, top, right, bottom in
-    pixels of the upright picture, enlarged to whole pixels and clipped to the picture.
+    that matches nothing. Of a ``bytearray`` or ``memoryview`` it is a copy, as ``bytes``. ``box``
+    is the part of the picture to look at: left, top, right, bottom in pixels of the upright
+    picture, enlarged to whole pixels and clipped to the picture.
     """
 
     name: str
-    content: Path | Url | bytes | BinaryIO | Image | NDArray[np.uint8] | PictellError
+    content: (
+        Path | Url | DataUrl | Pipe | bytes | bytearray | memoryview
+        | BinaryIO | Image | NDArray[np.uint8] | PictellError
+    )  # fmt: skip
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        """Raises ``UsageError`` for a box that no picture has."""
+        """Raises ``UsageError`` for a box that no picture has and for a released memoryview."""
+        if isinstance(self.content, bytearray | memoryview):
+            # The caller may change it before it is decoded.
+            object.__setattr__(self, "content", _copied(self.content))
         if self.box is not None and (problem := find_box_problem(self.box)):
             raise UsageError(problem)
 
@@ -83,17 +66,27 @@ class Source:
         """The same text in every run: a file's ``file:`` URI or the URL; else ``None``.
 
         A file's URI has its absolute path, percent-encoded; links are not resolved. A URL is
-        without its password. A box is added as ``#ltrb=`` and its four numbers.
+        without its password; of a data URL it is the SHA-256. A box is added as ``#ltrb=`` and its
+        four numbers.
         """
         part = "" if self.box is None else "#ltrb=" + ",".join(f"{side:.15g}" for side in self.box)
         if isinstance(self.content, Url):
             return self.content.public_text + part
+        if isinstance(self.content, DataUrl):
+            return self.content.key + part
         try:
             if isinstance(self.content, Path):
                 return self.content.absolute().as_uri() + part
         except (OSError, ValueError):  # the current folder is gone, no file can have this name
             pass
         return None
+
+
+def _copied(content: bytearray | memoryview) -> bytes:
+    try:
+        return bytes(content)
+    except ValueError as error:
+        raise UsageError(f"the memoryview cannot be read: {error}") from error
 
 
 def find_box_problem(box: Sequence[float]) -> str | None:

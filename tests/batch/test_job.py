@@ -566,7 +566,8 @@ def test_missing_files_of_a_list_are_rows(runs: Runs, photos: Path) -> None:
 def test_a_pipe_is_not_waited_for(runs: Runs, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     runs(tmp_path / "pipe.jpg")
-    assert runs.rows()["pipe.jpg"]["error"]["code"] == "source_unreadable"
+    error = runs.rows()["pipe.jpg"]["error"]
+    assert error == {"code": "source_unreadable", "message": "a named pipe, not a file"}
 
 
 def test_rows_are_json_that_a_result_reads(runs: Runs, photos: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_list_of_objects(bucket: Bucket, tmp_path: Path) -> None:
         (("{url}/none/", "-o", "{tmp}/labels"), 1, "no picture has this name or prefix"),
         (("{samples}", "-o", "s3://no-bucket/labels"), 2, "s3://no-bucket/labels cannot be used"),
         (("{samples}", "-o", "gs://bucket/labels"), 2, "gs:// needs another package"),
-        (("{samples}", "-o", "nope://bucket/labels"), 2, "Protocol not known"),
+        (("{samples}", "-o", "nope://bucket/labels"), 2, "no storage is known for nope://"),
         (("{samples}", "-o", "file:///tmp/labels"), 2, "without file://"),
     ],
 )

@@ -1,5 +1,6 @@
 """``pictell batch`` as its user has it: runs that are interrupted, killed, refused and repeated."""
 
+import base64
 import json
 import shutil
 import signal
@@ -142,6 +143,58 @@ def test_a_list_is_labelled(tmp_path: Path) -> None:
     assert "none.jpg: no such file or folder" in run.stderr
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["source", f"{SAMPLES}/cat.jpg", "none.jpg"]
+
+
+def test_data_urls_of_a_list_are_labelled_once(tmp_path: Path) -> None:
+    content = base64.b64encode((SAMPLES / "cat.jpg").read_bytes()).decode()
+    listed = tmp_path / "list"
+    listed.write_text(f"data:image/jpeg;base64,{content}\ndata:,x\n{SAMPLES / 'golf-ball.png'}\n")
+    for planned in ("3 pictures", "0 pictures"):
+        run = pictell("batch", "--from-file", listed, "-o", tmp_path / "labels")
+        assert run.stdout.startswith(f"{planned} labelled")
+    cat, text, _ = rows(tmp_path / "labels")
+    assert cat["answer"]["name"] == "cat"
+    assert text["error"]["code"] == "not_a_picture"
+    assert len(cat["source"]) < 100
+    assert cat["uri"].startswith("data:#sha256=")
+    assert content[:100] not in run.stdout + run.stderr + json.dumps(rows(tmp_path / "labels"))
+
+
+def test_a_list_of_hostile_urls_costs_their_own_rows_only(tmp_path: Path) -> None:
+    listed = tmp_path / "list"
+    urls = [
+        *(b"http://\xff127.0.0.1/", b"http://[bad/a.jpg", b"http://me:secret@[bad/a.jpg"),
+        *(b"ftp://\xff/a.jpg", b"memory://\xff/a.jpg", b"nope://host/a.jpg", b"://", b"http://"),
+        *(b"s3://me:secret@bucket/a.jpg", b"ftp://me:secret@host/a.jpg", b"http:/me:secret@host"),
+        *(b"zip://a.jpg::http://127.0.0.1/a.zip", b"//me:secret@host/", b"file:///etc/passwd"),
+    ]
+    listed.write_bytes(b"\n".join([*urls, bytes(SAMPLES / "golf-ball.png")]))
+    run = pictell("batch", "--from-file", listed, "-o", tmp_path / "labels")
+    assert run.returncode == 1
+    assert "secret" not in run.stderr + json.dumps(rows(tmp_path / "labels"))
+    assert len(run.stderr.splitlines()) >= len(urls)
+    *failed_rows, ball = rows(tmp_path / "labels")
+    assert ball["answer"]["name"] == "golf ball"
+    assert {row["error"]["code"] for row in failed_rows} == {"address_refused", "source_not_found"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("http:/me:secret@host/a.jpg", "-o", "labels"),
+        ("//me:secret@host/a.jpg", "-o", "labels"),
+        ("s3://me:secret@bucket/", "-o", "labels"),
+        ("samples", "-o", "s3://me:secret@bucket/labels"),
+        ("samples", "-o", "labels", "--model", "http://me:secret@host/model"),
+        ("--from-file", "http://me:secret@host/list", "-o", "labels"),
+        ("samples", "-o", "labels", "--proxy", "http:///me:secret@host"),
+        ("samples", "http://me:secret@host/", "-o", "labels", "--unknown=http://me:secret@host"),
+    ],
+)
+def test_no_password_is_shown(tmp_path: Path, words: tuple[str, ...]) -> None:
+    run = pictell("batch", *words, cwd=tmp_path)
+    assert run.returncode != 0
+    assert "secret" not in run.stdout + run.stderr
 
 
 def test_embeddings_are_added(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command as a subprocess: what it prints where, and how it ends."""
 
+import base64
 import csv
 import io
 import json
@@ -39,6 +40,81 @@ def test_names_a_picture_best_label_first() -> None:
     assert name == str(BALL)
     assert re.fullmatch(r"  golf ball  \d\d %  ball › golf ball", first)
     assert (run.stderr, run.returncode) == ("", 0)
+
+
+def test_a_pipe_of_the_shell_is_a_picture() -> None:
+    command = f"'{PICTELL}' <(cat '{BALL}') '{CLOCK}'"
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    ball, clock = run.stdout.splitlines()
+    assert ball.startswith("/dev/fd/")
+    assert "golf ball" in ball
+    assert "clock" in clock
+    assert run.returncode == 0
+
+
+def test_a_pipe_in_a_list_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    listed = tmp_path / "list"
+    listed.write_text(f"{tmp_path}/pipe.png\n/dev/tty\n/dev/zero\n{BALL}\n")
+    run = pictell("--from-file", listed)
+    assert run.returncode == 1
+    assert "golf ball" in run.stdout
+    first, *others = run.stderr.splitlines()
+    assert first == f"pictell: {tmp_path}/pipe.png: a named pipe, not a file"
+    assert len(others) == 2
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    shutil.copy(BALL, tmp_path)
+    (tmp_path / "gone.jpg").symlink_to("missing.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "notes").symlink_to("missing.txt")
+    run = pictell(tmp_path)
+    assert run.returncode == 1
+    assert [line.rpartition(": ")[2] for line in run.stderr.splitlines()] == [
+        "no such file or folder",
+        "Too many levels of symbolic links",
+        "skipped",
+    ]
+
+
+def test_a_data_url_has_a_short_name() -> None:
+    small = io.BytesIO()
+    Image.open(BALL).resize((64, 64)).save(small, "JPEG")
+    url = f"DATA:image/jpeg;base64,{base64.b64encode(small.getvalue()).decode()}"
+    run = pictell("-f", "jsonl", url, "data:;base64,@", "www.example.org/a.jpg")
+    good, bad, missing = map(json.loads, run.stdout.splitlines())
+    assert good["source"] == f"{url[:32]}…({len(url)} characters)"
+    assert "predictions" in good
+    assert "not valid base64" in bad["error"]["message"]
+    assert "add https://" in missing["error"]["message"]
+    assert url[:100] not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("http:///me:secret@127.0.0.1/",),
+        ("http:/me:secret@127.0.0.1/",),
+        ("http:me:secret@127.0.0.1",),
+        ("http:\\\\me:secret@127.0.0.1",),
+        ("//me:secret@127.0.0.1/",),
+        ("FTP://me:secret@127.0.0.1/",),
+        ("http://me:secret%40127.0.0.1/",),
+        ("cat.jpg", "--model", "http://me:secret@127.0.0.1/m.onnx"),
+        ("cat.jpg", "--labels", "http://me:secret@127.0.0.1/l.txt", "--model", "m.onnx"),
+        ("--from-file", "http:/me:secret@127.0.0.1/list"),
+        ("cat.jpg", "-o", "http://me:secret@127.0.0.1/a.json"),
+        ("cat.jpg", "--proxy", "http://me:secret@127.0.0.1:x"),
+        ("cat.jpg", "--server", "http://me:secret@127.0.0.1"),
+        ("cat.jpg", "--wrong", "http://me:secret@127.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("format_", ["text", "json", "csv"])
+def test_no_password_is_shown(words: tuple[str, ...], format_: str) -> None:
+    run = pictell("-f", format_, *words)
+    assert run.returncode != 0
+    assert "secret" not in run.stdout + run.stderr
 
 
 def test_flat_gives_only_the_best_classes() -> None:

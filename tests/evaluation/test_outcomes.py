@@ -85,7 +85,7 @@ def test_pictures_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert len(outcomes) == 10
     assert len(seen) == len(data)
     failed = {one.file: one.code for one in outcomes.failed}
-    assert failed == {"dark/broken.png": "broken_picture"}
+    assert failed == {"dark/broken.png": "broken_picture", "dark/gone.png": "source_not_found"}
 
 
 def test_missing_files_are_counted_and_all_missing_is_an_error(tmp_path: Path) -> None:
@@ -106,6 +106,15 @@ def test_an_address_in_a_list_is_not_fetched(tmp_path: Path) -> None:
     )
     outcomes = outcomes_of(tmp_path)
     assert [one.code for one in outcomes.failed] == ["source_not_found"]
+
+
+def test_a_password_in_a_list_is_not_shown(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "labels.csv").write_text(
+        "file,label\nhttp://me:secret@127.0.0.1/a.png,dark\ndark/right.png,bright\n"
+    )
+    (failed,) = outcomes_of(tmp_path).failed
+    assert failed.file == "http://***@127.0.0.1/a.png"
 
 
 def test_a_failing_model_ends_the_evaluation(tmp_path: Path) -> None:

@@ -327,13 +327,6 @@ def test_any_status_but_200_is_an_error(
     assert caught.value.status_code == int(status[:3])
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "x-unknown", "identity, gzip", "deflate"])
-def test_encoded_bodies_are_refused(encoding: str, serve: Callable[..., Server]) -> None:
-    with pytest.raises(BadResponseError, match="compressed"):
-        get(serve(http(PICTURE, f"Content-Encoding: {encoding}")).url())
-    assert get(serve(http(PICTURE, "Content-Encoding: Identity")).url()) == PICTURE
-
-
 @pytest.mark.parametrize(
     "answer",
     [

@@ -1,5 +1,6 @@
 """Lists of sources, and standard input."""
 
+import base64
 import gzip
 import os
 import re
@@ -13,8 +14,9 @@ from typing import IO
 
 import pytest
 
-from pictell.errors import SourceNotFoundError, SourceUnreadableError
+from pictell.errors import AddressRefusedError, SourceNotFoundError, SourceUnreadableError
 from pictell.images.lists import expand_list
+from pictell.images.read import read_content
 from pictell.types import Source, Url
 from pictures import FLAVOURS, photo_as
 
@@ -86,8 +88,10 @@ def test_a_picture_is_not_a_list(tmp_path: Path, flavour: str, separator: bytes)
         (b"\n <!DOCTYPE html>\n<a>", "a web page"),
         (b"\x08\x07\x12\x07pytorch:\0\n", "binary data"),
         (b"a.jpg\0b.jpg\0", "--null"),
-        ("\ufeffref.png\r\n".encode("utf-16-le"), "UTF-16"),
-        ("\ufeffref.png\r\n".encode("utf-16-be"), "UTF-16"),
+        ("\ufeffref.png".encode("utf-16-le") + b"x", "damaged"),
+        ("\ufeffref\ud800.png\r\n".encode("utf-16-le", "surrogatepass"), "damaged"),
+        ("\ufeffref.png\r\n\0".encode("utf-16-le"), "binary data"),
+        ("\ufeffref.png\r\n".encode("utf-32-le"), "binary data"),
     ],
 )
 def test_a_file_of_another_kind_is_not_a_list(tmp_path: Path, content: bytes, words: str) -> None:
@@ -100,9 +104,73 @@ def test_binary_data_ends_a_list_where_it_begins(tmp_path: Path) -> None:
     assert isinstance(last.content, SourceUnreadableError)
 
 
-def test_a_utf16_list_with_crlf_is_named(shared: Path) -> None:
+def test_a_utf16_list_of_windows_is_read(shared: Path) -> None:
     path = shared / "cases" / "l16.txt"
-    assert "UTF-16" in refusal(expand_list(str(path), separator=b"\n", allow_private=False))
+    found = expand_list(str(path), separator=b"\n", allow_private=False)
+    assert list(found) == paths("ref.png")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_may_be_in_utf16(tmp_path: Path, encoding: str, mark: str) -> None:
+    text = f"{mark}größe.jpg\r\n猫/x.jpg\r\n\r\n\u0a0a\U0001f408.jpg\n" + "long " * 50_000
+    assert listed(tmp_path / "list", text.encode(encoding)) == paths(
+        "größe.jpg", "猫/x.jpg", "\u0a0a\U0001f408.jpg", "long " * 50_000
+    )
+
+
+def test_a_utf16_list_of_urls_has_urls(tmp_path: Path) -> None:
+    (source,) = listed(tmp_path / "list", "http://host/a.jpg\r\n".encode("utf-16"))
+    assert source.content == Url("http://host/a.jpg")
+
+
+def test_a_utf16_list_does_not_have_nul_between_its_entries(tmp_path: Path) -> None:
+    assert "leave out --null" in refusal(
+        listed(tmp_path / "list", "ref.png\r\n".encode("utf-16"), b"\0")
+    )
+
+
+def test_names_of_one_letter_between_nul_are_no_utf16(tmp_path: Path) -> None:
+    assert listed(tmp_path / "list", b"a\0b\0c\0d\0", b"\0") == paths("a", "b", "c", "d")
+
+
+def test_a_utf16_list_may_come_in_pieces(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list")
+    sources = expand_list(str(tmp_path / "list"), separator=b"\n", allow_private=False)
+    with (
+        ThreadPoolExecutor(1) as reader,
+        (tmp_path / "list").open("r+b", buffering=0) as writer,
+    ):
+        name = reader.submit(next, sources)
+        for byte in "a.jpg\n".encode("utf-16"):
+            writer.write(bytes([byte]))
+        assert name.result(timeout=10).name == "a.jpg"
+
+
+def test_a_long_entry_may_be_a_data_url_only(tmp_path: Path) -> None:
+    content = os.urandom(2_000_000)
+    url = b"data:image/png;base64," + base64.b64encode(content)
+    first, picture, last = listed(tmp_path / "list", b"a.jpg\n" + url + b"\nb.jpg\n")
+    assert [first, last] == paths("a.jpg", "b.jpg")
+    assert read_content(picture) == content
+    assert len(picture.name) < 100
+    assert "longer than 1048576 bytes" in refusal(listed(tmp_path / "list", b"database:" + url[5:]))
+
+
+def test_a_byte_that_is_not_utf8_costs_its_own_url_only(tmp_path: Path) -> None:
+    hosts = b"http://\xff127.0.0.1/\nhttp://h\xed\xa0\x80/\nhttp://[\xff]/\nhttp://a:\xff/\n"
+    *bad, good = listed(tmp_path / "list", hosts + b"b.jpg\n")
+    assert [good] == paths("b.jpg")
+    for source in bad:
+        with pytest.raises(AddressRefusedError):
+            read_content(source)
+
+
+def test_the_lists_with_surrogates_of_the_cases(shared: Path) -> None:
+    for path in sorted((shared / "cases" / "hostile").glob("url_surrogate_*.txt")):
+        for source in expand_list(str(path), separator=b"\n", allow_private=False):
+            with pytest.raises((AddressRefusedError, SourceNotFoundError)):
+                read_content(source)
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -2,8 +2,11 @@
 
 import io
 import os
+import signal
+import socket
 import sys
 import threading
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ from pictell.errors import (
     SourceNotFoundError,
     SourceTooLargeError,
     SourceUnreadableError,
+    UsageError,
 )
 from pictell.images.read import read_content, read_file, read_stream
-from pictell.images.sources import expand_argument
+from pictell.images.sources import expand_argument, expand_entry
 from pictell.options import Limits
 from pictell.types import Source
 from pictures import photo
@@ -67,14 +71,61 @@ def test_an_empty_file_has_no_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [9, 3_000_000])
-def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path, size: int) -> None:
+def test_a_pipe_of_an_argument_is_read_until_its_writer_closes_it(
+    tmp_path: Path, size: int
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     content = os.urandom(size)
+    (source,) = expand_argument(str(pipe))
     writer = threading.Thread(target=pipe.write_bytes, args=[content], daemon=True)
     writer.start()
-    assert read_file(pipe, size) == content
+    assert read_content(source, Limits(max_bytes=size)) == content
     writer.join()
+
+
+def test_a_pipe_of_an_argument_may_be_a_descriptor() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a picture")
+    os.close(writing)
+    (source,) = expand_argument(f"/dev/fd/{reading}")
+    assert read_content(source) == b"a picture"
+    os.close(reading)
+
+
+def test_what_is_neither_file_nor_folder_is_an_error_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for name, kind in {
+            tmp_path / "pipe": "a named pipe",
+            tmp_path / "link.jpg": "a named pipe",
+            tmp_path / "socket": "a socket",
+            Path("/dev/zero"): "a device",
+            Path("/dev/null"): "a device",
+        }.items():
+            for source in (*expand_entry(str(name), allow_private=False), Source("it", name)):
+                with pytest.raises(SourceUnreadableError, match=f"^{kind}.*, not a file$"):
+                    read_content(source)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")
+def test_a_file_that_another_program_has_a_lease_on_is_read(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"a picture")
+    with path.open("r+b") as file:
+        before = signal.signal(
+            signal.SIGIO, lambda *_: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        )
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with pytest.raises(BlockingIOError):
+            os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        assert read_file(path, 100) == b"a picture"
+        signal.signal(signal.SIGIO, before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")
@@ -89,8 +140,9 @@ def test_a_file_that_is_longer_than_its_size_is_read_to_its_end() -> None:
 
 
 def test_an_endless_file_is_cut_off() -> None:
+    (source,) = expand_argument("/dev/zero")
     with pytest.raises(SourceTooLargeError, match=r"longer than the 3000000 bytes .*--max-bytes"):
-        read_file(Path("/dev/zero"), 3_000_000)
+        read_content(source, Limits(max_bytes=3_000_000))
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -98,6 +150,71 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
     assert isinstance(source.content, Path)
     with pytest.raises(SourceNotFoundError, match="no such file or folder"):
         read_file(source.content, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("www.example.org/a.jpg", "add https://"),
+        ("WWW.example.org", "add https://"),
+        ("example.org/a.jpg", "add https://"),
+        ("cdn.example.co.uk:8080/a/b.jpg?x", "add https://"),
+        ("localhost:8000/a.jpg", "add https://"),
+        ("192.168.1.7/a.jpg", "add https://"),
+        ("http:/example.org/a.jpg", "a URL starts with"),
+        ("http:example.org/a.jpg", "a URL starts with"),
+        ("https//example.org/a.jpg", "a URL starts with"),
+        (" https://example.org/a.jpg", "a URL starts with"),
+        ('"http://example.org/a.jpg"', "a URL starts with"),
+        ("cat.jpg", None),
+        ("my.photos/cat.jpg", None),
+        ("photos/www.example.org/cat.jpg", None),
+        ("C:/photos/cat.jpg", None),
+        ("httpd/cat.jpg", None),
+        ("my.photos/*.jpg", None),
+    ],
+)
+def test_a_missing_file_whose_name_is_like_a_url_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, remedy: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.photos").mkdir()
+    (source,) = expand_argument(name)
+    with pytest.raises(SourceNotFoundError) as caught:
+        read_content(source)
+    if remedy is None:
+        assert caught.value.message in {"no such file or folder", "no file matches this pattern"}
+    else:
+        assert remedy in caught.value.message
+
+
+@pytest.mark.parametrize("view", [bytearray, memoryview])
+@pytest.mark.parametrize("box", [None, (0, 0, 2, 2)])
+def test_bytes_that_can_change_are_copied(view: type, box: Any) -> None:
+    content = bytearray(b"a picture")
+    source = Source("it", view(content) if view is memoryview else content, box)
+    content[0] = ord("?")
+    assert read_content(source) == b"a picture"
+    assert isinstance(source.content, bytes)
+
+
+def test_a_memoryview_may_have_any_shape() -> None:
+    content = bytes(range(100))
+    for view in (
+        memoryview(content)[::3],
+        memoryview(content)[::-1],
+        memoryview(content).cast("B", (10, 10)),
+        memoryview(np.arange(100, dtype=np.uint8).reshape(10, 10)[:, ::2]),
+        memoryview(array("I", [1, 2, 3])),
+    ):
+        assert read_content(Source("it", view)) == view.tobytes()
+
+
+def test_a_memoryview_that_is_released_is_wrong_use() -> None:
+    view = memoryview(b"a picture")
+    view.release()
+    with pytest.raises(UsageError, match="released"):
+        Source("it", view)
 
 
 @pytest.mark.parametrize(

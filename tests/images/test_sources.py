@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pictell.errors import (
     NoPicturesError,
     PictellError,
+    SourceError,
     SourceNotFoundError,
     SourceUnreadableError,
     UsageError,
@@ -30,7 +31,8 @@ from pictell.images.sources import (
     natural_key,
     to_source,
 )
-from pictell.types import Source, Url
+from pictell.places import hide_in_text
+from pictell.types import DataUrl, Source, Url
 from pictures import photo, photo_as
 
 PICTURE = b"\xff\xd8\xff a picture by its first bytes"
@@ -124,18 +126,49 @@ def test_a_link_to_a_folder_that_was_typed_is_followed(folder: Path) -> None:
     assert names(expand_argument("f")) == ["f/cat.jpg"]
 
 
-@pytest.mark.parametrize("target", ["loop.jpg", "nowhere.jpg"])
-def test_a_broken_link_does_not_stop_the_others(folder: Path, target: str) -> None:
+@pytest.mark.parametrize("target", ["loop.JPG", "missing.jpg", "cat.jpg/x", "x" * 300])
+def test_a_broken_link_with_the_suffix_of_a_picture_is_an_error(folder: Path, target: str) -> None:
     make(folder, "f/cat.jpg", "f/zebra.jpg")
-    (folder / "f" / "loop.jpg").symlink_to(target)
-    found = names(expand_argument("f"))
-    assert [name for name in found if name != "f/loop.jpg"] == ["f/cat.jpg", "f/zebra.jpg"]
+    (folder / "f" / "loop.JPG").symlink_to(target)
+    (folder / "f" / "loop.txt").symlink_to(target)
+    (folder / "f" / "link").symlink_to(target)
+    skipped: list[Path] = []
+    first, broken, last = expand_argument("f", skipped.append)
+    assert [first.name, broken.name, last.name] == ["f/cat.jpg", "f/loop.JPG", "f/zebra.jpg"]
+    assert skipped == [Path("f/link"), Path("f/loop.txt")]
+    with pytest.raises(SourceError):
+        read_content(broken)
+
+
+@pytest.mark.parametrize("name", ["b.jpg", "b"])
+def test_a_file_that_is_gone_since_it_was_listed_is_an_error(folder: Path, name: str) -> None:
+    make(folder, "f/a.jpg", f"f/{name}", "f/c.jpg")
+    sources = expand_argument("f")
+    assert next(sources).name == "f/a.jpg"
+    (folder / "f" / name).unlink()
+    gone, last = sources
+    assert (gone.name, last.name) == (f"f/{name}", "f/c.jpg")
+    with pytest.raises(SourceNotFoundError, match="no such file"):
+        read_content(gone)
+
+
+def test_a_file_that_is_gone_and_was_no_picture_by_its_name_is_skipped(folder: Path) -> None:
+    make(folder, "f/a.jpg", "f/b.part", "f/c.jpg")
+    skipped: list[Path] = []
+    sources = expand_argument("f", skipped.append)
+    next(sources)
+    (folder / "f" / "b.part").unlink()
+    assert names(sources) == ["f/c.jpg"]
+    assert skipped == [Path("f/b.part")]
 
 
 def test_pipes_in_a_folder_are_not_opened(folder: Path) -> None:
     make(folder, "f/cat.jpg")
     os.mkfifo(folder / "f" / "pipe.jpg")
-    assert names(expand_argument("f")) == ["f/cat.jpg"]
+    os.mkfifo(folder / "f" / "pipe")
+    skipped: list[Path] = []
+    assert names(expand_argument("f", skipped.append)) == ["f/cat.jpg"]
+    assert skipped == [Path("f/pipe"), Path("f/pipe.jpg")]
 
 
 def test_names_that_are_not_utf8_keep_their_bytes(folder: Path) -> None:
@@ -235,6 +268,22 @@ def test_a_typed_url_may_be_private_and_a_listed_one_only_when_allowed(url: str)
         ("http://a@b:secret@host/", "http://***@host/"),
         ("http://host/a@b.jpg", "http://host/a@b.jpg"),
         ("http://[::1]/a.jpg", "http://[::1]/a.jpg"),
+        ("http:///user:secret@host/", "http:///***@host/"),
+        ("https:////secret@host/a", "https:////***@host/a"),
+        ("HTTP://user:secret@host", "HTTP://***@host"),
+        ("ftp://user:secret@host/x", "ftp://***@host/x"),
+        ("s3://KEY:secret@bucket/x.jpg", "s3://***@bucket/x.jpg"),
+        ("http://user:secret%40host/", "http://***@host/"),
+        ("http://user%3Asecret%40host/", "http://***@host/"),
+        ("http://user:secret\uff20host/", "http://***@host/"),
+        ("http://user:secret\t@host/", "http://***@host/"),
+        ("http://us er:secret@host/", "http://***@host/"),
+        ("http://user:/secret@host/", "http://***@host/"),
+        ("http://user:?secret@host/", "http://***@host/"),
+        ("http://http://user:secret@host/", "http://***@host/"),
+        ("http://host/?url=http://user:secret@h/", "http://host/?url=http://***@h/"),
+        ("http://h/?url=http%3A%2F%2Fme:secret%40h", "http://h/?url=http%3A%2F%2F***@h"),
+        ("http://user\udcff:secret@host/", "http://***@host/"),
     ],
 )
 def test_credentials_are_not_shown(url: str, shown: str) -> None:
@@ -242,6 +291,7 @@ def test_credentials_are_not_shown(url: str, shown: str) -> None:
     assert source.name == shown
     assert source.content == Url(url)
     assert source.key == shown
+    assert "secret" not in repr(source)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +310,55 @@ def test_a_misplaced_password_is_hidden(url: str) -> None:
 def test_an_at_sign_in_a_path_stays() -> None:
     (source,) = expand_argument("https://example.org/photos/12@N03/x.jpg")
     assert source.name == "https://example.org/photos/12@N03/x.jpg"
+
+
+MISTYPED_URLS = [
+    "http:/user:secret@host/a.jpg",
+    "http:user:secret@host/a.jpg",
+    "http:\\\\user:secret@host\\a.jpg",
+    "http:/\\user:secret@host",
+    "http:secret@host",
+    "//user:secret@host/a.jpg",
+    "user:secret@host/a.jpg",
+    " http://user:secret@host/",
+    "\ufeffhttp://user:secret@host/",
+    "h\ttp://user:secret@host/",
+    "http ://user:secret@host/",
+    '"http://user:secret@host/"',
+    "<http://user:secret@host/*.jpg>",
+    "http:/user:secret@host/*.jpg",
+]
+
+
+@pytest.mark.parametrize("url", MISTYPED_URLS)
+def test_credentials_of_a_mistyped_url_are_not_shown(folder: Path, url: str) -> None:
+    for source in (*expand_argument(url), *expand_entry(url, allow_private=False)):
+        assert "***@host" in source.name
+        assert "secret" not in repr(source) + str(source.key)
+        with pytest.raises(SourceNotFoundError) as caught:
+            read_content(source)
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["note: me@home.jpg", "http:cat@home.jpg", "a:b@c.jpg"])
+def test_the_name_of_a_file_is_shown_as_it_is(folder: Path, name: str) -> None:
+    make(folder, name)
+    assert list(expand_argument(name)) == [Source(name, Path(name))]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("the model http://me:secret@h/x is none", "the model http://***@h/x is none"),
+        ("-m http:me:secret@h, http:///me:secret@h", "-m http:***@h, http:///***@h"),
+        ("see https://h/a@b, or ask me@home", "see https://h/a@b, or ask me@home"),
+        ("file:///home/me@work/a.jpg", "file:///home/me@work/a.jpg"),
+        (r"C:\me@home\a.jpg: no such file", r"C:\me@home\a.jpg: no such file"),
+        ("cat.jpg: 50 % @ home", "cat.jpg: 50 % @ home"),
+    ],
+)
+def test_credentials_are_hidden_in_messages(message: str, shown: str) -> None:
+    assert hide_in_text(message) == shown
 
 
 @pytest.mark.parametrize("word", [r"C:\cat.jpg", "a:b.jpg", "http:cat.jpg"])
@@ -320,6 +419,9 @@ def test_closed_standard_input_is_unreadable(monkeypatch: pytest.MonkeyPatch) ->
         (Path("f") / "a.jpg", str(Path("f", "a.jpg")), Path),
         ("https://u:secret@host/a.jpg", "https://***@host/a.jpg", Url),
         (b"bytes", "bytes", bytes),
+        (bytearray(b"bytes"), "bytes", bytes),
+        (memoryview(b"bytes"), "bytes", bytes),
+        ("data:,a", "data:,a", DataUrl),
         (io.BytesIO(), "stream", io.BytesIO),
         (photo(), "image", type(photo())),
         (np.zeros((4, 4, 3), np.uint8), "array", np.ndarray),
@@ -334,7 +436,7 @@ def test_any_picture_becomes_a_source(picture: Any, name: str, content_type: typ
         assert source.content.allow_private
 
 
-@pytest.mark.parametrize("thing", [None, 5, ["a.jpg"], bytearray(b"x")])
+@pytest.mark.parametrize("thing", [None, 5, ["a.jpg"], {b"x"}])
 def test_anything_else_is_wrong_use(thing: Any) -> None:
     with pytest.raises(UsageError, match=type(thing).__name__):
         to_source(thing, allow_private=False)
@@ -347,6 +449,10 @@ def test_a_source_of_a_file_or_url_has_a_key_that_stays_the_same(folder: Path) -
     assert key("a b.jpg") == key(f"{folder}/./a b.jpg") == f"{folder.as_uri()}/a%20b.jpg"
     assert key(os.fsdecode(b"\xff.jpg")) == f"{folder.as_uri()}/%FF.jpg"
     assert key("https://host/a.jpg?b") == "https://host/a.jpg?b"
+    assert key("data:,x") != key("data:,y")
+    assert key("data:," + "x" * 10**6) == (
+        "data:#sha256=e5cf803936925b4be41a6dd87665ea78a4af6094e11e9d2ade307adbd20449cf"
+    )
     assert key(b"bytes") is key(io.BytesIO()) is key("\ud800.jpg") is None
 
 

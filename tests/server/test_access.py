@@ -1,5 +1,6 @@
 """Who may use the server, what it fetches, and what its log says."""
 
+import base64
 import json
 import socket
 from collections.abc import Iterator
@@ -210,6 +211,25 @@ def test_a_host_that_is_not_listed() -> None:
     with serving("--fetch", "--fetch-host", "pictures.example") as server:
         answer = server.post("/v1/classify", json={"url": "http://198.51.100.7/a.jpg"})
         assert code(answer) == (403, "address_refused")
+
+
+def test_a_data_url_needs_no_fetching(server: Server, fetching: Server) -> None:
+    content = base64.b64encode(CAT.read_bytes()).decode()
+    url = f"data:image/jpeg;base64,{content}"
+    for one in (server, fetching):
+        found = one.post("/v1/classify", json={"url": url}).json()
+        assert found["predictions"][0]["label"] == "tiger cat"
+        assert found["source"] == f"{url[:32]}…({len(url)} characters)"
+        several = [{"url": url, "name": "cat"}, {"url": "data:x"}, {"url": "data:;base64,@"}]
+        results = one.post("/v1/classify", json={"images": several}).json()["results"]
+        assert [result["source"] for result in results] == ["cat", "data:x", "data:;base64,@"]
+        assert [result.get("error", {}).get("code") for result in results] == [
+            None,
+            "source_unreadable",
+            "source_unreadable",
+        ]
+    answer = server.post("/v1/classify", json={"url": "data:x"})
+    assert code(answer) == (422, "source_unreadable")
 
 
 def test_no_request_breaks_the_log(server: Server) -> None:

@@ -1,5 +1,6 @@
 """Corrections of a trained model: the picture gets its label, others keep theirs, and back."""
 
+import os
 import re
 import shutil
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -153,6 +154,13 @@ def test_wrong_use_changes_nothing(words: list[str | Path], message: str, model:
 def test_a_missing_model_is_one_line() -> None:
     run = command("correct", SAMPLES / "cat.jpg", "ants", "-m", "missing.onnx")
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+
+
+def test_a_pipe_is_no_model_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pet.onnx")
+    for words in (("correct", SAMPLES / "cat.jpg", "ants", "-m"), ("train", SAMPLES, "--update")):
+        run = command(*words, tmp_path / "pet.onnx", cwd=tmp_path)
+        assert (run.returncode, run.stderr.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize(

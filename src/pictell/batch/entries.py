@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.images.formats import SUFFIXES
-from pictell.types import Url
+from pictell.types import DataUrl, Url
 
 
 class Stored(NamedTuple):
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
     uri: str
     name: str
-    content: Path | Url | Stored
+    content: Path | Url | DataUrl | Stored
     size: int | None = None
     version: str | None = None
 

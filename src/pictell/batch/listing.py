@@ -7,13 +7,16 @@ import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pictell.batch.entries import Entry, to_entry
-from pictell.errors import PictellError, SourceError, UsageError
-from pictell.types import Source, Url
+from pictell.errors import AddressRefusedError, PictellError, SourceError, UsageError
+from pictell.types import DataUrl, Source, Url
 
 WEB = {"http", "https"}
+# The URLs of these name no host: they lead to the provider of the storage, or to where the user's
+# own configuration says. Any other may name a host in the user's network.
+CLOUDS = {"abfs", "abfss", "adl", "az", "gcs", "gs", "hf", "oci", "oss", "s3", "s3a"}
 
 
 def find_entries(
@@ -28,6 +31,8 @@ def find_entries(
             on_error(source.name, source.content)
         elif isinstance(source.content, Path):
             yield to_entry(source.name)
+        elif isinstance(source.content, DataUrl):
+            yield Entry(source.content.key, source.name, source.content)
         elif isinstance(source.content, Url):
             yield from _of_url(source.content, on_error)
         else:
@@ -35,19 +40,23 @@ def find_entries(
 
 
 def _of_url(url: Url, on_error: Callable[[str, PictellError], object]) -> Iterator[Entry]:
-    if urlsplit(url.text).scheme.lower() in WEB:
-        name = url.public_text
+    name = url.public_text
+    scheme = url.text.partition("://")[0].lower()
+    if scheme in WEB:
         yield Entry(quote(name, safe=string.punctuation, errors="surrogateescape"), name, url)
         return
+    if not url.allow_private and scheme not in CLOUDS:
+        message = f"{scheme}:// may lead into your own network; --allow-private permits it"
+        on_error(name, AddressRefusedError(message))
+        return
     # Only callers with a storage pay for importing its library.
-    from pictell.batch.remote import check_scheme, list_stored
+    from pictell.batch.remote import list_stored
 
     try:
         # One wrong line of a list does not end the run; a package that is missing does.
-        check_scheme(url.text)
         yield from list_stored(url.text)
     except SourceError as error:
-        on_error(url.text, error)
+        on_error(name, error)
 
 
 class Globs:

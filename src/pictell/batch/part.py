@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from pictell.batch.entries import Entry, Stored
 from pictell.batch.rows import Fact, PartFormat, Row, make_row, to_fact
 from pictell.classifier import Classifier
-from pictell.errors import PictellError, SourceUnreadableError
+from pictell.errors import PictellError
 from pictell.image_model import ImageModel
 from pictell.images.read import Content, read_file
 from pictell.picture_stream import FETCH_WORKERS, MAX_BYTES_IN_FLIGHT
@@ -245,10 +245,7 @@ def _read(entry: Entry, max_bytes: int, ticket: Ticket) -> _Taken:
     path = entry.content
     assert isinstance(path, Path)
     content: Path | bytes | PictellError = path
-    if entry.size is None and path.exists() and not path.is_file():
-        # A pipe would be waited for without end, and has no content to come back to.
-        content = SourceUnreadableError("not a regular file")
-    elif entry.size is not None and entry.size <= max_bytes:
+    if entry.size is not None and entry.size <= max_bytes:
         try:
             content = read_file(path, max_bytes)
         except PictellError as error:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pictell.batch.entries import Entry, Stored
 from pictell.batch.storage import PART, written_by_another_run
@@ -22,6 +22,7 @@ from pictell.errors import (
 )
 from pictell.images.formats import SUFFIXES
 from pictell.images.sources import natural_key
+from pictell.places import hide_credentials, hide_in_text
 
 # What storages call that which changes with a file, the most exact first.
 VERSIONS = (
@@ -37,10 +38,11 @@ VERSIONS = (
 
 
 def open_storage(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it. Raises ``UsageError``."""
-    scheme = urlsplit(url).scheme
-    if scheme in {"file", "local"}:
-        raise UsageError(f"{url}: give the path of a local file without {scheme}://")
+    """The fsspec file system of a URL, and the path in it.
+
+    Raises ``UsageError`` if a package is missing, ``SourceUnreadableError`` for a wrong URL.
+    """
+    scheme = check_url(url)
     try:
         from fsspec.core import url_to_fs
 
@@ -48,22 +50,31 @@ def open_storage(url: str) -> tuple[Any, str]:
     except ImportError as error:
         package = "pip install 'pictell[s3]'" if scheme == "s3" else "install it"
         raise UsageError(f"{scheme}:// needs another package: {error}: {package}") from error
-    except ValueError as error:
-        raise UsageError(f"{url} cannot be used: {error}") from error
+    except Exception as error:  # each storage has exceptions of its own
+        raise SourceUnreadableError(f"cannot be used: {_reason(error)}") from error
     return system, path.rstrip("/")
 
 
-def check_scheme(url: str) -> None:
-    """Raise ``SourceUnreadableError`` for a URL that no storage can have."""
-    scheme = urlsplit(url).scheme
+def check_url(url: str) -> str:
+    """The scheme of a URL. Raises ``SourceUnreadableError`` for one that no storage can have."""
+    scheme, _, rest = url.partition("://")
     if scheme in {"file", "local"}:
         raise SourceUnreadableError(f"give the path of a local file without {scheme}://")
+    if hide_credentials(url) != url:
+        # Not every storage keeps them out of its messages and names.
+        raise SourceUnreadableError(
+            "URLs with a user name or password are refused; give them in the environment"
+        )
+    if "::" in rest:
+        # It would name other URLs, whose hosts nobody checks.
+        raise SourceUnreadableError("a chain of URLs is refused: give one URL")
     try:
         from fsspec import available_protocols
     except ImportError:  # ``open_storage`` says what to install
-        return
+        return scheme
     if scheme not in available_protocols():
         raise SourceUnreadableError(f"no storage is known for {scheme}://")
+    return scheme
 
 
 def list_stored(url: str) -> Iterator[Entry]:
@@ -126,7 +137,10 @@ class RemoteFolder:
     def __init__(self, url: str) -> None:
         """Raises ``UsageError``."""
         self.name = url.rstrip("/")
-        self._system, self._path = open_storage(url)
+        try:
+            self._system, self._path = open_storage(url)
+        except SourceUnreadableError as error:
+            raise UsageError(f"{hide_credentials(url)}: {error.message}") from error
 
     def stamps(self) -> dict[str, str]:
         """See ``Folder``."""
@@ -211,4 +225,4 @@ def _version(info: Mapping[str, Any]) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return hide_in_text(" ".join(str(error).split())) or type(error).__name__

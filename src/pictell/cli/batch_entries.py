@@ -13,6 +13,7 @@ from pictell.cli.output import say
 from pictell.cli.pictures import named_sources
 from pictell.errors import NoPicturesError, PictellError
 from pictell.images.sources import find_missing
+from pictell.places import hide_credentials
 
 
 class NamedEntries:
@@ -53,7 +54,7 @@ class NamedEntries:
     def _exists(self, word: str) -> bool:
         error = find_missing(word)
         if error is not None:
-            self._report(word, error)
+            self._report(hide_credentials(word), error)
         return error is None
 
     def _skip(self, path: Path) -> None:

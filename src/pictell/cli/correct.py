@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pictell.cli import output_file
 from pictell.cli.parser import Parser
 from pictell.errors import PictellError, UsageError
-from pictell.files import os_reason
+from pictell.files import os_reason, read_file
 from pictell.models.folder import SPEC_FILE
 from pictell.reports.escape import visible
 from pictell.results import percent
@@ -72,7 +72,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _correct(path: Path, picture: str, label: str) -> list[str]:
     """Correct the file. Says what the model said of the picture before, and what it says now."""
     # Imported here, as --undo needs no runtime.
-    from pictell.images.sources import to_source
+    from pictell.images.sources import argument_source
     from pictell.loading import load
     from pictell.models.vocabulary import named
     from pictell.scoring.calibration import Calibration
@@ -84,7 +84,7 @@ def _correct(path: Path, picture: str, label: str) -> list[str]:
     content = _read(path)
     classes = len(read_head(content).weights)
     with load(path) as classifier:
-        source = to_source(picture, allow_private=True)
+        source = argument_source(picture)
         read = classifier.model.read(source)
         if isinstance(read.content, PictellError):
             raise read.content
@@ -128,6 +128,6 @@ def _read(path: Path) -> bytes:
     if path.with_name(SPEC_FILE).exists():
         raise UsageError(f"{path} belongs to the model folder {path.parent}: give a file of train")
     try:
-        return path.read_bytes()
+        return read_file(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error

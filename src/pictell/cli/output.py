@@ -6,13 +6,14 @@ import contextlib
 import sys
 from collections.abc import Iterable
 
+from pictell.places import hide_in_text
 from pictell.reports.escape import json_escaped, visible
 
 
 def say(message: str) -> None:
-    """Write a message to stderr, as one line. Errors of stderr are ignored."""
+    """Write a message to stderr, as one line, without passwords. Errors of stderr are ignored."""
     with contextlib.suppress(OSError):
-        print(f"pictell: {visible(message)}", file=sys.stderr, flush=True)
+        print(f"pictell: {visible(hide_in_text(message))}", file=sys.stderr, flush=True)
 
 
 def write(pieces: Iterable[bytes]) -> None:

@@ -22,6 +22,7 @@ from pictell.evaluation.outcomes import (
     Outcomes,
     WarnedPicture,
 )
+from pictell.places import hide_credentials
 from pictell.results import Result, Status
 from pictell.scoring.decision import Scorer
 from pictell.scoring.taxonomy import Taxonomy, back_off, choose, node_probabilities
@@ -62,7 +63,9 @@ def fill(
     for picture, result in results:
         if result.error is not None:
             error = result.error
-            failed.append(FailedPicture(dataset.files[picture], error.code, error.message))
+            failed.append(
+                FailedPicture(hide_credentials(dataset.files[picture]), error.code, error.message)
+            )
         elif result.probabilities is not None:
             nodes = node_probabilities(scorer.tree, result.probabilities[np.newaxis])
             # A row of a structured array is a view: writing to it writes to the array.

@@ -112,7 +112,8 @@ def parse_url(text: str, base: str = "") -> Hop:
     except ValueError:
         raise AddressRefusedError("the URL is malformed") from None
     if parts.scheme not in _DEFAULT_PORTS:
-        raise AddressRefusedError("only http:// and https:// URLs are fetched")
+        remedy = "" if parts.scheme else ": add https://"
+        raise AddressRefusedError(f"only http:// and https:// URLs are fetched{remedy}")
     if "@" in parts.netloc:
         raise AddressRefusedError("URLs with a user name or password are refused; remove them")
     if port is None:

@@ -9,13 +9,17 @@ download.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
 
 from urllib3.response import HTTPResponse
 
 from pictell.errors import AddressRefusedError, BadResponseError, HttpStatusError
 from pictell.images.addresses import Hop, IPAddress, follow, is_public, parse_proxy, parse_url
 from pictell.images.connection import CHUNK_BYTES, Bounds, connect, exchange, look_up, status_text
+from pictell.images.encodings import decode_pieces, parse_encodings
+from pictell.images.formats import sniff
 from pictell.options import Limits
 from pictell.types import Url
 
@@ -33,8 +37,9 @@ def fetch(
     """Download the bytes of ``url``, whatever type the server declares.
 
     The download takes at most ``limits.timeout_s`` seconds, from the name lookup to the last byte,
-    with all redirects (at most 5), and keeps at most ``limits.max_bytes`` bytes. pictell sends
-    neither credentials nor cookies to the host.
+    with all redirects (at most 5), and keeps at most ``limits.max_bytes`` bytes. They count when
+    they are decoded: pictell asks for no compression, and undoes that of a server which compresses
+    all the same. pictell sends neither credentials nor cookies to the host.
 
     ``proxy`` is ``http://[USER:PASSWORD@]HOST[:PORT]``; pictell ignores the proxies that the
     environment names. Host names are resolved on this machine, and the proxy gets the address.
@@ -93,14 +98,10 @@ def _read_body(response: HTTPResponse, bounds: Bounds, reserve: Callable[[int], 
     if response.status != 200:
         message = f"the server answered {status_text(response)}"
         raise HttpStatusError(message, status_code=response.status)
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise BadResponseError("the server sent a compressed body, which pictell does not accept")
     if (response.length_remaining or 0) > bounds.limits.max_bytes:
         raise bounds.size_error()
     body = io.BytesIO()
-    while chunk := response.read(CHUNK_BYTES):
-        if body.tell() + len(chunk) > bounds.limits.max_bytes:
-            raise bounds.size_error()
+    for chunk in _decoded(response, bounds):
         with bounds.paused():
             reserve(len(chunk))
         body.write(chunk)
@@ -108,3 +109,29 @@ def _read_body(response: HTTPResponse, bounds: Bounds, reserve: Callable[[int], 
         # http.client takes headers that break off for complete ones without a body.
         raise BadResponseError("the server sent an empty body")
     return body.getvalue()
+
+
+def _decoded(response: HTTPResponse, bounds: Bounds) -> Iterator[bytes]:
+    """The pieces of the body, without its encodings."""
+    read = partial(response.read, CHUNK_BYTES, decode_content=False)
+    pieces = _counted(iter(read, b""), bounds)
+    for encoding in parse_encodings(response.headers.get("content-encoding", "")):
+        head = next(pieces, b"")
+        pieces = chain([head], pieces)
+        # A picture is one, whatever the server declares.
+        if not head or sniff(head):
+            break
+        pieces = _counted(decode_pieces(pieces, encoding), bounds)
+    return pieces
+
+
+def _counted(pieces: Iterable[bytes], bounds: Bounds) -> Iterator[bytes]:
+    """The same pieces, of ``max_bytes`` at most in all. Each layer counts for itself."""
+    left = bounds.limits.max_bytes
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise bounds.size_error()
+        # To decode takes time, too.
+        bounds.remaining_s()
+        yield piece

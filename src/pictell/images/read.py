@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from pictell.errors import (
 )
 from pictell.files import os_reason
 from pictell.options import Limits
-from pictell.types import Source, Url
+from pictell.types import DataUrl, Pipe, Source, Url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +33,17 @@ Reserve: TypeAlias = Callable[[int], None]
 
 READ_BYTES = 1 << 20
 READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+# With it, opening a pipe does not wait for a writer.
+NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+# What people give as a URL without its scheme, by the host or by what is left of the scheme.
+_WITHOUT_SCHEME = r"(?i)(www\.|((\w[\w-]*\.)+[a-z]{2,}|localhost|\d+(\.\d+){3})(:\d+)?/)"
+_MISTYPED_SCHEME = r"(?i)\W*https?\b\W*[:/\\]"
 
 
 def reserve_nothing(n_bytes: int) -> None:
@@ -55,6 +68,13 @@ def read_content(
         raise content
     if isinstance(content, Path):
         return read_file(content, limits.max_bytes)
+    if isinstance(content, Pipe):
+        return _read_pipe(content, limits.max_bytes)
+    if isinstance(content, DataUrl):
+        # Few runs have such URLs.
+        from pictell.images.data_url import read_data_url
+
+        return read_data_url(content, limits.max_bytes)
     if isinstance(content, Url):
         # Only callers that fetch pay for importing the HTTP library.
         from pictell.images.fetch import fetch
@@ -62,23 +82,47 @@ def read_content(
         return fetch(content, limits, proxy=proxy, reserve=reserve)
     if hasattr(content, "read"):
         return read_stream(cast("BinaryIO", content), limits.max_bytes)
-    return content
+    # A source holds no bytearray and no memoryview.
+    return cast("Content", content)
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a file of at most ``max_bytes``. Raises as ``read_content`` does."""
+    """The bytes of a regular file of at most ``max_bytes``; a pipe or a device is an error.
+
+    Raises as ``read_content`` does.
+    """
     try:
-        descriptor = os.open(path, READ_ONLY)
+        descriptor = _open(path)
         try:
             return _read_descriptor(descriptor, max_bytes)
         finally:
             os.close(descriptor)
     except IsADirectoryError as error:
         raise SourceUnreadableError("a folder: Classifier.stream takes folders") from error
+    except FileNotFoundError as error:
+        raise missing(str(path)) from error
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
     except MemoryError as error:
         raise OutOfMemoryError("not enough memory to read it") from error
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, READ_ONLY | NOT_BLOCKING)
+    except BlockingIOError:
+        # A file server may have a lease on a file. It gives the lease back to those who wait.
+        if stat.S_ISREG(path.stat().st_mode):
+            return os.open(path, READ_ONLY)
+        raise
+
+
+def _read_pipe(pipe: Pipe, max_bytes: int) -> bytes:
+    try:
+        with Path(pipe.path).open("rb") as stream:
+            return read_stream(stream, max_bytes)
+    except OSError as error:
+        raise unreadable(error) from error
 
 
 def _read_descriptor(descriptor: int, max_bytes: int) -> bytes:
@@ -90,6 +134,8 @@ def _read_descriptor(descriptor: int, max_bytes: int) -> bytes:
         if len(content) == status.st_size:
             return content
         os.lseek(descriptor, 0, os.SEEK_SET)
+    elif (kind := special_kind(status)) is not None:
+        raise SourceUnreadableError(f"{kind}, not a file")
     with open(descriptor, "rb", closefd=False) as stream:
         return read_stream(stream, max_bytes)
 
@@ -118,4 +164,25 @@ def unreadable(error: OSError | ValueError) -> SourceError:
     """The error for what the operating system could not read, with its reason."""
     if isinstance(error, FileNotFoundError):
         return SourceNotFoundError("no such file or folder")
+    if getattr(error, "errno", None) == errno.ENXIO:
+        return SourceUnreadableError("a socket or a missing device, not a file")
     return SourceUnreadableError(f"cannot be read: {os_reason(error)}")
+
+
+def missing(name: str) -> SourceNotFoundError:
+    """The error for a file that is not there. It says so if the name is rather a URL."""
+    return SourceNotFoundError(f"no such file or folder{url_remedy(name)}")
+
+
+def url_remedy(name: str) -> str:
+    """What to do if the name of a missing file is rather a URL, to be added to an error."""
+    if re.match(_MISTYPED_SCHEME, name):
+        return "; a URL starts with https:// or http://"
+    if re.match(_WITHOUT_SCHEME, name) and not os.path.lexists(name.partition("/")[0]):
+        return "; if it is a URL, add https://"
+    return ""
+
+
+def special_kind(status: os.stat_result) -> str | None:
+    """What is neither a file nor a folder: ``a named pipe``, ``a socket`` or ``a device``."""
+    return next((kind for is_kind, kind in _KINDS if is_kind(status.st_mode)), None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -17,15 +19,19 @@ from pictell.errors import (
     UsageError,
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
-from pictell.images.read import unreadable
-from pictell.types import Source, Url
+from pictell.images.read import missing, special_kind, unreadable, url_remedy
+from pictell.places import hide_credentials, is_data_url
+from pictell.types import DataUrl, Pipe, Source, Url
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-Input: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[np.uint8] | Source"
+Input: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image | NDArray[np.uint8]"
+    " | Source"
+)
 # Called with each file in a folder that is not a picture.
 OnSkip: TypeAlias = Callable[[Path], object]
 
@@ -51,29 +57,56 @@ def expand_argument(argument: str, on_skip: OnSkip = ignore) -> Iterator[Source]
         yield Source("stdin", sys.stdin.buffer if sys.stdin else closed)
     elif _is_pattern(argument):
         yield from _expand_pattern(argument, on_skip)
+    elif _is_pipe(argument):
+        yield argument_source(argument)
     else:
         yield from expand_entry(argument, allow_private=True, on_skip=on_skip)
 
 
+def argument_source(argument: str) -> Source:
+    """The source of an argument that names one picture: a file, a URL, a pipe or a device.
+
+    Only an argument may be a pipe or a device, because reading one may take for ever.
+    """
+    if _is_pipe(argument):
+        return Source(argument, Pipe(argument))
+    return to_source(argument, allow_private=True)
+
+
 def find_missing(argument: str) -> SourceError | None:
     """Why an argument that names one file or folder cannot be used; ``None`` for others."""
-    if argument in {"", STDIN} or _SCHEME.match(argument) or _is_pattern(argument):
+    if argument in {"", STDIN} or is_url(argument) or _is_pattern(argument):
         return None
     try:
         os.stat(argument)  # noqa: PTH116
+    except FileNotFoundError:
+        return missing(argument)
     except (OSError, ValueError) as error:
         return unreadable(error)
     return None
 
 
+def is_url(text: str) -> bool:
+    """Whether a text is a URL of any scheme, also one that is not fetched."""
+    return is_data_url(text) or _SCHEME.match(text) is not None
+
+
 def _is_pattern(argument: str) -> bool:
-    is_name = _SCHEME.match(argument) or os.path.lexists(argument)
+    is_name = is_url(argument) or os.path.lexists(argument)
     return bool(_PATTERN.search(argument)) and not is_name
+
+
+def _is_pipe(argument: str) -> bool:
+    """Whether an argument is a pipe or a device, such as ``/dev/fd/63`` of ``<(curl …)``."""
+    with suppress(OSError, ValueError):
+        status = os.stat(argument)  # noqa: PTH116
+        return special_kind(status) in {"a named pipe", "a device"}
+    return False
 
 
 def expand_entry(entry: str, *, allow_private: bool, on_skip: OnSkip = ignore) -> Iterator[Source]:
     """One entry of a list: a file, folder or URL. Patterns and ``-`` have no special meaning."""
-    if _SCHEME.match(entry):
+    if is_url(entry):
         yield to_source(entry, allow_private=allow_private)
     else:
         yield from expand_path(entry, on_skip)
@@ -88,7 +121,7 @@ def expand_path(name: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
         yield next(pictures, Source(name, NoPicturesError("the folder has no pictures")))
         yield from pictures
     else:
-        yield Source(name, Path(name))
+        yield _of_path(name)
 
 
 def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator[Source]:
@@ -96,7 +129,9 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
 
     Raises ``UsageError`` at once for a single path, stream or ``Source``.
     """
-    if isinstance(pictures, str | bytes | os.PathLike | Source) or hasattr(pictures, "read"):
+    if hasattr(pictures, "read") or isinstance(
+        pictures, str | bytes | bytearray | memoryview | os.PathLike | Source
+    ):
         raise UsageError("pictures must be a list: put the one picture into a list")
 
     def expand() -> Iterator[Source]:
@@ -112,6 +147,7 @@ def expand_inputs(pictures: Iterable[Input], *, allow_private: bool) -> Iterator
 def to_source(picture: Input, *, allow_private: bool) -> Source:
     """The source for one picture: a path, a URL, or a picture in memory. A folder is not walked.
 
+    A ``data:`` URL holds the picture itself. A bytearray or memoryview is copied as bytes.
     ``allow_private`` lets a URL name a host on a private network. An array is RGB of shape
     (H, W, 3) and dtype uint8; ``pictell.images.decode`` checks that.
 
@@ -121,11 +157,11 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
         return picture
     if isinstance(picture, str | os.PathLike):
         name = os.fsdecode(picture)
-        if not _SCHEME.match(name):
-            return Source(name, Path(name))
-        url = Url(name, allow_private)
+        if not is_url(name):
+            return _of_path(name)
+        url = DataUrl(name) if is_data_url(name) else Url(name, allow_private)
         return Source(url.public_text, url)
-    if isinstance(picture, bytes):
+    if isinstance(picture, bytes | bytearray | memoryview):
         return Source("bytes", picture)
     # Imported here so that ``pictell --help`` does not pay for them.
     import numpy as np
@@ -143,6 +179,14 @@ def to_source(picture: Input, *, allow_private: bool) -> Source:
     )
 
 
+def _of_path(name: str) -> Source:
+    # It may be a mistyped URL with a password.
+    shown = hide_credentials(name)
+    if shown != name and not os.path.lexists(name):
+        return Source(shown, missing(name))
+    return Source(name, Path(name))
+
+
 def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
     # Imported only when needed: few arguments are patterns.
     import glob
@@ -152,7 +196,8 @@ def _expand_pattern(pattern: str, on_skip: OnSkip) -> Iterator[Source]:
     except ValueError:  # no file can have such a name
         matches = []
     if not matches:
-        yield Source(pattern, SourceNotFoundError("no file matches this pattern"))
+        message = f"no file matches this pattern{url_remedy(pattern)}"
+        yield Source(hide_credentials(pattern), SourceNotFoundError(message))
     for match in matches:
         # ** matches a folder and also the files in it.
         if not ("**" in pattern and os.path.isdir(match)):
@@ -186,17 +231,20 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
 def _may_be_a_picture(path: Path) -> bool:
     """Whether the suffix or the first bytes are those of a picture.
 
-    The suffix alone is enough, so that a broken picture is reported and not skipped.
+    The suffix alone is enough, so that a broken picture is reported and not skipped, and so is a
+    link that leads nowhere. A file without a suffix that cannot be opened may be one too.
     """
+    named = path.suffix.lower() in SUFFIXES
     try:
-        if not path.is_file():
+        # Opening a pipe would block.
+        if not stat.S_ISREG(path.stat().st_mode):
             return False
-        if path.suffix.lower() in SUFFIXES:
+        if named:
             return True
         with path.open("rb") as stream:
             return sniff(stream.read(HEAD_BYTES)) is not None
     except OSError:
-        return False
+        return named or not (path.suffix or path.is_symlink())
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:

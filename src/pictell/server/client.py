@@ -121,6 +121,9 @@ class RemoteClassifier:
     def classify(self, picture: Input, *, top_k: int = 5, probabilities: bool = False) -> Result:
         """Classify a path, URL, bytes, binary stream, PIL image or (H, W, 3) uint8 RGB array.
 
+        A URL may be a ``data:`` URL; a bytearray or memoryview is taken as bytes. A path must be of
+        a file: open a pipe or a device, and give the stream.
+
         ``probabilities`` adds those of all classes. Raises ``UsageError`` for another type or an
         option out of range, ``ServerError``, or the ``PictellError`` of the picture.
         """

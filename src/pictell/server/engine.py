@@ -63,16 +63,14 @@ class Engine:
 
     async def classify(self, picture: Source | Prepared, wanted: Wanted) -> Result:
         """The result of one picture, which may be an error."""
-        if isinstance(picture, Prepared):
-            return await self._run_one(picture, wanted)
-        if isinstance(picture.content, Url):
+        if isinstance(picture, Source) and isinstance(picture.content, Url):
             async with self._fetched:
                 loop = asyncio.get_running_loop()
                 read = await loop.run_in_executor(self._fetchers, self.model.read, picture)
                 return await self._run_one(read, wanted)
-        return await self._run_one(self.model.read(picture), wanted)
+        return await self._run_one(picture, wanted)
 
-    async def _run_one(self, picture: ReadPicture | Prepared, wanted: Wanted) -> Result:
+    async def _run_one(self, picture: Source | ReadPicture | Prepared, wanted: Wanted) -> Result:
         return await asyncio.wrap_future(self._batcher.submit((picture, wanted)))
 
     def close(self) -> None:
@@ -81,11 +79,11 @@ class Engine:
         self._batcher.close()
         self.classifier.close()
 
-    def _decode(self, item: tuple[ReadPicture | Prepared, Wanted]) -> _Decoded:
+    def _decode(self, item: tuple[Source | ReadPicture | Prepared, Wanted]) -> _Decoded:
         picture, wanted = item
-        if isinstance(picture, ReadPicture):
-            return self.model.try_to_prepare(picture), wanted
-        return picture, wanted
+        if isinstance(picture, Prepared):
+            return picture, wanted
+        return self.model.try_to_prepare(picture), wanted
 
     def _run(self, batch: list[_Decoded]) -> list[Result]:
         ready = [(one, wanted) for one, wanted in batch if isinstance(one, Prepared)]

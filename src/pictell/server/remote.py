@@ -29,6 +29,7 @@ from pictell.errors import (
 )
 from pictell.images.addresses import Hop, parse_url
 from pictell.images.connection import CHUNK_BYTES, Bounds, connect, exchange, look_up, status_text
+from pictell.images.encodings import parse_encodings
 from pictell.options import MIN_TIMEOUT_S, Limits
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class _Connection:
     ) -> Reply:
         """The whole answer to a request. Raises ``FetchError``, as ``exchange`` does."""
         with exchange(self._sock, bounds, method, target, headers, body) as response:
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
+            if parse_encodings(response.headers.get("content-encoding", "")):
                 raise BadResponseError("it sends compressed answers")
             content = bytearray()
             while chunk := response.read(CHUNK_BYTES):

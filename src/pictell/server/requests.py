@@ -9,10 +9,11 @@ import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from pictell.places import is_data_url
 from pictell.server.admission import Held
 from pictell.server.problems import ProblemError
 from pictell.server.settings import Settings
-from pictell.types import Source, Url
+from pictell.types import DataUrl, Source, Url
 
 ONE, SEVERAL = "image", "images"
 MAX_NAME = 255
@@ -145,6 +146,10 @@ def _from_json(body: bytes, settings: Settings) -> Pictures:
 
 def _source(picture: _Picture, settings: Settings) -> Source:
     if picture.url is not None and picture.base64 is None:
+        if is_data_url(picture.url):
+            # It holds the picture itself: nothing is fetched.
+            data = DataUrl(picture.url)
+            return Source(_shown(picture.name, data.public_text), data)
         if not settings.fetch:
             message = "this server fetches no URLs (--fetch allows it): send the picture itself"
             raise ProblemError(403, "fetching_off", message)

@@ -17,6 +17,7 @@ from pictell.evaluation.outcomes import FailedPicture, WarnedPicture
 from pictell.images.read import read_file
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.options import Limits
+from pictell.places import hide_credentials
 from pictell.results import Result
 from pictell.training.duplicates import HASH_KEY, PictureHash, hash_stream
 from pictell.types import ModelSpec, Source
@@ -104,7 +105,8 @@ def embed_dataset(
             watch(Result(one.source.name, classifier.spec.name, warnings=warnings, error=error))
             file = dataset.files[one.number]
             if error is not None:
-                failed.append(FailedPicture(file, error.code, error.message))
+                shown = hide_credentials(file)
+                failed.append(FailedPicture(shown, error.code, error.message))
             elif isinstance(vector, np.ndarray) and isinstance(hash_, PictureHash):
                 rows.append((one.number, vector, one.key, hash_.bits))
                 if warnings:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.files import read_file
 from pictell.inspection.onnx import read_metadata
 from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
@@ -46,7 +47,7 @@ def read_previous(model: str | os.PathLike[str]) -> Previous:
     """
     path = Path(model)
     with store_errors(f"{path} cannot be read"):
-        content = path.read_bytes()
+        content = read_file(path)
     metadata = read_metadata(content)
     if TRAINING_KEY not in metadata:
         raise UsageError(f"{path} was not trained by pictell: it cannot be updated")

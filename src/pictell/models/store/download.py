@@ -33,6 +33,7 @@ from pictell.errors import AddressRefusedError, ModelUnavailableError, UsageErro
 from pictell.files import os_reason
 from pictell.images.addresses import Hop, follow, parse_url
 from pictell.models.store.catalog import Download
+from pictell.places import hide_credentials, hide_in_text
 from pictell.version import __version__
 
 Report: TypeAlias = Callable[[int, int], None]
@@ -64,7 +65,8 @@ def origin(download: Download, model: str, mirror: str | None, offline: bool) ->
     """
     scheme = urlsplit(mirror or download.url).scheme
     if mirror and "://" in mirror and scheme not in {"http", "https", "file"}:
-        raise UsageError(f"a mirror is an http(s) address or a folder, not {mirror!r}")
+        shown = hide_credentials(mirror)
+        raise UsageError(f"a mirror is an http(s) address or a folder, not {shown!r}")
     if mirror and scheme not in {"http", "https"}:
         folder = url2pathname(urlsplit(mirror).path) if scheme == "file" else mirror
         return Path(folder) / model / download.file_name
@@ -235,4 +237,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ProxyError):
         return f"the proxy cannot be used: {_reason(error.original_error)}"
     message = str(error.args[0]) if isinstance(error, ProtocolError) else str(error)
-    return URLLIB3_PREFIX.sub("", message) or type(error).__name__
+    # The URL of a proxy may have a password.
+    return URLLIB3_PREFIX.sub("", hide_in_text(message)) or type(error).__name__
