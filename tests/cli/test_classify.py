@@ -184,7 +184,9 @@ def test_json_is_one_array_and_top_k_its_length() -> None:
     run = pictell("--top-k", "3", "--format", "json", BALL, BALL)
     results = json.loads(run.stdout)
     assert [len(result["predictions"]) for result in results] == [3, 3]
-    facts = {"source", "model", "status", "answer", "predictions", "width", "height", "timings"}
+    facts = {"source", "model", "status", "answer", "predictions", "width", "height", "timings"} | {
+        "warnings"
+    }
     assert results[0].keys() == facts
     assert results[0]["predictions"][0].keys() == {"label", "score", "class_index", "synset"}
 
