@@ -22,6 +22,7 @@ from pictell.errors import (
     PictureTooLargeError,
 )
 from pictell.images.colour import to_srgb
+from pictell.images.exif import only_orientation
 from pictell.images.formats import PictureFormat, not_a_picture, sniff
 from pictell.images.read import Content
 from pictell.types import DecodedImage
@@ -156,6 +157,8 @@ def _open(format_: PictureFormat, data: bytes) -> ImageFile:
         message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
         raise DecoderMissingError(message, extra=format_.extra) from error
     file: ImageFile = opener(io.BytesIO(data))
+    if isinstance(exif := file.info.get("exif"), bytes):
+        file.info["exif"] = only_orientation(exif)
     return file
 
 
