@@ -13,6 +13,9 @@ class JpegFile(JpegImageFile):
     """A JPEG file, of which only the header has been read."""
 
     def __init__(self, stream: io.BytesIO) -> None:
-        """Raises ``BrokenPictureError`` for too many scans, or what Pillow raises."""
+        """Raises ``BrokenPictureError`` as ``check_segments`` does, or what Pillow raises."""
         check_segments(stream.getvalue())
         super().__init__(stream)
+
+    def _read_dpi_from_exif(self) -> None:
+        """Nothing: no one needs the resolution, and Pillow reads all EXIF data for it."""
