@@ -42,7 +42,7 @@ PICTURE_FORMATS = (
     PictureFormat(
         "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "PIL.AvifImagePlugin:AvifImageFile"
     ),
-    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "PIL.GifImagePlugin:GifImageFile"),
+    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "pictell.images.gif:open_gif"),
     PictureFormat(
         "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
     ),
