@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from PIL import Image
-
-from hostile_jpeg_png import MAX_BYTES, blurred, directory, encoded, flat, noise
+from hostile_jpeg_png import MAX_BYTES, blurred, directory, encoded, noise
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -47,9 +46,9 @@ class Parts(NamedTuple):
     item: Item
 
 
-def parts(format_: str, side: int = 64) -> Parts:
+def parts(format_: str, side: int = 64, quality: int = 50) -> Parts:
     """A small picture."""
-    data = encoded(noise(side, side), format_, quality=50)
+    data = encoded(noise(side, side), format_, quality=quality)
     (count,) = body_of(data, b"ipma")[10:11]
     numbers = tuple(body_of(data, b"ipma")[11 : 11 + count])
     kind = body_of(data, b"infe")[8:12]
@@ -119,9 +118,9 @@ def reference(kind: bytes, item: int, targets: list[int]) -> bytes:
     )
 
 
-def grid(format_: str, rows: int, columns: int, side: int = 64) -> bytes:
+def grid(format_: str, rows: int, columns: int, side: int, quality: int) -> bytes:
     """A picture of tiles, which all have the same data."""
-    base = parts(format_, side)
+    base = parts(format_, side, quality)
     layout = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, columns * side, rows * side)
     size = full(b"ispe", struct.pack(">II", columns * side, rows * side))
     number = 1 + count_boxes(base.properties)
@@ -194,25 +193,20 @@ def boxes_of(format_: str) -> dict[str, Callable[[], bytes]]:
             format_, b"Exif", bytes(4) + directory(1, 130_000_000), turned=True
         ),
         "XMP of 128 MB": lambda: with_metadata(format_, b"mime", bytes(MAX_BYTES - 99_999)),
-        "a grid of 144 tiles": lambda: grid(format_, 12, 12, 512),
-        "a grid of 900 tiles": lambda: grid(format_, 30, 30, 256),
-        "a grid of 24,000 tiles": lambda: grid(format_, 155, 155),
-        "a grid of 65,000 tiles": lambda: grid(format_, 255, 255),
+        "a grid of 24,000 tiles": lambda: grid(format_, 155, 155, 64, 50),
+        **{
+            f"95 MP, 361 tiles, quality {quality}": partial(grid, format_, 19, 19, 512, quality)
+            for quality in (1, 20, 50, 80, 95)
+        },
+        "59 MP, 900 tiles": lambda: grid(format_, 30, 30, 256, 20),
     }
 
 
 AVIFS = {
     **boxes_of("AVIF"),
-    "100 MP, flat": lambda: encoded(flat(), "AVIF", speed=10),
     "100 MP, a photo": lambda: encoded(blurred(64), "AVIF", speed=10, quality=80),
     "36 MP of noise": lambda: encoded(
         noise(6000, 6000), "AVIF", speed=10, quality=80, subsampling="4:4:4"
     ),
 }
-HEICS = {
-    **boxes_of("HEIF"),
-    "25 MP of noise": lambda: encoded(noise(5000, 5000), "HEIF", quality=80),
-    "64 MP, a photo": lambda: encoded(
-        blurred(64).resize((8000, 8000), Image.Resampling.BICUBIC), "HEIF", quality=80
-    ),
-}
+HEICS = boxes_of("HEIF")
