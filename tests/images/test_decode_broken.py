@@ -147,6 +147,7 @@ def test_a_missing_decoder_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)  # as if not installed
+    monkeypatch.delitem(sys.modules, "pictell.images.heic", raising=False)
     with pytest.raises(DecoderMissingError, match=r"HEIC .*'pictell\[heic\]'") as caught:
         decode(photo_as("heic"), MAX_PIXELS)
     assert caught.value.extra == "heic"
