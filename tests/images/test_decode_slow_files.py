@@ -145,7 +145,7 @@ def exif_with_large_entries(orientation: int) -> bytes:
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
 def test_only_the_orientation_of_exif_data_is_read(format_: str) -> None:
-    data = encoded(photo(), format_, exif=exif_with_large_entries(6), quality=95)
+    data = encoded(photo(), format_, exif=b"Exif\0\0" + exif_with_large_entries(6), quality=95)
     assert colour_distance(pixels_of(decode(data, MAX_PIXELS)), np.rot90(photo(), -1)) < 8
 
 
