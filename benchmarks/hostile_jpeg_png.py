@@ -133,7 +133,7 @@ JPEGS: dict[str, Callable[[], bytes]] = {
         noise(9000, 7000, "CMYK"), "JPEG", progressive=True, quality=75
     ),
     "100 MP, 100 scans": lambda: repeated_scans(flat(), 90, 0),
-    "100 MP, the first scan as often as is allowed": lambda: repeated_scans(flat(), 20, 0),
+    "100 MP, the first scan as often as is allowed": lambda: repeated_scans(flat(), 16, 0),
     "100 MP, the second scan as often as is allowed": lambda: repeated_scans(flat(), 60, 1),
     "16 MP of noise, the last scan as often as is allowed": lambda: repeated_scans(
         noise(4000, 4000), 30, -1

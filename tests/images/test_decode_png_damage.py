@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictell.errors import BrokenPictureError
+from pictell.errors import BrokenPictureError, NotAPictureError
 from pictell.images.decode import decode
 from pictell.images.png import MAX_PNG_CHUNKS
 from pictures import (
@@ -65,7 +65,7 @@ def test_damage_beside_the_pixels_changes_none(shared: Path, name: str) -> None:
 
 
 def test_a_png_of_apple_is_named(shared: Path) -> None:
-    with pytest.raises(BrokenPictureError, match="Apple CgBI"):
+    with pytest.raises(NotAPictureError, match="Apple CgBI"):
         decode((shared / "cases" / "png_cgbi.png").read_bytes(), MAX_PIXELS)
 
 

@@ -36,14 +36,14 @@ def read_tables(data: bytes, max_coded_bytes: int) -> list[Box]:
     """
     tables = [box for box in _boxes(data) if box.kind in _TABLES]
     if sum(box.end - box.start for box in tables) > MAX_TABLE_BYTES:
-        raise BrokenPictureError("a picture with tables of too many items is refused")
+        raise BrokenPictureError("a picture of more than about 2,000 items is refused")
     try:
         coded_bytes = _coded_bytes(data, tables)
     except (struct.error, IndexError):
         raise BrokenPictureError("broken picture: a table of its items is cut short") from None
     if coded_bytes > max_coded_bytes:
         raise BrokenPictureError(
-            f"a picture with more than {max_coded_bytes >> 20} MiB of coded tiles is refused"
+            f"a picture whose items have more than {max_coded_bytes >> 20} MiB is refused"
         )
     return tables
 
@@ -70,7 +70,7 @@ def _boxes(data: bytes) -> Iterator[Box]:
 
 
 def _coded_bytes(data: bytes, tables: list[Box]) -> int:
-    """The bytes of all items, of one that is made of others with those of its parts."""
+    """The bytes of all items, those of an item's parts included (HEIF, 6.6)."""
     lengths: dict[int, int] = {}
     parts: dict[int, list[int]] = {}
     for kind, start, end in tables:

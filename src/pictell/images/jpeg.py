@@ -13,7 +13,7 @@ class JpegFile(JpegImageFile):
     """A JPEG file, of which only the header has been read."""
 
     def __init__(self, stream: io.BytesIO) -> None:
-        """Raises ``BrokenPictureError`` as ``check_segments`` does, or what Pillow raises."""
+        """Raises what ``check_segments`` or Pillow raises."""
         check_segments(stream.getvalue())
         super().__init__(stream)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pictell.errors import BrokenPictureError
+from pictell.errors import BrokenPictureError, NotAPictureError
 
 # Encoders write about ten scans. A file can have thousands, and each costs as much as a decode.
 MAX_JPEG_SCANS = 100
@@ -31,7 +31,7 @@ _FRAMES = {
     **dict.fromkeys((0xC0, 0xC1, _PROGRESSIVE), _HUFFMAN),
     0xC3: "lossless",
     **dict.fromkeys((0xC5, 0xC6, 0xC7), "hierarchical"),
-    **dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetic-coded"),
+    **dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetically coded"),
 }
 # Decoders disagree whether a length follows.
 _RESERVED = {0xC8, *range(0xF0, 0xFE)}
@@ -56,7 +56,8 @@ class _Frame(NamedTuple):
 def check_segments(data: bytes) -> None:
     """Check that no decoder takes long for the segments up to the end marker.
 
-    A video may follow that marker. Raises ``BrokenPictureError``.
+    A video may follow that marker. Raises ``BrokenPictureError``, or ``NotAPictureError`` for kinds
+    of JPEG that Pillow reads in part or not at all.
     """
     frame, scan = _read_header(data)
     if frame.marker != _PROGRESSIVE and _components(data, scan) == frame.components:
@@ -89,8 +90,8 @@ def _read_header(data: bytes) -> tuple[_Frame, _Segment]:
 
 def _read_frame(data: bytes, segment: _Segment) -> _Frame:
     if (kind := _FRAMES[segment.marker]) != _HUFFMAN:
-        raise BrokenPictureError(
-            f"{kind} JPEG pictures are not read: convert it, for example to PNG"
+        raise NotAPictureError(
+            f"a JPEG that is {kind}, which pictell does not read: save it as a usual JPEG or PNG"
         )
     head = data[segment.at : segment.at + 8].ljust(8, b"\0")
     height, width, components = struct.unpack(">3xHHB", head)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL.PngImagePlugin import PngImageFile
 
-from pictell.errors import BrokenPictureError
+from pictell.errors import BrokenPictureError, NotAPictureError
 from pictell.images.png_notes import NOTES, read_notes
 
 # Encoders write chunks of 8 KiB and more. Each chunk takes time, even if it is empty.
@@ -51,7 +51,7 @@ def open_png(stream: io.BytesIO) -> PngImageFile:
 
     Pillow gets only the chunks that decide the pixels. It would refuse a file for damage in other
     chunks, such as text, and does not check the pixels themselves.
-    Raises ``BrokenPictureError``, or what Pillow raises.
+    Raises ``BrokenPictureError``, ``NotAPictureError`` for Apple's CgBI, or what Pillow raises.
     """
     data = stream.getvalue()
     chunks = list(_chunks(data))
@@ -127,8 +127,8 @@ def _pixel_chunks(data: bytes, chunks: list[_Chunk]) -> Iterator[_Chunk]:
 def _check_order(kinds: list[bytes]) -> None:
     """Check that all critical chunks are there, in their order (5.6)."""
     if kinds[0] == b"CgBI":
-        raise BrokenPictureError(
-            "an Apple CgBI PNG, which is no PNG picture: convert it, for example with "
+        raise NotAPictureError(
+            "an Apple CgBI PNG, which pictell does not read: convert it, for example with "
             "'pngcrush -revert-iphone-optimizations'"
         )
     order = "".join(_LETTERS.get(kind, "x" if not kind[0] & 0x20 else "a") for kind in kinds)
