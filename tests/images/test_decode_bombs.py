@@ -4,11 +4,12 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pictell.errors import BrokenPictureError, PictureTooLargeError
+from pictell.errors import PictureTooLargeError
 from pictell.images.decode import decode
 from pictures import MAX_PIXELS, encoded, photo, photo_as
 
@@ -22,13 +23,13 @@ AVIF_SIDE = 12_000
 
 
 def peak_growth_kib(data: bytes) -> int:
-    """How much the peak memory of this process grows while decoding fails."""
+    """How much the peak memory of this process grows while it decodes or refuses a picture."""
     try:
         Path("/proc/self/clear_refs").write_text("5")  # reset the peak: proc(5)
     except OSError:
         pytest.skip("the peak of memory cannot be measured on this system")
     before_kib = memory_kib("VmRSS")
-    with pytest.raises((PictureTooLargeError, BrokenPictureError)):
+    with suppress(PictureTooLargeError):
         decode(data, MAX_PIXELS)
     return memory_kib("VmHWM") - before_kib
 

@@ -21,7 +21,7 @@ from pictell.errors import (
     OutOfMemoryError,
 )
 from pictell.images.decode import decode
-from pictell.images.jpeg import MAX_JPEG_SCANS
+from pictell.images.jpeg_segments import MAX_JPEG_SCANS
 from pictures import (
     FLAVOURS,
     MAX_PIXELS,
@@ -147,6 +147,7 @@ def test_a_missing_decoder_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)  # as if not installed
+    monkeypatch.delitem(sys.modules, "pictell.images.heic", raising=False)
     with pytest.raises(DecoderMissingError, match=r"HEIC .*'pictell\[heic\]'") as caught:
         decode(photo_as("heic"), MAX_PIXELS)
     assert caught.value.extra == "heic"
@@ -241,7 +242,7 @@ from pathlib import Path
 from PIL import Image
 from pictell.errors import PictellError
 from pictell.images.decode import decode
-from pictell.images.jpeg import MAX_JPEG_SCANS
+from pictell.images.jpeg_segments import MAX_JPEG_SCANS
 
 def encoded(side):
     buffer = io.BytesIO()

@@ -39,5 +39,21 @@ def _transform(profile: bytes, mode: str) -> ImageCmsTransform:
     """From a profile to sRGB. To make one takes as long as to use it on a photo."""
     from PIL import ImageCms
 
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    source = ImageCms.ImageCmsProfile(io.BytesIO(_without_chains(profile)))
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+def _without_chains(profile: bytes) -> bytes:
+    """The profile without its tags D2B0 to D2B3, which Little CMS would prefer.
+
+    They are chains of steps of any length, so that a small profile can take hours. Beside them a
+    profile has tables for readers that do not know them (ICC.1:2022, 9.2).
+    """
+    start, count = 132, int.from_bytes(profile[128:132])
+    end = start + 12 * min(count, len(profile) // 12)
+    names = (profile[at : at + 4] for at in range(start, end, 12))
+    if not any(name.startswith(b"D2B") for name in names):
+        return profile
+    tags = [profile[at : at + 12] for at in range(start, end, 12)]
+    hidden = b"".join(b"none" + tag[4:] if tag.startswith(b"D2B") else tag for tag in tags)
+    return profile[:start] + hidden + profile[end:]

@@ -22,6 +22,7 @@ from pictell.errors import (
     PictureTooLargeError,
 )
 from pictell.images.colour import to_srgb
+from pictell.images.exif import only_orientation
 from pictell.images.formats import PictureFormat, not_a_picture, sniff
 from pictell.images.read import Content
 from pictell.types import DecodedImage
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
+# Decoders take time and memory for each row. Formats for photos end at 65,535.
+MAX_SIDE = 1_000_000
 _ORIENTATION_TAG = 0x0112
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
 _UPRIGHT = {
@@ -123,6 +126,9 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
     if not width * height:
         raise BrokenPictureError("the picture has no pixels")
+    if max(width, height) > MAX_SIDE:
+        message = f"{width} x {height} pixels: a side is longer than {MAX_SIDE} pixels"
+        raise PictureTooLargeError(message, width=width, height=height, max_pixels=max_pixels)
     if width * height > max_pixels:
         message = f"{width} x {height} pixels, more than the {max_pixels} allowed (--max-pixels)"
         raise PictureTooLargeError(message, width=width, height=height, max_pixels=max_pixels)
@@ -156,6 +162,8 @@ def _open(format_: PictureFormat, data: bytes) -> ImageFile:
         message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
         raise DecoderMissingError(message, extra=format_.extra) from error
     file: ImageFile = opener(io.BytesIO(data))
+    if isinstance(exif := file.info.get("exif"), bytes):
+        file.info["exif"] = only_orientation(exif)
     return file
 
 

@@ -40,14 +40,14 @@ PICTURE_FORMATS = (
     PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "pictell.images.png:open_png"),
     PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "PIL.WebPImagePlugin:WebPImageFile"),
     PictureFormat(
-        "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "PIL.AvifImagePlugin:AvifImageFile"
+        "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "pictell.images.avif:open_avif"
     ),
-    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "PIL.GifImagePlugin:GifImageFile"),
+    PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "pictell.images.gif:open_gif"),
     PictureFormat(
         "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
     ),
     PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:open_bmp"),
-    PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pillow_heif.as_plugin:HeifImageFile", "heic"),
+    PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pictell.images.heic:HeicFile", "heic"),
 )
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
