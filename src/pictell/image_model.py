@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pictell.budget import Budget, Ticket, shared_budget
 from pictell.errors import OutOfMemoryError, PictellError
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
 from pictell.images.tensor import PictureTensor, to_tensor
@@ -88,6 +89,11 @@ class ImageModel:
         self._session = session if isinstance(session, Future) else _opened(session)
         self._proxy = proxy
 
+    @property
+    def budget(self) -> Budget:
+        """The memory that pictures of all models of this process share."""
+        return shared_budget(self.limits.memory_budget)
+
     def wait(self) -> None:
         """Wait until the session is open. Raises the ``PictellError`` if it does not open."""
         self._session.result()
@@ -117,8 +123,12 @@ class ImageModel:
         return Prepared(read.source.name, read.read_ms, *tensor)
 
     def to_tensor(self, content: Content, box: Box | None) -> PictureTensor:
-        """Decode and preprocess a picture's content (see ``pictell.images.tensor.to_tensor``)."""
-        return to_tensor(content, box, self.spec.preprocess, self.limits)
+        """Decode and preprocess a picture's content (see ``pictell.images.tensor.to_tensor``).
+
+        Waits until there is memory for it.
+        """
+        with Ticket(self.budget.decoding) as ticket:
+            return to_tensor(content, box, self.spec.preprocess, self.limits, ticket.reserve)
 
     def run(
         self, batch: NDArray[np.generic], outputs: Sequence[str]
@@ -140,13 +150,14 @@ class ImageModel:
 
     def try_to_prepare(self, item: Source | ReadPicture) -> Prepared | PictellError:
         """``prepare``, but the error is returned. It names its source."""
-        read = self.read(item) if isinstance(item, Source) else item
-        try:
-            return self.prepare(read)
-        except (PictellError, MemoryError) as error:
-            return named(error, read.source.name)
-        finally:
-            read.release()
+        with Ticket(self.budget.reading) as ticket:
+            read = self.read(item, ticket.reserve) if isinstance(item, Source) else item
+            try:
+                return self.prepare(read)
+            except (PictellError, MemoryError) as error:
+                return named(error, read.source.name)
+            finally:
+                read.release()
 
     def run_prepared(
         self, ready: Sequence[Prepared], output: str, embedding: str | None = None

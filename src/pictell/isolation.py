@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from pictell.budget import Ticket
 from pictell.errors import (
     DecodeError,
     DecoderCrashedError,
@@ -14,13 +17,16 @@ from pictell.errors import (
 from pictell.files import os_reason
 from pictell.image_model import ImageModel
 from pictell.images.read import Content
-from pictell.images.tensor import PictureTensor, from_plain_tensor, to_plain_tensor
+from pictell.images.tensor import PictureTensor, PlainTensor, from_plain_tensor, to_plain_tensor
 from pictell.options import CPU_BATCH_SIZE, Limits
 from pictell.pipeline.processes import CrashError, Processes, TaskError
 from pictell.types import Box, ModelSpec
 
 if TYPE_CHECKING:
     from pictell.runtimes import Session
+
+# What most pictures need. For others, the process says after the header how much more.
+FIRST_BYTES = 32 * 1024 * 1024
 
 
 class IsolatedModel(ImageModel):
@@ -46,13 +52,16 @@ class IsolatedModel(ImageModel):
         )
 
     def to_tensor(self, content: Content, box: Box | None) -> PictureTensor:
-        """As the base, but also raises ``DecoderCrashedError`` and ``DecoderTimeoutError``."""
+        """As the base, but also raises ``DecoderCrashedError`` and ``DecoderTimeoutError``.
+
+        The time to wait for memory does not count. No more is waited for than the process may use.
+        """
         if not isinstance(content, bytes):
             return super().to_tensor(content, box)
         spec, limits = self.spec.preprocess, self.limits
         try:
-            plain = self._processes.call(to_plain_tensor, content, box, spec, limits)
-            return from_plain_tensor(plain, spec)
+            with Ticket(self.budget.decoding) as ticket:
+                return from_plain_tensor(self._call(ticket, content, box), spec)
         except (CrashError, TaskError, TypeError, ValueError) as error:
             reason = str(error).strip().rpartition("\n")[2]
             raise DecoderCrashedError(f"the decoder crashed on this picture: {reason}") from error
@@ -66,6 +75,24 @@ class IsolatedModel(ImageModel):
         except OSError as error:
             message = f"cannot be decoded in a process of its own: {os_reason(error)}"
             raise DecodeError(message) from error
+
+    def _call(self, ticket: Ticket, content: bytes, box: Box | None) -> PlainTensor:
+        """What a process answers, which gets the picture again once there is memory for it."""
+        spec, limits = self.spec.preprocess, self.limits
+        reserved = min(FIRST_BYTES, limits.max_memory)
+        ticket.reserve(reserved)
+        started = time.monotonic()
+        answer = self._processes.call(to_plain_tensor, content, box, spec, limits, reserved)
+        if not isinstance(answer, int):
+            return answer
+        left_s = limits.decode_timeout_s - (time.monotonic() - started)
+        ticket.reserve(max(0, min(answer, limits.max_memory) - reserved))
+        answer = self._processes.call(
+            to_plain_tensor, content, box, spec, limits, sys.maxsize, deadline_s=max(left_s, 0.001)
+        )
+        if isinstance(answer, int):
+            raise TypeError
+        return answer
 
     def close(self) -> None:
         """Release the engine and end the processes once the calls in flight have ended."""

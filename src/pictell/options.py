@@ -52,6 +52,11 @@ class Limits:
     read from the header before any pixel is decoded. ``allow_truncated`` accepts a JPEG however
     much of its end is missing.
 
+    ``memory_budget`` bounds the bytes that all pictures in flight take together, in this process:
+    those that are read, wait or are decoded. ``None`` is a quarter of the memory that the process
+    may use. A picture that needs more than is left waits, and one that needs more than all of it
+    is decoded alone.
+
     With ``isolate``, pictures are decoded in processes of their own. A decoder that crashes, takes
     longer than ``decode_timeout_s`` seconds, or needs more than ``max_memory`` bytes (on Linux)
     then costs its picture alone. PIL images stay in this process.
@@ -61,6 +66,7 @@ class Limits:
     max_bytes: int = 128 * 1024 * 1024
     max_pixels: int = 100_000_000
     allow_truncated: bool = False
+    memory_budget: int | None = None
     isolate: bool = False
     decode_timeout_s: float = 30.0
     max_memory: int = 2 * 1024**3
@@ -70,6 +76,8 @@ class Limits:
         _check_number("timeout_s", self.timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S)
         _check_integer("max_bytes", self.max_bytes, 1, sys.maxsize)
         _check_integer("max_pixels", self.max_pixels, 1, sys.maxsize)
+        if self.memory_budget is not None:
+            _check_integer("memory_budget", self.memory_budget, 1, sys.maxsize)
         for name in ("allow_truncated", "isolate"):
             if not isinstance(getattr(self, name), bool):
                 raise _error(name, getattr(self, name), "True or False")

@@ -8,10 +8,10 @@ from itertools import chain
 from numbers import Real
 from typing import TypeVar
 
+from pictell.budget import Ticket
 from pictell.errors import DeadlineError, PictellError, UsageError
 from pictell.image_model import ImageModel, Output, ReadPicture
 from pictell.options import MAX_TIMEOUT_S
-from pictell.pipeline.budget import Budget, Ticket
 from pictell.pipeline.deadline import run_with_deadline
 from pictell.pipeline.executor import Executor, Threads
 from pictell.types import Source, Url
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 # Downloads wait for servers, not for processors: this many URLs are fetched at once.
 FETCH_WORKERS = 16
-# Downloaded pictures that wait to be decoded.
+# Downloaded pictures that wait to be decoded, if the budget of memory has room for them.
 MAX_BYTES_IN_FLIGHT = 512 * 1024 * 1024
 
 
@@ -55,7 +55,7 @@ def run_stream(
 
     ``embedding`` names another output whose rows are added.
     """
-    budget = Budget(MAX_BYTES_IN_FLIGHT)
+    downloads = model.budget.line(MAX_BYTES_IN_FLIGHT)
 
     def fetch(item: tuple[Source, Ticket | None]) -> Source | ReadPicture:
         source, ticket = item
@@ -76,7 +76,7 @@ def run_stream(
 
     def from_first_url(sources: Iterable[Source]) -> Iterator[Source | ReadPicture]:
         with_tickets = (
-            (source, budget.ticket() if isinstance(source.content, Url) else None)
+            (source, downloads.ticket() if isinstance(source.content, Url) else None)
             for source in sources
         )
         # Daemons, because downloads that wait for the budget would keep the program from ending.
@@ -89,4 +89,4 @@ def run_stream(
             yield from function(outputs)
         model.wait()
     finally:
-        budget.close()
+        downloads.close()

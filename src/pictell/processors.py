@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
-# Linux limits containers and services by cgroups: Documentation/admin-guide/cgroup-v2.rst,
-# "cpu.max"; for version 1 Documentation/scheduler/sched-bwc.rst.
-OWN_CGROUPS = Path("/proc/self/cgroup")
-CGROUPS = Path("/sys/fs/cgroup")
+from pictell.cgroups import own_cgroups
 
 
 def available_cores() -> int:
@@ -22,27 +19,12 @@ def available_cores() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return min([cores, *map(ceil, _cgroup_quotas())])
-
-
-def _cgroup_quotas() -> Iterator[float]:
-    """The quotas of this process's cgroups and of those above them, in processors."""
-    try:
-        lines = OWN_CGROUPS.read_text().splitlines()
-    except (OSError, ValueError):
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = CGROUPS / "cpu" if controllers else CGROUPS
-        own = root / path.lstrip("/")
-        for folder in (own, *own.parents):
-            if folder.is_relative_to(root):
-                yield from _quota(folder)
+    quotas = (quota for folder in own_cgroups("cpu") for quota in _quota(folder))
+    return min([cores, *map(ceil, quotas)])
 
 
 def _quota(folder: Path) -> Iterator[float]:
+    """The quota of a cgroup in processors, if it has one (cgroup-v2.rst, "cpu.max")."""
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()

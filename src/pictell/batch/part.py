@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeAlias
 
 from pictell.batch.entries import Entry, Stored
 from pictell.batch.rows import Fact, PartFormat, Row, make_row, to_fact
+from pictell.budget import Line, Ticket
 from pictell.classifier import Classifier
 from pictell.errors import PictellError
 from pictell.image_model import ImageModel
 from pictell.images.read import Content, read_file
 from pictell.picture_stream import FETCH_WORKERS, MAX_BYTES_IN_FLIGHT
-from pictell.pipeline.budget import Budget, Ticket
 from pictell.pipeline.executor import Threads
 from pictell.results import Result
 from pictell.types import Source
@@ -116,7 +116,7 @@ def label_parts(
             yield _labelled(feed.ended.popleft(), results[:number], watch)
             results = results[number:]
     finally:
-        feed.budget.close()
+        feed.line.close()
 
 
 def _labelled(
@@ -167,7 +167,7 @@ class _Feed:
         parts: Iterable[Sequence[Entry]],
         find: Callable[[str], Place | None],
     ) -> None:
-        self.budget = Budget(MAX_BYTES_IN_FLIGHT)
+        self.line = model.budget.line(MAX_BYTES_IN_FLIGHT)
         self.ended = deque[_Part]()
         self._model, self._parts, self._find = model, parts, find
         self._sizes = deque[int]()
@@ -176,7 +176,7 @@ class _Feed:
     def sources(self) -> Iterator[Source]:
         """The sources, on the thread that the stream reads them on."""
         part = _Part([], {})
-        for one in _take(self._model, self._entries(), self.budget):
+        for one in _take(self._model, self._entries(), self.line):
             if (source := self._add(part, one)) is not None:
                 yield source
             if len(part.entries) == self._sizes[0]:
@@ -210,31 +210,31 @@ class _Feed:
         return Source(one.entry.name, one.content)
 
 
-def _take(model: ImageModel, entries: Iterable[Entry], budget: Budget) -> Iterator[_Taken]:
+def _take(model: ImageModel, entries: Iterable[Entry], line: Line) -> Iterator[_Taken]:
     """Read ahead: what is labelled are the bytes that were read here, and they wait in memory."""
     max_bytes = model.limits.max_bytes
     for is_local, some in groupby(entries, lambda one: isinstance(one.content, Path)):
         if is_local:
             batches = Threads(READERS).map_batches(
                 lambda batch: [_read(one, max_bytes, ticket) for one, ticket in batch],
-                _with_room(some, max_bytes, budget),
+                _with_room(some, max_bytes, line),
                 READ_BATCH,
             )
             for batch in batches:
                 yield from batch
         else:
-            with_tickets = ((one, budget.ticket()) for one in some)
-            # Daemons, because a download that waits for the budget would keep the program running.
+            with_tickets = ((one, line.ticket()) for one in some)
+            # Daemons, because a download that waits for memory would keep the program running.
             threads = Threads(FETCH_WORKERS, FETCH_WORKERS, daemon=True)
             yield from threads.map(lambda item: _fetch(model, *item), with_tickets)
 
 
 def _with_room(
-    entries: Iterable[Entry], max_bytes: int, budget: Budget
+    entries: Iterable[Entry], max_bytes: int, line: Line
 ) -> Iterator[tuple[Entry, Ticket]]:
     """Entries once there is room for them. A thread that waited would hold back its whole batch."""
     for one in entries:
-        ticket = budget.ticket()
+        ticket = line.ticket()
         if one.size is not None and one.size <= max_bytes:
             ticket.reserve(one.size)
         yield one, ticket

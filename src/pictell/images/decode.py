@@ -22,9 +22,12 @@ from pictell.errors import (
     PictureTooLargeError,
 )
 from pictell.images.colour import to_srgb
+from pictell.images.cost import decoding_bytes
 from pictell.images.exif import only_orientation
 from pictell.images.formats import PictureFormat, not_a_picture, sniff
-from pictell.images.read import Content
+from pictell.images.read import Content, Reserve, reserve_nothing
+from pictell.images.tiles import reduce_in_tiles
+from pictell.memory import saying_out_of_memory
 from pictell.types import DecodedImage
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ def decode(
     *,
     fast_dct: bool = False,
     allow_truncated: bool = False,
+    reserve: Reserve = reserve_nothing,
 ) -> DecodedImage:
     """Decode a picture: a whole file (of an animation, the first frame), a PIL image or an array.
 
@@ -62,8 +66,9 @@ def decode(
     resolution: the image may then be smaller, but not below ``SHRINK_MARGIN`` times that side.
     ``fast_dct`` decodes a JPEG file at full scale with libjpeg's JDCT_IFAST, as TensorFlow does;
     it is slightly less exact. ``allow_truncated`` accepts a JPEG file however much of its end is
-    missing. A PIL image is not changed. An array is taken as it is: RGB of shape
-    (H, W, 3) and dtype uint8.
+    missing. ``reserve`` is called once with the bytes that decoding needs, before any pixel is
+    decoded; it may block, and decoding ends with what it raises. A PIL image is not changed. An
+    array is taken as it is: RGB of shape (H, W, 3) and dtype uint8.
 
     Raises ``DecodeError`` or ``OutOfMemoryError``, and nothing else, whatever the bytes are.
     """
@@ -75,14 +80,14 @@ def decode(
             _check_pixels(*content.size, max_pixels)
             # Without this, draft() would change the scale of the caller's image.
             content.load()
-            return _to_image(content, max_pixels, useful_side)
+            return _to_image(content, max_pixels, useful_side, reserve)
     format_ = sniff(content)
     if format_ is None:
         raise NotAPictureError(not_a_picture(content))
     with _convert_errors(format_.name), _open(format_, content) as file:
         if fast_dct and format_.name == "JPEG":
             file.decoderconfig = (1, 1)  # scale, draft
-        return _to_image(file, max_pixels, useful_side)
+        return _to_image(file, max_pixels, useful_side, reserve)
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
@@ -96,14 +101,21 @@ def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
     return DecodedImage(Image.fromarray(np.ascontiguousarray(array, np.uint8)), width, height)
 
 
-def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> DecodedImage:
+def _to_image(
+    image: Image.Image, max_pixels: int, useful_side: int | None, reserve: Reserve
+) -> DecodedImage:
     width, height = image.size
     _check_pixels(width, height, max_pixels)
     smallest = None if useful_side is None else SHRINK_MARGIN * useful_side
     if smallest is not None:
         # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the cost. Other formats ignore it.
         image.draft(None, (smallest, smallest))
-    image.load()
+    factor = 1 if smallest is None else max(1, min(image.size) // smallest)
+    needed = decoding_bytes(image, (width, height), factor)
+    reserve(needed)
+    # Many decoders do not say that memory ran out.
+    with saying_out_of_memory(needed):
+        image.load()
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes):  # a TIFF can have any type there
         profile = None
@@ -111,9 +123,7 @@ def _to_image(image: Image.Image, max_pixels: int, useful_side: int | None) -> D
     # If the EXIF data is damaged, the pixels may still be whole.
     with suppress(SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
         orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
-    opaque = _flatten(image)
-    if smallest is not None and (factor := min(opaque.size) // smallest) > 1:
-        opaque = opaque.reduce(factor)
+    opaque = reduce_in_tiles(image, factor, _flatten)
     if opaque.mode not in {"RGB", "L"}:
         opaque, profile = to_srgb(opaque, profile), None
     if orientation in _UPRIGHT:

@@ -38,7 +38,7 @@ PICTURE_FORMATS = (
         "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", "pictell.images.jpeg:JpegFile"
     ),
     PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "pictell.images.png:open_png"),
-    PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "PIL.WebPImagePlugin:WebPImageFile"),
+    PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "pictell.images.webp:open_webp"),
     PictureFormat(
         "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "pictell.images.avif:open_avif"
     ),

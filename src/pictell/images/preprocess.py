@@ -20,6 +20,8 @@ RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+# A picture with more rows is first shrunk to this many times the size of the tensor.
+MAX_NARROWED_PIXELS, REDUCING_GAP = 1 << 24, 2.0
 
 
 def preprocess(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[np.generic]:
@@ -61,7 +63,14 @@ def _crop_and_resize(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[Any
         pixels = _crop_to_whole_pixels(np.asarray(to_srgb(image, profile)), box)
         exact = resize_bilinear_tf1(pixels, spec.width, spec.height)
         return np.rint(exact, out=exact).astype(np.uint8) if spec.mean is None else exact
-    resized = image.resize((spec.width, spec.height), RESAMPLING[spec.interpolation], box)
+    # Pillow first makes all rows narrower. Of a very high picture that can be gigabytes.
+    is_high = (box[3] - box[1]) * spec.width > MAX_NARROWED_PIXELS
+    resized = image.resize(
+        (spec.width, spec.height),
+        RESAMPLING[spec.interpolation],
+        box,
+        reducing_gap=REDUCING_GAP if is_high else None,
+    )
     # Fewer pixels than before, and hardly other ones (benchmarks/README.md).
     return np.asarray(to_srgb(resized, profile))
 

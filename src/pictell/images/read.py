@@ -47,7 +47,7 @@ _MISTYPED_SCHEME = r"(?i)\W*https?\b\W*[:/\\]"
 
 
 def reserve_nothing(n_bytes: int) -> None:
-    """The default of ``reserve``: downloads share no budget."""
+    """The default of ``reserve``: no budget is shared."""
 
 
 def read_content(
@@ -59,7 +59,8 @@ def read_content(
 ) -> Content:
     """Read the file, URL or stream that ``source`` names; return anything else as it is.
 
-    ``proxy`` and ``reserve`` apply to URLs (see ``pictell.images.fetch.fetch``).
+    ``proxy`` and ``reserve`` apply to URLs (see ``pictell.images.fetch.fetch``); for a file,
+    ``reserve`` is called with its size before it is read.
 
     Raises ``SourceError``, ``FetchError``, ``OutOfMemoryError``, or the error that the source has.
     """
@@ -67,7 +68,7 @@ def read_content(
     if isinstance(content, PictellError):
         raise content
     if isinstance(content, Path):
-        return read_file(content, limits.max_bytes)
+        return read_file(content, limits.max_bytes, reserve)
     if isinstance(content, Pipe):
         return _read_pipe(content, limits.max_bytes)
     if isinstance(content, DataUrl):
@@ -86,7 +87,7 @@ def read_content(
     return cast("Content", content)
 
 
-def read_file(path: Path, max_bytes: int) -> bytes:
+def read_file(path: Path, max_bytes: int, reserve: Reserve = reserve_nothing) -> bytes:
     """The bytes of a regular file of at most ``max_bytes``; a pipe or a device is an error.
 
     Raises as ``read_content`` does.
@@ -94,7 +95,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     try:
         descriptor = _open(path)
         try:
-            return _read_descriptor(descriptor, max_bytes)
+            return _read_descriptor(descriptor, max_bytes, reserve)
         finally:
             os.close(descriptor)
     except IsADirectoryError as error:
@@ -125,11 +126,12 @@ def _read_pipe(pipe: Pipe, max_bytes: int) -> bytes:
         raise unreadable(error) from error
 
 
-def _read_descriptor(descriptor: int, max_bytes: int) -> bytes:
+def _read_descriptor(descriptor: int, max_bytes: int, reserve: Reserve) -> bytes:
     # After every call to the system a thread may have to wait for the interpreter. A file object
     # makes more of them.
     status = os.fstat(descriptor)
     if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:
+        reserve(status.st_size)
         content = os.read(descriptor, status.st_size + 1)
         if len(content) == status.st_size:
             return content

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pictell.images.crop import crop
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess, shortest_useful_side, wants_fast_dct
-from pictell.images.read import Content
+from pictell.images.read import Content, Reserve, reserve_nothing
 from pictell.options import Limits
 from pictell.types import Box, PictureWarning, PreprocessSpec
 
@@ -33,12 +33,27 @@ _WARNINGS = frozenset(get_args(PictureWarning))
 PlainTensor: TypeAlias = tuple[bytes, int, int, float, float, tuple[PictureWarning, ...]]
 
 
+class _TooLittleError(BaseException):
+    """Decoding needs ``n_bytes``, which are more than were reserved.
+
+    It is no ``Exception``, because ``decode`` takes those for errors of the picture.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        super().__init__()
+        self.n_bytes = n_bytes
+
+
 def to_tensor(
-    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits
+    content: Content,
+    box: Box | None,
+    spec: PreprocessSpec,
+    limits: Limits,
+    reserve: Reserve = reserve_nothing,
 ) -> PictureTensor:
     """Decode and preprocess one picture, or the part of it inside ``box``.
 
-    Raises ``DecodeError`` or ``OutOfMemoryError``.
+    ``reserve``: see ``decode``. Raises ``DecodeError`` or ``OutOfMemoryError``.
     """
     started = time.perf_counter()
     # A small part of a large picture needs all of its pixels.
@@ -49,6 +64,7 @@ def to_tensor(
         side,
         fast_dct=wants_fast_dct(spec),
         allow_truncated=limits.allow_truncated,
+        reserve=reserve,
     )
     if box is not None:
         image = crop(image, box)
@@ -61,10 +77,22 @@ def to_tensor(
 
 
 def to_plain_tensor(
-    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits
-) -> PlainTensor:
-    """``to_tensor``, for a process that can give only plain data back."""
-    picture = to_tensor(content, box, spec, limits)
+    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits, reserved: int
+) -> PlainTensor | int:
+    """``to_tensor``, for a process that can give only plain data back.
+
+    If decoding needs more than the bytes that are ``reserved`` for it, returns how many instead,
+    before any pixel is decoded.
+    """
+
+    def reserve(n_bytes: int) -> None:
+        if n_bytes > reserved:
+            raise _TooLittleError(n_bytes)
+
+    try:
+        picture = to_tensor(content, box, spec, limits, reserve)
+    except _TooLittleError as error:
+        return error.n_bytes
     return (picture.tensor.tobytes(), *picture[1:])
 
 

@@ -1,0 +1,46 @@
+"""How much memory it takes to decode a picture whose header has been read."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+# Bytes of a pixel in memory, where they are not 4 (Pillow, "Concepts", "Modes").
+_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+# Pillow keeps the address of each row.
+_ROW_BYTES = 8
+# Beside the image, for a pixel: what a decoder may need at most (benchmarks/memory.md), by its
+# name in Pillow. Decoders that are not named work row by row.
+_CODEC_BYTES = {
+    "WEBP": 8,  # two canvases
+    "AVIF": 13,  # planes of 16 bits with alpha, and the pixels twice
+    "HEIF": 13,
+    "TIFF": 8,  # a strip may be the whole picture
+    "BMP": 3,  # compressed ones are decoded in Python
+}
+# The smaller image, for a pixel: opaque, upright, and as an array.
+_RESULT_BYTES = 12
+
+
+def decoding_bytes(image: Image.Image, full_size: tuple[int, int], factor: int) -> int:
+    """The bytes that are needed to load an image and to make it ``factor`` times smaller.
+
+    ``full_size`` is that of the picture, where ``image`` is to be decoded at a smaller scale. The
+    number is the most that pictures of this format need, often twice of what this one does.
+    """
+    pixels, rows = image.width * image.height, image.height
+    loaded = pixels * _PIXEL_BYTES.get(image.mode, 4) + rows * _ROW_BYTES
+    result = pixels // factor**2 * _RESULT_BYTES
+    return (
+        loaded
+        + pixels * _CODEC_BYTES.get(image.format or "", 0)
+        + result
+        + _coefficients(image, full_size)
+    )
+
+
+def _coefficients(image: Image.Image, full_size: tuple[int, int]) -> int:
+    """Those of a progressive JPEG, which are kept at full size: 2 bytes of each component."""
+    if "progressive" not in image.info:
+        return 0
+    components: int = getattr(image, "layers", 0)
+    return full_size[0] * full_size[1] * 2 * components
