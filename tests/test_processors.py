@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from pictell import processors
+import pictell.cgroups
 from pictell.processors import available_cores
 
 
 @pytest.fixture(autouse=True)
 def eight_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(processors, "OWN_CGROUPS", tmp_path / "own")
-    monkeypatch.setattr(processors, "CGROUPS", tmp_path / "cgroups")
+    monkeypatch.setattr(pictell.cgroups, "OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(pictell.cgroups, "CGROUPS", tmp_path / "cgroups")
 
 
 def cgroups(tmp_path: Path, own: str, files: dict[str, str]) -> None:

@@ -71,10 +71,11 @@ class Line:
         """Take bytes for a ticket once there are enough, or none are left to wait for."""
         budget = self._budget
         with budget.changed:
-            self._open.setdefault(ticket)
-            while not self._closed and self._must_wait(ticket, n_bytes):
+            if not ticket.is_released:
+                self._open.setdefault(ticket)
+            while not (self._closed or ticket.is_released) and self._must_wait(ticket, n_bytes):
                 budget.changed.wait()
-            if self._closed:
+            if self._closed or ticket.is_released:
                 raise CancelledError
             budget.held += n_bytes
             self._held += n_bytes
@@ -85,7 +86,7 @@ class Line:
         with self._budget.changed:
             self._budget.held -= ticket.n_bytes
             self._held -= ticket.n_bytes
-            ticket.n_bytes = 0
+            ticket.n_bytes, ticket.is_released = 0, True
             self._open.pop(ticket, None)
             self._budget.changed.notify_all()
 
@@ -105,12 +106,14 @@ class Ticket:
 
     def __init__(self, line: Line) -> None:
         self.n_bytes = 0
+        self.is_released = False
         self._line = line
 
     def reserve(self, n_bytes: int) -> None:
         """Hold ``n_bytes`` more; wait while there is no room for them.
 
-        Raises ``CancelledError`` if the line is closed.
+        Raises ``CancelledError`` if the line is closed or the ticket is released: the work is then
+        no longer needed.
         """
         self._line.reserve(self, n_bytes)
 

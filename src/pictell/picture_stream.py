@@ -34,10 +34,13 @@ def run_one(
         raise UsageError(f"timeout_s must be above 0, at most {MAX_TIMEOUT_S}, not {timeout_s!r}")
     end_s = time.monotonic() + float(timeout_s)
     try:
-        # A daemon, because reading a pipe may never end.
-        read = run_with_deadline(lambda: model.read(source), float(timeout_s), daemon=True)
-        left_s = max(0.0, end_s - time.monotonic())
-        return run_with_deadline(lambda: model.run_pictures([read], output)[0], left_s)
+        with Ticket(model.budget.reading) as ticket:
+            # A daemon, because reading a pipe may never end.
+            read = run_with_deadline(
+                lambda: model.read(source, ticket.reserve), float(timeout_s), daemon=True
+            )
+            left_s = max(0.0, end_s - time.monotonic())
+            return run_with_deadline(lambda: model.run_pictures([read], output)[0], left_s)
     except TimeoutError:
         message = f"not finished within {timeout_s:g} s"
         return DeadlineError(message, timeout_s=float(timeout_s), source=source.name)

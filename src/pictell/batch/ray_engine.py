@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from pictell.batch.description import model_key
 from pictell.batch.entries import Entry
 from pictell.batch.part import Choice, MadePart, make_part
 from pictell.batch.rows import PartFormat
+from pictell.budget import default_budget_bytes
 from pictell.classifier import Classifier
 from pictell.errors import ClusterError, InvalidModelError, PictellError, UsageError
 from pictell.pipeline.executor import Threads
@@ -180,7 +182,10 @@ def _open(pickled: bytes, key: str, threads: int) -> Classifier:
             f"{socket.gethostname()} has another model {classifier.spec.name}: "
             "give all machines the same one"
         )
-    # The other processors of the machine are for other workers.
+    # The other processors of the machine are for other workers, and so is their share of memory.
+    limits = classifier.model.limits
+    share = (limits.memory_budget or default_budget_bytes()) * threads // available_cores()
+    classifier.model.limits = replace(limits, memory_budget=max(1, share))
     return Classifier(classifier.model, classifier.scorer, executor=Threads(threads))
 
 

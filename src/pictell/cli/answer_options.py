@@ -42,6 +42,8 @@ def add_limits(parser: Parser, *, isolate: bool = False, limits: Limits = Limits
     ):
         text = f"{meaning} ({getattr(limits, name)})"
         add(option, dest=name, type=kind, metavar="N", help=text)
+    budget = "memory of all pictures in flight, in bytes (a quarter of what pictell may use)"
+    add("--memory-budget", type=whole_number, metavar="N", help=budget)
     truncated = "accept a JPEG file however much of its end is missing"
     add("--allow-truncated", action="store_true", help=truncated)
     others = "decode in other processes: a decoder that crashes or hangs costs one picture"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pictell.budget import default_budget_bytes
 from pictell.cli import defaults
 from pictell.cli.answer_options import add_answer_options, add_limits, check_answer_options
 from pictell.cli.exit_status import SOME_FAILED
@@ -87,7 +88,12 @@ def _limits(options: argparse.Namespace) -> Limits:
     """The limits of a server, and those that the user gives instead."""
     given = {name: getattr(options, name) for name in Limits.__slots__}
     own = LIMITS if options.isolate else Limits(max_bytes=LIMITS.max_bytes)
-    return replace(own, **{name: value for name, value in given.items() if value is not None})
+    limits = replace(own, **{name: value for name, value in given.items() if value is not None})
+    if options.workers == 1:
+        return limits
+    # All workers together have one budget.
+    share = (limits.memory_budget or default_budget_bytes()) // options.workers
+    return replace(limits, memory_budget=max(1, share))
 
 
 def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:

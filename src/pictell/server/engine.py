@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
+from pictell.budget import Ticket
 from pictell.classifier import Classifier
 from pictell.errors import PictellError
 from pictell.image_model import Prepared, ReadPicture
@@ -47,7 +48,7 @@ class Engine:
         self._metrics = metrics
         # One more than processors, because a worker waits for its decoder's process.
         self._batcher = Batcher(self._decode, self._run, self.model.batch_size, cores + 1)
-        # Bounds the bytes of pictures that wait, which belong to no request's body.
+        # Bounds the pictures that wait, which belong to no request's body.
         self._fetched = asyncio.Semaphore(FETCH_WORKERS)
         self._fetchers = ThreadPoolExecutor(FETCH_WORKERS, "pictell-fetch")
 
@@ -64,11 +65,16 @@ class Engine:
     async def classify(self, picture: Source | Prepared, wanted: Wanted) -> Result:
         """The result of one picture, which may be an error."""
         if isinstance(picture, Source) and isinstance(picture.content, Url):
+            # After a cancellation the download ends too: its ticket has been released.
             async with self._fetched:
-                loop = asyncio.get_running_loop()
-                read = await loop.run_in_executor(self._fetchers, self.model.read, picture)
-                return await self._run_one(read, wanted)
+                with Ticket(self.model.budget.reading) as ticket:
+                    read = await self._fetch(picture, ticket)
+                    return await self._run_one(read, wanted)
         return await self._run_one(picture, wanted)
+
+    async def _fetch(self, picture: Source, ticket: Ticket) -> ReadPicture:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._fetchers, self.model.read, picture, ticket.reserve)
 
     async def _run_one(self, picture: Source | ReadPicture | Prepared, wanted: Wanted) -> Result:
         return await asyncio.wrap_future(self._batcher.submit((picture, wanted)))

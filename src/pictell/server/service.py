@@ -37,7 +37,7 @@ class Service:
         self.engines, self.settings, self.metrics = engines, settings, metrics
         self.ready = False
         self._pictures = Admission(settings.max_queue)
-        self._body_bytes = Admission(settings.max_buffered_bytes)
+        self._body_bytes = Admission(_max_buffered_bytes(engines, settings))
 
     def engine(self, name: str | None) -> Engine:
         """The model that a request names, or the first one. Raises ``ProblemError``."""
@@ -106,6 +106,12 @@ class Service:
             raise ProblemError(499, "client_closed_request", "the client closed the connection")
         timeout_s = self.settings.request_timeout_s
         raise to_problem(DeadlineError(f"not finished within {timeout_s:g} s", timeout_s=timeout_s))
+
+
+def _max_buffered_bytes(engines: Mapping[str, Engine], settings: Settings) -> int:
+    """The bytes of all bodies: half of the memory budget if that is less, but room for one body."""
+    budget = min(engine.model.budget.max_bytes for engine in engines.values())
+    return min(settings.max_buffered_bytes, max(settings.max_body_bytes, budget // 2))
 
 
 async def _until_gone(request: Request) -> None:

@@ -9,17 +9,21 @@ same class, the nearest differ in 84 (``benchmarks/copies.py``). Mirrored copies
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pictell.budget import Ticket, shared_budget
 from pictell.errors import PictellError, UsageError
 from pictell.image_model import named
 from pictell.images.decode import decode
 from pictell.options import Limits
 from pictell.pipeline.executor import Threads
 from pictell.types import PictureWarning, Source
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 # The key of hashes in the index, which has only those of pictures without warnings.
 HASH_KEY = "phash-16 2"
@@ -63,23 +67,30 @@ def hash_stream(
             if not isinstance(source.content, bytes):
                 raise TypeError(f"{source.name} was not read")
             try:
-                decoded = decode(
-                    source.content,
-                    limits.max_pixels,
-                    USEFUL_SIDE,
-                    allow_truncated=limits.allow_truncated,
-                )
-                image = decoded.image.convert("L")
+                image, warnings = _decode(source.content, limits)
                 bits = np.zeros(HASH_BYTES, np.float32)
                 if np.asarray(image).std() >= MIN_CONTRAST:
                     bits = np.packbits(phash(image, HASH_SIDE).hash).astype(np.float32)
-                return PictureHash(bits, decoded.warnings)
+                return PictureHash(bits, warnings)
             except (PictellError, MemoryError) as error:
                 return named(error, source.name)
 
         return Threads().map(of_source, sources)
 
     return hashes
+
+
+def _decode(content: bytes, limits: Limits) -> tuple[Image, tuple[PictureWarning, ...]]:
+    """A small image in shades of grey and its warnings, once there is memory to decode it."""
+    with Ticket(shared_budget(limits.memory_budget).decoding) as ticket:
+        decoded = decode(
+            content,
+            limits.max_pixels,
+            USEFUL_SIDE,
+            allow_truncated=limits.allow_truncated,
+            reserve=ticket.reserve,
+        )
+        return decoded.image.convert("L"), decoded.warnings
 
 
 def find_groups(digests: Sequence[str], hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
