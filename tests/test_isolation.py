@@ -128,6 +128,15 @@ def test_a_picture_that_takes_too_much_memory_costs_itself_alone() -> None:
     assert found == ["dark", "out_of_memory", "out_of_memory", "grey", "bright"]
 
 
+@pytest.mark.parametrize("budget", [1, 10**8])
+def test_large_pictures_wait_for_memory(budget: int) -> None:
+    """Each needs more than a process gets at first, and the second budget has room for one."""
+    pictures = [png(10, side=3500), png(128, side=3500), png(250, side=3500), png(10)]
+    with isolated(memory_budget=budget) as classifier:
+        assert labels(classifier.stream(pictures)) == ["dark", "grey", "bright", "dark"]
+        assert classifier.model.budget.held == 0
+
+
 def test_a_picture_that_takes_too_long_costs_itself_alone() -> None:
     with isolated(decode_timeout_s=2) as classifier:
         found = labels(classifier.stream([png(10), endless_png(), png(128), png(250)]))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class ReadPicture(NamedTuple):
     """A source whose content has been read, in ``read_ms`` milliseconds, or the error instead.
 
-    ``release`` is called once the content is decoded.
+    ``release`` is for whoever made it, to call once nothing refers to the content.
     """
 
     source: Source
@@ -156,8 +156,6 @@ class ImageModel:
                 return self.prepare(read)
             except (PictellError, MemoryError) as error:
                 return named(error, read.source.name)
-            finally:
-                read.release()
 
     def run_prepared(
         self, ready: Sequence[Prepared], output: str, embedding: str | None = None

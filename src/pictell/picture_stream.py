@@ -67,7 +67,13 @@ def run_stream(
         return model.read(source, ticket.reserve, ticket.release) if ticket else source
 
     def run(batch: list[Source | ReadPicture]) -> list[Output | PictellError]:
-        return model.run_pictures(batch, output, embedding)
+        try:
+            return model.run_pictures(batch, output, embedding)
+        finally:
+            # Not before: the batch keeps the content of all its pictures.
+            for one in batch:
+                if isinstance(one, ReadPicture):
+                    one.release()
 
     def fetched() -> Iterator[Source | ReadPicture]:
         left = iter(sources)
