@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -116,9 +117,9 @@ def test_releasing_twice_gives_back_once() -> None:
 
 def test_an_error_releases() -> None:
     budget = Budget(1)
-    with pytest.raises(ValueError, match="broken"), Ticket(budget.decoding) as ticket:
+    with suppress(ValueError), Ticket(budget.decoding) as ticket:
         ticket.reserve(1)
-        raise ValueError("broken")
+        raise ValueError
     assert budget.held == 0
 
 
