@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from pictell.files import os_reason
 from pictell.image_model import ImageModel
 from pictell.images.read import Content
 from pictell.images.tensor import PictureTensor, PlainTensor, from_plain_tensor, to_plain_tensor
-from pictell.options import CPU_BATCH_SIZE, Limits
+from pictell.options import CPU_BATCH_SIZE, MIN_TIMEOUT_S, Limits
 from pictell.pipeline.processes import CrashError, Processes, TaskError
 from pictell.types import Box, ModelSpec
 
@@ -81,17 +80,18 @@ class IsolatedModel(ImageModel):
         spec, limits = self.spec.preprocess, self.limits
         reserved = min(FIRST_BYTES, limits.max_memory)
         ticket.reserve(reserved)
-        started = time.monotonic()
         answer = self._processes.call(to_plain_tensor, content, box, spec, limits, reserved)
-        if not isinstance(answer, int):
+        if len(answer) != 2:
             return answer
-        left_s = limits.decode_timeout_s - (time.monotonic() - started)
-        ticket.reserve(max(0, min(answer, limits.max_memory) - reserved))
+        n_bytes, spent_s = answer
+        ticket.reserve(max(0, min(n_bytes, limits.max_memory) - reserved))
+        # Both calls together have one deadline, without the time that they wait for a process.
+        left_s = max(limits.decode_timeout_s - max(0.0, spent_s), MIN_TIMEOUT_S)
         answer = self._processes.call(
-            to_plain_tensor, content, box, spec, limits, sys.maxsize, deadline_s=max(left_s, 0.001)
+            to_plain_tensor, content, box, spec, limits, sys.maxsize, deadline_s=left_s
         )
-        if isinstance(answer, int):
-            raise TypeError
+        if len(answer) == 2:
+            raise ValueError("the picture needs more memory than it said")
         return answer
 
     def close(self) -> None:

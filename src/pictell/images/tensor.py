@@ -32,6 +32,9 @@ _WARNINGS = frozenset(get_args(PictureWarning))
 # A ``PictureTensor`` in plain data, which crosses from one process to another.
 PlainTensor: TypeAlias = tuple[bytes, int, int, float, float, tuple[PictureWarning, ...]]
 
+# What ``to_plain_tensor`` gives instead: the bytes that decoding needs, and the seconds to learn it.
+Needs: TypeAlias = tuple[int, float]
+
 
 class _TooLittleError(BaseException):
     """Decoding needs ``n_bytes``, which are more than were reserved.
@@ -78,12 +81,13 @@ def to_tensor(
 
 def to_plain_tensor(
     content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits, reserved: int
-) -> PlainTensor | int:
+) -> PlainTensor | Needs:
     """``to_tensor``, for a process that can give only plain data back.
 
     If decoding needs more than the bytes that are ``reserved`` for it, returns how many instead,
     before any pixel is decoded.
     """
+    started = time.monotonic()
 
     def reserve(n_bytes: int) -> None:
         if n_bytes > reserved:
@@ -92,7 +96,7 @@ def to_plain_tensor(
     try:
         picture = to_tensor(content, box, spec, limits, reserve)
     except _TooLittleError as error:
-        return error.n_bytes
+        return error.n_bytes, time.monotonic() - started
     return (picture.tensor.tobytes(), *picture[1:])
 
 
