@@ -32,7 +32,7 @@ _WARNINGS = frozenset(get_args(PictureWarning))
 # A ``PictureTensor`` in plain data, which crosses from one process to another.
 PlainTensor: TypeAlias = tuple[bytes, int, int, float, float, tuple[PictureWarning, ...]]
 
-# What ``to_plain_tensor`` gives instead: the bytes that decoding needs, and the seconds to learn it.
+# What it gives instead: how many bytes decoding needs, and how many seconds it took to find out.
 Needs: TypeAlias = tuple[int, float]
 
 
