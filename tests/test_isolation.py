@@ -67,6 +67,7 @@ def test_warnings_cross_from_one_process_to_another(monkeypatch: pytest.MonkeyPa
     warn_of_marked(monkeypatch)
     spec, content = fake.spec(LABELS).preprocess, png(200) + b"damaged truncated"
     plain = to_plain_tensor(content, None, spec, Limits())
+    assert len(plain) == 6
     assert from_plain_tensor(plain, spec).warnings == ("damaged", "truncated")
     for made_up in (("owned",), ("damaged", "\x1b[2J"), (b"damaged",), 7, ([],)):
         with pytest.raises((TypeError, ValueError)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -88,7 +87,7 @@ class IsolatedModel(ImageModel):
         # Both calls together have one deadline, without the time that they wait for a process.
         left_s = max(limits.decode_timeout_s - max(0.0, spent_s), MIN_TIMEOUT_S)
         answer = self._processes.call(
-            to_plain_tensor, content, box, spec, limits, sys.maxsize, deadline_s=left_s
+            to_plain_tensor, content, box, spec, limits, deadline_s=left_s
         )
         if len(answer) == 2:
             raise ValueError("the picture needs more memory than it said")

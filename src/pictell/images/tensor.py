@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import NamedTuple, TypeAlias, get_args
 
@@ -80,7 +81,11 @@ def to_tensor(
 
 
 def to_plain_tensor(
-    content: Content, box: Box | None, spec: PreprocessSpec, limits: Limits, reserved: int
+    content: Content,
+    box: Box | None,
+    spec: PreprocessSpec,
+    limits: Limits,
+    reserved: int = sys.maxsize,
 ) -> PlainTensor | Needs:
     """``to_tensor``, for a process that can give only plain data back.
 
