@@ -93,7 +93,7 @@ def bombs(folder: Path) -> list[Path]:
     """A WebP and a PNG that are small files and many pixels."""
     webp, png = folder / "bomb.webp", folder / "bomb.png"
     Image.new("RGB", (WIDTH, HEIGHT)).save(webp, lossless=True, method=0)
-    Image.new("L", (1, WIDTH * WIDTH)).save(png)
+    Image.new("RGBA", (WIDTH, HEIGHT)).save(png)
     return [webp, png]
 
 

@@ -15,6 +15,7 @@ from pictell.budget import Budget, Ticket, shared_budget
 from pictell.errors import OutOfMemoryError, PictellError
 from pictell.images.read import Content, Reserve, read_content, reserve_nothing
 from pictell.images.tensor import PictureTensor, to_tensor
+from pictell.memory import give_back_freed
 from pictell.options import CPU_BATCH_SIZE, Limits
 from pictell.results import Timings
 from pictell.types import Box, ModelSpec, PictureWarning, Source
@@ -22,6 +23,8 @@ from pictell.types import Box, ModelSpec, PictureWarning, Source
 if TYPE_CHECKING:
     from pictell.runtimes import Session
 
+# A picture that takes more to decode takes a tenth of a second or more.
+LARGE_BYTES = 64 * 1024 * 1024
 # Named tuples: to make a dataclass takes half a millisecond, at every start of the program.
 
 
@@ -128,7 +131,11 @@ class ImageModel:
         Waits until there is memory for it.
         """
         with Ticket(self.budget.decoding) as ticket:
-            return to_tensor(content, box, self.spec.preprocess, self.limits, ticket.reserve)
+            try:
+                return to_tensor(content, box, self.spec.preprocess, self.limits, ticket.reserve)
+            finally:
+                if ticket.n_bytes > LARGE_BYTES:
+                    give_back_freed()
 
     def run(
         self, batch: NDArray[np.generic], outputs: Sequence[str]

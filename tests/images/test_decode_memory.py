@@ -143,6 +143,17 @@ def test_a_jpeg_decoded_at_a_smaller_scale_needs_less() -> None:
     assert reserved_for(data, useful_side=256) < reserved_for(data) / 8
 
 
+def test_a_jpeg_of_several_scans_needs_its_coefficients() -> None:
+    """They are kept at full size, whatever the scale."""
+    image = Image.new("RGB", (4000, 3000))
+    whole, progressive = encoded(image, "JPEG"), encoded(image, "JPEG", progressive=True)
+    # The same frame, whose first scan has one component.
+    scan = whole.index(b"\xff\xda")
+    apart = whole[:scan] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + whole[scan + 14 :]
+    sizes = [reserved_for(one, useful_side=256) for one in (whole, progressive, apart)]
+    assert sizes[1] == sizes[2] > sizes[0] + 4000 * 3000 * 5
+
+
 def test_a_broken_picture_reserves_before_its_pixels_are_decoded() -> None:
     data = encoded(Image.effect_noise((500, 500), 90), "PNG")
     seen: list[int] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from PIL import Image
 
 # Bytes of a pixel in memory, where they are not 4 (Pillow, "Concepts", "Modes").
@@ -17,6 +19,7 @@ _CODEC_BYTES = {
     "TIFF": 8,  # a strip may be the whole picture
     "BMP": 3,  # compressed ones are decoded in Python
 }
+_START_OF_SCAN = b"\xff\xda"
 # The smaller image, for a pixel: opaque, upright, and as an array.
 _RESULT_BYTES = 12
 
@@ -39,8 +42,15 @@ def decoding_bytes(image: Image.Image, full_size: tuple[int, int], factor: int) 
 
 
 def _coefficients(image: Image.Image, full_size: tuple[int, int]) -> int:
-    """Those of a progressive JPEG, which are kept at full size: 2 bytes of each component."""
-    if "progressive" not in image.info:
+    """Those of a JPEG of several scans, which are kept at full size: 2 bytes of each component."""
+    stream = getattr(image, "fp", None)
+    if image.format != "JPEG" or not isinstance(stream, io.BytesIO):
         return 0
     components: int = getattr(image, "layers", 0)
+    data = stream.getvalue()
+    # Pillow has read the header of the first scan (ITU-T T.81, B.2.3).
+    scan = data.rfind(_START_OF_SCAN, 0, stream.tell())
+    is_whole = data[scan + 4 : scan + 5] == bytes([components])
+    if is_whole and "progressive" not in image.info:
+        return 0
     return full_size[0] * full_size[1] * 2 * components
