@@ -68,6 +68,21 @@ def test_the_oldest_ticket_may_exceed_the_budget() -> None:
     waiting.result(10)
 
 
+def test_nobody_overtakes_one_that_waits() -> None:
+    line = line_of(10)
+    first, large, small = (Ticket(line) for _ in range(3))
+    first.reserve(8)
+    waiting = reserved(large, 9)
+    assert waits(waiting)
+    behind = reserved(small, 2)
+    assert waits(behind)
+    first.release()
+    waiting.result(10)
+    assert waits(behind)
+    large.release()
+    behind.result(10)
+
+
 def test_a_ticket_without_a_place_takes_it_when_it_first_reserves() -> None:
     line = line_of(10)
     late, early = Ticket(line), Ticket(line)

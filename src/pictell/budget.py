@@ -49,6 +49,7 @@ class Line:
         self._max_bytes = max_bytes
         self._held = 0
         self._open = dict[Ticket, None]()
+        self._waiting = dict[Ticket, None]()
         self._closed = False
 
     def ticket(self) -> Ticket:
@@ -73,13 +74,17 @@ class Line:
         with budget.changed:
             if not ticket.is_released:
                 self._open.setdefault(ticket)
+                self._waiting[ticket] = None
             while not (self._closed or ticket.is_released) and self._must_wait(ticket, n_bytes):
                 budget.changed.wait()
+            self._waiting.pop(ticket, None)
             if self._closed or ticket.is_released:
                 raise CancelledError
             budget.held += n_bytes
             self._held += n_bytes
             ticket.n_bytes += n_bytes
+            if self._waiting:  # the next one may have room, too
+                budget.changed.notify_all()
 
     def release(self, ticket: Ticket) -> None:
         """Give back all bytes of a ticket, which leaves the line."""
@@ -88,6 +93,7 @@ class Line:
             self._held -= ticket.n_bytes
             ticket.n_bytes, ticket.is_released = 0, True
             self._open.pop(ticket, None)
+            self._waiting.pop(ticket, None)  # an interrupt may have ended its wait
             self._budget.changed.notify_all()
 
     def _must_wait(self, ticket: Ticket, n_bytes: int) -> bool:
@@ -95,7 +101,9 @@ class Line:
             self._held + n_bytes <= self._max_bytes
             and self._budget.held + n_bytes <= self._budget.max_bytes
         )
-        return not has_room and next(iter(self._open)) is not ticket
+        # One that overtook a large one would hold memory when that becomes the oldest.
+        is_next = next(iter(self._waiting)) is ticket
+        return not (is_next and has_room) and next(iter(self._open)) is not ticket
 
 
 class Ticket:
