@@ -16,8 +16,8 @@ _CODEC_BYTES = {
     "WEBP": 8,  # two canvases
     "AVIF": 13,  # planes of 16 bits with alpha, and the pixels twice
     "HEIF": 13,
-    "TIFF": 8,  # a strip may be the whole picture
-    "BMP": 3,  # compressed ones are decoded in Python
+    "TIFF": 18,  # 16 bits with alpha, and a strip may be the whole picture
+    "BMP": 4,  # the stored pixels
 }
 _START_OF_SCAN = b"\xff\xda"
 # The smaller image, for a pixel: opaque, upright, and as an array.
