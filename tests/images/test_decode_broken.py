@@ -42,6 +42,7 @@ SOUND_JPEGS = {
     "3976a754ef0aca80e84e2c403d714579",
     "4838ece0d3900220d33528ee027289bc",
     "865db3dd2d380626f16b6f9dc6d62dba",
+    "8a9cc8eeed66aeb423a91c44111d9450",
     "d22db5be7594c17a18a047ca9264ea0a",
     "multiple-0xff-before-eoi",
     # Damaged, with a sampling of the colours that only Pillow reads, which hides warnings.
@@ -53,7 +54,6 @@ WARNED_JPEGS = {
     "28c74d9284d9836017fd519f6932efd8",
     "32d08f4a5eb10332506ebedbb9bc7257",
     "7997b6b229f25315d33f5c7085e37500",
-    "8a9cc8eeed66aeb423a91c44111d9450",
     "c3018ebe53d0046eecb58858ca869a99",
     "extraneous-bytes-after-sos",
     "subtract-with-overflow",

@@ -185,7 +185,18 @@ def with_padding(data: bytes) -> bytes:
     return data[:-2] + bytes(8) + data[-2:]
 
 
-ODDITIES = [with_stray_bytes, with_a_new_jfif, with_adobe, with_wrong_parameters, with_padding]
+def with_half_a_profile(data: bytes) -> bytes:
+    return data[:2] + b"\xff\xe2\0\x14ICC_PROFILE\0\1\2half" + data[2:]
+
+
+ODDITIES = [
+    with_half_a_profile,
+    with_stray_bytes,
+    with_a_new_jfif,
+    with_adobe,
+    with_wrong_parameters,
+    with_padding,
+]
 
 
 @pytest.mark.parametrize("oddity", ODDITIES)

@@ -14,12 +14,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pictell.errors import BrokenPictureError
 from pictell.images.jpeg_damage import (
     END,
+    NOT_SEQUENTIAL,
     Header,
+    closed,
     has_fine_detail,
     has_hole,
     is_remark,
-    mended,
     missing_share,
+    with_plain_header,
     without_padding,
 )
 from pictell.images.jpeg_segments import check_segments
@@ -34,6 +36,7 @@ MAX_MISSING = 0.1
 MIN_LEFT = 0.01
 # At smaller sides, different scales of libjpeg give the same size.
 _SMALLEST_SCALED = 8
+_ODD_HEADER = "odd header"
 # How Pillow keeps the pixels of a mode: simplejpeg's name for that, and the bytes of a pixel.
 _LAYOUTS = {"L": ("GRAY", 1), "RGB": ("RGBX", 4), "CMYK": ("CMYK", 4)}
 
@@ -69,33 +72,22 @@ class JpegFile(JpegImageFile):
         """Set the pixels and ``warnings``; no pixels if only Pillow may be able to read them."""
         pixels = np.empty((self.height, self.width, _LAYOUTS[self.mode][1]), np.uint8)
         header = Header(header_end, "progressive" in self.info, self.layers)
+        if ends_early := data.rfind(END, header_end) < 0:
+            data = closed(data, header)
         remark = self._read(data, pixels)
+        if remark == _ODD_HEADER:
+            data, header = with_plain_header(data, header)
+            remark = self._read(data, pixels)
         if len(rest := without_padding(data, remark)) < len(data):
             data, remark = rest, ""
-        if remark and not self._read_again(remark, data, header, pixels):
+        if remark and not is_remark(remark):
             return
-        if not self.warnings and has_hole(data, header):
+        blurred = header.progressive and not has_fine_detail(data, header)
+        if remark or (ends_early and blurred):
+            self._judge(ends_early, blurred, missing_share(pixels))
+        elif has_hole(data, header):
             self.warnings = ("damaged",)
         self._take(pixels)
-
-    def _read_again(
-        self, first: str, data: bytes, header: Header, pixels: NDArray[np.uint8]
-    ) -> bool:
-        """Decode a file that libjpeg has said something about; tell whether that succeeds.
-
-        The first remark may not matter, and hide another one.
-        """
-        last, ends_early = first, data.find(END, header.end) < 0
-        if is_remark(first) or ends_early:
-            last = self._read(mended(data, header), pixels)
-        if last and not is_remark(last):
-            self.warnings = ("damaged",) if is_remark(first) else ()
-            return False
-        blurred = header.progressive and not has_fine_detail(data, header)
-        # Otherwise only the header was odd, or only the end marker is missing.
-        if last or not is_remark(first) or (ends_early and blurred):
-            self._judge(ends_early, blurred, missing_share(pixels))
-        return True
 
     def _read(self, data: bytes, pixels: NDArray[np.uint8]) -> str:
         """Decode into ``pixels`` and return what libjpeg says, which may be nothing.
@@ -121,7 +113,7 @@ class JpegFile(JpegImageFile):
             message = str(error)
             if message.startswith("Insufficient memory"):
                 raise MemoryError(message) from error
-            return message
+            return _ODD_HEADER if is_remark(message) and _is_of_header(message, data) else message
         return "" if found.shape == pixels.shape else "another size"
 
     def _judge(self, ends_early: bool, blurred: bool, missing: float) -> None:
@@ -149,3 +141,14 @@ class JpegFile(JpegImageFile):
             pixels, self.size, "raw", 0, layout
         )
         self.readonly, self.tile = 1, []
+
+
+def _is_of_header(remark: str, data: bytes) -> bool:
+    """Whether a remark is about the header: if so, it hides others, or no pixel is decoded."""
+    if remark.startswith(NOT_SEQUENTIAL):
+        return True
+    try:
+        simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return True
+    return False

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 END = b"\xff\xd9"
+NOT_SEQUENTIAL = "Invalid SOS parameters for sequential JPEG"
 _REMARKS = (
     "Premature end of JPEG file",
     "Corrupt JPEG data: ",
     "Inconsistent progression sequence ",
-    "Invalid SOS parameters for sequential JPEG",
+    NOT_SEQUENTIAL,
     "Unknown Adobe color transform code ",
     "Warning: unknown JFIF revision number ",
 )
@@ -32,6 +33,8 @@ _SCAN = re.compile(_START_OF_SCAN)
 # More than files have that are decoded; others cost time.
 _MAX_SCANS = 1000
 _HUFFMAN_TABLES = 0xC4
+# All but those of JFIF and Adobe, APP0 and APP14, which decide the colours.
+_OF_APPLICATIONS = range(0xE1, 0xEE)
 _HIGHEST_FREQUENCY = 63
 _END_OF_BLOCK = 0
 # Where zeros do not end blocks, sound photos have up to 9 of them.
@@ -122,17 +125,29 @@ def _code_of_zeros(head: bytes, table: int) -> int | None:
     return found
 
 
-def mended(data: bytes, header: Header) -> bytes:
-    """The file without oddities that do no harm, but whose remarks hide others; and with its end.
+def closed(data: bytes, header: Header) -> bytes:
+    """A file that has no end marker, with one, and without a last segment that is cut off."""
+    scans = data[header.end :]
+    start = max(0, len(scans) - _LONGEST_SEGMENT)
+    *_, last = [None, *_MARKER.finditer(scans, start)]
+    if last is not None:
+        size = int.from_bytes(scans[last.end() : last.end() + 2].ljust(2, b"\xff"), "big")
+        if last.end() + size > len(scans):
+            scans = scans[: last.start()]
+    return data[: header.end] + scans + END
 
-    These are stray bytes, versions and parameters in the header, and a segment that is cut off.
+
+def with_plain_header(data: bytes, header: Header) -> tuple[bytes, Header]:
+    """The file without the oddities of a header that change no pixel, but hide other remarks.
+
+    These are stray bytes, versions and parameters, and data of applications, such as profiles.
     """
     scan = data.rfind(_START_OF_SCAN, 0, header.end)
-    head = bytearray(b"".join(_plain_segments(data[:scan], header.components)))
-    head += data[scan : header.end]
+    head = bytearray(b"\xff\xd8")
+    head += b"".join(_plain_segments(data[:scan], header.components)) + data[scan : header.end]
     if not header.progressive:
         head[-3:] = 0, _HIGHEST_FREQUENCY, 0  # no other parameters are possible
-    return b"\xff\xd8" + head + _without_cut_segment(data[header.end :]) + END
+    return bytes(head + data[header.end :]), header._replace(end=len(head))
 
 
 def _plain_segments(head: bytes, components: int) -> Iterator[bytearray]:
@@ -141,7 +156,8 @@ def _plain_segments(head: bytes, components: int) -> Iterator[bytearray]:
             segment[9:10] = b"\1"
         if segment[4:9] == b"Adobe" and segment[15:16] > b"\2":
             segment[15] = 1 if components == 3 else 2  # as libjpeg assumes
-        yield segment
+        if segment[1] not in _OF_APPLICATIONS:
+            yield segment
 
 
 def _segments(head: bytes) -> Iterator[bytearray]:
@@ -149,13 +165,3 @@ def _segments(head: bytes) -> Iterator[bytearray]:
     while marker := _MARKER.search(head, at):
         at = marker.end() + int.from_bytes(head[marker.end() : marker.end() + 2], "big")
         yield bytearray(head[marker.end() - 2 : at])
-
-
-def _without_cut_segment(scans: bytes) -> bytes:
-    """What follows the header, without a last segment that ends after the file."""
-    start = max(0, len(scans) - _LONGEST_SEGMENT)
-    *_, last = [None, *_MARKER.finditer(scans, start)]
-    if last is None:
-        return scans
-    size = int.from_bytes(scans[last.end() : last.end() + 2].ljust(2, b"\xff"), "big")
-    return scans if last.end() + size <= len(scans) else scans[: last.start()]
