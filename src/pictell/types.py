@@ -22,7 +22,7 @@ Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lancz
 Layout = Literal["NHWC", "NCHW"]
 Channels = Literal["RGB", "BGR"]
 ResizeMode = Literal["crop", "squash"]
-# ``damaged``: some pixels are wrong. ``truncated``: the end of the file is missing.
+# ``damaged``: some pixels are wrong. ``truncated``: the end of the picture is missing.
 PictureWarning = Literal["damaged", "truncated"]
 Activation = Literal["softmax", "sigmoid", "none"]
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]

@@ -68,7 +68,6 @@ def test_a_result_is_that_of_the_command(server: Server) -> None:
     assert without_timings(here) == without_timings(there)
 
 
-@pytest.mark.xfail(strict=True, reason="the JPEG decoder does not warn yet")
 def test_a_photo_that_lacks_its_last_bytes_has_a_warning(server: Server) -> None:
     data = CAT.read_bytes()
     cut = data[: int(0.99 * len(data))]

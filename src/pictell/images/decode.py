@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ from pictell.types import DecodedImage
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
+
+    from pictell.images.jpeg import JpegFile
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
@@ -85,9 +87,14 @@ def decode(
     if format_ is None:
         raise NotAPictureError(not_a_picture(content))
     with _convert_errors(format_.name), _open(format_, content) as file:
-        if fast_dct and format_.name == "JPEG":
-            file.decoderconfig = (1, 1)  # scale, draft
-        return _to_image(file, max_pixels, useful_side, reserve)
+        if format_.name != "JPEG":
+            return _to_image(file, max_pixels, useful_side, reserve)
+        jpeg = cast("JpegFile", file)
+        jpeg.allow_truncated = allow_truncated
+        if fast_dct:
+            jpeg.decoderconfig = (1, 1)  # scale, draft
+        image = _to_image(jpeg, max_pixels, useful_side, reserve)
+        return image._replace(warnings=jpeg.warnings)
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> DecodedImage:
