@@ -80,14 +80,13 @@ def _coded_bytes(data: bytes, tables: list[Box]) -> int:
         elif kind == b"iref":
             for item, others in _parts(data[start:end]):
                 parts.setdefault(item, []).extend(others)
-    level = dict(lengths)
+    whole = lengths
     for _ in range(_MAX_DEPTH):
-        level = {
-            item: length + sum(level.get(part, 0) for part in parts.get(item, []))
-            for item, length in lengths.items()
+        whole = {
+            item: lengths.get(item, 0) + sum(whole.get(part, 0) for part in parts.get(item, []))
+            for item in lengths.keys() | parts.keys()
         }
-    inner = {part for others in parts.values() for part in others}
-    return sum(length for item, length in level.items() if item not in inner)
+    return sum(whole[item] for item in whole.keys() - set().union(*parts.values()))
 
 
 def _lengths(table: bytes, file_bytes: int) -> Iterator[tuple[int, int]]:
@@ -102,11 +101,12 @@ def _lengths(table: bytes, file_bytes: int) -> Iterator[tuple[int, int]]:
         at += number_bytes + (4 if version else 2) + base_bytes
         (extents,) = struct.unpack_from(">H", table, at)
         at += 2
+        step = index_bytes + offset_bytes + length_bytes
+        if extents > 1 and at + extents * max(step, 1) > len(table):
+            raise IndexError
         for _ in range(extents):
-            at += index_bytes + offset_bytes
-            length = int.from_bytes(table[at : at + length_bytes])
-            at += length_bytes
-            yield item, length or file_bytes
+            at += step
+            yield item, int.from_bytes(table[at - length_bytes : at]) or file_bytes
 
 
 def _parts(table: bytes) -> Iterator[tuple[int, list[int]]]:
