@@ -248,10 +248,10 @@ def large_items(*used: int, tiles: int = 0) -> bytes:
             "2,000 items",
             id="items of a track",
         ),
-        pytest.param(shared_tiles(1000, 100_000), "items have more", id="shared tiles"),
+        pytest.param(shared_tiles(1000, 100_000), "too many bytes", id="shared tiles"),
         pytest.param(large_items(1, 2, 2, 2, 2, 2), "tiles and turns", id="many turns"),
         pytest.param(large_items(1, tiles=6), "tiles and turns", id="overlapping tiles"),
-        pytest.param(shared_tiles(1, 100_000_000), "items have more", id="one large item"),
+        pytest.param(shared_tiles(1, 100_000_000), "too many bytes", id="one large item"),
         pytest.param(box(b"meta", bytes(4) + box(b"iloc", b"")), "cut short", id="an empty table"),
     ],
 )

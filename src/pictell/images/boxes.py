@@ -12,9 +12,9 @@ from pictell.errors import BrokenPictureError
 # more there are, and needs a decoder for each tile.
 MAX_TABLE_BYTES = 128 << 10
 MAX_BOXES = 10_000
-# What a decoder goes through: tiles, their canvas, and both again for each turn. A picture of 100
-# megapixels that is turned and mirrored needs 400.
-MAX_WORKED_PIXELS = 500_000_000
+# What a decoder goes through, in pixels: bytes, tiles, their canvas, and the canvas again for each
+# turn. A detailed picture of 60 megapixels in 30 MB needs 480 million as HEIC.
+MAX_WORK = 500_000_000
 # Items are made of others, tiles for example, which can be made of others again.
 _MAX_DEPTH = 4
 # Boxes that contain boxes, with the bytes before the first of these.
@@ -31,31 +31,26 @@ class Box(NamedTuple):
     end: int
 
 
-def read_tables(data: bytes, max_coded_bytes: int) -> list[Box]:
+def read_tables(data: bytes, pixels_of_a_byte: int) -> list[Box]:
     """The boxes that are tables of items.
 
-    ``max_coded_bytes`` is for the data that a decoder reads, which counts as often as it is used:
-    all tiles of a picture can have the same. Raises ``BrokenPictureError`` for more, for tables
-    of too many items, and for tiles or turns that a decoder needs long for.
+    A decoder takes as long for a byte as for ``pixels_of_a_byte``. Data count as often as they are
+    used: all tiles of a picture can have the same. Raises ``BrokenPictureError`` for too many
+    items, or for items that a decoder needs long for.
     """
     boxes = list(_boxes(data))
     tables = [box for box in boxes if box.kind in _TABLES]
     if sum(box.end - box.start for box in tables) > MAX_TABLE_BYTES:
         raise BrokenPictureError("a picture of more than about 2,000 items is refused")
     try:
-        parts = _all_parts(data, tables)
-        coded_bytes = _largest(_all_lengths(data, tables), parts)
-        worked_pixels = _largest(_all_pixels(data, boxes), parts)
+        work = _all_pixels(data, boxes)
+        for item, length in _all_lengths(data, tables):
+            work[item] = work.get(item, 0) + pixels_of_a_byte * length
+        largest = _largest(work, _all_parts(data, tables))
     except (struct.error, IndexError):
         raise BrokenPictureError("broken picture: a table of its items is cut short") from None
-    if coded_bytes > max_coded_bytes:
-        raise BrokenPictureError(
-            f"a picture whose items have more than {max_coded_bytes >> 20} MiB is refused"
-        )
-    if worked_pixels > MAX_WORKED_PIXELS:
-        raise BrokenPictureError(
-            "a picture of more than 500 million pixels, with its tiles and turns, is refused"
-        )
+    if largest > MAX_WORK:
+        raise BrokenPictureError("a picture of too many bytes, pixels, tiles and turns is refused")
     return tables
 
 
@@ -91,13 +86,10 @@ def _largest(own: dict[int, int], parts: dict[int, list[int]]) -> int:
     return max(whole.values(), default=0)
 
 
-def _all_lengths(data: bytes, tables: list[Box]) -> dict[int, int]:
-    """The bytes of each item."""
-    lengths: dict[int, int] = {}
+def _all_lengths(data: bytes, tables: list[Box]) -> Iterator[tuple[int, int]]:
+    """Items with the bytes of a part of them."""
     for _, start, end in (box for box in tables if box.kind == b"iloc"):
-        for item, length in _lengths(data[start:end], len(data)):
-            lengths[item] = lengths.get(item, 0) + length
-    return lengths
+        yield from _lengths(data[start:end], len(data))
 
 
 def _all_parts(data: bytes, tables: list[Box]) -> dict[int, list[int]]:
