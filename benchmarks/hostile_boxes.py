@@ -118,13 +118,15 @@ def reference(kind: bytes, item: int, targets: list[int]) -> bytes:
     )
 
 
-def grid(format_: str, rows: int, columns: int, side: int, quality: int) -> bytes:
+def grid(format_: str, rows: int, columns: int, side: int, quality: int, turns: int = 0) -> bytes:
     """A picture of tiles, which all have the same data."""
     base = parts(format_, side, quality)
     layout = struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, columns * side, rows * side)
     size = full(b"ispe", struct.pack(">II", columns * side, rows * side))
     number = 1 + count_boxes(base.properties)
-    items = [Item(b"grid", layout, (number,)), *(rows * columns * [base.item])]
+    whole = Item(b"grid", layout, (number, *(turns * [number + 1])))
+    items = [whole, *(rows * columns * [base.item])]
+    size += box(b"irot", b"\1")
     tiles = list(range(2, 2 + rows * columns))
     return assembled(base, items, references=reference(b"dimg", 1, tiles), properties=size)
 
@@ -198,6 +200,8 @@ def boxes_of(format_: str) -> dict[str, Callable[[], bytes]]:
             f"95 MP, 361 tiles, quality {quality}": partial(grid, format_, 19, 19, 512, quality)
             for quality in (1, 20, 50, 80, 95)
         },
+        "95 MP, turned once": lambda: grid(format_, 19, 19, 512, 20, 1),
+        "95 MP, turned 200 times": lambda: grid(format_, 19, 19, 512, 20, 200),
         "59 MP, 900 tiles": lambda: grid(format_, 30, 30, 256, 20),
     }
 

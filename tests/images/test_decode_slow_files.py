@@ -218,6 +218,18 @@ def shared_tiles(times: int, length: int) -> bytes:
     )
 
 
+def large_items(*used: int, tiles: int = 0) -> bytes:
+    """Tables of an item of 100 megapixels with properties, and of one that is made of it."""
+    size = box(b"ispe", struct.pack(">4xII", 10_000, 10_000))
+    links = struct.pack(">4xIHB", 1, 2, len(used)) + bytes(used)
+    return box(
+        b"meta",
+        bytes(4)
+        + box(b"iprp", box(b"ipco", size + box(b"irot", b"\1")) + box(b"ipma", links))
+        + box(b"iref", bytes(4) + box(b"dimg", struct.pack(">HH", 1, tiles) + tiles * b"\0\2")),
+    )
+
+
 @pytest.mark.parametrize("flavour", ["avif", "heic"])
 @pytest.mark.parametrize(
     ("extra", "reason"),
@@ -236,8 +248,10 @@ def shared_tiles(times: int, length: int) -> bytes:
             "2,000 items",
             id="items of a track",
         ),
-        pytest.param(shared_tiles(1000, 100_000), "items have more", id="shared tiles"),
-        pytest.param(shared_tiles(1, 100_000_000), "items have more", id="one large item"),
+        pytest.param(shared_tiles(1000, 100_000), "too many bytes", id="shared tiles"),
+        pytest.param(large_items(1, 2, 2, 2, 2, 2), "tiles and turns", id="many turns"),
+        pytest.param(large_items(1, tiles=6), "tiles and turns", id="overlapping tiles"),
+        pytest.param(shared_tiles(1, 100_000_000), "too many bytes", id="one large item"),
         pytest.param(box(b"meta", bytes(4) + box(b"iloc", b"")), "cut short", id="an empty table"),
     ],
 )

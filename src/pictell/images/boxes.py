@@ -12,10 +12,14 @@ from pictell.errors import BrokenPictureError
 # more there are, and needs a decoder for each tile.
 MAX_TABLE_BYTES = 128 << 10
 MAX_BOXES = 10_000
+# What a decoder goes through, in pixels: bytes, tiles, their canvas, and the canvas again for each
+# turn. A detailed picture of 60 megapixels in 30 MB needs 480 million as HEIC.
+MAX_WORK = 500_000_000
 # Items are made of others, tiles for example, which can be made of others again.
 _MAX_DEPTH = 4
 # Boxes that contain boxes, with the bytes before the first of these.
-_CONTAINERS = {b"meta": 4, b"iprp": 0, b"moov": 0, b"trak": 0}
+_CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0}
+_TURNS = {b"irot", b"imir", b"clap"}
 _TABLES = {b"iinf", b"iloc", b"ipma", b"iref"}
 
 
@@ -27,24 +31,26 @@ class Box(NamedTuple):
     end: int
 
 
-def read_tables(data: bytes, max_coded_bytes: int) -> list[Box]:
+def read_tables(data: bytes, pixels_of_a_byte: int) -> list[Box]:
     """The boxes that are tables of items.
 
-    ``max_coded_bytes`` is for the data that a decoder reads, which counts as often as it is used:
-    all tiles of a picture can have the same. Raises ``BrokenPictureError`` for more, and for tables
-    of too many items.
+    A decoder takes as long for a byte as for ``pixels_of_a_byte``. Data count as often as they are
+    used: all tiles of a picture can have the same. Raises ``BrokenPictureError`` for too many
+    items, or for items that a decoder needs long for.
     """
-    tables = [box for box in _boxes(data) if box.kind in _TABLES]
+    boxes = list(_boxes(data))
+    tables = [box for box in boxes if box.kind in _TABLES]
     if sum(box.end - box.start for box in tables) > MAX_TABLE_BYTES:
         raise BrokenPictureError("a picture of more than about 2,000 items is refused")
     try:
-        coded_bytes = _coded_bytes(data, tables)
+        work = _all_pixels(data, boxes)
+        for item, length in _all_lengths(data, tables):
+            work[item] = work.get(item, 0) + pixels_of_a_byte * length
+        largest = _largest(work, _all_parts(data, tables))
     except (struct.error, IndexError):
         raise BrokenPictureError("broken picture: a table of its items is cut short") from None
-    if coded_bytes > max_coded_bytes:
-        raise BrokenPictureError(
-            f"a picture whose items have more than {max_coded_bytes >> 20} MiB is refused"
-        )
+    if largest > MAX_WORK:
+        raise BrokenPictureError("a picture of too many bytes, pixels, tiles and turns is refused")
     return tables
 
 
@@ -69,25 +75,64 @@ def _boxes(data: bytes) -> Iterator[Box]:
             at = box_end
 
 
-def _coded_bytes(data: bytes, tables: list[Box]) -> int:
-    """The bytes of all items, those of an item's parts included (HEIF, 6.6)."""
-    lengths: dict[int, int] = {}
-    parts: dict[int, list[int]] = {}
-    for kind, start, end in tables:
-        if kind == b"iloc":
-            for item, length in _lengths(data[start:end], len(data)):
-                lengths[item] = lengths.get(item, 0) + length
-        elif kind == b"iref":
-            for item, others in _parts(data[start:end]):
-                parts.setdefault(item, []).extend(others)
-    level = dict(lengths)
+def _largest(own: dict[int, int], parts: dict[int, list[int]]) -> int:
+    """The most that an item has, those that it is made of included (HEIF, 6.6)."""
+    whole = own
     for _ in range(_MAX_DEPTH):
-        level = {
-            item: length + sum(level.get(part, 0) for part in parts.get(item, []))
-            for item, length in lengths.items()
+        whole = {
+            item: own.get(item, 0) + sum(whole.get(part, 0) for part in parts.get(item, []))
+            for item in own.keys() | parts.keys()
         }
-    inner = {part for others in parts.values() for part in others}
-    return sum(length for item, length in level.items() if item not in inner)
+    return max(whole.values(), default=0)
+
+
+def _all_lengths(data: bytes, tables: list[Box]) -> Iterator[tuple[int, int]]:
+    """Items with the bytes of a part of them."""
+    for _, start, end in (box for box in tables if box.kind == b"iloc"):
+        yield from _lengths(data[start:end], len(data))
+
+
+def _all_parts(data: bytes, tables: list[Box]) -> dict[int, list[int]]:
+    """The items that an item is made of."""
+    parts: dict[int, list[int]] = {}
+    for _, start, end in (box for box in tables if box.kind == b"iref"):
+        for item, others in _parts(data[start:end]):
+            parts.setdefault(item, []).extend(others)
+    return parts
+
+
+def _all_pixels(data: bytes, boxes: list[Box]) -> dict[int, int]:
+    """The pixels that a decoder goes through for each item, once more for each turn."""
+    pixels: dict[int, int] = {}
+    containers = [box for box in boxes if box.kind == b"ipco"]
+    properties = [box for box in boxes for one in containers if one.start <= box.start < one.end]
+    properties = [box for box in properties if box.kind != b"ipco"]
+    for _, start, end in (box for box in boxes if box.kind == b"ipma"):
+        for item, numbers in _properties(data[start:end]):
+            used = [properties[one - 1] for one in numbers if 0 < one <= len(properties)]
+            turns = sum(box.kind in _TURNS for box in used)
+            sizes = [
+                struct.unpack_from(">II", data, box.start + 4)
+                for box in used
+                if box.kind == b"ispe"
+            ]
+            area = max((width * height for width, height in sizes), default=0)
+            pixels[item] = pixels.get(item, 0) + area * (1 + turns)
+    return pixels
+
+
+def _properties(table: bytes) -> Iterator[tuple[int, list[int]]]:
+    """Each item of a box ``ipma`` with the numbers of its properties, from 1."""
+    number_bytes, wide = 4 if table[0] else 2, table[3] & 1
+    (count,) = struct.unpack_from(">I", table, 4)
+    at = 8
+    for _ in range(count):
+        item, used = int.from_bytes(table[at : at + number_bytes]), table[at + number_bytes]
+        at += number_bytes + 1
+        form = f">{used}{'H' if wide else 'B'}"
+        numbers = struct.unpack_from(form, table, at)
+        at += used << wide
+        yield item, [number & (0x7FFF if wide else 0x7F) for number in numbers]
 
 
 def _lengths(table: bytes, file_bytes: int) -> Iterator[tuple[int, int]]:
@@ -102,11 +147,12 @@ def _lengths(table: bytes, file_bytes: int) -> Iterator[tuple[int, int]]:
         at += number_bytes + (4 if version else 2) + base_bytes
         (extents,) = struct.unpack_from(">H", table, at)
         at += 2
+        step = index_bytes + offset_bytes + length_bytes
+        if extents > 1 and at + extents * max(step, 1) > len(table):
+            raise IndexError
         for _ in range(extents):
-            at += index_bytes + offset_bytes
-            length = int.from_bytes(table[at : at + length_bytes])
-            at += length_bytes
-            yield item, length or file_bytes
+            at += step
+            yield item, int.from_bytes(table[at - length_bytes : at]) or file_bytes
 
 
 def _parts(table: bytes) -> Iterator[tuple[int, list[int]]]:
