@@ -1,13 +1,10 @@
 """Pictures decoded in other processes: the same answers, and a hostile one costs only itself."""
 
-import io
 import os
 import pickle
 import signal
-import struct
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +22,7 @@ from pictell.images.tensor import from_plain_tensor, to_plain_tensor
 from pictell.isolation import IsolatedModel
 from pictell.options import Limits
 from pictell.types import ModelSpec, Source
+from pictures import encoded
 from system import children, work_s
 from waiting import wait_until
 from warned import warn_of_marked
@@ -42,21 +40,14 @@ def isolated(**limits: float) -> Classifier:
 
 
 def png(level: int, side: int = 40) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (side, side), (level,) * 3).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(Image.new("RGB", (side, side), (level,) * 3), "PNG")
 
 
-def chunk(kind: bytes, content: bytes = b"") -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(kind + content))
-    return struct.pack(">I", len(content)) + kind + content + checksum
-
-
-def endless_png() -> bytes:
-    """A picture with so many empty chunks that its decoder takes half a minute or more."""
-    whole = png(128)
-    end = whole.index(b"IDAT") - 4
-    return whole[:end] + 6_000_000 * chunk(b"teSt") + whole[end:]
+def slow_jpeg() -> bytes:
+    """A picture whose many scans take seconds to decode, as many as are allowed at this size."""
+    data = encoded(Image.new("L", (10_000, 10_000)), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + 70 * data[last:-2] + data[-2:]
 
 
 def labels(results: Iterator[pictell.Result]) -> list[str]:
@@ -139,8 +130,8 @@ def test_large_pictures_wait_for_memory(budget: int) -> None:
 
 
 def test_a_picture_that_takes_too_long_costs_itself_alone() -> None:
-    with isolated(decode_timeout_s=2) as classifier:
-        found = labels(classifier.stream([png(10), endless_png(), png(128), png(250)]))
+    with isolated(decode_timeout_s=1) as classifier:
+        found = labels(classifier.stream([png(10), slow_jpeg(), png(128), png(250)]))
     assert found == ["dark", "decoder_timeout", "grey", "bright"]
 
 
@@ -152,7 +143,7 @@ def test_a_picture_whose_decoder_crashes_costs_itself_alone(number: signal.Signa
         assert classifier.classify(png(128)).top.label == "grey"
         (process,) = children(os.getpid()) - before
         started, found = work_s(process), list[str]()
-        stream = classifier.stream([endless_png()])
+        stream = classifier.stream([slow_jpeg()])
         thread = threading.Thread(target=lambda: found.extend(labels(stream)))
         thread.start()
         wait_until(lambda: work_s(process) > started + 0.2)
