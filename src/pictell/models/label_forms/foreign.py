@@ -19,7 +19,10 @@ FOREIGN = (
         re.compile(r"\|[^\n]*\|[ \t]*\n\|[-: |]+\|"),
         "a table in Markdown, not labels: write it as CSV, with commas",
     ),
-    (re.compile(r"[^\n]*\0|[^\n]*\n[^\n]*\0"), "binary data or UTF-16 without its mark, not labels: save it as UTF-8"),
+    (
+        re.compile(r"[^\n]*\0|[^\n]*\n[^\n]*\0"),
+        "binary data or UTF-16 without its mark, not labels: save it as UTF-8",
+    ),
 )
 
 
