@@ -29,6 +29,7 @@ WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 # Left, top, right, bottom in pixels of an upright picture.
 Box = tuple[float, float, float, float]
 MAX_INPUT_SIDE = 16_384
+MAX_LABELS = 300_000
 MIN_CROP_FRACTION = 0.01
 # In pixels; no picture has a longer side.
 MAX_BOX_SIDE = 1e6

@@ -220,6 +220,7 @@ def test_labels_of_another_model_differ_from_a_missing_line(tmp_path: Path, labe
     message = missing(path, ModelOptions(labels=labels, preset="unit"))
     assert message == (
         "two.onnx: 3 labels for an output of 2 classes: these labels are for another model"
+        " (the labels begin with 'a' and 'b')"
     )
 
 

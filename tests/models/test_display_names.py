@@ -41,6 +41,11 @@ def renamed(folder: Path, text: str, scorer: Scorer = NAMING) -> Scorer:
         "tabby,Tigerkatze\ncat,Katze\nlorry,Lastwagen\n",
         'name;German\n"tabby";Tigerkatze\n1;"Lastwagen"\ncat;Katze\n',
         "\n \n1\tLastwagen\ntabby\tTigerkatze\ncat\tKatze\n",
+        "n02123045: Tigerkatze\nn02121620: Katze\n1: Lastwagen\n",
+        "{'n02123045': 'Tigerkatze', 'n02121620': 'Katze', 1: 'Lastwagen'}",
+        "names:\n  n02123045: Tigerkatze\n  cat: Katze\n  1: Lastwagen\n",
+        '{"x": {}, "id2label": {"0": "Tigerkatze", "1": "Lastwagen", "n02121620": "Katze"}}',
+        '[{"id": 0, "name": "Tigerkatze"}, {"id": 1, "name": "Lastwagen"}, ["n02121620", "Katze"]]',
         # As a spreadsheet saves it, with empty cells.
         "1;Lastwagen\n;\ntabby;Tigerkatze\ncat;Katze\n",
     ],
@@ -52,6 +57,30 @@ def test_classes_and_broader_labels_are_renamed(tmp_path: Path, text: str) -> No
     assert scorer.taxonomy is not None
     assert scorer.taxonomy.path(0) == ("animal", "Katze", "Tigerkatze")
     assert scorer.taxonomy.path(1) == ("Lastwagen",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tigerkatze\nLastwagen\nKran\n",
+        "2: Kran\n0: Tigerkatze\n1: Lastwagen\n",
+        "1 Tigerkatze\n2 Lastwagen\n3 Kran\n",
+        '["Tigerkatze", "Lastwagen", "Kran"]',
+        '{"Kran": 2, "Tigerkatze": 0, "Lastwagen": 1}',
+        "item { id: 1 name: 'Tigerkatze' } item { id: 3 name: 'Kran' }"
+        " item { id: 2 name: 'Lastwagen' }",
+        "index,name\n1,Tigerkatze\n2,Lastwagen\n3,Kran\n",
+    ],
+)
+def test_the_names_of_all_classes_need_no_keys(tmp_path: Path, text: str) -> None:
+    scorer = renamed(tmp_path, text)
+    assert [label.name for label in scorer.labels] == ["Tigerkatze", "Lastwagen", "Kran"]
+
+
+def test_names_in_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_bytes("1\tLastwagen\r\n".encode("utf-16"))
+    assert rename(NAMING, path).labels[1].name == "Lastwagen"
 
 
 def test_an_index_wins_over_a_wordnet_id_and_a_name_may_have_commas(tmp_path: Path) -> None:
@@ -125,6 +154,10 @@ def test_one_file_serves_several_models(tmp_path: Path) -> None:
         ('{"1": "Lastwagen", "1": "Laster"}', "entry 2: '1' was named before"),
         ('{"1": {"de": "Lastwagen"}}', "entry 1: the name of '1' must be text"),
         ('{"1": "Lastwagen",\n', "line 2 "),
+        ('["Lastwagen"]', "1 names without keys for 3 classes"),
+        ("train: a\nval: b\n", "YAML"),
+        ("<html>", "HTML"),
+        ('{"1": "\\ud800"}', "a character that Unicode does not have"),
         ('{"1": ' + "[" * 100_000, " is not valid JSON: "),
         ('{"1": ' + "9" * 5000 + "}", " is not valid JSON: "),
     ],

@@ -25,7 +25,7 @@ def add_model_options(parser: Parser, output: str = "--output") -> None:
     parser.parts["model_options"] = ModelOptions
     group = parser.add_argument_group("model files without their own labels and preprocessing")
     add = group.add_argument
-    add("--labels", metavar="FILE", help="a file with one label per line, in output order")
+    add("--labels", metavar="FILE", help="a file of labels: lines, CSV, JSON, YAML and more")
     add_choice(group, "--preset", PRESETS, "known preprocessing")
     add("--input", dest="input_name", metavar="NAME", help="the name of the input")
     add(output, dest="output_name", metavar="NAME", help="the name of the output")

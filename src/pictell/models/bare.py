@@ -110,7 +110,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     )
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None and count_labels:
-        check_label_count(len(labels), classes)
+        check_label_count(labels, classes)
     return ModelSpec(
         name=row.name if row else model.path.stem,
         format=model.content.format,

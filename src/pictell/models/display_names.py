@@ -12,15 +12,15 @@ name; if several keys mean the same label, the first of these three wins. WordNe
 models are ignored, so one file serves several models.
 
 The separator is the tab if the first line with any separator has one, else the comma or the
-semicolon, whichever comes first outside quotes. A first line whose key is in ``HEADINGS`` is a
-heading. The file can also be a JSON object from keys to names.
+semicolon, whichever comes first outside quotes; without these in the file it is the colon. A first
+line whose key is in ``HEADINGS`` is a heading. The file can also be a map from keys to names, or
+the names of all classes, in any form that a labels file may have (``label_forms``).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from pictell.errors import UsageError
 from pictell.files import TextFileError, read_text
+from pictell.models.label_forms import FormError, Row, one_line, read_names, read_structured
 from pictell.models.labels import positions
 from pictell.models.taxonomy_file import SYNSET
 from pictell.scoring.decision import Scorer
@@ -44,6 +45,14 @@ class Target(NamedTuple):
 
     rank: int
     nodes: list[int]
+
+
+class Entry(NamedTuple):
+    """A key and its new name; the place is for errors."""
+
+    place: str
+    key: str
+    name: str
 
 
 def rename(scorer: Scorer, path: Path) -> Scorer:
@@ -74,7 +83,12 @@ def _targets(labels: Sequence[Label], classes: int) -> dict[str, Target]:
 def _new_names(path: Path, targets: Mapping[str, Target]) -> dict[int, str]:
     """The new names, by node."""
     found = dict[str, str]()
-    for place, key, name in _entries(_read(path), path.name):
+    classes = sum(target.rank == 0 for target in targets.values())
+    entries = [*_entries(_read(path), path.name, classes)]
+    if {entry.key for entry in entries} == {*map(str, range(1, classes + 1))}:
+        # The names of all classes, counted from 1.
+        entries = [entry._replace(key=str(int(entry.key) - 1)) for entry in entries]
+    for place, key, name in entries:
         if key not in targets and not SYNSET.fullmatch(key):
             raise UsageError(f"{place}: {_unknown(key, targets)}")
         if key in found:
@@ -111,11 +125,41 @@ def _read(path: Path) -> str:
         raise UsageError(f"the file of names {path} {error}") from error
 
 
-def _entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
-    """(place, key, name) of each entry; the place is for errors."""
-    if text.lstrip().startswith("{"):
-        yield from _json_entries(text, file)
+def _entries(text: str, file: str, classes: int) -> Iterator[Entry]:
+    """The entries of the file. Raises ``UsageError``."""
+    try:
+        rows = _rows(text, classes)
+        rows = rows and [Row(row.key, one_line(row.name)) for row in rows]
+    except FormError as error:
+        raise UsageError(f"{file}: {error}") from error
+    if rows is None:
+        yield from _lines(text, file)
         return
+    for number, (given, called) in enumerate(rows, start=1):
+        synset, name = _without_synset(called)
+        key = given or synset
+        if key is None and len(rows) != classes:
+            raise UsageError(f"{file}: {len(rows)} names without keys for {classes} classes")
+        yield Entry(f"{file}: entry {number}", (key or str(number - 1)).strip(), name)
+
+
+def _rows(text: str, classes: int) -> list[Row] | None:
+    """The entries of a text with a structure, or of all classes; ``None`` for lines with keys."""
+    found = read_structured(text)
+    if found is not None:
+        return found[1]
+    if re.search("[\t,;:]", text) or text.strip().count("\n") + 1 != classes:
+        return None
+    return [Row(None, name) for name in read_names(text)]
+
+
+def _without_synset(name: str) -> tuple[str | None, str]:
+    """The WordNet id before a name, and the name."""
+    match = re.fullmatch(rf"({SYNSET.pattern})[\s-]+(.+)", name)
+    return (match[1], match[2]) if match else (None, name)
+
+
+def _lines(text: str, file: str) -> Iterator[Entry]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     first = True
     try:
@@ -129,7 +173,7 @@ def _entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
             place = f"{file}: line {rows.line_num}"
             if len(cells) != 2 or not cells[0]:
                 raise UsageError(f"{place}: a line must be {LINE}")
-            yield place, cells[0], cells[1]
+            yield Entry(place, *cells)
     except csv.Error as error:
         raise UsageError(f"{file}: line {rows.line_num}: {error}") from error
 
@@ -142,15 +186,4 @@ def _delimiter(text: str) -> str:
         found = re.search("[,;]", unquoted)
         if found:
             return found[0]
-    return ","
-
-
-def _json_entries(text: str, file: str) -> Iterator[tuple[str, str, str]]:
-    try:
-        pairs = json.loads(text, object_pairs_hook=list)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is not valid JSON: {error}") from error
-    for number, (key, name) in enumerate(pairs, start=1):
-        if not isinstance(name, str):
-            raise UsageError(f"{file}: entry {number}: the name of {key!r} must be text")
-        yield f"{file}: entry {number}", key.strip(), name.strip()
+    return ":"

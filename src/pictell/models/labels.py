@@ -1,4 +1,4 @@
-"""A labels file becomes one ``Label`` for each line. Its formats are in docs/models.md."""
+"""A labels file becomes one ``Label`` for each class. Its forms are in docs/models.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from pictell.errors import InvalidModelError
 from pictell.files import TextFileError, read_text
-from pictell.types import Label
+from pictell.types import MAX_LABELS, Label
 
 IMAGENET = Path(__file__).parent / "default" / "labels.tsv"
 IMAGENET_CLASSES = 1000
@@ -18,14 +18,14 @@ IMAGENET_CLASSES = 1000
 IMAGENET_SHARE = 0.95
 BACKGROUND = Label("background")
 
-NUMBERED = re.compile(r"([0-9]{1,9})(?:[:,]\s*|\s+)(\S.*)")
-OWN_FORMAT = re.compile(r"[^\t]+(\t(n\d{8})?(\t.*)?)?")
-TAB_AFTER_NUMBER = re.compile(r"\d+\t\S")
-WITH_SYNSET = re.compile(r"(n\d{8})(?:[:,]\s*|\s+)(\S.*)")
+OWN_FORMAT = re.compile(r"[^\S\t]*+[^\s][^\t]*+(\t(n[0-9]{8})?(\t.*)?)?")
+AFTER_TAB = re.compile(r"\t\s*+\S")
+TAB_AFTER_NUMBER = re.compile(r"[0-9]+\t\S")
+WITH_SYNSET = re.compile(r"(n[0-9]{8})(?:[:,-]\s*|\s+)(\S.*)")
 
 
 def read_labels(path: Path) -> tuple[Label, ...]:
-    """One label for each line of a file. Raises ``InvalidModelError``."""
+    """The labels in a file, in the order of the classes. Raises ``InvalidModelError``."""
     try:
         return labels_from_text(read_text(path), path.name)
     except TextFileError as error:
@@ -33,17 +33,20 @@ def read_labels(path: Path) -> tuple[Label, ...]:
 
 
 def labels_from_text(text: str, name: str) -> tuple[Label, ...]:
-    """One label for each line of a text; ``name`` is its name in errors.
+    """The labels in a text, in the order of the classes; ``name`` is its name in errors.
 
     Raises ``InvalidModelError``.
     """
-    lines = _lines(text, name)
-    own_format = any("\t" in line for line in lines) and all(map(OWN_FORMAT.fullmatch, lines))
-    if own_format and not TAB_AFTER_NUMBER.match(lines[0]):
-        return tuple(map(_own_format, lines))
-    lines = _without_numbers([line.strip() for line in lines])
-    lines = [line.replace("\t", " ") for line in lines]
-    return _with_synsets(lines) or _imagenet(lines) or tuple(map(Label, lines))
+    if _is_own_format(text):
+        return tuple(map(_own_format, _own_lines(text)))
+    # Imported here: a start with a model's folder does without it.
+    from pictell.models.label_forms import FormError, read_names
+
+    try:
+        names = read_names(text)
+    except FormError as error:
+        raise InvalidModelError(f"{name}: {error}") from error
+    return _with_synsets(names) or _imagenet(names) or tuple(map(Label, names))
 
 
 def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tuple[Label, ...]:
@@ -87,35 +90,29 @@ def to_text(labels: Sequence[Label]) -> str:
     )
 
 
-def _lines(text: str, name: str) -> list[str]:
-    # str.splitlines also splits at form feeds and other characters.
-    lines = text.rstrip().split("\n")
-    if lines == [""]:
-        raise InvalidModelError(f"{name} has no labels")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise InvalidModelError(
-                f"{name}: line {number} is blank, which would shift the labels after it"
-            )
-    return lines
+def _is_own_format(text: str) -> bool:
+    """Whether each line is a name and what is after it, separated by tabs."""
+    if "\t" not in text or text.count("\n") > MAX_LABELS:
+        return False
+    if text[0] in "[{" and text.rstrip()[-1] in "]}":
+        return False
+    lines = _own_lines(text)
+    return (
+        all(map(OWN_FORMAT.fullmatch, lines))
+        # Not just a tab after a name.
+        and (any(map(AFTER_TAB.search, lines)) or all("\t\t" in line for line in lines))
+        and not all(map(TAB_AFTER_NUMBER.match, lines))
+    )
+
+
+def _own_lines(text: str) -> list[str]:
+    # Tabs at the end belong to the last label.
+    return text.rstrip(" \n").split("\n")
 
 
 def _own_format(line: str) -> Label:
     name, synset, synonyms = (field.strip() for field in f"{line}\t\t".split("\t", 2))
     return Label(name, synset or None, tuple(synonyms.split(", ")) if synonyms else ())
-
-
-def _without_numbers(lines: list[str]) -> list[str]:
-    matches = [match for match in map(NUMBERED.fullmatch, lines) if match]
-    if len(matches) < len(lines):
-        return lines
-    numbers = [int(match[1]) for match in matches]
-    consecutive = list(range(min(numbers), min(numbers) + len(numbers)))
-    if numbers == consecutive and numbers[0] in {0, 1}:
-        return [match[2] for match in matches]
-    if sorted(numbers) == consecutive:
-        raise InvalidModelError("the labels are numbered, but not in this order")
-    return lines
 
 
 def _with_synsets(lines: list[str]) -> tuple[Label, ...] | None:

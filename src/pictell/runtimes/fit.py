@@ -59,7 +59,7 @@ def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     classes = None if shape is None else count_classes(spec.output_name, shape)
     # The numbers of an embedding have no labels.
     if classes is not None and spec.output_name != spec.embedding:
-        check_label_count(len(spec.labels), classes)
+        check_label_count(spec.labels, classes)
 
 
 def _picture_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:

@@ -31,9 +31,9 @@ def count_classes(name: str, shape: Sequence[int | None]) -> int | None:
     return wide[0] if wide else 1
 
 
-def check_label_count(labels: int, classes: int) -> None:
-    """Raise ``InvalidModelError`` if there is not one label for each class."""
-    missing = classes - labels
+def check_label_count(labels: Sequence[Label], classes: int) -> None:
+    """Raise ``InvalidModelError``, which shows the first two, without one label for each class."""
+    missing = classes - len(labels)
     if missing == 0:
         return
     advice = "these labels are for another model"
@@ -43,7 +43,11 @@ def check_label_count(labels: int, classes: int) -> None:
         )
     elif 1 < missing <= MAX_UNLABELLED:
         advice = f"give --unlabelled {missing} if the last {missing} have no label"
-    raise InvalidModelError(f"{labels} labels for an output of {classes} classes: {advice}")
+    first = " and ".join(f"{label.name!r:.60}" for label in labels[:2])
+    raise InvalidModelError(
+        f"{len(labels)} labels for an output of {classes} classes: {advice}"
+        + f" (the labels begin with {first})" * bool(first)
+    )
 
 
 def shape_text(shape: Sequence[int | None]) -> str:
