@@ -61,6 +61,14 @@ def encoded(image: Image.Image, format_: str, **options: Any) -> bytes:
 
 
 @cache
+def slow_jpeg() -> bytes:
+    """A picture whose many scans take seconds to decode, as many as are allowed at this size."""
+    data = encoded(Image.new("L", (10_000, 10_000)), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + 70 * data[last:-2] + data[-2:]
+
+
+@cache
 def photo_as(flavour: str) -> bytes:
     """The cat as an encoded file: one of ``FLAVOURS``, or ``gif``, which has a palette."""
     if flavour == "gif":

@@ -22,7 +22,7 @@ from pictell.images.tensor import from_plain_tensor, to_plain_tensor
 from pictell.isolation import IsolatedModel
 from pictell.options import Limits
 from pictell.types import ModelSpec, Source
-from pictures import encoded
+from pictures import encoded, slow_jpeg
 from system import children, work_s
 from waiting import wait_until
 from warned import warn_of_marked
@@ -41,13 +41,6 @@ def isolated(**limits: float) -> Classifier:
 
 def png(level: int, side: int = 40) -> bytes:
     return encoded(Image.new("RGB", (side, side), (level,) * 3), "PNG")
-
-
-def slow_jpeg() -> bytes:
-    """A picture whose many scans take seconds to decode, as many as are allowed at this size."""
-    data = encoded(Image.new("L", (10_000, 10_000)), "JPEG", progressive=True)
-    last = data.rindex(b"\xff\xda")
-    return data[:-2] + 70 * data[last:-2] + data[-2:]
 
 
 def labels(results: Iterator[pictell.Result]) -> list[str]:

@@ -1,12 +1,9 @@
 """Pictures that crash, hang or fill their decoder: each costs its own request alone."""
 
-import io
 import os
 import signal
-import struct
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,12 +12,13 @@ import pytest
 import urllib3
 from PIL import Image
 
+from pictures import encoded, slow_jpeg
 from serving import Server, serving
 from system import children, work_s
 from waiting import wait_until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-TIMEOUT_S = 2
+TIMEOUT_S = 1
 
 
 @pytest.fixture(scope="module")
@@ -30,40 +28,23 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def png(side: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (side, side)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.fixture(scope="module")
-def endless() -> bytes:
-    """A picture with so many empty chunks that its decoder takes half a minute or more."""
-    whole = png(128)
-    end = whole.index(b"IDAT") - 4
-    empty = struct.pack(">I", 0) + b"teSt" + struct.pack(">I", zlib.crc32(b"teSt"))
-    return whole[:end] + 6_000_000 * empty + whole[end:]
-
-
 def code(answer: urllib3.BaseHTTPResponse) -> tuple[int, str]:
     return answer.status, str(answer.json().get("code"))
 
 
-def test_a_picture_that_takes_too_long(server: Server, endless: bytes) -> None:
-    assert code(server.post("/v1/classify", body=endless)) == (422, "decoder_timeout")
+def test_a_picture_that_takes_too_long(server: Server) -> None:
+    assert code(server.post("/v1/classify", body=slow_jpeg())) == (422, "decoder_timeout")
     assert server.classify() == "tiger cat"
 
 
 @linux
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_picture_whose_decoder_crashes(
-    server: Server, endless: bytes, number: signal.Signals
-) -> None:
+def test_a_picture_whose_decoder_crashes(server: Server, number: signal.Signals) -> None:
     server.classify()
     before = {one: work_s(one) for one in children(server.process.pid)}
     answers = list[tuple[int, str]]()
     thread = threading.Thread(
-        target=lambda: answers.append(code(server.post("/v1/classify", body=endless)))
+        target=lambda: answers.append(code(server.post("/v1/classify", body=slow_jpeg())))
     )
     thread.start()
 
@@ -81,16 +62,14 @@ def test_a_picture_whose_decoder_crashes(
 @linux
 def test_a_picture_that_takes_too_much_memory() -> None:
     with serving("--max-memory", str(64 * 1024 * 1024)) as server:
-        answer = server.post("/v1/classify", body=png(7000))
+        answer = server.post("/v1/classify", body=encoded(Image.new("RGB", (7000, 7000)), "PNG"))
         assert code(answer) == (422, "out_of_memory")
         assert server.classify() == "tiger cat"
 
 
-def test_pictures_that_hang_in_all_decoders_delay_others_by_their_deadline(
-    server: Server, endless: bytes
-) -> None:
+def test_pictures_that_hang_in_all_decoders_delay_others_by_their_deadline(server: Server) -> None:
     with ThreadPoolExecutor(4) as pool:
-        hanging = [pool.submit(server.post, "/v1/classify", body=endless) for _ in range(4)]
+        hanging = [pool.submit(server.post, "/v1/classify", body=slow_jpeg()) for _ in range(4)]
         assert server.classify() == "tiger cat"
         assert server.get("/healthz").status == 200
         found = {code(one.result()) for one in hanging}
