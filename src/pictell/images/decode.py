@@ -33,7 +33,7 @@ from pictell.types import DecodedImage
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-    from pictell.images.jpeg import JpegFile
+    from pictell.images.jpeg.file import JpegFile
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2

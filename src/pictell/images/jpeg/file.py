@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pictell.errors import BrokenPictureError
-from pictell.images.jpeg_damage import (
+from pictell.images.jpeg.damage import (
     END,
     NOT_SEQUENTIAL,
     Header,
@@ -24,7 +24,7 @@ from pictell.images.jpeg_damage import (
     with_plain_header,
     without_padding,
 )
-from pictell.images.jpeg_segments import check_segments
+from pictell.images.jpeg.segments import check_segments
 from pictell.types import PictureWarning
 
 if TYPE_CHECKING:
