@@ -21,7 +21,8 @@ from pictell.errors import (
 )
 from pictell.files import os_reason
 from pictell.options import Limits
-from pictell.types import DataUrl, Pipe, Source, Url
+from pictell.places import DataUrl, Pipe, Url
+from pictell.types import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,9 +158,14 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
         # A stream may be any object, so it may raise anything.
         raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
     if left <= 0:
-        message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
-        raise SourceTooLargeError(message, max_bytes=max_bytes)
+        raise too_large(max_bytes)
     return content.getvalue()
+
+
+def too_large(max_bytes: int) -> SourceTooLargeError:
+    """The error for a source of more than ``max_bytes``."""
+    message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
+    return SourceTooLargeError(message, max_bytes=max_bytes)
 
 
 def unreadable(error: OSError | ValueError) -> SourceError:
