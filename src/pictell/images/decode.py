@@ -117,7 +117,7 @@ def _to_image(
         # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the cost. Other formats ignore it.
         image.draft(None, (smallest, smallest))
     factor = 1 if smallest is None else max(1, min(image.size) // smallest)
-    needed = decoding_bytes(image, (width, height), factor)
+    needed = decoding_bytes(image, factor)
     reserve(needed)
     # Many decoders do not say that memory ran out.
     with saying_out_of_memory(needed):
