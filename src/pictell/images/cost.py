@@ -10,7 +10,7 @@ _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16
 _ROW_BYTES = 8
 # Beside the image, for a pixel: what a decoder may need at most (benchmarks/memory.md), by its
 # name in Pillow. Decoders that are not named work row by row.
-_CODEC_BYTES = {
+CODEC_BYTES = {
     "WEBP": 8,  # two canvases
     "AVIF": 13,  # planes of 16 bits with alpha, and the pixels twice
     "HEIF": 13,
@@ -28,6 +28,6 @@ def decoding_bytes(image: Image.Image, factor: int) -> int:
     """
     pixels, rows = image.width * image.height, image.height
     loaded = pixels * _PIXEL_BYTES.get(image.mode, 4) + rows * _ROW_BYTES
-    codec = pixels * _CODEC_BYTES.get(image.format or "", 0)
+    codec = pixels * CODEC_BYTES.get(image.format or "", 0)
     kept: int = getattr(image, "kept_bytes", 0)  # of a ``JpegFile``
     return loaded + codec + kept + pixels // factor**2 * _RESULT_BYTES

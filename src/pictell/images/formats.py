@@ -49,9 +49,9 @@ PICTURE_FORMATS = (
     ),
     PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "pictell.images.gif:open_gif"),
     PictureFormat(
-        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
+        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:TiffFile"
     ),
-    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:open_bmp"),
+    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:BmpFile"),
     PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pictell.images.heic:HeicFile", "heic"),
 )
 

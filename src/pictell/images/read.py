@@ -33,9 +33,9 @@ Content: TypeAlias = "bytes | Image | NDArray[np.uint8]"
 Reserve: TypeAlias = Callable[[int], None]
 
 READ_BYTES = 1 << 20
-READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 # With it, opening a pipe does not wait for a writer.
-NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+_NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -111,11 +111,11 @@ def read_file(path: Path, max_bytes: int, reserve: Reserve = reserve_nothing) ->
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, READ_ONLY | NOT_BLOCKING)
+        return os.open(path, _READ_ONLY | _NOT_BLOCKING)
     except BlockingIOError:
         # A file server may have a lease on a file. It gives the lease back to those who wait.
         if stat.S_ISREG(path.stat().st_mode):
-            return os.open(path, READ_ONLY)
+            return os.open(path, _READ_ONLY)
         raise
 
 

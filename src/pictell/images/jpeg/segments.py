@@ -27,7 +27,8 @@ MAX_BYTES_BETWEEN_SEGMENTS = 1 << 20
 MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 END_MARKER, _SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _HUFFMAN = "Huffman-coded"
-_FRAMES = {
+# The markers of frames, and what each says of the coding.
+FRAMES = {
     **dict.fromkeys((0xC0, 0xC1, _PROGRESSIVE), _HUFFMAN),
     0xC3: "lossless",
     **dict.fromkeys((0xC5, 0xC6, 0xC7), "hierarchical"),
@@ -85,7 +86,7 @@ def _read_header(data: bytes) -> tuple[_Frame, Segment]:
         bytes_between += segment.bytes_before
         if segment.marker in _RESERVED or bytes_between > MAX_BYTES_BETWEEN_SEGMENTS:
             raise BrokenPictureError("broken JPEG picture: what is between its segments is no JPEG")
-        if segment.marker in _FRAMES:
+        if segment.marker in FRAMES:
             frame = _read_frame(data, segment)
         elif segment.marker == _SCAN and frame is not None:
             return frame, segment
@@ -93,7 +94,7 @@ def _read_header(data: bytes) -> tuple[_Frame, Segment]:
 
 
 def _read_frame(data: bytes, segment: Segment) -> _Frame:
-    if (kind := _FRAMES[segment.marker]) != _HUFFMAN:
+    if (kind := FRAMES[segment.marker]) != _HUFFMAN:
         raise NotAPictureError(
             f"a JPEG that is {kind}, which pictell does not read: save it as a usual JPEG or PNG"
         )
