@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from pictell.images.jpeg_segments import MAX_JPEG_SCANS, MAX_SEGMENTS_OF_A_KIND
-from pictell.images.png import MAX_PNG_CHUNKS
+from pictell.images.jpeg.segments import MAX_JPEG_SCANS, MAX_SEGMENTS_OF_A_KIND
+from pictell.images.png.file import MAX_PNG_CHUNKS
 
 SIDE = 10_000
 MAX_BYTES = 128 << 20

@@ -31,7 +31,8 @@ from PIL import Image
 import pictell
 from pictell.classifier import Classifier
 from pictell.pipeline.executor import Threads
-from pictell.types import Source, Url
+from pictell.places import Url
+from pictell.types import Source
 
 WIDTH, HEIGHT = 10_000, 9_999
 DOWNLOADS, DOWNLOAD_SIDE = 16, 5774

@@ -20,7 +20,7 @@ from damaged import JPEGS, MAX_PIXELS, SETS, as_jpeg, jpeg_paths
 from pictell import models
 from pictell.errors import PictellError
 from pictell.images.decode import decode
-from pictell.images.jpeg_damage import missing_share
+from pictell.images.jpeg.damage import missing_share
 from pictell.images.preprocess import preprocess, shortest_useful_side
 
 SPEC = models.find("default").preprocess

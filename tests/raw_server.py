@@ -12,7 +12,7 @@ from typing import Any
 
 from pictell.images.fetch import fetch
 from pictell.options import Limits
-from pictell.types import Url
+from pictell.places import Url
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
 

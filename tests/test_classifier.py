@@ -21,10 +21,10 @@ from PIL import Image
 import fake_model as fake
 import pictell
 from command import ROOT
+from damaged_pictures import damaged
 from pictell import errors
 from pictell.image_model import ImageModel
 from pictell.types import Source
-from warned import warn_of_marked
 
 LEVELS = {"dark": 10, "grey": 128, "bright": 245}
 
@@ -48,14 +48,12 @@ def encoded(name: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_result_has_the_warnings_of_its_picture(
-    classifier: pictell.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warn_of_marked(monkeypatch)
-    sound, cut = encoded("grey"), encoded("grey") + b"truncated"
+def test_a_result_has_the_warnings_of_its_picture(classifier: pictell.Classifier) -> None:
+    sound = encoded("dark")
+    cut, wrong = damaged(sound, "truncated"), damaged(sound, "damaged", "truncated")
     result = classifier.classify(cut)
-    assert (result.top.label, result.warnings) == ("grey", ("truncated",))
-    found = classifier.stream([sound, cut, sound[:40], cut + b" damaged"])
+    assert (result.top.label, result.warnings) == ("dark", ("truncated",))
+    found = classifier.stream([sound, cut, sound[:40], wrong])
     assert [one.warnings for one in found] == [(), ("truncated",), (), ("damaged", "truncated")]
     assert classifier.classify(sound).warnings == ()
 

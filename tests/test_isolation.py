@@ -16,6 +16,7 @@ from PIL import Image
 import fake_model as fake
 import pictell
 from command import ROOT
+from damaged_pictures import damaged
 from pictell.classifier import Classifier
 from pictell.image_model import ImageModel, Prepared
 from pictell.images.tensor import from_plain_tensor, to_plain_tensor
@@ -25,7 +26,6 @@ from pictell.types import ModelSpec, Source
 from pictures import encoded, slow_jpeg
 from system import children, work_s
 from waiting import wait_until
-from warned import warn_of_marked
 
 LABELS = ["dark", "grey", "bright"]
 SAMPLES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in {".jpg", ".png"})
@@ -47,9 +47,8 @@ def labels(results: Iterator[pictell.Result]) -> list[str]:
     return [one.error.code if one.error else one.top.label for one in results]
 
 
-def test_warnings_cross_from_one_process_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    warn_of_marked(monkeypatch)
-    spec, content = fake.spec(LABELS).preprocess, png(200) + b"damaged truncated"
+def test_warnings_cross_from_one_process_to_another() -> None:
+    spec, content = fake.spec(LABELS).preprocess, damaged(png(200), "damaged", "truncated")
     plain = to_plain_tensor(content, None, spec, Limits())
     assert len(plain) == 6
     assert from_plain_tensor(plain, spec).warnings == ("damaged", "truncated")

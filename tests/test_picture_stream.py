@@ -22,7 +22,8 @@ from pictell.image_model import ImageModel
 from pictell.images import tensor
 from pictell.options import Limits
 from pictell.pipeline.executor import Threads
-from pictell.types import Source, Url
+from pictell.places import Url
+from pictell.types import Source
 
 T = TypeVar("T")
 R = TypeVar("R")

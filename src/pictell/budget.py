@@ -11,7 +11,7 @@ from pictell.memory import available_memory
 # The part of the available memory that work in flight may take. Other programs, the model, and what
 # the allocator keeps need the rest.
 SHARE_OF_MEMORY = 4
-# Those of this process, by its id and their size.
+# By process and size, because a process that was forked has the entries of its parent, too.
 _BUDGETS = dict[tuple[int, int | None], "Budget"]()
 
 

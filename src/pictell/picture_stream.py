@@ -14,7 +14,8 @@ from pictell.image_model import ImageModel, Output, ReadPicture
 from pictell.options import MAX_TIMEOUT_S
 from pictell.pipeline.deadline import run_with_deadline
 from pictell.pipeline.executor import Executor, Threads
-from pictell.types import Source, Url
+from pictell.places import Url
+from pictell.types import Source
 
 R = TypeVar("R")
 

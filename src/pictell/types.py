@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
-from pictell.places import DataUrl as DataUrl
-from pictell.places import Pipe as Pipe
-from pictell.places import Url as Url
+from pictell.places import DataUrl, Pipe, Url
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,8 @@ from pictell.batch.entries import Entry
 from pictell.batch.listing import find_entries
 from pictell.errors import PictellError, UsageError
 from pictell.images.sources import expand_entry
-from pictell.types import DataUrl, Pipe, Source
+from pictell.places import DataUrl, Pipe
+from pictell.types import Source
 
 
 def found(text: str, *, allow_private: bool = False) -> tuple[list[Entry], dict[str, str]]:

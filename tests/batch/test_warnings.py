@@ -13,20 +13,19 @@ import pytest
 
 import pictell
 from batch_runs import Runs, draw
+from damaged_pictures import damage
 from pictell.batch.entries import to_entry
 from pictell.batch.part import Choice, make_part
 from pictell.batch.rows import make_row
 from pictell.reports.tables import TABLES, table_format
 from pictell.results import Result
-from warned import warn, warn_of_marked
 
 
 @pytest.fixture
-def marked(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def harmed(photos: Path) -> Path:
     """The pictures: 1.png is truncated, 4.png is damaged and truncated, broken.png fails."""
-    warn_of_marked(monkeypatch)
-    warn(photos / "1.png", "truncated")
-    warn(photos / "4.png", "damaged", "truncated")
+    damage(photos / "1.png", "truncated")
+    damage(photos / "4.png", "damaged", "truncated")
     return photos
 
 
@@ -60,11 +59,11 @@ def warnings_of(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("format_", TABLES)
 def test_rows_have_warnings_and_so_have_copies(
-    format_: str, classifier: pictell.Classifier, marked: Path, tmp_path: Path
+    format_: str, classifier: pictell.Classifier, harmed: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / f"labels.{format_}"
     runs = Runs(classifier, str(table))
-    runs(marked)
+    runs(harmed)
     found = warnings_of(table)
     assert found.pop("broken.png") is None
     assert {name: [*one] for name, one in found.items() if one} == {
@@ -72,26 +71,26 @@ def test_rows_have_warnings_and_so_have_copies(
         "4.png": ["damaged", "truncated"],
     }
     assert found["0.png"] == []
-    shutil.copy(marked / "4.png", marked / "copy.png")
-    runs(marked)
+    shutil.copy(harmed / "4.png", harmed / "copy.png")
+    runs(harmed)
     assert warnings_of(table)["copy.png"] == ["damaged", "truncated"]
 
 
 @pytest.mark.parametrize("format_", TABLES)
 def test_a_table_of_an_older_release_goes_on_with_warnings(
-    format_: str, classifier: pictell.Classifier, marked: Path, tmp_path: Path
+    format_: str, classifier: pictell.Classifier, harmed: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / f"labels.{format_}"
     runs = Runs(classifier, str(table))
-    runs(marked)
+    runs(harmed)
     for path in table.with_name(f"{table.name}.parts").glob("part-*"):
         path.write_bytes(older(path.read_bytes(), format_))
     table.write_bytes(older(table.read_bytes(), format_))
-    assert runs(marked).planned == 0
+    assert runs(harmed).planned == 0
     # A new row, and an old part that is written again without a row.
-    warn(draw(marked / "new.png", 99), "damaged")
-    draw(marked / "0.png", 251)
-    assert runs(marked).planned == 2
+    damage(draw(harmed / "new.png", 99), "damaged")
+    draw(harmed / "0.png", 251)
+    assert runs(harmed).planned == 2
     found = warnings_of(table)
     assert len(found) == 8
     assert (found["new.png"], found["0.png"]) == (["damaged"], [])
@@ -111,9 +110,9 @@ def test_an_old_row_that_is_written_again_still_knows_no_warnings(format_: str) 
 
 
 def test_who_watches_a_part_that_is_made_elsewhere_sees_warnings(
-    classifier: pictell.Classifier, marked: Path
+    classifier: pictell.Classifier, harmed: Path
 ) -> None:
-    entries = [to_entry(str(marked / name)) for name in ("0.png", "1.png", "broken.png")]
+    entries = [to_entry(str(harmed / name)) for name in ("0.png", "1.png", "broken.png")]
     part = make_part(classifier, 1, entries, Choice(), table_format("jsonl"))
     assert [one.warnings for one in part.outcomes] == [(), ("truncated",), ()]
     rows = table_format("jsonl").read(part.content)

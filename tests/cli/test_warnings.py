@@ -11,18 +11,17 @@ import pytest
 
 import fake_model as fake
 from command import ROOT, pictell
+from damaged_pictures import damage
 from labelled_pictures import BRIGHTNESS, LABELS, save
 from pictell.models.folder import create_model_folder
-from warned import warn, warn_of_marked
 
 CAT = ROOT / "samples" / "cat.jpg"
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs a command: its exit status, stdout and stderr."""
-    warn_of_marked(monkeypatch)
 
     def run(command: str, *words: str | Path) -> tuple[int, str, str]:
         capfd.readouterr()
@@ -46,8 +45,8 @@ def photos(tmp_path: Path) -> Path:
     for label, brightness in BRIGHTNESS.items():
         for number in range(3):
             save(folder / label / f"{number}.png", brightness + number)
-    warn(folder / "dark" / "0.png", "truncated")
-    warn(folder / "grey" / "1.png", "damaged", "truncated")
+    damage(folder / "dark" / "0.png", "truncated")
+    damage(folder / "light" / "1.png", "damaged", "truncated")
     return folder
 
 
@@ -55,7 +54,7 @@ def test_each_format_tells_of_damaged_pictures_and_the_status_is_0(
     run: Run, model: Path, photos: Path
 ) -> None:
     words = ("--model", model, photos)
-    expected = {"dark/0.png": ["truncated"], "grey/1.png": ["damaged", "truncated"]}
+    expected = {"dark/0.png": ["truncated"], "light/1.png": ["damaged", "truncated"]}
 
     def name(source: str) -> str:
         return Path(source).relative_to(photos).as_posix()

@@ -11,7 +11,7 @@ import pictell.images.data_url as data_url
 from pictell.errors import SourceTooLargeError, SourceUnreadableError
 from pictell.images.data_url import read_data_url
 from pictell.images.sources import expand_argument, expand_entry, to_source
-from pictell.types import DataUrl
+from pictell.places import DataUrl
 from pictures import photo_as
 
 CONTENT = photo_as("png")

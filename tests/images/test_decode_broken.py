@@ -21,7 +21,7 @@ from pictell.errors import (
     OutOfMemoryError,
 )
 from pictell.images.decode import decode
-from pictell.images.jpeg_segments import MAX_JPEG_SCANS
+from pictell.images.jpeg.segments import MAX_JPEG_SCANS
 from pictures import (
     FLAVOURS,
     MAX_PIXELS,
@@ -232,7 +232,7 @@ from pathlib import Path
 from PIL import Image
 from pictell.errors import PictellError
 from pictell.images.decode import decode
-from pictell.images.jpeg_segments import MAX_JPEG_SCANS
+from pictell.images.jpeg.segments import MAX_JPEG_SCANS
 
 def encoded(side):
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from pictell.errors import BrokenPictureError, PictureTooLargeError
 from pictell.images.decode import decode
-from pictell.images.jpeg import MAX_MISSING, JpegFile
+from pictell.images.jpeg.file import MAX_MISSING, JpegFile
 from pictures import FLAVOURS, MAX_PIXELS, colour_distance, encoded, photo, photo_as, pixels_of
 
 END = b"\xff\xd9"

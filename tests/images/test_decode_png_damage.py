@@ -10,7 +10,7 @@ from PIL import Image
 
 from pictell.errors import BrokenPictureError, NotAPictureError
 from pictell.images.decode import decode
-from pictell.images.png import MAX_PNG_CHUNKS
+from pictell.images.png.file import MAX_PNG_CHUNKS
 from pictures import (
     MAX_PIXELS,
     colour_distance,

@@ -12,7 +12,7 @@ from pictell.images.boxes import MAX_BOXES, MAX_TABLE_BYTES
 from pictell.images.decode import MAX_SIDE, decode
 from pictell.images.exif import only_orientation
 from pictell.images.gif import MAX_GIF_BLOCKS
-from pictell.images.jpeg_segments import MAX_BYTES_BETWEEN_SEGMENTS, MAX_SEGMENTS_OF_A_KIND
+from pictell.images.jpeg.segments import MAX_BYTES_BETWEEN_SEGMENTS, MAX_SEGMENTS_OF_A_KIND
 from pictures import (
     MAX_PIXELS,
     colour_distance,

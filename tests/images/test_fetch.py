@@ -27,7 +27,7 @@ from pictell.errors import (
     HttpStatusError,
 )
 from pictell.images.fetch import fetch
-from pictell.types import Url
+from pictell.places import Url
 from raw_server import PICTURE, Names, Script, Server, by_path, get, http, moved
 
 

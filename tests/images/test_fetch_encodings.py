@@ -2,7 +2,6 @@
 
 import gzip
 import socket
-import sys
 import threading
 import tracemalloc
 import zlib
@@ -235,14 +234,6 @@ def test_the_deadline_holds_for_encoded_bodies(serve: Callable[..., Server]) -> 
 
     with pytest.raises(FetchTimeoutError):
         get(serve(drip).url(), timeout_s=0.2)
-
-
-def test_without_its_package_a_brotli_body_says_what_to_install(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "brotli", None)
-    with pytest.raises(BadResponseError, match="pip install 'brotli"):
-        get(serve(answer(brotli.compress(TEXT), "br")).url())
 
 
 def decoded(body: bytes, encoding: str, size: int) -> bytes:

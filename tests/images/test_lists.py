@@ -17,7 +17,8 @@ import pytest
 from pictell.errors import AddressRefusedError, SourceNotFoundError, SourceUnreadableError
 from pictell.images.lists import expand_list
 from pictell.images.read import read_content
-from pictell.types import Source, Url
+from pictell.places import Url
+from pictell.types import Source
 from pictures import FLAVOURS, photo_as
 
 

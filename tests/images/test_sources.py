@@ -31,8 +31,8 @@ from pictell.images.sources import (
     natural_key,
     to_source,
 )
-from pictell.places import hide_in_text
-from pictell.types import DataUrl, Source, Url
+from pictell.places import DataUrl, Url, hide_in_text
+from pictell.types import Source
 from pictures import photo, photo_as
 
 PICTURE = b"\xff\xd8\xff a picture by its first bytes"

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from damaged_pictures import damage
 from labelled_pictures import (
     BRIGHTNESS,
     LABELS,
@@ -32,7 +33,6 @@ from pictell.reports.evaluation import EVALUATION_FORMATS, html
 from pictell.reports.evaluation.notes import comparison_notes, verdict
 from pictell.scoring.calibration import Abstention, Calibration
 from pictell.training.measure import Suspect
-from warned import warn, warn_of_marked
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
@@ -126,14 +126,11 @@ def test_the_text_has_aligned_figures_and_some_changes(evaluation: Evaluation) -
     assert not any(line != line.rstrip() for line in lines)
 
 
-def test_damaged_pictures_are_evaluated_and_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warn_of_marked(monkeypatch)
+def test_damaged_pictures_are_evaluated_and_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "data")
     assert "damaged or truncated" not in text_of(compared(folder))
-    warn(folder / "dark" / "wrong.png", "damaged", "truncated")
-    warn(folder / "dim" / "right.png", "truncated")
+    damage(folder / "dark" / "wrong.png", "damaged", "truncated")
+    damage(folder / "dim" / "right.png", "truncated")
     found = compared(folder)
     text, page = text_of(found), page_text(found)
     named = (

@@ -12,6 +12,7 @@ from PIL import Image
 
 import fake_model as fake
 import pictell
+from damaged_pictures import damage
 from embedding_model import Counting, model
 from labelled_pictures import LABELS, make, save
 from pictell.classifier import Classifier
@@ -22,7 +23,6 @@ from pictell.index.embeddings import EmbeddingIndex
 from pictell.results import Result
 from pictell.training import embed
 from pictell.training.embed import Embedded, embed_dataset
-from warned import warn, warn_of_marked
 
 
 class Failing(fake.FakeSession):
@@ -70,12 +70,9 @@ def test_the_second_run_uses_the_index(tmp_path: Path) -> None:
     assert (len(third.pictures), ran) == (11, 1)
 
 
-def test_damaged_pictures_are_used_and_told_of_by_each_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warn_of_marked(monkeypatch)
+def test_damaged_pictures_are_used_and_told_of_by_each_training(tmp_path: Path) -> None:
     data = make(tmp_path / "data")
-    warn(data / "grey" / "right.png", "damaged", "truncated")
+    damage(data / "grey" / "right.png", "damaged", "truncated")
     told = []
     for _ in range(2):
         with EmbeddingIndex.open(tmp_path / "index") as index:

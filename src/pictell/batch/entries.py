@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.images.formats import SUFFIXES
-from pictell.types import DataUrl, Url
+from pictell.places import DataUrl, Url
 
 
 class Stored(NamedTuple):

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from pictell.batch.entries import Entry, to_entry
 from pictell.errors import AddressRefusedError, PictellError, SourceError, UsageError
-from pictell.types import DataUrl, Source, Url
+from pictell.places import DataUrl, Url
+from pictell.types import Source
 
 WEB = {"http", "https"}
 # The URLs of these name no host: they lead to the provider of the storage, or to where the user's

@@ -16,11 +16,11 @@ from pictell.errors import (
     OutputError,
     PictellError,
     SourceNotFoundError,
-    SourceTooLargeError,
     SourceUnreadableError,
     UsageError,
 )
 from pictell.images.formats import SUFFIXES
+from pictell.images.read import too_large
 from pictell.images.sources import natural_key
 from pictell.places import hide_credentials, hide_in_text
 
@@ -107,11 +107,8 @@ def read_stored(
     stored: Stored, size: int | None, max_bytes: int, reserve: Callable[[int], None]
 ) -> bytes | PictellError:
     """The bytes of a file, or its error. ``reserve`` gets their number, first if it is known."""
-    too_large = SourceTooLargeError(
-        f"longer than the {max_bytes} bytes allowed (--max-bytes)", max_bytes=max_bytes
-    )
     if size is not None and size > max_bytes:
-        return too_large
+        return too_large(max_bytes)
     try:
         system, path = open_storage(stored.url)
         if size is not None:
@@ -128,7 +125,7 @@ def read_stored(
         return error
     except Exception as error:  # each storage has exceptions of its own
         return SourceUnreadableError(f"cannot be read: {_reason(error)}")
-    return too_large if len(content) > max_bytes else content
+    return too_large(max_bytes) if len(content) > max_bytes else content
 
 
 class RemoteFolder:

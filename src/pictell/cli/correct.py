@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pictell.cli import output_file
 from pictell.cli.parser import Parser
 from pictell.errors import PictellError, UsageError
-from pictell.files import os_reason, read_file
+from pictell.files import os_reason, read_bytes
 from pictell.models.folder import SPEC_FILE
 from pictell.reports.escape import visible
 from pictell.results import percent
@@ -128,6 +128,6 @@ def _read(path: Path) -> bytes:
     if path.with_name(SPEC_FILE).exists():
         raise UsageError(f"{path} belongs to the model folder {path.parent}: give a file of train")
     try:
-        return read_file(path)
+        return read_bytes(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error

@@ -57,7 +57,11 @@ class _Header(NamedTuple):
 
 
 class BmpFile(PictureFile):
-    """A BMP file, of which only the header has been read."""
+    """A BMP file, of which only the headers have been read.
+
+    Raises ``NotAPictureError`` for a kind of BMP that pictell does not read,
+    ``BrokenPictureError``, or what Pillow raises.
+    """
 
     format = "BMP"
 
@@ -85,15 +89,6 @@ class BmpFile(PictureFile):
         palette = _read_palette(self._data, header)
         image.putpalette(palette)
         return image.convert("L" if palette[::3] == palette[1::3] == palette[2::3] else "RGB")
-
-
-def open_bmp(stream: io.BytesIO) -> BmpFile:
-    """Read the headers of a BMP file.
-
-    Raises ``NotAPictureError`` for a kind of BMP that pictell does not read,
-    ``BrokenPictureError``, or what Pillow raises.
-    """
-    return BmpFile(stream)
 
 
 def _unsupported(kind: str) -> NotAPictureError:

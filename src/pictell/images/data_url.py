@@ -5,7 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
-from pictell.errors import SourceTooLargeError, SourceUnreadableError
+from pictell.errors import SourceUnreadableError
+from pictell.images.read import too_large
 from pictell.places import DataUrl
 
 _BASE64 = re.compile(r"; *base64\s*\Z", re.IGNORECASE)
@@ -28,7 +29,7 @@ def read_data_url(url: DataUrl, max_bytes: int) -> bytes:
         raise SourceUnreadableError("the data URL has no comma: write data:image/png;base64,…")
     # An escape has three characters.
     if len(text) > 3 * max_bytes + _BLOCK_BYTES:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     try:
         content = _unquote(text.partition("#")[0].encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
@@ -36,7 +37,7 @@ def read_data_url(url: DataUrl, max_bytes: int) -> bytes:
     if _BASE64.search(head):
         content = _decode_base64(content.translate(None, _SPACES))
     if len(content) > max_bytes:
-        raise _too_large(max_bytes)
+        raise too_large(max_bytes)
     return content
 
 
@@ -78,8 +79,3 @@ def _decode_base64(digits: bytes) -> bytes:
     except binascii.Error as error:
         message = "the data URL is not valid base64: it is damaged, or broke off"
         raise SourceUnreadableError(message) from error
-
-
-def _too_large(max_bytes: int) -> SourceTooLargeError:
-    message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
-    return SourceTooLargeError(message, max_bytes=max_bytes)

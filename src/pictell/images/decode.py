@@ -23,7 +23,7 @@ from pictell.errors import (
 )
 from pictell.images.colour import to_srgb
 from pictell.images.cost import decoding_bytes
-from pictell.images.exif import only_orientation
+from pictell.images.exif import ORIENTATION, only_orientation
 from pictell.images.formats import PictureFormat, not_a_picture, sniff
 from pictell.images.read import Content, Reserve, reserve_nothing
 from pictell.images.tiles import reduce_in_tiles
@@ -33,13 +33,12 @@ from pictell.types import DecodedImage
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-    from pictell.images.jpeg import JpegFile
+    from pictell.images.jpeg.file import JpegFile
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
 # Decoders take time and memory for each row. Formats for photos end at 65,535.
 MAX_SIDE = 1_000_000
-_ORIENTATION_TAG = 0x0112
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -118,7 +117,7 @@ def _to_image(
         # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the cost. Other formats ignore it.
         image.draft(None, (smallest, smallest))
     factor = 1 if smallest is None else max(1, min(image.size) // smallest)
-    needed = decoding_bytes(image, (width, height), factor)
+    needed = decoding_bytes(image, factor)
     reserve(needed)
     # Many decoders do not say that memory ran out.
     with saying_out_of_memory(needed):
@@ -129,7 +128,7 @@ def _to_image(
     orientation = 1
     # If the EXIF data is damaged, the pixels may still be whole.
     with suppress(SyntaxError, ValueError, TypeError, ArithmeticError, OSError, struct.error):
-        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
+        orientation = int(image.getexif().get(ORIENTATION, 1))
     opaque = reduce_in_tiles(image, factor, _flatten)
     if opaque.mode not in {"RGB", "L"}:
         opaque, profile = to_srgb(opaque, profile), None

@@ -93,12 +93,9 @@ def _inflate(pieces: Pieces, window_bits: int) -> Generator[bytes, None, bytes]:
 
 def _unbrotli(pieces: Pieces) -> Pieces:
     """Undo Brotli (RFC 7932)."""
-    try:
-        # Few downloads need it.
-        import brotli
-    except ImportError:
-        remedy = "pip install 'brotli>=1.2'"
-        raise BadResponseError(f"the body is compressed with Brotli: {remedy}") from None
+    # Few downloads need it.
+    import brotli
+
     decoder = brotli.Decompressor()
     try:
         for piece in pieces:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import struct
 
-_ORIENTATION_TAG = 0x0112
+from PIL.ExifTags import Base
+
+ORIENTATION = Base.Orientation.value
 # The types that hold a whole number (TIFF 6.0): BYTE, SHORT, LONG.
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "L"}
 
@@ -24,7 +26,7 @@ def only_orientation(exif: bytes) -> bytes:
     entries = exif[start + 2 : start + 2 + 12 * count]
     entries = entries[: len(entries) // 12 * 12]
     for tag, type_, number, value in struct.iter_unpack(f"{order}HHL4s", entries):
-        if tag == _ORIENTATION_TAG and type_ in _WHOLE_NUMBERS and number == 1:
+        if tag == ORIENTATION and type_ in _WHOLE_NUMBERS and number == 1:
             (orientation,) = struct.unpack_from(order + _WHOLE_NUMBERS[type_], value)
             return _with_orientation(orientation)
     return b""
@@ -32,4 +34,4 @@ def only_orientation(exif: bytes) -> bytes:
 
 def _with_orientation(orientation: int) -> bytes:
     """EXIF data of one directory with one entry."""
-    return struct.pack(">4sLHHHLLL", b"MM\0*", 8, 1, _ORIENTATION_TAG, 4, 1, orientation, 0)
+    return struct.pack(">4sLHHHLLL", b"MM\0*", 8, 1, ORIENTATION, 4, 1, orientation, 0)

@@ -21,7 +21,7 @@ from pictell.images.connection import CHUNK_BYTES, Bounds, connect, exchange, lo
 from pictell.images.encodings import decode_pieces, parse_encodings
 from pictell.images.formats import sniff
 from pictell.options import Limits
-from pictell.types import Url
+from pictell.places import Url
 
 _PORTS = (80, 443, 8080, 8443)  # web servers use these; other protocols use the others
 _MAX_REDIRECTS = 5

@@ -35,18 +35,23 @@ _HEIC = _brands(rb"hei[cxms]|hevc|mif1")
 
 PICTURE_FORMATS = (
     PictureFormat(
-        "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), rb"\xff\xd8\xff", "pictell.images.jpeg:JpegFile"
+        "JPEG",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        rb"\xff\xd8\xff",
+        "pictell.images.jpeg.file:JpegFile",
     ),
-    PictureFormat("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "pictell.images.png:open_png"),
+    PictureFormat(
+        "PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "pictell.images.png.file:open_png"
+    ),
     PictureFormat("WebP", (".webp",), rb"RIFF.{4}WEBP", "pictell.images.webp:open_webp"),
     PictureFormat(
         "AVIF", (".avif", ".avifs"), _brands(rb"avi[fs]"), "pictell.images.avif:open_avif"
     ),
     PictureFormat("GIF", (".gif",), rb"GIF8[79]a", "pictell.images.gif:open_gif"),
     PictureFormat(
-        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:open_tiff"
+        "TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]", "pictell.images.tiff.file:TiffFile"
     ),
-    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:open_bmp"),
+    PictureFormat("BMP", (".bmp", ".dib"), _BMP, "pictell.images.bmp:BmpFile"),
     PictureFormat("HEIC", (".heic", ".heif"), _HEIC, "pictell.images.heic:HeicFile", "heic"),
 )
 

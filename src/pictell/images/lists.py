@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterator
 from functools import partial
 from io import BufferedReader
@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from pictell.errors import SourceUnreadableError
+from pictell.files import UTF16_MARKS
 from pictell.images.formats import describe, sniff
 from pictell.images.read import READ_BYTES, unreadable
 from pictell.images.sources import STDIN, OnSkip, expand_entry, ignore
@@ -22,8 +23,7 @@ from pictell.types import Source
 # A picture in an entry. The limit of bytes is for the picture, which is known only later.
 MAX_DATA_URL_BYTES = 64 * READ_BYTES
 _DATA_HEAD_BYTES = 64
-_BOMS_UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
-_BOM_STARTS = {*_BOMS_UTF16, BOM_UTF16_LE[:1], BOM_UTF16_BE[:1]}
+_MARK_STARTS = {part for mark in UTF16_MARKS for part in (mark, mark[:1])}
 _LINE = re.compile(rb"[\0\n]")
 _GUESS_BYTES = 16
 
@@ -111,7 +111,7 @@ def _chunks(stream: BufferedReader, separator: bytes) -> Iterator[bytes]:
 def _read_beginning(stream: BufferedReader) -> bytes:
     """Enough of a list to see its encoding; a pipe may give a byte order mark alone."""
     beginning = chunk = stream.read1(READ_BYTES)
-    while chunk and beginning[:2] in _BOM_STARTS and not _LINE.search(beginning):
+    while chunk and beginning[:2] in _MARK_STARTS and not _LINE.search(beginning):
         chunk = stream.read1(READ_BYTES)
         beginning += chunk
     return beginning
@@ -122,7 +122,7 @@ def _find_encoding(beginning: bytes, separator: bytes) -> str | None:
 
     A file name may begin like a byte order mark, but it contains no NUL.
     """
-    has_mark = beginning.startswith(_BOMS_UTF16) and b"\0" in beginning
+    has_mark = beginning.startswith(UTF16_MARKS) and b"\0" in beginning
     if separator == b"\0":
         return _guess_utf16(beginning[2:]) if has_mark else None
     return "utf-16" if has_mark else _guess_utf16(beginning)

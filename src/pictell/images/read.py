@@ -21,7 +21,8 @@ from pictell.errors import (
 )
 from pictell.files import os_reason
 from pictell.options import Limits
-from pictell.types import DataUrl, Pipe, Source, Url
+from pictell.places import DataUrl, Pipe, Url
+from pictell.types import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,9 +33,9 @@ Content: TypeAlias = "bytes | Image | NDArray[np.uint8]"
 Reserve: TypeAlias = Callable[[int], None]
 
 READ_BYTES = 1 << 20
-READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 # With it, opening a pipe does not wait for a writer.
-NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+_NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -110,11 +111,11 @@ def read_file(path: Path, max_bytes: int, reserve: Reserve = reserve_nothing) ->
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, READ_ONLY | NOT_BLOCKING)
+        return os.open(path, _READ_ONLY | _NOT_BLOCKING)
     except BlockingIOError:
         # A file server may have a lease on a file. It gives the lease back to those who wait.
         if stat.S_ISREG(path.stat().st_mode):
-            return os.open(path, READ_ONLY)
+            return os.open(path, _READ_ONLY)
         raise
 
 
@@ -157,9 +158,14 @@ def read_stream(stream: BinaryIO, max_bytes: int) -> bytes:
         # A stream may be any object, so it may raise anything.
         raise SourceUnreadableError(f"cannot be read as a stream of bytes: {error}") from error
     if left <= 0:
-        message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
-        raise SourceTooLargeError(message, max_bytes=max_bytes)
+        raise too_large(max_bytes)
     return content.getvalue()
+
+
+def too_large(max_bytes: int) -> SourceTooLargeError:
+    """The error for a source of more than ``max_bytes``."""
+    message = f"longer than the {max_bytes} bytes allowed (--max-bytes)"
+    return SourceTooLargeError(message, max_bytes=max_bytes)
 
 
 def unreadable(error: OSError | ValueError) -> SourceError:

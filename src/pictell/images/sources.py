@@ -20,8 +20,8 @@ from pictell.errors import (
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
 from pictell.images.read import missing, special_kind, unreadable, url_remedy
-from pictell.places import hide_credentials, is_data_url
-from pictell.types import DataUrl, Pipe, Source, Url
+from pictell.places import DataUrl, Pipe, Url, hide_credentials, is_data_url
+from pictell.types import Source
 
 if TYPE_CHECKING:
     import numpy as np

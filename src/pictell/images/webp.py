@@ -8,10 +8,8 @@ from typing import Any
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
+from pictell.images.cost import CODEC_BYTES
 from pictell.memory import saying_out_of_memory
-
-# libwebp keeps two canvases of RGBA.
-_CANVAS_BYTES = 8
 
 
 class WebpFile(WebPImageFile):
@@ -35,7 +33,7 @@ class WebpFile(WebPImageFile):
 def open_webp(stream: io.BytesIO) -> WebpFile:
     """Read the header of a WebP file. Raises ``MemoryError``, or what Pillow raises."""
     # libwebp allocates its canvases here, and does not say that it could not.
-    with saying_out_of_memory(_canvas_pixels(stream.getvalue()) * _CANVAS_BYTES):
+    with saying_out_of_memory(_canvas_pixels(stream.getvalue()) * CODEC_BYTES["WEBP"]):
         return WebpFile(stream)
 
 

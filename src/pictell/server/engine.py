@@ -15,9 +15,10 @@ from pictell.errors import PictellError
 from pictell.image_model import Prepared, ReadPicture
 from pictell.outputs import ToResults
 from pictell.pipeline.batcher import Batcher
+from pictell.places import Url
 from pictell.results import Result
 from pictell.server.metrics import Metrics
-from pictell.types import Source, Url
+from pictell.types import Source
 
 # Downloads wait for servers, not for processors.
 FETCH_WORKERS = 16

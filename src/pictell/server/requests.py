@@ -9,11 +9,11 @@ import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from pictell.places import is_data_url
+from pictell.places import DataUrl, Url, is_data_url
 from pictell.server.admission import Held
 from pictell.server.problems import ProblemError
 from pictell.server.settings import Settings
-from pictell.types import DataUrl, Source, Url
+from pictell.types import Source
 
 ONE, SEVERAL = "image", "images"
 MAX_NAME = 255

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
-from pictell.files import read_file
+from pictell.files import read_bytes
 from pictell.inspection.onnx import read_metadata
 from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
@@ -47,7 +47,7 @@ def read_previous(model: str | os.PathLike[str]) -> Previous:
     """
     path = Path(model)
     with store_errors(f"{path} cannot be read"):
-        content = read_file(path)
+        content = read_bytes(path)
     metadata = read_metadata(content)
     if TRAINING_KEY not in metadata:
         raise UsageError(f"{path} was not trained by pictell: it cannot be updated")

@@ -16,7 +16,11 @@ from pictell.images.tiff.samples import read_image
 
 
 class TiffFile(PictureFile):
-    """The main page of a TIFF file. Only its tags have been read."""
+    """The main page of a TIFF file, of which only the tags have been read.
+
+    Raises ``NotAPictureError`` for a kind of TIFF that pictell does not read,
+    ``BrokenPictureError``, or what Pillow raises.
+    """
 
     format = "TIFF"
 
@@ -34,12 +38,3 @@ class TiffFile(PictureFile):
     def read_image(self) -> Image.Image:
         """Raises ``NotAPictureError``, ``BrokenPictureError``, or what the decoders raise."""
         return read_image(self._page, self._layout)
-
-
-def open_tiff(stream: io.BytesIO) -> TiffFile:
-    """Read the tags of a TIFF file.
-
-    Raises ``NotAPictureError`` for a kind of TIFF that pictell does not read,
-    ``BrokenPictureError``, or what Pillow raises.
-    """
-    return TiffFile(stream)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pictell.errors import BrokenPictureError
-from pictell.images.tiff.baseline import read_frame
 from pictell.images.tiff.directory import Directory, Tag
+from pictell.images.tiff.jpeg_head import read_frame
 from pictell.images.tiff.layout import (
     CCITT,
     DEFLATE,

@@ -33,8 +33,6 @@ FORMS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     (label_map.FORM, label_map.recognise),
     (yaml_text.FORM, yaml_text.recognise),
 )
-
-
 SPACES = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
 

@@ -6,11 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pictell.models.label_forms.values import (
-    MAX_DEPTH,
-    FormError,
-    Pairs,
-)
+from pictell.models.label_forms.values import MAX_DEPTH, FormError, Pairs
 
 CLOSING = {"[": "]", "{": "}", "(": ")"}
 END = ""

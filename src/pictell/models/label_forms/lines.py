@@ -15,7 +15,7 @@ from pictell.models.label_forms.numbers import (
     check_only_index,
     problem,
 )
-from pictell.models.label_forms.values import MACHINE_ID, FormError
+from pictell.models.label_forms.values import MACHINE_ID, SYNSET, FormError
 
 LEFT = re.compile(
     r"(?P<word>(?i:class|label|index|id|nr|no)?[ ._#]{0,2})(?:[\[(](?=[0-9]{1,9}[\])]))?"
@@ -27,7 +27,7 @@ DASHES = "-–—"
 BULLET = re.compile(r"[*•]\s+(\S.*)")
 WITH_COMMA = re.compile(r".*[^:;,|=\s][,;]")
 MARKS = ("->", "=>", " -", " –", " —", *":;,|=→")
-WITH_SYNSET = re.compile(r"(n[0-9]{8})\s+(\S.*)")
+WITH_SYNSET = re.compile(rf"({SYNSET.pattern})\s+(\S.*)")
 WITH_MACHINE_ID = re.compile(rf"{MACHINE_ID.pattern}(?:\s*[,;]\s*|\s+)(\S.*)")
 QUOTED = re.compile(r"""("(?:[^"\\]|\\.|"")*+"|'(?:[^']|'')*+'),?""")
 # If more than one name in so many repeats, the numbers belong to the names.

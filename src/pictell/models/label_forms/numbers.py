@@ -63,23 +63,19 @@ def check_only_index(numbers: Sequence[int], names: Sequence[str]) -> None:
 
 def are_dense(numbers: Sequence[int]) -> bool:
     """Whether the numbers look like an index with mistakes: from 0 or 1, few holes and doubles."""
-    distinct = len(set(numbers))
-    return min(numbers) <= 1 and max(numbers) - min(numbers) < 2 * distinct and _mostly(numbers)
+    first, last = min(numbers), max(numbers)
+    return first <= 1 and last - first < 2 * len(set(numbers)) and are_distinct(numbers)
 
 
 def are_distinct(numbers: Sequence[int]) -> bool:
-    """Whether most numbers are there once."""
-    return _mostly(numbers)
+    """Whether few numbers are there twice."""
+    return 2 * len(set(numbers)) > len(numbers)
 
 
 def as_read(numbers: Sequence[int], names: Sequence[str]) -> str:
     """The first two names and their numbers, for errors."""
     first = [f"{number} = {name!r:.60}" for number, name in zip(numbers, names, strict=True)][:2]
     return f"the first are read as {', '.join(first)}"
-
-
-def _mostly(numbers: Sequence[int]) -> bool:
-    return 2 * len(set(numbers)) > len(numbers)
 
 
 def _list(numbers: Sequence[int]) -> str:

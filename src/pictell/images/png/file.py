@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL.PngImagePlugin import PngImageFile
 
 from pictell.errors import BrokenPictureError, NotAPictureError
-from pictell.images.png_notes import NOTES, read_notes
+from pictell.images.png.notes import NOTES, read_notes
 
 # Encoders write chunks of 8 KiB and more. Each chunk takes time, even if it is empty.
 MAX_PNG_CHUNKS = 200_000

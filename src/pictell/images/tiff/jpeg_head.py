@@ -6,11 +6,11 @@ import struct
 from typing import NamedTuple
 
 from pictell.errors import BrokenPictureError
+from pictell.images.jpeg.segments import FRAMES
 from pictell.images.tiff.layout import unsupported
 
 # Each strip or tile has a head of its own, so a long one costs much.
 MAX_MARKERS = 32
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
 _SEQUENTIAL = {0xC0, 0xC1}
 _SCAN, _JFIF, _ADOBE = 0xDA, 0xE0, 0xEE
 _ADOBE_COLOURS = {0: "RGB", 1: "YCbCr"}
@@ -37,7 +37,7 @@ def read_frame(data: bytes) -> Frame:
             prefix, marker, length = struct.unpack_from(">BBH", data, at)
             if prefix != 0xFF:
                 break
-            if marker in _FRAMES:
+            if marker in FRAMES:
                 frame = _read_frame(data, at, marker)
             elif marker == _JFIF and data[at + 4 : at + 8] == b"JFIF":
                 colour = "YCbCr"

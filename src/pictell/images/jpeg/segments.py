@@ -24,10 +24,11 @@ MAX_SEGMENTS_OF_A_KIND = 300
 MAX_BYTES_BETWEEN_SEGMENTS = 1 << 20
 
 # The markers that a length follows: all but stuffing, TEM, RST0-7 and SOI.
-_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
-_END, _SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
+MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+END_MARKER, _SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _HUFFMAN = "Huffman-coded"
-_FRAMES = {
+# The markers of frames, and what each says of the coding.
+FRAMES = {
     **dict.fromkeys((0xC0, 0xC1, _PROGRESSIVE), _HUFFMAN),
     0xC3: "lossless",
     **dict.fromkeys((0xC5, 0xC6, 0xC7), "hierarchical"),
@@ -37,11 +38,15 @@ _FRAMES = {
 _RESERVED = {0xC8, *range(0xF0, 0xFE)}
 
 
-class _Segment(NamedTuple):
-    """A segment: the second byte of its marker, where its length is, and the bytes before it."""
+class Segment(NamedTuple):
+    """A segment: the second byte of its marker, where its length is, and where it ends.
+
+    ``bytes_before`` is how many bytes are between the segment before it and its marker.
+    """
 
     marker: int
     at: int
+    end: int
     bytes_before: int
 
 
@@ -63,7 +68,7 @@ def check_segments(data: bytes) -> None:
     if frame.marker != _PROGRESSIVE and _components(data, scan) == frame.components:
         return  # the picture has no other scans, and a search for them takes time
     scans = samples = 0
-    for segment in _segments(data, scan.at - 2):
+    for segment in read_segments(data, scan.at - 2):
         if segment.marker == _SCAN:
             scans += 1
             samples += _components(data, segment) * min(frame.pixels, _USUAL_PIXELS)
@@ -74,22 +79,22 @@ def check_segments(data: bytes) -> None:
             )
 
 
-def _read_header(data: bytes) -> tuple[_Frame, _Segment]:
+def _read_header(data: bytes) -> tuple[_Frame, Segment]:
     """The frame and the first scan."""
     frame, bytes_between = None, 0
-    for segment in _segments(data, len(b"\xff\xd8")):
+    for segment in read_segments(data, len(b"\xff\xd8")):
         bytes_between += segment.bytes_before
         if segment.marker in _RESERVED or bytes_between > MAX_BYTES_BETWEEN_SEGMENTS:
             raise BrokenPictureError("broken JPEG picture: what is between its segments is no JPEG")
-        if segment.marker in _FRAMES:
+        if segment.marker in FRAMES:
             frame = _read_frame(data, segment)
         elif segment.marker == _SCAN and frame is not None:
             return frame, segment
     raise BrokenPictureError("broken or truncated JPEG picture: it has no pixels")
 
 
-def _read_frame(data: bytes, segment: _Segment) -> _Frame:
-    if (kind := _FRAMES[segment.marker]) != _HUFFMAN:
+def _read_frame(data: bytes, segment: Segment) -> _Frame:
+    if (kind := FRAMES[segment.marker]) != _HUFFMAN:
         raise NotAPictureError(
             f"a JPEG that is {kind}, which pictell does not read: save it as a usual JPEG or PNG"
         )
@@ -98,23 +103,25 @@ def _read_frame(data: bytes, segment: _Segment) -> _Frame:
     return _Frame(segment.marker, height * width, components)
 
 
-def _components(data: bytes, scan: _Segment) -> int:
+def _components(data: bytes, scan: Segment) -> int:
     """How many components a scan has."""
     return int.from_bytes(data[scan.at + 2 : scan.at + 3])
 
 
-def _segments(data: bytes, at: int) -> Iterator[_Segment]:
+def read_segments(data: bytes, at: int) -> Iterator[Segment]:
     """The segments from a position up to the end marker, or the end of the data in its place."""
     counts: Counter[int] = Counter()
-    while found := _MARKER.search(data, at):
-        marker, segment = found[0][1], found.end()
-        if marker == _END:
+    while found := MARKER.search(data, at):
+        marker, start = found[0][1], found.end()
+        if marker == END_MARKER:
             break
         counts[marker] += 1
         if counts[marker] > MAX_SEGMENTS_OF_A_KIND:
             raise BrokenPictureError(
                 f"a JPEG with more than {MAX_SEGMENTS_OF_A_KIND} segments of a kind is refused"
             )
-        yield _Segment(marker, segment, found.start() - at)
-        at = segment + max(2, int.from_bytes(data[segment : segment + 2]))
-    yield _Segment(_END, found.end() if found else len(data), 0)
+        end = start + max(2, int.from_bytes(data[start : start + 2]))
+        yield Segment(marker, start, end, found.start() - at)
+        at = end
+    at = found.end() if found else len(data)
+    yield Segment(END_MARKER, at, at, 0)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pictell.images.jpeg.segments import END_MARKER, MARKER, read_segments
+
 END = b"\xff\xd9"
 NOT_SEQUENTIAL = "Invalid SOS parameters for sequential JPEG"
 _REMARKS = (
@@ -26,8 +28,6 @@ _REMARKS = (
 )
 _EXTRA_BYTES = re.compile("Corrupt JPEG data: ([0-9]+) extraneous bytes before marker 0xd9")
 _START_OF_SCAN = b"\xff\xda"
-# The markers that a length follows (ITU-T T.81, B.1.1.3).
-_MARKER = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
 _LONGEST_SEGMENT = 0xFFFF + len(b"\xff\xc4")
 _SCAN = re.compile(_START_OF_SCAN)
 # More than files have that are decoded; others cost time.
@@ -45,11 +45,25 @@ _BLOCK_SIDE, _MOST_ROWS_OF_A_BLOCK = 8, 32
 
 
 class Header(NamedTuple):
-    """The header of a JPEG file, up to where the data of the first scan begins, ``end``."""
+    """The header of a JPEG file. It ends where the data of the first scan begins.
 
+    ``scan`` is where the segment of that scan begins. ``in_one_scan``: the file is sequential, and
+    this scan has all components.
+    """
+
+    scan: int
     end: int
     progressive: bool
     components: int
+    in_one_scan: bool
+
+
+def read_header(data: bytes, end: int, *, progressive: bool, components: int) -> Header:
+    """The header of a file, of which the other facts are known."""
+    scan = data.rfind(_START_OF_SCAN, 0, end)
+    # The number of components follows the length (ITU-T T.81, B.2.3).
+    is_whole = data[scan + 4 : scan + 5] == bytes([components])
+    return Header(scan, end, progressive, components, is_whole and not progressive)
 
 
 def is_remark(message: str) -> bool:
@@ -85,9 +99,8 @@ def has_fine_detail(data: bytes, header: Header) -> bool:
     Before it, a progressive picture is whole but blurred. The luma is the first component of the
     first scan.
     """
-    first = data.rfind(_START_OF_SCAN, 0, header.end)
-    luma = data[first + 5]
-    for scan in islice(_SCAN.finditer(data, first), _MAX_SCANS):
+    luma = data[header.scan + 5]
+    for scan in islice(_SCAN.finditer(data, header.scan), _MAX_SCANS):
         # Of each component there are two bytes (ITU-T T.81, B.2.3).
         end = scan.end() + 3 + 2 * int.from_bytes(data[scan.end() + 2 : scan.end() + 3], "big")
         parameters = data[end : end + 3]
@@ -104,12 +117,11 @@ def has_hole(data: bytes, header: Header) -> bool:
     of detail, unless zeros are the code that ends a block, as in files with large flat areas.
     """
     hole = data.find(_HOLE, header.end)
-    if hole < 0 or header.progressive or data.find(END, header.end, hole) >= 0:
+    if hole < 0 or not header.in_one_scan or data.find(END, header.end, hole) >= 0:
         return False
-    scan = data.rfind(_START_OF_SCAN, 0, header.end)
     # The first component of the scan (ITU-T T.81, B.2.3) is the luma.
-    is_whole, luma_table = data[scan + 4] == header.components, data[scan + 6] & 0x0F
-    return is_whole and _code_of_zeros(data[:scan], luma_table) not in {None, _END_OF_BLOCK}
+    luma_table = data[header.scan + 6] & 0x0F
+    return _code_of_zeros(data[: header.scan], luma_table) not in {None, _END_OF_BLOCK}
 
 
 def _code_of_zeros(head: bytes, table: int) -> int | None:
@@ -129,7 +141,7 @@ def closed(data: bytes, header: Header) -> bytes:
     """A file that has no end marker, with one, and without a last segment that is cut off."""
     scans = data[header.end :]
     start = max(0, len(scans) - _LONGEST_SEGMENT)
-    *_, last = [None, *_MARKER.finditer(scans, start)]
+    *_, last = [None, *MARKER.finditer(scans, start)]
     if last is not None:
         size = int.from_bytes(scans[last.end() : last.end() + 2].ljust(2, b"\xff"), "big")
         if last.end() + size > len(scans):
@@ -142,12 +154,13 @@ def with_plain_header(data: bytes, header: Header) -> tuple[bytes, Header]:
 
     These are stray bytes, versions and parameters, and data of applications, such as profiles.
     """
-    scan = data.rfind(_START_OF_SCAN, 0, header.end)
     head = bytearray(b"\xff\xd8")
-    head += b"".join(_plain_segments(data[:scan], header.components)) + data[scan : header.end]
+    head += b"".join(_plain_segments(data[: header.scan], header.components))
+    scan = len(head)
+    head += data[header.scan : header.end]
     if not header.progressive:
         head[-3:] = 0, _HIGHEST_FREQUENCY, 0  # no other parameters are possible
-    return bytes(head + data[header.end :]), header._replace(end=len(head))
+    return bytes(head + data[header.end :]), header._replace(scan=scan, end=len(head))
 
 
 def _plain_segments(head: bytes, components: int) -> Iterator[bytearray]:
@@ -161,7 +174,6 @@ def _plain_segments(head: bytes, components: int) -> Iterator[bytearray]:
 
 
 def _segments(head: bytes) -> Iterator[bytearray]:
-    at = 2
-    while marker := _MARKER.search(head, at):
-        at = marker.end() + int.from_bytes(head[marker.end() : marker.end() + 2], "big")
-        yield bytearray(head[marker.end() - 2 : at])
+    """The segments of a header, with their markers."""
+    for _, at, end, _ in (one for one in read_segments(head, 2) if one.marker != END_MARKER):
+        yield bytearray(head[at - 2 : end])

@@ -12,19 +12,19 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pictell.errors import BrokenPictureError
-from pictell.images.jpeg_damage import (
+from pictell.images.jpeg.damage import (
     END,
     NOT_SEQUENTIAL,
-    Header,
     closed,
     has_fine_detail,
     has_hole,
     is_remark,
     missing_share,
+    read_header,
     with_plain_header,
     without_padding,
 )
-from pictell.images.jpeg_segments import check_segments
+from pictell.images.jpeg.segments import check_segments
 from pictell.types import PictureWarning
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ _LAYOUTS = {"L": ("GRAY", 1), "RGB": ("RGBX", 4), "CMYK": ("CMYK", 4)}
 class JpegFile(JpegImageFile):
     """A JPEG file, of which only the header has been read.
 
-    ``load`` sets ``warnings``. With ``allow_truncated`` it accepts a picture however much of its
-    end is missing, if there is something left.
+    ``kept_bytes`` is what libjpeg keeps until the last scan, whatever the scale: 2 bytes for each
+    sample of a picture in several scans. ``load`` sets ``warnings``. With ``allow_truncated`` it
+    accepts a picture however much of its end is missing, if there is something left.
     """
 
     allow_truncated = False
@@ -53,8 +54,14 @@ class JpegFile(JpegImageFile):
 
     def __init__(self, stream: io.BytesIO) -> None:
         """Raises what ``check_segments`` or Pillow raises."""
-        check_segments(stream.getvalue())
+        data = stream.getvalue()
+        check_segments(data)
         super().__init__(stream)
+        self._header = read_header(
+            data, stream.tell(), progressive="progressive" in self.info, components=self.layers
+        )
+        samples = self.width * self.height * self.layers
+        self.kept_bytes = 0 if self._header.in_one_scan else 2 * samples
 
     def _read_dpi_from_exif(self) -> None:
         """Nothing: no one needs the resolution, and Pillow reads all EXIF data for it."""
@@ -65,14 +72,14 @@ class JpegFile(JpegImageFile):
         Raises ``BrokenPictureError`` if too much of them is missing, or what Pillow raises.
         """
         if self.tile and isinstance(self.fp, io.BytesIO):
-            self._decode(self.fp.getvalue(), self.fp.tell())
+            self._decode(self.fp.getvalue())
         return super().load()  # decodes if there are no pixels yet
 
-    def _decode(self, data: bytes, header_end: int) -> None:
+    def _decode(self, data: bytes) -> None:
         """Set the pixels and ``warnings``; no pixels if only Pillow may be able to read them."""
         pixels = np.empty((self.height, self.width, _LAYOUTS[self.mode][1]), np.uint8)
-        header = Header(header_end, "progressive" in self.info, self.layers)
-        if ends_early := data.rfind(END, header_end) < 0:
+        header = self._header
+        if ends_early := data.rfind(END, header.end) < 0:
             data = closed(data, header)
         remark = self._read(data, pixels)
         if remark == _ODD_HEADER:
