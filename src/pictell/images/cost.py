@@ -19,6 +19,8 @@ _CODEC_BYTES = {
     "TIFF": 18,  # 16 bits with alpha, and a strip may be the whole picture
     "BMP": 4,  # the stored pixels
 }
+# The opacity that is made of a transparent colour (see png_file.py).
+_TRANSPARENT_COLOUR_BYTES = 3
 _START_OF_SCAN = b"\xff\xda"
 # The smaller image, for a pixel: opaque, upright, and as an array.
 _RESULT_BYTES = 12
@@ -37,8 +39,14 @@ def decoding_bytes(image: Image.Image, full_size: tuple[int, int], factor: int) 
         loaded
         + pixels * _CODEC_BYTES.get(image.format or "", 0)
         + result
+        + _opacity(image)
         + _coefficients(image, full_size)
     )
+
+
+def _opacity(image: Image.Image) -> int:
+    has_colour = image.mode == "RGB" and "transparency" in image.info
+    return image.width * image.height * _TRANSPARENT_COLOUR_BYTES * has_colour
 
 
 def _coefficients(image: Image.Image, full_size: tuple[int, int]) -> int:
