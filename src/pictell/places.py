@@ -11,12 +11,18 @@ _MASK = "***@"
 # Some people encode it, and IDNA makes the wide and the small form an @.
 _AT_SIGNS = ("@", "%40", "\uff20", "\ufe6b")
 # Few runs need these patterns, so they are compiled when they are used.
-# At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1). Mistyped slashes count too.
-_OPENING = r"[^\w./\\]*([A-Za-z][A-Za-z0-9+.\s-]+):[/\\]*|[/\\]{2,}(?=[^/\\?#]*:)"
-# A URL in the path or the query of another one.
+# At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1). Mistyped slashes count too,
+# or a colon that is missing or another mark.
+_OPENING = (
+    r"[^\w./\\]*([A-Za-z][A-Za-z0-9+.\s-]+):[/\\]*|[/\\]{2,}(?=[^/\\?#]*:)"
+    r"|(?i:\W*https?)[^\w:/\\]*[/\\]{2,}"
+)
+# A URL in the path or the query of another one, or in another text.
 _NESTED = r"(?i)((?::|%3a)(?:[/\\]|%2f|%5c){2,})[^/?#&\s]*(?:@|%40)"
 # Bounded, so that a long message takes no longer than linear time.
-_START_IN_WORD = r"(?i)\b[a-z][a-z0-9+.-]{1,30}:[/\\]|\b(?:https?|ftps?|s3|gs):"
+_START_IN_WORD = (
+    r"(?i)\b[a-z][a-z0-9+.-]{1,30}:[/\\]|\b(?:https?|ftps?|s3|gs):|\bhttps?\W{0,2}[/\\]{2}"
+)
 _SHOWN_CHARS = 32
 
 
@@ -83,16 +89,17 @@ def is_data_url(text: str) -> bool:
 
 def hide_credentials(url: str) -> str:
     """A URL, which may be mistyped, with ``***`` for its user name and password."""
-    found = re.match(_OPENING, url) if any(at in url for at in _AT_SIGNS) else None
-    if found is None:
+    if not any(at in url for at in _AT_SIGNS):
         return url
+    if (found := re.match(_OPENING, url)) is None:
+        return _hide_nested(url)
     opening, rest = found[0], url[found.end() :]
     userinfo = rest
     if _is_sound(url, opening):
         userinfo = re.split("[/?#]", rest, maxsplit=1)[0]
     end = max(userinfo.rfind(at) + len(at) if at in userinfo else 0 for at in _AT_SIGNS)
     shown = f"{_MASK}{rest[end:]}" if end else rest
-    return opening + re.sub(_NESTED, rf"\1{_MASK}", shown)
+    return opening + _hide_nested(shown)
 
 
 def hide_in_text(message: str) -> str:
@@ -105,8 +112,14 @@ def hide_in_text(message: str) -> str:
 def _hide_in_word(match: re.Match[str]) -> str:
     word = match[0]
     found = re.search(_START_IN_WORD, word)
-    start = len(word) if found is None else found.start()
+    if found is None:
+        return _hide_nested(word)
+    start = found.start()
     return word[:start] + hide_credentials(word[start:])
+
+
+def _hide_nested(text: str) -> str:
+    return re.sub(_NESTED, rf"\1{_MASK}", text)
 
 
 def _is_sound(url: str, opening: str) -> bool:

@@ -1,6 +1,7 @@
 """Whole pictures of every format become the right pixels."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -90,6 +91,32 @@ def test_a_tiff_of_floats_is_refused_because_their_range_is_unknown() -> None:
 def test_the_first_frame_is_decoded(format_: str, options: dict[str, object]) -> None:
     data = animation(format_, ["red", "lime", "blue"], **options)
     assert colour_of(data) == pytest.approx([255, 0, 0], abs=4)
+
+
+def gif_with_small_frame(transparent: int | None) -> bytes:
+    """A GIF of 30 x 20 pixels. Its frame of 10 x 10 in the middle has the colours 1 and 2."""
+    frame = Image.fromarray(np.array([[1, 2] * 5] * 10, np.uint8), "P")
+    frame.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200])
+    options = {} if transparent is None else {"transparency": transparent}
+    data = bytearray(encoded(frame, "GIF", optimize=False, **options))
+    data[6:10] = struct.pack("<HH", 30, 20)
+    at = data.index(b",", 13 + (6 << (data[10] & 7)))
+    data[at + 1 : at + 5] = struct.pack("<HH", 10, 5)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("transparent", [None, 0, 2])
+@pytest.mark.parametrize("side", [None, 5])
+def test_what_the_frame_of_a_gif_does_not_cover_is_transparent(
+    transparent: int | None, side: int | None
+) -> None:
+    expected = np.full((20, 30, 3), 255)
+    expected[5:15, 10:20:2] = [0, 200, 0]
+    expected[5:15, 11:20:2] = 255 if transparent == 2 else [0, 0, 200]
+    found = pixels_of(decode(gif_with_small_frame(transparent), MAX_PIXELS, side))
+    step = len(expected) // len(found)
+    mean = expected.reshape(20 // step, step, 30 // step, step, 3).mean((1, 3))
+    np.testing.assert_allclose(found, mean, atol=1)
 
 
 def test_later_gif_frames_are_not_read() -> None:

@@ -102,7 +102,8 @@ def test_a_large_jpeg_may_have_fewer_scans_than_a_small_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("marker", "kind"), [(0xC3, "lossless"), (0xC7, "hierarchical"), (0xC9, "arithmetic")]
+    ("marker", "kind"),
+    [(0xC3, "lossless"), (0xC7, "hierarchical"), (0xC9, "arithmetic"), (0xF7, "JPEG-LS")],
 )
 def test_other_kinds_of_jpeg_are_named(marker: int, kind: str) -> None:
     data = JPEG.replace(b"\xff\xc0", bytes([0xFF, marker]))
@@ -264,3 +265,10 @@ def test_items_of_avif_and_heic_are_bounded(flavour: str, extra: bytes, reason: 
 def test_other_boxes_at_the_end_are_passed_over(flavour: str) -> None:
     data = photo_as(flavour) + 100 * box(b"free") + box(b"mdat", bytes(100_000))
     assert decode(data, MAX_PIXELS).width == 256
+
+
+def test_a_jpeg_of_12_bits_is_named() -> None:
+    data = bytearray(photo_as("jpeg"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(NotAPictureError, match="12-bit"):
+        decode(bytes(data), MAX_PIXELS)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pictell.images.formats import HEAD_BYTES, PICTURE_FORMATS, SUFFIXES, sniff
+from pictell.images.formats import HEAD_BYTES, PICTURE_FORMATS, SUFFIXES, not_a_picture, sniff
 from pictures import FLAVOURS, photo_as
 
 NAMES = {row.name.lower(): row.name for row in PICTURE_FORMATS}
@@ -66,3 +66,22 @@ def test_every_row_has_lower_case_suffixes_of_its_own() -> None:
     assert len(suffixes) == len(set(suffixes))
     assert frozenset(suffixes) == SUFFIXES
     assert all(suffix.startswith(".") and suffix.islower() for suffix in suffixes)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0", "JPEG 2000"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\x0a\x10", "JPEG XL"),
+        (b"II\xbc\x01\x08\0\0\0", "JPEG XR"),
+        (b"8BPS\0\1", "Photoshop"),
+        (ftyp(b"mp42"), "video"),
+        (ftyp(b"qt  "), "video"),
+        (b"\x1a\x45\xdf\xa3", "video"),
+        (b"ARRI\x12\x34", "camera raw"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_named(head: bytes, kind: str) -> None:
+    assert kind in not_a_picture(head.ljust(HEAD_BYTES, b"\0"))

@@ -295,6 +295,23 @@ def test_credentials_are_not_shown(url: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https//user:secret@host/", "https//***@host/"),
+        ("https;//user:secret@host/", "https;//***@host/"),
+        ("://user:secret@host/", "://***@host/"),
+        ("src=https://user:secret@host/", "src=https://***@host/"),
+        ("[a cat](https://user:secret@host/)", "[a cat](https://***@host/)"),
+        ("https//host/cat.jpg", "https//host/cat.jpg"),
+        ("http/me/cat@2.jpg", "http/me/cat@2.jpg"),
+    ],
+)
+def test_credentials_are_not_shown_of_what_is_hardly_a_url(text: str, shown: str) -> None:
+    assert to_source(text, allow_private=False).name == shown
+    assert hide_in_text(f"{text}: no such file") == f"{shown}: no such file"
+
+
+@pytest.mark.parametrize(
     "url", ["http://user:secret@[bad/a.jpg", "http://user:secret@host\uff20more/a.jpg"]
 )
 def test_credentials_of_a_malformed_url_are_not_shown_either(url: str) -> None:
@@ -351,6 +368,7 @@ def test_the_name_of_a_file_is_shown_as_it_is(folder: Path, name: str) -> None:
     [
         ("the model http://me:secret@h/x is none", "the model http://***@h/x is none"),
         ("-m http:me:secret@h, http:///me:secret@h", "-m http:***@h, http:///***@h"),
+        ("-m https//me:secret@h", "-m https//***@h"),
         ("see https://h/a@b, or ask me@home", "see https://h/a@b, or ask me@home"),
         ("file:///home/me@work/a.jpg", "file:///home/me@work/a.jpg"),
         (r"C:\me@home\a.jpg: no such file", r"C:\me@home\a.jpg: no such file"),

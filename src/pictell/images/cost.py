@@ -29,5 +29,5 @@ def decoding_bytes(image: Image.Image, factor: int) -> int:
     pixels, rows = image.width * image.height, image.height
     loaded = pixels * _PIXEL_BYTES.get(image.mode, 4) + rows * _ROW_BYTES
     codec = pixels * CODEC_BYTES.get(image.format or "", 0)
-    kept: int = getattr(image, "kept_bytes", 0)  # of a ``JpegFile``
+    kept: int = getattr(image, "kept_bytes", 0)  # of a JPEG or PNG
     return loaded + codec + kept + pixels // factor**2 * _RESULT_BYTES

@@ -58,10 +58,11 @@ PICTURE_FORMATS = (
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
 
 CAMERA_RAW = "a camera raw: export it as JPEG or TIFF, and give that"
-# Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma
-# and Minolta.
+# Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma,
+# Minolta and Arri.
 _CAMERA_RAWS = (
-    rb"(?-i:II(RO|RS)\x08\0|MMOR\0|IIU\0|FUJIFILMCCD-RAW|.{4}ftypcrx |II.{4}HEAPCCDR|FOVb.\0|\0MRM)"
+    rb"(?-i:II(RO|RS)\x08\0|MMOR\0|IIU\0|FUJIFILMCCD-RAW|.{4}ftypcrx |II.{4}HEAPCCDR|FOVb.\0|\0MRM"
+    rb"|ARRI\x12)"
 )
 
 # Other files that users give by mistake. A web page may begin with blank lines.
@@ -74,6 +75,11 @@ _OTHER_FILES = {
     rb"\x1f\x8b": "a gzip file",
     rb"\x89hdf\r\n\x1a\n": "an HDF5 file",
     rb".{4}tfl3": "a TFLite model",
+    rb"(?-i:\xff\x4f\xff\x51|\0{3}\x0cjP  )": "a JPEG 2000 picture",
+    rb"(?-i:\xff\x0a|\0{3}\x0cJXL )": "a JPEG XL picture",
+    rb"(?-i:II\xbc\x01)": "a JPEG XR picture",
+    rb"(?-i:8BPS\0)": "a Photoshop document",
+    rb"(?-i:.{4}ftyp(?:mp4|isom|iso[2-6]|avc1|qt  |M4V|3gp))|(?-i:\x1aE\xdf\xa3)": "a video",
     _CAMERA_RAWS: "a camera raw",
 }
 

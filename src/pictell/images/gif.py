@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from PIL.GifImagePlugin import GifImageFile
 
@@ -12,10 +13,32 @@ from pictell.errors import BrokenPictureError
 MAX_GIF_BLOCKS = 200_000
 
 
-def open_gif(stream: io.BytesIO) -> GifImageFile:
+class GifFile(GifImageFile):
+    """A GIF file, of which only the header has been read.
+
+    What the first frame does not cover is transparent, as in browsers. Pillow gives it a colour of
+    the palette, unless the frame has a transparent one.
+    """
+
+    def load(self) -> Any:
+        """Decode the first frame. Raises what Pillow raises."""
+        frame = self.tile[0].extents if self.tile else None
+        result = super().load()
+        if frame in {None, (0, 0, *self.size)} or "transparency" in self.info:
+            return result
+        pixels = self.crop(frame)
+        counts = pixels.histogram()
+        unused = counts.index(min(counts))  # a frame with all 256 colours loses its rarest one
+        self.paste(unused, (0, 0, *self.size))
+        self.paste(pixels, frame)
+        self.info["transparency"] = unused
+        return super().load()
+
+
+def open_gif(stream: io.BytesIO) -> GifFile:
     """Read the header of a GIF file. Raises ``BrokenPictureError``, or what Pillow raises."""
     _count_blocks(stream.getvalue())
-    return GifImageFile(stream)
+    return GifFile(stream)
 
 
 def _count_blocks(data: bytes) -> None:

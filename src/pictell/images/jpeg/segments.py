@@ -27,15 +27,17 @@ MAX_BYTES_BETWEEN_SEGMENTS = 1 << 20
 MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 END_MARKER, _SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _HUFFMAN = "Huffman-coded"
+_EXTENDED_BITS = 12
 # The markers of frames, and what each says of the coding.
 FRAMES = {
     **dict.fromkeys((0xC0, 0xC1, _PROGRESSIVE), _HUFFMAN),
     0xC3: "lossless",
     **dict.fromkeys((0xC5, 0xC6, 0xC7), "hierarchical"),
     **dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetically coded"),
+    0xF7: "JPEG-LS",
 }
 # Decoders disagree whether a length follows.
-_RESERVED = {0xC8, *range(0xF0, 0xFE)}
+_RESERVED = {0xC8, *range(0xF0, 0xFE)} - {0xF7}
 
 
 class Segment(NamedTuple):
@@ -94,12 +96,15 @@ def _read_header(data: bytes) -> tuple[_Frame, Segment]:
 
 
 def _read_frame(data: bytes, segment: Segment) -> _Frame:
-    if (kind := FRAMES[segment.marker]) != _HUFFMAN:
+    head = data[segment.at : segment.at + 8].ljust(8, b"\0")
+    bits, height, width, components = struct.unpack(">2xBHHB", head)
+    kind = FRAMES[segment.marker]
+    if kind == _HUFFMAN and bits == _EXTENDED_BITS:
+        kind = f"{bits}-bit"
+    if kind != _HUFFMAN:
         raise NotAPictureError(
             f"a JPEG that is {kind}, which pictell does not read: save it as a usual JPEG or PNG"
         )
-    head = data[segment.at : segment.at + 8].ljust(8, b"\0")
-    height, width, components = struct.unpack(">3xHHB", head)
     return _Frame(segment.marker, height * width, components)
 
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from PIL.PngImagePlugin import PngImageFile
-
 from pictell.errors import BrokenPictureError, NotAPictureError
+from pictell.images.png.image import PngFile
 from pictell.images.png.notes import NOTES, read_notes
 
 # Encoders write chunks of 8 KiB and more. Each chunk takes time, even if it is empty.
 MAX_PNG_CHUNKS = 200_000
 # The bytes that a tRNS chunk may have, for the colour types that can have one.
 _TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
+_COLOURS_WITHOUT_PALETTE = {0, 2}
 _LETTERS = {b"IHDR": "H", b"PLTE": "P", b"IDAT": "I", b"IEND": "E"}
 _USEFUL = re.compile(b"|".join([b"PLTE", b"tRNS", b"IDAT", b"IEND", *sorted(NOTES)]))
 # Each candidate costs as much time as to read its chunk.
@@ -46,7 +46,7 @@ class _Chunk(NamedTuple):
         return checksum.to_bytes(4, "big") == data[stop : self.end]
 
 
-def open_png(stream: io.BytesIO) -> PngImageFile:
+def open_png(stream: io.BytesIO) -> PngFile:
     """Read the header of a PNG file, of an animation that of its default image.
 
     Pillow gets only the chunks that decide the pixels. It would refuse a file for damage in other
@@ -59,7 +59,11 @@ def open_png(stream: io.BytesIO) -> PngImageFile:
     if len(pixels) < len(chunks):
         view = memoryview(data)
         stream = io.BytesIO(b"".join([view[:8], *(view[one.start : one.end] for one in pixels)]))
-    file = PngImageFile(stream)
+    file = PngFile(stream)
+    depth, colour_type = chunks[0].body(data)[8:10]
+    for chunk in pixels:
+        if chunk.kind == b"tRNS" and colour_type in _COLOURS_WITHOUT_PALETTE:
+            file.set_transparent_colour(chunk.body(data), depth)
     notes = (one for one in chunks if one.kind in NOTES and one.is_sound(data))
     file.info.update(read_notes((note.kind, note.body(data)) for note in notes))
     return file
