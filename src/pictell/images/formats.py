@@ -57,7 +57,8 @@ PICTURE_FORMATS = (
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
 
-CAMERA_RAW = "a camera raw: export it as JPEG or TIFF, and give that"
+_CAMERA_RAW = "a camera raw"
+CAMERA_RAW_REMEDY = f"{_CAMERA_RAW}: export it as JPEG or TIFF, and give that"
 # Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma
 # and Minolta.
 _CAMERA_RAWS = (
@@ -74,7 +75,7 @@ _OTHER_FILES = {
     rb"\x1f\x8b": "a gzip file",
     rb"\x89hdf\r\n\x1a\n": "an HDF5 file",
     rb".{4}tfl3": "a TFLite model",
-    _CAMERA_RAWS: "a camera raw",
+    _CAMERA_RAWS: _CAMERA_RAW,
 }
 
 
@@ -99,6 +100,6 @@ def not_a_picture(data: bytes) -> str:
         return "the file is empty"
     known = ", ".join(row.name for row in PICTURE_FORMATS)
     what = describe(data)
-    if what == "a camera raw":
-        return CAMERA_RAW
+    if what == _CAMERA_RAW:
+        return CAMERA_RAW_REMEDY
     return f"{what + ', ' if what else ''}not a picture in a format pictell reads ({known})"
