@@ -57,7 +57,8 @@ PICTURE_FORMATS = (
 
 SUFFIXES = frozenset(suffix for row in PICTURE_FORMATS for suffix in row.suffixes)
 
-CAMERA_RAW = "a camera raw: export it as JPEG or TIFF, and give that"
+_CAMERA_RAW = "a camera raw"
+CAMERA_RAW_REMEDY = f"{_CAMERA_RAW}: export it as JPEG or TIFF, and give that"
 # Raws that do not begin as TIFF files do: of Olympus, Panasonic and Leica, Fujifilm, Canon, Sigma,
 # Minolta and Arri.
 _CAMERA_RAWS = (
@@ -80,7 +81,7 @@ _OTHER_FILES = {
     rb"(?-i:II\xbc\x01)": "a JPEG XR picture",
     rb"(?-i:8BPS\0)": "a Photoshop document",
     rb"(?-i:.{4}ftyp(?:mp4|isom|iso[2-6]|avc1|qt  |M4V|3gp))|(?-i:\x1aE\xdf\xa3)": "a video",
-    _CAMERA_RAWS: "a camera raw",
+    _CAMERA_RAWS: _CAMERA_RAW,
 }
 
 
@@ -105,6 +106,6 @@ def not_a_picture(data: bytes) -> str:
         return "the file is empty"
     known = ", ".join(row.name for row in PICTURE_FORMATS)
     what = describe(data)
-    if what == "a camera raw":
-        return CAMERA_RAW
+    if what == _CAMERA_RAW:
+        return CAMERA_RAW_REMEDY
     return f"{what + ', ' if what else ''}not a picture in a format pictell reads ({known})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pictell.errors import BrokenPictureError, NotAPictureError
-from pictell.images.formats import CAMERA_RAW
+from pictell.images.formats import CAMERA_RAW_REMEDY
 from pictell.images.tiff.directory import Directory, Tag, read_chain
 
 # The data of a camera's sensor is in one of the first pages.
@@ -42,7 +42,7 @@ def find_page(data: bytes) -> Directory:
     pages = [*chain, *nested]
     first = dict(reversed(pages))
     if "raw" in first or _RAW_NAME.match(data, 8):
-        raise NotAPictureError(CAMERA_RAW)
+        raise NotAPictureError(CAMERA_RAW_REMEDY)
     if "full" in first:
         return first["full"]
     if damage is not None:
