@@ -4,6 +4,7 @@ import io
 import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -446,6 +447,20 @@ def test_hostile_structures_are_broken(data: bytes) -> None:
 def test_what_would_cost_too_much_is_refused(page: Page) -> None:
     with pytest.raises(NotAPictureError, match="a kind of TIFF"):
         decode(write(page), MAX_PIXELS)
+
+
+def test_a_strip_is_not_expanded_further_than_its_rows() -> None:
+    # All strips are the same kilobyte, which expands to a megabyte: 10 GB in all, which takes long.
+    height, stream = 10_000, zlib.compress(bytes(1_000_000), 9)
+    strips = [8] * height, [len(stream)] * height
+    lists = struct.pack(f"<{2 * height}I", *strips[0], *strips[1])
+    at = 8 + len(stream)
+    entries = [(256, 8, 1), (257, height, 1), (258, 8, 1), (259, DEFLATE, 1), (262, 1, 1)]
+    entries += [(273, at, height), (277, 1, 1), (278, 1, 1), (279, at + 4 * height, height)]
+    page = b"".join(struct.pack("<HHII", tag, LONG, count, value) for tag, value, count in entries)
+    header = struct.pack("<4sI", b"II*\0", at + len(lists))
+    data = header + stream + lists + struct.pack("<H", len(entries)) + page + bytes(4)
+    assert not pixels_of(decode(data, MAX_PIXELS)).any()
 
 
 def test_a_main_page_in_a_loop_is_read() -> None:

@@ -139,14 +139,13 @@ def _code_of_zeros(head: bytes, table: int) -> int | None:
 
 def closed(data: bytes, header: Header) -> bytes:
     """A file that has no end marker, with one, and without a last segment that is cut off."""
-    scans = data[header.end :]
-    start = max(0, len(scans) - _LONGEST_SEGMENT)
-    *_, last = [None, *MARKER.finditer(scans, start)]
+    end = len(data)
+    *_, last = [None, *MARKER.finditer(data, max(header.end, end - _LONGEST_SEGMENT))]
     if last is not None:
-        size = int.from_bytes(scans[last.end() : last.end() + 2].ljust(2, b"\xff"), "big")
-        if last.end() + size > len(scans):
-            scans = scans[: last.start()]
-    return data[: header.end] + scans + END
+        size = int.from_bytes(data[last.end() : last.end() + 2].ljust(2, b"\xff"), "big")
+        if last.end() + size > end:
+            end = last.start()
+    return b"".join([memoryview(data)[:end], END])
 
 
 def with_plain_header(data: bytes, header: Header) -> tuple[bytes, Header]:
