@@ -71,6 +71,8 @@ class Server:
         line = next(one for one in self.log.splitlines() if " on http://" in one)
         self.port = int(line.rpartition(":")[2])
         wait_until(self._is_ready)
+        # The server may close a connection that waits, just when a test uses it.
+        self._pool.clear()
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, self.log
