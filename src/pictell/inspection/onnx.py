@@ -69,7 +69,7 @@ def check(weights: Weights) -> None:
     missing = set(_external_names(model)) - set(weights.files)
     if missing:
         raise UnsafeModelError(
-            f"the model reads files that are not part of it: {', '.join(sorted(missing))}"
+            f"the model reads files that are not part of it: {listed(sorted(missing))}"
         )
 
 
