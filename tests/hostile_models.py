@@ -65,6 +65,26 @@ def branching(graph: onnx.GraphProto) -> onnx.NodeProto:
     return helper.make_node("If", ["yes"], ["chosen"], then_branch=graph, else_branch=graph)
 
 
+def doubling(levels: int) -> onnx.ModelProto:
+    """A model with functions that each call the next one twice; the last is one operation."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+
+    def function(number: int, *body: onnx.NodeProto) -> onnx.FunctionProto:
+        return helper.make_function("mine", f"F{number}", ["a"], ["b"], list(body), opsets)
+
+    def use(number: int, given: str, made: str) -> onnx.NodeProto:
+        return helper.make_node(f"F{number}", [given], [made], domain="mine")
+
+    doubles = [
+        function(number, use(number + 1, "a", "t"), use(number + 1, "t", "b"))
+        for number in range(levels)
+    ]
+    last = function(levels, helper.make_node("Relu", ["a"], ["b"]))
+    return onnx_model(
+        use(0, "scores", "more"), functions=[*doubles, last], domains=["mine"], output="more"
+    )
+
+
 # TensorFlow
 
 

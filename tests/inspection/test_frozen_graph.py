@@ -278,6 +278,19 @@ def test_functions_that_call_each_other_in_a_circle_are_refused() -> None:
     assert "calls itself" in str(refusal(frozen(classifier(), one, two)))
 
 
+@pytest.mark.parametrize("levels", [20, 2000])
+def test_functions_that_each_call_the_next_one_twice_are_refused(levels: int) -> None:
+    def doubling(number: int) -> Message:
+        first = call("x", f"f{number + 1}", "arg0")
+        second = call("y", f"f{number + 1}", "x:output:0")
+        return function(f"f{number}", first, second, returns="y:output:0", arguments=1)
+
+    last = function(f"f{levels}", node("x", "Relu", "arg0"), returns="x:y:0", arguments=1)
+    start = [*classifier(), call("c", "f0", "image")]
+    error = refusal(frozen(start, *map(doubling, range(levels)), last))
+    assert "stands for more than" in str(error)
+
+
 def test_a_function_may_be_called_by_its_name() -> None:
     check_safe(
         frozen([*classifier(), node("c", "mine", "image")], function("mine", node("a", "NoOp")))

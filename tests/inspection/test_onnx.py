@@ -1,5 +1,6 @@
 """ONNX files: inputs, outputs, metadata and what is refused."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,17 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import pictell
-from hostile_models import branching, external_tensor, inner_graph, onnx_model, weights
+from hostile_models import (
+    branching,
+    doubling,
+    external_tensor,
+    inner_graph,
+    onnx_model,
+    weights,
+)
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.inspection import check_safe, inspect_weights
+from pictell.inspection.expansion import MAX_OPERATIONS, refuse_growth
 from pictell.inspection.onnx import DTYPES, external_data, with_metadata
 from pictell.types import TensorSpec
 
@@ -184,6 +193,70 @@ def test_the_default_of_an_attribute_is_checked() -> None:
         attribute_protos=[helper.make_attribute("g", inner_graph(EP_CONTEXT))],
     )  # fmt: skip
     assert "EPContext" in str(refusal(onnx_model(functions=[function], domains=["mine"])))
+
+
+def test_functions_that_stand_for_too_many_operations() -> None:
+    few = MAX_OPERATIONS.bit_length() - 1
+    check_safe(weights("onnx", doubling(few).SerializeToString()))
+    for levels in (few + 1, 28, 2000):
+        error = refusal(doubling(levels))
+        assert type(error) is UnsafeModelError
+        assert f"'mine.F{levels - few - 1}' stands for more than" in str(error)
+
+
+def test_a_graph_that_calls_a_large_function_often() -> None:
+    levels = MAX_OPERATIONS.bit_length() - 2
+    model = doubling(levels)
+    check_safe(weights("onnx", model.SerializeToString()))
+    calls = [
+        helper.make_node("F0", ["scores"], [f"again{number}"], domain="mine") for number in range(4)
+    ]
+    model.graph.node.extend(calls)
+    assert "the functions of the model stand for more" in str(refusal(model))
+
+
+def test_graphs_that_calls_pass_on_are_counted() -> None:
+    """A function uses the graph that it is given twice; graphs in graphs are given to it."""
+    both = helper.make_node("If", ["c"], ["b"])
+    for branch in ("then_branch", "else_branch"):
+        both.attribute.append(
+            onnx.AttributeProto(name=branch, ref_attr_name="g", type=onnx.AttributeProto.GRAPH)
+        )
+    function = helper.make_function(
+        "mine", "Both", ["c"], ["b"], [both, both], [helper.make_opsetid("", 17)], ["g"]
+    )
+    graph = inner_graph(helper.make_node("Identity", ["yes"], ["inner"]))
+    for _ in range(20):
+        graph = inner_graph(helper.make_node("Both", ["yes"], ["inner"], domain="mine", g=graph))
+    use = helper.make_node("Both", ["yes"], ["x"], domain="mine", g=graph)
+    model = onnx_model(use, functions=[function], domains=["mine"], initializers=[YES])
+    assert "the functions of the model stand for more" in str(refusal(model))
+
+
+def test_a_function_that_calls_itself() -> None:
+    body = helper.make_node("Again", ["a"], ["b"], domain="mine")
+    function = helper.make_function(
+        "mine", "Again", ["a"], ["b"], [body], [helper.make_opsetid("mine", 1)]
+    )
+    assert "'mine.Again' calls itself" in str(refusal(onnx_model(functions=[function])))
+
+
+def test_each_function_is_measured_once() -> None:
+    measured = list[str]()
+
+    def measure(name: str, sizes: Mapping[str, int]) -> int:
+        measured.append(name)
+        return 1
+
+    names = list(map(str, range(1000)))
+    refuse_growth({name: names[: int(name)] for name in names}, measure)
+    assert sorted(measured) == sorted(names)
+
+
+def test_functions_of_a_stranger(shared: Path) -> None:
+    content = Path(shared, "cases/hostile/func_exp.onnx").read_bytes()
+    with pytest.raises(UnsafeModelError, match="stands for more than"):
+        check_safe(weights("onnx", content))
 
 
 def test_onnx_runtimes_own_format_in_disguise() -> None:

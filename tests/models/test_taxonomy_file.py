@@ -1,5 +1,7 @@
 """Taxonomy files: the format, errors that name the line, and the default model's file."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,9 +9,9 @@ from hypothesis import strategies as st
 from pictell import models
 from pictell.errors import InvalidModelError
 from pictell.models.labels import IMAGENET
-from pictell.models.taxonomy_file import read_taxonomy
+from pictell.models.taxonomy_file import MAX_BROADER, MAX_DEPTH, read_taxonomy
 from pictell.scoring.taxonomy import Taxonomy
-from pictell.types import Attachment, Label
+from pictell.types import MAX_LABELS, Attachment, Label
 
 CLASSES = [Label("tabby", "n02123045"), Label("lorry"), Label("1"), Label("dog"), Label("dog")]
 NAMES = "a\tanimal\t-\nn02121620\tcat\ta\n"
@@ -90,6 +92,46 @@ def test_a_long_cycle_of_names() -> None:
     text = "".join(f"{node}\tname\t{node + 1}\n" for node in range(20_000))
     with pytest.raises(InvalidModelError, match="line 9001: 'name' is above itself"):
         read(text + "20000\tlast\t9000\ntabby\t0\n")
+
+
+def chain(length: int) -> list[str]:
+    """Broader labels, each below the one before it, and a class below the last."""
+    above = ["-", *map(str, range(length - 1))]
+    lines = [f"{node}\tname\t{parent}\n" for node, parent in enumerate(above)]
+    return [*lines, f"tabby\t{length - 1}\n"]
+
+
+def test_a_deep_taxonomy_is_refused_in_any_order() -> None:
+    assert len(read("".join(chain(MAX_DEPTH))).path(0)) == MAX_DEPTH + 1
+    for length in (MAX_DEPTH + 1, MAX_BROADER):
+        deep = chain(length)
+        with pytest.raises(InvalidModelError, match=f"line {MAX_DEPTH + 1}: 'name' has"):
+            read("".join(deep))
+        last = length + 1 - MAX_DEPTH
+        with pytest.raises(InvalidModelError, match=f"line {last}: 'name' has"):
+            read("".join(reversed(deep)))
+
+
+def test_too_many_labels_are_refused() -> None:
+    wide = "".join(f"{node}\tname\t-\n" for node in range(MAX_BROADER))
+    with pytest.raises(InvalidModelError, match="line 1: no class is below"):
+        read(wide)
+    with pytest.raises(InvalidModelError, match=f"more than {MAX_BROADER:,} broader labels$"):
+        read(f"{wide}more\tname\t-\n")
+    with pytest.raises(InvalidModelError, match=f"more than {MAX_LABELS + MAX_BROADER:,} lines$"):
+        read("a\t-\n" * (MAX_LABELS + MAX_BROADER + 1))
+
+
+def test_an_error_does_not_repeat_a_long_name() -> None:
+    with pytest.raises(InvalidModelError) as caught:
+        read(f"{'x' * 100_000}\t-\n")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_wide_taxonomy_of_a_stranger(shared: Path) -> None:
+    text = Path(shared, "cases/hostile/taxonomy_wide/taxonomy.tsv").read_text()
+    with pytest.raises(InvalidModelError, match=r"line 1: no class is below 'N'$"):
+        read(text)
 
 
 def test_a_line_marks_a_heading() -> None:

@@ -1,6 +1,10 @@
 """ONNX models, in ONNX Runtime and in OpenVINO."""
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,8 @@ from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.types import Label, ModelSpec, PreprocessSpec, Weights
 from real_models import pictures, run, spec
+from system import work_s
+from waiting import wait_until
 
 ENGINES = ["onnx", "openvino"]
 SIDE, CLASSES = 8, 5
@@ -22,6 +28,42 @@ SIDE, CLASSES = 8, 5
 
 def opened(spec: ModelSpec, weights: Weights, runtime: str) -> runtimes.Session:
     return runtimes.open_session(spec, weights, EngineOptions(runtime=runtime))
+
+
+OPENING = """
+import signal
+from fake_model import spec
+from hostile_models import doubling
+from pictell.runtimes import open_session
+from pictell.types import Weights
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+weights = Weights("onnx", {"w.onnx": doubling(40).SerializeToString()})
+print("opening", flush=True)
+try:
+    open_session(spec(("dark", "bright")), weights)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    signal.raise_signal(signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ctrl_c_ends_the_wait_for_a_graph_that_opens_without_end() -> None:
+    path = os.pathsep.join(filter(None, sys.path))
+    with subprocess.Popen(
+        [sys.executable, "-c", OPENING],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "opening\n"
+        start_s = work_s(process.pid)
+        # The runtime is imported in less.
+        wait_until(lambda: work_s(process.pid) > start_s + 2)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -148,10 +148,14 @@ class Failing(MeanEngine):
 
 
 class OutOfMemory(MeanEngine):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
     def run(
         self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]
     ) -> dict[str, np.ndarray]:
-        raise MemoryError
+        raise self.error
 
 
 class Gives(MeanEngine):
@@ -184,8 +188,11 @@ def test_a_runtime_that_fails_is_reported_in_one_line(engine: MeanEngine, messag
         run(session, images(3))
 
 
-def test_a_runtime_that_runs_out_of_memory() -> None:
-    session = EngineSession("mean", OutOfMemory())
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("while running Mul node: std::bad_alloc")]
+)
+def test_a_runtime_that_runs_out_of_memory(error: Exception) -> None:
+    session = EngineSession("mean", OutOfMemory(error))
     with pytest.raises(OutOfMemoryError, match="not enough memory to run the model"):
         run(session, images(3))
 

@@ -1,10 +1,16 @@
 """Trial runs in a child process, with models that really crash their engines."""
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
 import fake_model as fake
@@ -12,10 +18,13 @@ from pictell import runtimes
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
 from pictell.inspection import check_safe
 from pictell.options import EngineOptions
+from pictell.runtimes import trial
 from pictell.runtimes.trial import try_in_child
 from pictell.types import ModelSpec, Weights
 from real_models import frozen_graphs, spec
+from system import is_alive
 from tensorflow_models import CLASSES, SIDE, frozen, scores, tf, v1
+from waiting import wait_until
 
 ENGINES = ["tensorflow", "openvino"]
 
@@ -119,10 +128,11 @@ def open_engine(spec, weights, options):
         ("os.abort()", r"crashed its runtime \(SIGABRT\)$"),
         ("os.kill(os.getpid(), signal.SIGKILL)", r"crashed its runtime \(SIGKILL\)$"),
         ("os._exit(3)", r"crashed its runtime \(exit status 3\)$"),
-        ("os._exit(0)", "ended without an answer$"),
-        ("sys.exit()", "ended without an answer$"),
+        ("os._exit(0)", r"crashed its runtime \(exit status 0\)$"),
+        ("sys.exit()", "trial run failed: SystemExit$"),
+        ("raise MemoryError", r"needs more than \d+\.\d GB of memory$"),
         ("print('{}')", None),
-        ("os.write(1, b'no JSON')", None),
+        ("os.write(1, b'no answer')", None),
     ],
 )
 def test_every_way_a_child_can_end(
@@ -139,6 +149,66 @@ def test_every_way_a_child_can_end(
         return
     with pytest.raises(InvalidModelError, match=message):
         try_in_child(model, Weights("onnx", {"w": b""}), options)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
+def test_a_model_that_takes_too_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "MEMORY", 512 * 1024**2)
+    with pytest.raises(InvalidModelError, match=r"^the model's trial run needs more than 0\.5 GB"):
+        try_in_child(fake.spec(("dark", "bright")), large_when_run(8_000_000_000))
+    try_in_child(fake.spec(("dark", "bright")), large_when_run(8_000))
+
+
+def large_when_run(size: int) -> Weights:
+    """A small file that needs ``size`` bytes when it runs."""
+    small = onnx.load_from_string(fake.weights(2).graph)
+    node, graph = onnx.helper.make_node, small.graph
+    (last,) = (one for one in graph.node if one.output[0] == "logits")
+    last.output[0] = "before"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([size // 8]), "size"))
+    white = onnx.numpy_helper.from_array(np.array([1.0]), "one")
+    graph.node.extend(
+        [
+            node("ConstantOfShape", ["size"], ["large"], value=white),
+            # A sum of all that is not known before the model runs.
+            node("Mul", ["large", "brightness"], ["product"]),
+            node("ReduceMin", ["product"], ["least"], keepdims=0),
+            node("Add", ["before", "least"], ["logits"]),
+        ]
+    )
+    return Weights("onnx", {"w.onnx": small.SerializeToString()})
+
+
+PARENT = """
+import tempfile
+from fake_model import spec, weights
+from pictell import runtimes
+from pictell.options import EngineOptions
+from pictell.runtimes.trial import try_in_child
+runtimes.RUNTIMES["act"] = runtimes.Runtime("act_engine", "act_engine", ("onnx",))
+try_in_child(spec(("dark", "bright")), weights(2), EngineOptions(runtime="act"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("act", ["while True: pass", "ctypes.PyDLL(None).sleep(1000)"])
+def test_the_trial_run_ends_with_its_parent(sent: int, act: str, tmp_path: Path) -> None:
+    note = tmp_path / "process"
+    act = f"import pathlib, ctypes; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); {act}"
+    act = act.replace("; while", "\n        while")
+    (tmp_path / "act_engine.py").write_text(ENGINE.format(act=act))
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
+    ) as parent:
+        wait_until(lambda: note.exists() and note.read_text())
+        process = int(note.read_text())
+        assert is_alive(process)
+        parent.send_signal(sent)
+        assert parent.wait() == -sent
+    wait_until(lambda: not is_alive(process))
 
 
 def test_no_module_is_imported_from_the_current_folder(

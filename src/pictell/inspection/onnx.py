@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.activation import activation, walk_back
+from pictell.inspection.expansion import refuse_growth, refuse_size
 from pictell.inspection.model_files import check_name
 from pictell.inspection.protobuf import Message, inside, parse
 from pictell.inspection.selection import listed, select
@@ -66,10 +67,11 @@ def check(weights: Weights) -> None:
     """
     model = read(weights.graph)
     _refuse_operations(model)
+    _refuse_growth(model)
     missing = set(_external_names(model)) - set(weights.files)
     if missing:
         raise UnsafeModelError(
-            f"the model reads files that are not part of it: {', '.join(sorted(missing))}"
+            f"the model reads files that are not part of it: {listed(sorted(missing))}"
         )
 
 
@@ -142,7 +144,7 @@ def _refuse_operations(model: Message) -> None:
         if not _is_built_in(function.domain)
     }
     refused = {
-        f"{node.domain or 'ai.onnx'}.{node.op_type}"
+        _full_name(node, node.op_type)
         for node in inside(model, "NodeProto")
         if (node.domain, node.op_type) not in functions and not _computes(node)
     }
@@ -150,6 +152,53 @@ def _refuse_operations(model: Message) -> None:
         raise UnsafeModelError(
             f"the model has operations that may do more than compute: {listed(sorted(refused))}"
         )
+
+
+def _refuse_growth(model: Message) -> None:
+    if not model.functions:
+        return
+    functions = defaultdict[str, list[Message]](list)
+    for function in model.functions:
+        # Several have one name if their overloads differ.
+        functions[_full_name(function, function.name)].append(function)
+
+    def measure(name: str, sizes: Mapping[str, int]) -> int:
+        return sum(_function_size(function, sizes) for function in functions[name])
+
+    callees = {
+        name: {_full_name(node, node.op_type) for one in same for node in inside(one, "NodeProto")}
+        for name, same in functions.items()
+    }
+    sizes = refuse_growth(callees, measure)
+    refuse_size(_size(model.graph.node, sizes), len(model.graph.node))
+
+
+def _full_name(message: Message, name: str) -> str:
+    return f"{message.domain or 'ai.onnx'}.{name}"
+
+
+def _function_size(function: Message, sizes: Mapping[str, int]) -> int:
+    defaults = sum(_size(graph.node, sizes) for graph in _graphs(function.attribute_proto))
+    return _size(function.node, sizes) * (1 + defaults)
+
+
+def _size(nodes: Iterable[Message], sizes: Mapping[str, int]) -> int:
+    """At most so many operations: nodes, those inside them, and those of functions.
+
+    The graphs that a call passes may be used by each operation of the function.
+    """
+    size = 0
+    for node in nodes:
+        passed = sum(_size(graph.node, sizes) for graph in _graphs(node.attribute))
+        size += sizes.get(_full_name(node, node.op_type), 1) * (1 + passed)
+    return size
+
+
+def _graphs(attributes: Iterable[Message]) -> Iterator[Message]:
+    for attribute in attributes:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
 
 def _is_built_in(domain: str) -> bool:

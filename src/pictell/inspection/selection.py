@@ -7,7 +7,7 @@ from itertools import islice
 
 from pictell.errors import InvalidModelError
 
-MAX_NAMES = 10
+MAX_NAMES, MAX_NAME = 10, 100
 
 
 def select(wanted: Sequence[str], found: Collection[str], kind: str = "output") -> list[str]:
@@ -22,7 +22,13 @@ def select(wanted: Sequence[str], found: Collection[str], kind: str = "output") 
 
 
 def listed(names: Collection[str], suggested: Iterable[str] | None = None) -> str:
-    """At most ten names, the suggested ones first, and the number of the others."""
+    """At most ten names, the suggested ones first, and the number of the others.
+
+    Each is cut to 100 characters.
+    """
     shown = list(islice(dict.fromkeys([*(suggested or ()), *names]), MAX_NAMES))
     more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") or "none"
+    return (
+        ", ".join(name[:MAX_NAME] for name in shown) + (f" and {more} more" if more > 0 else "")
+        or "none"
+    )

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 
 from pictell.errors import UnsafeModelError
 from pictell.inspection.allowed_ops import ALLOWED
+from pictell.inspection.expansion import refuse_growth, refuse_size
 from pictell.inspection.protobuf import Message, inside
 from pictell.inspection.selection import listed
 
@@ -142,7 +142,7 @@ def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
     Raises ``UnsafeModelError``.
     """
     library = functions(graph)
-    _refuse_recursion(library)
+    _refuse_growth(graph, library)
     if any(tensor.dtype in (RESOURCE, VARIANT) for tensor in inside(graph, "TensorProto")):
         raise UnsafeModelError("the graph has a reference to memory instead of numbers")
     refused = set()
@@ -159,9 +159,16 @@ def refuse_operations(graph: Message, also: Collection[str] = ()) -> None:
         )
 
 
-def _refuse_recursion(library: Mapping[str, Function]) -> None:
-    # Runtimes follow such a call until the stack overflows and the process crashes.
-    try:
-        TopologicalSorter({name: library[name].callees for name in library}).prepare()
-    except CycleError as error:
-        raise UnsafeModelError(f"the function {error.args[1][0]!r} calls itself") from error
+def _refuse_growth(graph: Message, library: Mapping[str, Function]) -> None:
+    # Runtimes follow a function that calls itself until the stack overflows and the process
+    # crashes.
+    def measure(name: str, sizes: Mapping[str, int]) -> int:
+        return _size(library[name].definition.node_def, sizes)
+
+    sizes = refuse_growth({name: library[name].callees for name in library}, measure)
+    refuse_size(_size(graph.node, sizes), len(graph.node))
+
+
+def _size(nodes: Iterable[Message], sizes: Mapping[str, int]) -> int:
+    """The number of nodes, with those of the functions that they call."""
+    return sum(1 + sum(sizes.get(name, 0) for name in called(node)) for node in nodes)

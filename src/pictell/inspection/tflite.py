@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import activation, walk_back
 from pictell.inspection.flatbuffer import Buffer, Table, damaged
-from pictell.inspection.selection import select
+from pictell.inspection.selection import listed, select
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
 from pictell.types import Inspection, TensorSpec, Weights
 
@@ -30,7 +30,7 @@ def check(weights: Weights) -> None:
     model = _root(weights.graph)
     custom = sorted({name for builtin, name in _operator_codes(model) if builtin == CUSTOM})
     if custom:
-        raise InvalidModelError(f"the model needs the custom operation {', '.join(custom)}")
+        raise InvalidModelError(f"the model needs the custom operation {listed(custom)}")
     for buffer in model.tables(4):
         # In files above 2 GB the bytes are at an offset; 0 and 1 stand for no offset.
         offset, size = buffer.number(1, "Q"), buffer.number(2, "Q")

@@ -19,6 +19,7 @@ from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
+from pictell.inspection.selection import listed
 from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
 from pictell.models.labels import IMAGENET, complete, read_labels
@@ -243,7 +244,7 @@ def _labels(options: ModelOptions) -> tuple[Label, ...]:
 
 
 def _only(kind: str, tensors: tuple[TensorSpec, ...], wanted: str | None) -> TensorSpec:
-    names = ", ".join(tensor.name for tensor in tensors) or "none"
+    names = listed([tensor.name for tensor in tensors])
     if wanted is not None:
         for tensor in tensors:
             if wanted in (tensor.name, f"{tensor.name}:0"):

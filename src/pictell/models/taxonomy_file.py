@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError
 from pictell.models.labels import positions
 from pictell.scoring.taxonomy import Taxonomy, build
-from pictell.types import Attachment, Label
+from pictell.types import MAX_LABELS, Attachment, Label
 
+# WordNet has 82,000 nouns, the deepest below 19 others.
+MAX_BROADER, MAX_DEPTH = 100_000, 100
+# A name may be as long as the file.
+MAX_ERROR = 300
 TOP = "-"
 HEADING = "heading"
 SYNSET = re.compile(r"n\d{8}")
@@ -27,7 +30,7 @@ class _Line(NamedTuple):
     heading: bool = False
 
     def error(self, message: str) -> InvalidModelError:
-        return InvalidModelError(f"line {self.number}: {message}")
+        return InvalidModelError(f"line {self.number}: {message:.{MAX_ERROR}}")
 
 
 def read_taxonomy(file: Attachment, labels: Sequence[Label]) -> Taxonomy:
@@ -39,6 +42,8 @@ def read_taxonomy(file: Attachment, labels: Sequence[Label]) -> Taxonomy:
 
 
 def _lines(text: str) -> list[_Line]:
+    if text.count("\n") > MAX_LABELS + MAX_BROADER:
+        raise InvalidModelError(f"it has more than {MAX_LABELS + MAX_BROADER:,} lines")
     found = []
     for number, raw in enumerate(text.split("\n"), start=1):
         cells = list(map(str.strip, raw.split("\t")))
@@ -60,6 +65,8 @@ def _lines(text: str) -> list[_Line]:
 def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
     root = len(labels)
     broader = [line for line in lines if line.name is not None]
+    if len(broader) > MAX_BROADER:
+        raise InvalidModelError(f"it has more than {MAX_BROADER:,} broader labels")
     nodes = {TOP: root}
     for node, line in enumerate(broader, start=root + 1):
         if line.key in nodes:
@@ -68,7 +75,7 @@ def _taxonomy(lines: Sequence[_Line], labels: Sequence[Label]) -> Taxonomy:
     for line in lines:
         if line.above not in nodes:
             raise line.error(f"no broader label has the id {line.above!r}")
-    _check_no_cycle(broader)
+    _check_depth(broader)
     parents = [root] * root + [nodes[line.above] for line in broader]
     for index, line in _class_lines(lines, labels).items():
         parents[index] = nodes[line.above]
@@ -111,13 +118,23 @@ def _class_indices(labels: Sequence[Label], keys: Sequence[str]) -> dict[str, li
     return by_index | positions(label.name for label in labels) | by_synset
 
 
-def _check_no_cycle(broader: Sequence[_Line]) -> None:
+def _check_depth(broader: Sequence[_Line]) -> None:
+    """Check that no label is above itself, or more than ``MAX_DEPTH`` below the top."""
     lines = {line.key: line for line in broader}
-    try:
-        TopologicalSorter({line.key: [line.above] for line in broader}).prepare()
-    except CycleError as error:
-        line = lines[error.args[1][0]]
-        raise line.error(f"{line.name!r} is above itself") from None
+    depths = {TOP: 0}
+    for line in broader:
+        # The labels from this one up to the first whose depth is known.
+        path = dict[str, _Line]()
+        key = line.key
+        while key not in depths:
+            if key in path:
+                raise lines[key].error(f"{lines[key].name!r} is above itself")
+            path[key] = lines[key]
+            key = lines[key].above
+        for depth, below in enumerate(reversed(path.values()), start=depths[key] + 1):
+            if depth > MAX_DEPTH:
+                raise below.error(f"{below.name!r} has {MAX_DEPTH} labels above it, or more")
+            depths[below.key] = depth
 
 
 def _check_all_used(broader: Sequence[_Line], parents: Sequence[int], root: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import TypeVar
 
@@ -11,9 +12,23 @@ import msgspec
 from pictell.errors import InvalidModelError
 
 T = TypeVar("T")
-# tomllib needs time that grows with the square of the dots in a key. A list of external files is
-# one line with some dots for each.
-MAX_DOTS_PER_LINE = 3000
+# The longest document that anything writes is a list of some thousand files.
+MAX_CHARACTERS = 1024 * 1024
+# tomllib needs time that grows with the square of the dots in a key, and with the keys of a table
+# times the dots in its name.
+MAX_DOTS_IN_KEY = 16
+# Strings of the four kinds, comments and spaces.
+NO_KEY = re.compile(
+    r"""
+    "{3}(?: [^"\\] | \\. | "{1,2}(?!") )*+ "{0,5}  |  " (?: [^"\\\n] | \\. )*+ "?
+    | '{3} (?: [^'] | '{1,2}(?!') )*+ '{0,5}  |  ' [^'\n]*+ '?
+    | \#[^\n]*+  |  [ \t]++
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+LONG_KEY = re.compile(rf"(?:\.[\w-]*+){{{MAX_DOTS_IN_KEY + 1}}}")
+# A value in an error may be as long as the document.
+MAX_ERROR = 300
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -26,15 +41,17 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 def parse(text: str, name: str, document: type[T]) -> T:
     """The document in a TOML text; ``name`` is its name in errors. Raises ``InvalidModelError``."""
     try:
-        if any(line.count(".") > MAX_DOTS_PER_LINE for line in text.split("\n")):
-            raise ValueError(f"a line has more than {MAX_DOTS_PER_LINE} dots")
+        if len(text) > MAX_CHARACTERS:
+            raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters")
+        if LONG_KEY.search(NO_KEY.sub("", text)):
+            raise ValueError(f"a key has more than {MAX_DOTS_IN_KEY} dots")
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidModelError(f"{name} is not valid TOML: {error}") from error
+        raise InvalidModelError(f"{name} is not valid TOML: {_explain(error)}") from error
     try:
         return msgspec.convert(content, document)
     except (msgspec.ValidationError, InvalidModelError) as error:
-        raise InvalidModelError(f"{name}: {_explain(str(error))}") from error
+        raise InvalidModelError(f"{name}: {_explain(error)}") from error
 
 
 def to_text(document: msgspec.Struct) -> str:
@@ -54,11 +71,17 @@ def _value(value: object) -> str:
     return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
-def _explain(error: str) -> str:
-    """msgspec's error with the key first: ``input.mean: expected `float`, got `str` ``."""
-    message, _, place = error.partition(" - at `$.")
+def _explain(error: Exception) -> str:
+    """The error, cut to ``MAX_ERROR`` characters.
+
+    Those of msgspec with the key first: ``input.mean: expected `float`, got `str` ``.
+    """
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    message, _, place = str(error).partition(" - at `$.")
     message = message.replace("Object missing required field", "missing key")
     message = message.replace("Object contains unknown field", "unknown key")
     message = message.replace("Invalid enum value", "unknown value")
     message = f"{message[:1].lower()}{message[1:]}"
-    return f"{place.removesuffix('`')}: {message}" if place else message
+    text = f"{place.removesuffix('`')}: {message}" if place else message
+    return text if len(text) <= MAX_ERROR else f"{text[:MAX_ERROR]}…"

@@ -12,11 +12,14 @@ from typing import TypeVar
 R = TypeVar("R")
 
 
-def run_with_deadline(function: Callable[[], R], timeout_s: float, *, daemon: bool = False) -> R:
+def run_with_deadline(
+    function: Callable[[], R], timeout_s: float | None, *, daemon: bool = False
+) -> R:
     """The result of ``function``, which runs on another thread.
 
-    Raises ``TimeoutError`` after ``timeout_s`` seconds; the function then ends in the background,
-    and the end of the program waits for it unless the thread is a ``daemon``.
+    Raises ``TimeoutError`` after ``timeout_s`` seconds, never if it is ``None``. Ctrl-C interrupts
+    the wait, also if the function does not return to Python. The function then ends in the
+    background, and the end of the program waits for it unless the thread is a ``daemon``.
     """
     future = Future[R]()
 

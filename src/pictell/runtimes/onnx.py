@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from pictell.errors import RuntimeMissingError, UsageError
 from pictell.options import EngineOptions
+from pictell.pipeline.deadline import run_with_deadline
 from pictell.runtimes import Tensor, Tensors
 from pictell.types import ModelSpec, TensorSpec, Weights
 
@@ -57,9 +58,15 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> On
         session_options.add_session_config_entry(EXACT_PRODUCTS, "1")
     _add_external_data(session_options, weights)
     # The fallback would repeat a failed run on the CPU and print to stdout.
-    session = onnxruntime.InferenceSession(
-        weights.path or weights.graph, session_options, providers=providers, enable_fallback=0
+    make = partial(
+        onnxruntime.InferenceSession,
+        weights.path or weights.graph,
+        session_options,
+        providers=providers,
+        enable_fallback=0,
     )
+    # A graph can be made so that this takes minutes.
+    session = run_with_deadline(make, None, daemon=True)
     if options.device == "gpu" and CUDA not in session.get_providers():
         # Without CUDA's libraries or a GPU it opens the model on the CPU and only logs that.
         raise UsageError(

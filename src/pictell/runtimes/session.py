@@ -21,6 +21,9 @@ from pictell.runtimes import Engine, Tensor, Tensors
 from pictell.scoring.postprocess import count_classes, shape_text
 from pictell.types import TensorSpec
 
+# What the C++ library says, ONNX Runtime's allocator, and TensorFlow.
+NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "OOM when allocating")
+
 
 class EngineSession:
     """An engine as a ``Session``."""
@@ -97,15 +100,16 @@ class EngineSession:
 def engine_errors(raised: type[ModelError], failed: str) -> Iterator[None]:
     """Raise a runtime's errors, which have no common base, as ``raised``, in one line.
 
-    Errors of pictell stay as they are; a ``MemoryError`` becomes an ``OutOfMemoryError``.
+    Errors of pictell stay as they are. A ``MemoryError``, or an error that says that memory could
+    not be allocated, becomes an ``OutOfMemoryError``.
     """
     try:
         yield
     except PictellError:
         raise
-    except MemoryError as error:
-        raise OutOfMemoryError("not enough memory to run the model") from error
     except Exception as error:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+            raise OutOfMemoryError("not enough memory to run the model") from error
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise raised(f"{failed}: {reason}") from error
 

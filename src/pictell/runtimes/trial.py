@@ -1,32 +1,33 @@
-"""A trial run of a model in a child process, in case the model crashes its runtime.
+"""A trial run of a model in a process of its own, in case the model crashes its runtime.
 
-Runtimes are large C++ programs: a malicious file can crash one or make it loop. ``try_in_child``
-shows that before this process opens the file.
+Runtimes are large C++ programs: a malicious file can crash one, make it loop or fill the memory.
+``try_in_child`` shows that before this process opens the file.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import pickle
-import signal
-import subprocess
-import sys
 import tempfile
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from PIL import Image
 
-from pictell.errors import InvalidModelError, PictellError, error_classes
+from pictell.errors import InvalidModelError, OutOfMemoryError
+from pictell.files import os_reason
 from pictell.images.preprocess import preprocess
+from pictell.memory import available_memory
 from pictell.options import EngineOptions
-from pictell.runtimes import RUNTIMES, open_session
-from pictell.runtimes.files import PREFIX
+from pictell.pipeline.processes import CrashError, Processes, TaskError
+from pictell.runtimes import RUNTIMES, Runtime, open_session
+from pictell.runtimes.files import temporary_folder
 from pictell.types import DecodedImage, ModelSpec, Weights
 
 # On a slow machine the largest runtime takes ten seconds to load, and a large model more.
 DEADLINE_S = 120.0
+# A process may allocate so many bytes, and so many more for each byte of the model: the process
+# has the file, its parsed graph, and the weights as the runtime orders them.
+MEMORY, MEMORY_PER_BYTE = 4 * 1024**3, 6
 MID_GREY = 128
 
 
@@ -37,83 +38,52 @@ def try_in_child(
     *,
     deadline_s: float = DEADLINE_S,
 ) -> None:
-    """Open the model and run it on one mid-grey image, in a child process.
+    """Open the model and run it on one mid-grey image, in a process of its own.
 
-    Raises what opening and running raise, and ``InvalidModelError`` if the runtime crashes or does
-    not finish within ``deadline_s`` seconds.
+    Raises what opening and running raise, and ``InvalidModelError`` if the runtime crashes, does
+    not finish within ``deadline_s`` seconds, or on Linux needs more than 4 GiB and 6 times the
+    model's size. The process ends with this one.
     """
-    # With the table of runtimes, to which this program may have added one.
-    request = pickle.dumps((spec, weights.format, dict(weights.files), options, RUNTIMES))
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-        try:
-            child = subprocess.run(
-                # -P: import no modules from the current folder, which may hold untrusted files.
-                [sys.executable, "-P", "-m", "pictell.runtimes.trial"],
-                input=request,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_environment(folder),
-                timeout=deadline_s,
-            )
-        except subprocess.TimeoutExpired:
-            raise InvalidModelError(
-                f"the model's trial run did not finish within {deadline_s:g} s"
-            ) from None
-    if child.returncode != 0:
-        raise InvalidModelError(f"the model crashed its runtime ({_cause(child.returncode)})")
-    _raise_again(child.stdout)
+    plain = Weights(weights.format, dict(weights.files))
+    max_memory = MEMORY + MEMORY_PER_BYTE * sum(map(len, plain.files.values()))
+    max_memory = min(max_memory, available_memory())
+    processes = Processes(1, deadline_s=deadline_s, max_memory=max_memory, modules=[__name__])
+    with temporary_folder() as folder, closing(processes), _model_errors(deadline_s, max_memory):
+        # With the table of runtimes, to which this program may have added one.
+        processes.call(_attempt, spec, plain, options, RUNTIMES, str(folder))
 
 
-def main() -> None:
-    """Run the child process: read the request, write ``{}`` or the error as JSON."""
-    with contextlib.suppress(ImportError):
-        import resource
+@contextmanager
+def _model_errors(deadline_s: float, max_memory: int) -> Iterator[None]:
+    """Raise what ends a task in another way as ``InvalidModelError``."""
+    try:
+        yield
+        return
+    except TimeoutError:
+        reason = f"the model's trial run did not finish within {deadline_s:g} s"
+    except (MemoryError, OutOfMemoryError):
+        reason = f"the model's trial run needs more than {max_memory / 1e9:.1f} GB of memory"
+    except CrashError as error:
+        reason = f"the model crashed its runtime ({error})"
+    except TaskError as error:
+        reason = f"the model's trial run failed: {str(error).splitlines()[-1]}"
+    except OSError as error:
+        reason = f"the model's trial run cannot start: {os_reason(error)}"
+    raise InvalidModelError(reason)
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    request = sys.stdin.buffer.read()
-    # The output of a runtime goes to stderr, so that stdout has only the answer.
-    answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    json.dump(_attempt(request), answer)
-    answer.close()
 
-
-def _attempt(request: bytes) -> dict[str, str]:
-    spec, weights_format, files, options, engines = pickle.loads(request)
+def _attempt(
+    spec: ModelSpec,
+    weights: Weights,
+    options: EngineOptions,
+    engines: Mapping[str, Runtime],
+    folder: str,
+) -> None:
+    """The task of the process. The temporary files of its runtime are in ``folder``."""
+    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder))
+    tempfile.tempdir = folder
     RUNTIMES.update(engines)
     grey = Image.new("RGB", (spec.preprocess.width, spec.preprocess.height), (MID_GREY,) * 3)
-    try:
-        session = open_session(spec, Weights(weights_format, files), options)
-        batch = preprocess(DecodedImage(grey, *grey.size), spec.preprocess)
-        session.run({spec.input_name: batch}, [spec.output_name])
-    except PictellError as error:
-        return {"code": error.code, "message": error.message}
-    return {}
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """This process's environment, with its module path, and temporary files in ``folder``."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**os.environ, "PYTHONPATH": path, "TMPDIR": folder, "TEMP": folder, "TMP": folder}
-
-
-def _cause(returncode: int) -> str:
-    try:
-        return signal.Signals(-returncode).name
-    except ValueError:
-        return f"exit status {returncode}"
-
-
-def _raise_again(answer: bytes) -> None:
-    # JSON, because a pickle from a compromised child could run code here.
-    try:
-        found: dict[str, Any] = json.loads(answer)
-        error = error_classes()[found["code"]](str(found["message"])) if found else None
-    except (ValueError, KeyError, TypeError):
-        raise InvalidModelError("the model's trial run ended without an answer") from None
-    if error:
-        raise error
-
-
-if __name__ == "__main__":
-    main()
+    session = open_session(spec, weights, options)
+    batch = preprocess(DecodedImage(grey, *grey.size), spec.preprocess)
+    session.run({spec.input_name: batch}, [spec.output_name])
