@@ -30,7 +30,7 @@ def test_a_known_file_is_ready(shared: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     for text in (
         "format         tflite",
-        "3.6 MB",
+        "3.61 MB",
         "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
         "known as       mobilenet_v2_1.0_224_quant",
         "input  uint8 (1, 224, 224, 3), quantised: 0.0078125 x (stored - 128)",

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pictell.cli.amounts import size as amount
 from pictell.cli.exit_status import exit_status
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import write_json
@@ -128,7 +129,7 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
     inspection = examination.model.inspection
     rows = [
         ("format", record["format"]),
-        ("size", f"{record['bytes'] / 1e6:.1f} MB"),
+        ("size", amount(record["bytes"])),
         ("SHA-256", record["sha256"]),
         ("known as", record["known_as"] or "not in the catalogue"),
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),

@@ -38,7 +38,8 @@ def main() -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     # Libraries warn of odd metadata, which does not matter for labels.
     warnings.simplefilter("ignore")
-    logging.lastResort = None
+    # None would write 'No handlers could be found'.
+    logging.lastResort = logging.NullHandler()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
     try:

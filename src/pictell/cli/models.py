@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pictell.cli.amounts import size as amount
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import say, write_json
 from pictell.cli.parser import Parser
@@ -58,7 +59,7 @@ REMOVE_EXAMPLE = "Remove a pulled or imported model:\n\n  pictell models rm ince
 NOT_GIVEN = "—"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"", "0", "false", "no", "off"}
-HEADINGS = ("name", "MB", "top-1 %", "licence", "state")
+HEADINGS = ("name", "size", "top-1 %", "licence", "state")
 
 
 def run(words: list[str]) -> int:
@@ -242,7 +243,7 @@ def _cells(record: dict[str, object]) -> tuple[str, ...]:
     size, accuracy = record["bytes"], record["top1_accuracy"]
     return (
         str(record["name"]),
-        f"{size / 1e6:.1f}" if isinstance(size, int) else NOT_GIVEN,
+        amount(size) if isinstance(size, int) else NOT_GIVEN,
         f"{accuracy:.1%}".rstrip("%") if isinstance(accuracy, float) else NOT_GIVEN,
         visible(str(record["licence"] or NOT_GIVEN)),
         str(record["state"]),
