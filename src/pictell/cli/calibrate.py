@@ -20,7 +20,7 @@ Fit a model's scores to pictures with known labels, so that about 80 % of the cl
 of 0.8 are right, and find the limit below which a picture is unknown:
 
   pictell calibrate --model MY-MODEL/ --data VAL/
-  pictell calibrate --model MY-MODEL/ --data LABELS.csv --about "500 photos of the new camera"
+  pictell calibrate --model MY-MODEL/ --data LABELS.csv --about "500 new photos"
 
 The result is stored as calibration.toml in the model's folder. Give at least 200 pictures that the
 model was not trained on, in the format of pictell evaluate.

@@ -50,9 +50,9 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
-  pictell batch       label many pictures into a table; go on after an interruption
+  pictell batch       label many pictures into a table, with resuming
   pictell train       train a model of your own classes on labelled photos
-  pictell correct     tell a trained model what is in a picture that it got wrong
+  pictell correct     tell a trained model what a picture really shows
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs

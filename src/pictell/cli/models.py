@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +17,7 @@ from pictell.models import BUILT_IN, find
 from pictell.models.folder import read_model_folder
 from pictell.models.store import catalog
 from pictell.models.store import local as store
-from pictell.reports.escape import visible
+from pictell.reports.columns import aligned
 
 if TYPE_CHECKING:
     from pictell.models.store.catalog import Row
@@ -60,6 +60,7 @@ NOT_GIVEN = "—"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"", "0", "false", "no", "off"}
 HEADINGS = ("name", "size", "top-1 %", "licence", "state")
+ALIGN = "<>><<"
 
 
 def run(words: list[str]) -> int:
@@ -92,7 +93,7 @@ def show(options: Namespace) -> None:
     if options.format == "json":
         write_json(records)
     else:
-        print("\n".join(_table([HEADINGS, *map(_cells, records)])))
+        print("".join(aligned([HEADINGS, *map(_cells, records)], ALIGN, indent="")), end="")
 
 
 def pull_parser() -> Parser:
@@ -245,13 +246,6 @@ def _cells(record: dict[str, object]) -> tuple[str, ...]:
         str(record["name"]),
         amount(size) if isinstance(size, int) else NOT_GIVEN,
         f"{accuracy:.1%}".rstrip("%") if isinstance(accuracy, float) else NOT_GIVEN,
-        visible(str(record["licence"] or NOT_GIVEN)),
+        str(record["licence"] or NOT_GIVEN),
         str(record["state"]),
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Aligned columns, the numbers to the right."""
-    name, size, accuracy, licence, _ = (max(map(len, cells)) for cells in zip(*rows, strict=True))
-    for row in rows:
-        yield f"{{:{name}}}  {{:>{size}}}  {{:>{accuracy}}}  {{:{licence}}}  {{}}".format(*row)

@@ -62,7 +62,16 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The example, then argparse's help."""
-        return f"{self._example}\n{super().format_help()}"
+        # argparse needs it, too; most runs show no help.
+        from textwrap import fill
+
+        def filled(paragraph: str) -> str:
+            if " " in {line[:1] for line in paragraph.splitlines()}:
+                return paragraph.rstrip("\n")
+            return fill(paragraph, _columns(), break_long_words=False, break_on_hyphens=False)
+
+        example = "\n\n".join(map(filled, self._example.split("\n\n")))
+        return f"{example}\n\n{super().format_help()}"
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Parse options and pictures in any order. Raises ``UsageError``."""
