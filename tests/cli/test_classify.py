@@ -453,6 +453,8 @@ def test_progress_shows_on_a_terminal_if_results_go_elsewhere() -> None:
         while chunk := _read_terminal(terminal):
             shown += chunk
     assert b" pictures" in shown
+    assert b"/401 [" in shown
+    assert re.search(rb"<\d\d:\d\d, ", shown)
     assert b"pictell: missing.jpg: no such file or folder" in shown
     assert run.returncode == 1
 

@@ -19,13 +19,13 @@ from pictell.cli.answer_options import (
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, add_choice, positive_int
-from pictell.cli.pictures import check_list, named_sources
+from pictell.cli.pictures import can_be_listed_twice, check_list, named_sources
 from pictell.cli.progress import Progress
 from pictell.cli.selection import add_selection_options, selection
 from pictell.cli.server_option import TOKEN_VARIABLE, check_server_options, connect_to
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
-from pictell.images.sources import STDIN
+from pictell.images.sources import STDIN, ignore
 from pictell.options import ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
@@ -89,6 +89,8 @@ def run(words: list[str]) -> int:
         chosen = selection(options, classifier.scorer.judges, classifier)
     to_stdout = options.output_file is None
     with classifier, Progress(beside_results=to_stdout, quiet=options.quiet) as progress:
+        if can_be_listed_twice(options):
+            progress.find_total(named_sources(options, ignore))
         first, sources = _first_sources(options, progress.skip)
         results = classifier.stream(
             sources, top_k=options.top_k, probabilities=chosen.probabilities

@@ -35,6 +35,12 @@ def named_sources(
         )
 
 
+def can_be_listed_twice(options: argparse.Namespace) -> bool:
+    """Whether the sources can be counted beforehand: no picture or list comes through a pipe."""
+    from_file = options.from_file
+    return STDIN not in options.pictures and (from_file is None or os.path.isfile(from_file))
+
+
 def _say_it_waits(what: str, options: argparse.Namespace) -> None:
     """Say so on stderr if a person at a terminal has to give what is read next."""
     if not options.quiet and sys.stdin is not None and sys.stdin.isatty():
