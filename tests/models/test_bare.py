@@ -129,7 +129,7 @@ def test_the_message_says_what_is_missing_or_wrong(
 def test_raw_pixels_are_given_by_a_preset(tmp_path: Path, labels: Path) -> None:
     """Mean 0 and std 1 mean raw pixels to some libraries, and pixels in 0..1 to others."""
     path = write_graph(tmp_path, ["N", 3, 24, 32])
-    with pytest.raises(UsageError, match=r"ambiguous: give the preset unit .* or raw"):
+    with pytest.raises(UsageError, match=r"ambiguous: give the preset unit .* or raw .*Rescaling"):
         describe(path, ModelOptions(labels=labels, mean=(0, 0, 0), std=(1, 1, 1)))
     spec = describe(path, ModelOptions(labels=labels, preset="raw"))
     assert (spec.preprocess.mean, spec.preprocess.std) == ((0, 0, 0), (1, 1, 1))

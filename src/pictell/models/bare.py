@@ -47,6 +47,7 @@ DEFAULTS = ModelOptions(
     unlabelled=0,
 )
 UNKNOWN = "unknown"
+RESCALES = "a model that rescales inside, such as Keras with a Rescaling layer"
 # Options that are fields of a ``PreprocessSpec`` as they are.
 PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
 
@@ -167,7 +168,7 @@ def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     if is_raw(options.mean, options.std):
         raise UsageError(
             "mean 0 and std 1 are ambiguous: give the preset unit for pixels in 0..1, or raw for "
-            "pixels in 0..255"
+            f"pixels in 0..255 ({RESCALES})"
         )
     preset = PRESETS[options.preset] if options.preset else ModelOptions()
     published = row.options if row else ModelOptions()
@@ -260,7 +261,7 @@ def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
     if options.mean is None and options.std is None and image.dtype != "uint8":
         raise InvalidModelError(
             f"the mean and std of the {image.dtype} input {image.name!r} are unknown: give --mean "
-            f"and --std, or --preset ({', '.join(PRESETS)})"
+            f"and --std, or --preset ({', '.join(PRESETS)}; raw for {RESCALES})"
         )
 
 
