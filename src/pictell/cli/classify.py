@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -26,11 +27,10 @@ from pictell.cli.server_option import TOKEN_VARIABLE, check_server_options, conn
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN, ignore
-from pictell.options import ModelOptions
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.results import Result
-from pictell.types import ModelSpec, Source
+from pictell.types import Source
 from pictell.version import __version__
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def _load(options: argparse.Namespace) -> Classifier:
     report_crashes(options.model)
     # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
     wait = options.model != "default" or options.engine_options.runtime is not None
-    classifier = load_classifier(options, wait=wait)
-    if not options.quiet:
-        _warn_of_other_preprocessing(classifier.spec, options.model_options)
-    return classifier
+    with warnings.catch_warnings():
+        if options.quiet:
+            warnings.simplefilter("ignore")
+        return load_classifier(options, wait=wait)
 
 
 def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
@@ -136,17 +136,6 @@ def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
     yield from islice(results, 1)
     sys.setswitchinterval(TURN_S)
     yield from results
-
-
-def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:
-    """Warn if a published model gets other preprocessing than its publisher states."""
-    if given.preset is None and given.mean is None:
-        return
-    from pictell.models.store import catalog
-
-    row = catalog.by_checksum(spec.sha256)
-    if row is not None and row.options.mean != spec.preprocess.mean:
-        say(f"the model is {row.name}, which was published with another mean and std")
 
 
 def _first_sources(

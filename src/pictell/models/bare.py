@@ -8,13 +8,14 @@ with such files. Mean and std have none: if they are not found, the error says w
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError, UsageError
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.model_files import read_head
@@ -68,12 +69,18 @@ def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) 
     """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
 
     An ONNX file that carries its own spec takes no options. Raises ``InvalidModelError``,
-    ``UnsafeModelError``, or ``UsageError`` for wrong options.
+    ``UnsafeModelError``, or ``UsageError`` for wrong options. Warns with ``ModelWarning`` if the
+    options differ from what the publisher of the file states.
     """
     with prefix_file_name(path):
         content = read_unchecked(path)
         check_safe(content)
-        return spec_of(inspect_bare(path, content, options, row))
+        model = inspect_bare(path, content, options, row)
+        spec = spec_of(model)
+    if model.row and (warning := model.row.differences(spec.preprocess)):
+        # The level is that of the caller of pictell.load().
+        warnings.warn(f"{path.name}: {warning}", ModelWarning, stacklevel=4)
+    return spec
 
 
 def inspect_bare(
