@@ -78,10 +78,16 @@ def test_a_label_keeps_its_commas(tmp_path: Path) -> None:
     assert data.labels == ("tench, Tinca tinca",)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("text", ["file;label\r\na.jpg;Käfer\r\n", "a.jpg Käfer\r\n"])
 def test_lists_of_windows_are_read(tmp_path: Path, encoding: str, text: str) -> None:
     assert pairs(read(tmp_path, text, encoding=encoding)) == [("a.jpg", "Käfer")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(UsageError, match="UTF-16 text without its mark: save it as UTF-8"):
+        read(tmp_path, "file;label\na.jpg;cat\n", encoding=encoding)
 
 
 def test_json_lines_are_recognised(tmp_path: Path) -> None:

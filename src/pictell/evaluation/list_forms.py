@@ -46,6 +46,8 @@ def cells_of(text: str, suffix: str) -> Lines:
 
     ``suffix`` is that of the file's name. Raises ``UsageError``, ``csv.Error``.
     """
+    if "\0" in text[:2]:
+        raise UsageError("UTF-16 text without its mark: save it as UTF-8")
     if suffix.lower() in JSON_SUFFIXES or text.lstrip().startswith("{"):
         return _json_lines(text)
     if JSON_LIST.match(text):

@@ -90,8 +90,8 @@ def _check_space(name: str, parts: Mapping[Download, Path], work: Path) -> None:
     free = shutil.disk_usage(work).free
     if free < needed:
         raise StoreError(
-            f"{name} needs {needed / MEGABYTE:.3g} MB in {work.parents[1]}, where "
-            f"{free / MEGABYTE:.3g} MB are free"
+            f"{name} needs {needed / MEGABYTE:.0f} MB in {work.parents[1]}, where "
+            f"{free / MEGABYTE:.0f} MB are free"
         )
 
 
