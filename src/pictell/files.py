@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 # No text in UTF-8 starts with these.
-UTF16 = (BOM_UTF16_LE, BOM_UTF16_BE)
+UTF16_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE)
 
 
 class TextFileError(Exception):
@@ -39,7 +39,7 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
             content = file.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise TextFileError(f"is longer than {max_bytes / 1024**2:.3g} MiB")
-        text = content.decode("utf-16" if content.startswith(UTF16) else "utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(UTF16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextFileError("is not UTF-8 text") from error
     except (OSError, ValueError) as error:
@@ -47,7 +47,7 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_file(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The bytes of a regular file. Raises ``OSError``, also for every other file."""
     if not _is_regular(path):
         raise OSError(errno.EINVAL, "not a regular file")

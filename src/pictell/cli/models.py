@@ -36,7 +36,8 @@ Import a model of your own, print its folder, remove it:
   pictell models path my-model
   pictell models rm my-model
 
-Each of these commands has its own --help.
+The accuracy is the published one on ImageNet, mostly of the float32 network. Each of these commands
+has its own --help.
 """
 PULL_EXAMPLE = """\
 Download models of the catalogue; an interrupted download continues the next time:
