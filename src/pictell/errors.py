@@ -1,4 +1,4 @@
-"""The errors that pictell raises, each with a stable ``code`` for programs.
+"""The errors that pictell raises, each with a stable ``code`` for programs, and its warning.
 
     PictellError
     ├── UsageError                 wrong_use             (also a ValueError)
@@ -37,8 +37,7 @@
         ├── RuntimeMissingError    runtime_missing
         └── RuntimeFailedError     runtime_failed
 
-A message is one line: what happened and, where there is a remedy, what to do. Text from outside is
-kept as it came; the code that shows it escapes it.
+A message is one line: what happened and what to do. What shows it escapes it.
 """
 
 from __future__ import annotations
@@ -46,12 +45,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+class ModelWarning(UserWarning):
+    """A model runs, but its answers may be wrong: its publisher states another preprocessing."""
+
+
 class PictellError(Exception):
     """Base of all errors that pictell raises on purpose.
 
-    ``message`` says what happened. ``source`` is the name of the picture that failed, if the error
-    is about one. ``str(error)`` is both: ``cat.jpg: no such file or folder``. Errors can be pickled
-    and keep their data.
+    ``str(error)`` has ``message`` and ``source``, the picture if one failed. Errors can be pickled.
     """
 
     code: ClassVar[str] = "pictell"

@@ -453,8 +453,33 @@ def test_progress_shows_on_a_terminal_if_results_go_elsewhere() -> None:
         while chunk := _read_terminal(terminal):
             shown += chunk
     assert b" pictures" in shown
+    assert b"/401 [" in shown
+    assert re.search(rb"<\d\d:\d\d, ", shown)
     assert b"pictell: missing.jpg: no such file or folder" in shown
     assert run.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), [(("-",), "a picture"), (("--from-file", "-"), "a list of files and URLs")]
+)
+def test_a_terminal_is_told_what_it_waits_for(words: tuple[str, ...], what: str) -> None:
+    ours, theirs = pty.openpty()
+    for quiet in ((), ("-q",)):
+        os.write(ours, b"\x04\x04\x04")
+        run = pictell(*words, *quiet, stdin=theirs)
+        assert run.stderr.startswith(f"pictell: waiting for {what}") == (not quiet)
+    os.close(theirs)
+    os.close(ours)
+    assert "waiting" not in pictell(*words, input="").stderr
+
+
+def test_a_library_that_logs_an_error_shows_nothing() -> None:
+    code = (
+        "import logging, sys; from pictell.cli import main; sys.argv[1:] = ['samples/cat.jpg'];"
+        "main.main(); logging.getLogger('some.library').error('odd metadata')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
 
 
 def _read_terminal(terminal: io.BufferedReader) -> bytes:

@@ -44,6 +44,15 @@ def test_a_folder_of_class_folders(insects: Path) -> None:
     assert "\n  top-1 accuracy " in run.stdout
 
 
+def test_a_list_in_another_form_as_an_argument(insects: Path, tmp_path: Path) -> None:
+    picture = next((insects / "ants").iterdir())
+    data = tmp_path / "val.txt"
+    data.write_text(f"{picture} ant\n")
+    run = pictell("evaluate", data, "--format", "json")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["models"][0]["top1"]["value"] in {0, 1}
+
+
 def test_json_and_a_page_of_two_models(insects: Path, other_model: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     run = pictell(
@@ -113,7 +122,8 @@ def test_unmatched_labels_are_an_error_or_left_out(insects: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "the following arguments are required: -d/--data"),
+        ([], "give the labelled pictures: --data FOLDER, or --data LIST"),
+        (["--data", "a", "b"], "the data is given twice, as a and b: give one of them"),
         (["--data", "nothing"], "nothing cannot be read: No such file or directory"),
         (["--data", ""], "empty name: give a folder or a list"),
         (["--data", "/dev/null"], "/dev/null is not a regular file: give a folder of"),

@@ -73,7 +73,8 @@ def test_help_is_a_word_too() -> None:
         (("--frobnicate", "x.jpg"), "--frobnicate (see pictell --help)"),
         (("-x", "x.jpg"), "-x (see pictell --help)"),
         (("--flatt", "--", "-x"), "--flatt (did you mean --flat?) (see pictell --help)"),
-        (("evaluate", "--data", "x", "--reprot", "y"), "--reprot (did you mean --report?) y"),
+        (("evaluate", "--data", "x", "--reprot", "y"), "--reprot (did you mean --report?) (see"),
+        (("x.jpg", "--mean", "0", "--scale", "1"), "--scale (did you mean --std?) 1"),
         (("models", "--fromat"), "--fromat (did you mean --format?) (see pictell models --help)"),
     ],
 )

@@ -1,7 +1,10 @@
 """``pictell inspect``: what is in a file, what is known, what is missing, a model.toml."""
 
 import json
+import os
+import pty
 import shutil
+import termios
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ def test_a_known_file_is_ready(shared: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     for text in (
         "format         tflite",
-        "3.6 MB",
+        "3.61 MB",
         "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
         "known as       mobilenet_v2_1.0_224_quant",
         "input  uint8 (1, 224, 224, 3), quantised: 0.0078125 x (stored - 128)",
@@ -175,3 +178,15 @@ def test_inspect_says_what_training_would_use(shared: Path) -> None:
     assert json.loads(run.stdout)["embedding"].startswith("embedding, stated")
     tflite = next((shared / "models" / "coral").glob("*.tflite"))
     assert "no: training needs an ONNX" in pictell("inspect", tflite).stdout
+
+
+def test_the_lines_fit_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    run = pictell("inspect", "default", capture_output=False, stdout=theirs)
+    os.close(theirs)
+    assert run.returncode == 0
+    with os.fdopen(ours, "rb") as terminal:
+        lines = terminal.read1().decode().partition("[model]")[0].splitlines()[1:]
+    assert max(map(len, lines)) == 80
+    assert any(line.startswith(" " * 16 + "Flatten") for line in lines)

@@ -56,13 +56,20 @@ def test_the_list_is_a_table() -> None:
     run = pictell("models")
     assert (run.stderr, run.returncode) == ("", 0)
     lines = run.stdout.splitlines()
-    assert lines[0].split() == ["name", "MB", "top-1", "%", "licence", "state"]
+    assert lines[0].split() == ["name", "size", "top-1", "%", "licence", "state"]
     assert lines[1].split()[0] == "default"
     assert lines[1].endswith("Apache-2.0  built in")
     inception = next(line for line in lines if line.startswith("inception5h "))
-    assert inception.split() == ["inception5h", "49.9", "—", "Apache-2.0", "available"]
+    assert inception.split() == ["inception5h", "49.9", "MB", "—", "Apache-2.0", "available"]
     squeezenet = next(line for line in lines if line.startswith("squeezenet1.1-7 "))
-    assert squeezenet.split() == ["squeezenet1.1-7", "5.0", "56.3", "Apache-2.0", "available"]
+    assert squeezenet.split() == [
+        "squeezenet1.1-7",
+        "4.96",
+        "MB",
+        "56.3",
+        "Apache-2.0",
+        "available",
+    ]
     assert len({line.index("Apache-2.0") for line in lines[1:]}) == 1
     assert "_frozen" not in run.stdout  # has no download
     assert pictell("models", "list").stdout == run.stdout

@@ -49,6 +49,18 @@ def test_the_page_shows_cross_validated_figures_and_suspicious_labels(
     assert "Most confused classes" in figures
 
 
+def test_a_list_names_its_column_of_labels(photos: Path, tmp_path: Path) -> None:
+    rows = [f"{path};{path.parent.name}" for path in sorted(photos.rglob("*.jpg"))]
+    data, model = tmp_path / "list.csv", tmp_path / "m.onnx"
+    data.write_text("\n".join(["Image;Insect", *rows]))
+    run = pictell("train", data, "-o", model)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.endswith("give the one of the labels as --column insect\n")
+    run = pictell("train", data, "-o", model, "--column", "insect", "--validation", photos)
+    assert run.returncode == 2
+    assert "are copies of pictures that the model is trained on" in run.stderr
+
+
 def test_a_validation_set_is_measured_without_copies_and_broken_pictures(
     photos: Path, insects: Path, tmp_path: Path
 ) -> None:

@@ -146,3 +146,13 @@ def test_half_a_photo_needs_the_option(cut: Path) -> None:
 def test_a_server_decides_itself_what_is_accepted() -> None:
     found = pictell("--server", "http://localhost:1", "--allow-truncated", CAT)
     assert (found.returncode, "--allow-truncated" in found.stderr) == (2, True)
+
+
+def test_every_command_warns_of_another_recipe(shared: Path) -> None:
+    folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
+    model = ("--model", folder / "frozen_graph.pb", "--labels", folder / "labels.txt")
+    for preset, warned in (("retrain", False), ("inception", True)):
+        run = pictell("labels", *model, "--preset", preset, "tench")
+        assert run.returncode == 0
+        assert ("was published with another mean and std" in run.stderr) == warned
+        assert len(run.stderr.splitlines()) == warned

@@ -9,9 +9,10 @@ import pytest
 import tensorflow
 from onnx import TensorProto, helper
 
+import pictell
 from fitted_calibration import FITTED
 from pictell import models, runtimes
-from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError, UsageError
 from pictell.images.preprocess import preprocess
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
@@ -129,7 +130,7 @@ def test_the_message_says_what_is_missing_or_wrong(
 def test_raw_pixels_are_given_by_a_preset(tmp_path: Path, labels: Path) -> None:
     """Mean 0 and std 1 mean raw pixels to some libraries, and pixels in 0..1 to others."""
     path = write_graph(tmp_path, ["N", 3, 24, 32])
-    with pytest.raises(UsageError, match=r"ambiguous: give the preset unit .* or raw"):
+    with pytest.raises(UsageError, match=r"ambiguous: give the preset unit .* or raw .*Rescaling"):
         describe(path, ModelOptions(labels=labels, mean=(0, 0, 0), std=(1, 1, 1)))
     spec = describe(path, ModelOptions(labels=labels, preset="raw"))
     assert (spec.preprocess.mean, spec.preprocess.std) == ((0, 0, 0), (1, 1, 1))
@@ -461,3 +462,26 @@ def test_a_picture_is_not_a_model(tmp_path: Path, name: str) -> None:
     path.write_bytes(photo_as(name))
     with pytest.raises(InvalidModelError, match=r"^model: a picture, not a model"):
         describe(path, ModelOptions())
+
+
+@pytest.mark.parametrize(
+    ("options", "differ"),
+    [
+        (ModelOptions(preset="inception"), "mean and std"),
+        (ModelOptions(mean=(127.5,) * 3, std=(1.0,) * 3), "std"),
+        (ModelOptions(channels="BGR"), "order of the colours"),
+        (ModelOptions(preset="retrain"), None),
+        (ModelOptions(), None),
+    ],
+)
+def test_a_published_file_warns_of_another_recipe(
+    shared: Path, options: ModelOptions, differ: str | None
+) -> None:
+    folder = shared / "models" / "mobilenet_v1_0.25_128_frozen"
+    options = replace(options, labels=folder / "labels.txt")
+    if differ is None:
+        pictell.load(folder / "frozen_graph.pb", options=options, wait=False).close()
+        return
+    with pytest.warns(ModelWarning, match=f"with another {differ}$") as caught:
+        pictell.load(folder / "frozen_graph.pb", options=options, wait=False).close()
+    assert caught[0].filename == __file__

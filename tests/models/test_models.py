@@ -441,7 +441,10 @@ def test_a_model_is_found_by_its_folder(folder: Path, kind: type) -> None:
     assert models.find(kind(folder)) == read_model_folder(folder)
 
 
-@pytest.mark.parametrize("name", ["nothing.onnx", "Nothing.PB", "folder/nothing"])
+@pytest.mark.parametrize(
+    "name",
+    ["nothing.onnx", "Nothing.PB", "folder/nothing", "a.keras", "a b.H5", "m.xml", "saved.zip"],
+)
 def test_a_model_file_that_is_not_there_is_named_so(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

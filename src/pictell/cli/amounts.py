@@ -29,5 +29,7 @@ def duration(seconds: float) -> str:
 def size(n_bytes: float) -> str:
     """Bytes in the unit that fits, to three digits."""
     units = ("bytes", "kB", "MB", "GB", "TB")
-    power = min((len(str(int(n_bytes))) - 1) // 3, len(units) - 1)
+    # Rounded first: 999,999 bytes are 1 MB.
+    digits = len(str(int(float(f"{n_bytes:.3g}"))))
+    power = min((digits - 1) // 3, len(units) - 1)
     return f"{n_bytes / 1000**power:.3g} {units[power]}"

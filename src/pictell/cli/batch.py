@@ -49,7 +49,7 @@ what is new:
   pictell batch --from-file LIST --output labels.csv --retry-failed
   pictell batch INBOX/ --output labels/ --watch
   pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/
-  pictell batch s3://BUCKET/photos/ --output s3://BUCKET/labels/ --engine ray --ray-address auto
+  pictell batch s3://BUCKET/a/ -o s3://BUCKET/b/ --engine ray --ray-address auto
 
 A folder gets numbered parts, each of which is written whole or not at all. docs/batch.md explains
 the table.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pictell import models
 from pictell.cli.amounts import damaged
+from pictell.cli.data_options import add_data_options, data_of
 from pictell.cli.model_options import add_engine_options, report_crashes
 from pictell.cli.output import say
 from pictell.cli.own_folder import own_folder
@@ -19,7 +20,7 @@ Fit a model's scores to pictures with known labels, so that about 80 % of the cl
 of 0.8 are right, and find the limit below which a picture is unknown:
 
   pictell calibrate --model MY-MODEL/ --data VAL/
-  pictell calibrate --model MY-MODEL/ --data LABELS.csv --about "500 photos of the new camera"
+  pictell calibrate --model MY-MODEL/ --data LABELS.csv --about "500 new photos"
 
 The result is stored as calibration.toml in the model's folder. Give at least 200 pictures that the
 model was not trained on, in the format of pictell evaluate.
@@ -35,15 +36,15 @@ def run(words: list[str]) -> int:
     from pictell.models.scorer import answer_tree
     from pictell.reports.evaluation.calibration import render
 
-    folder = own_folder(options.model)
+    data, folder = data_of(options), own_folder(options.model)
     spec = models.find(options.model)
-    dataset = read_dataset(options.data, options.column)
+    dataset = read_dataset(data, options.column)
     report_crashes(options.model)
     with Progress(total=min(len(dataset), MAX_PICTURES)) as progress:
         sample = collect_sample(spec, dataset, options.engine_options, progress.watch)
     if progress.warned:
         say(f"{damaged(progress.warned)}, and used nevertheless")
-    about = options.about or Path(options.data).resolve().name
+    about = options.about or Path(data).resolve().name
     result = fit_calibration(sample, about, answer_tree(spec))
     write_calibration(folder, result.fitted, spec.sha256)
     print(render(result))
@@ -54,11 +55,10 @@ def run(words: list[str]) -> int:
 
 def make_parser() -> Parser:
     """The options of the command."""
-    parser = Parser("pictell calibrate", "--model MODEL --data DATA [OPTION …]", EXAMPLE)
+    parser = Parser("pictell calibrate", "--model MODEL [OPTION …] DATA", EXAMPLE)
     add = parser.add_argument
     add("-m", "--model", required=True, metavar="M", help="a model's folder, or its name")
-    add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
+    add_data_options(parser)
     add("--about", metavar="TEXT", help="a description of the pictures to store (the data's name)")
-    add("--column", metavar="C", help="the column of the list that holds the labels")
     add_engine_options(parser)
     return parser

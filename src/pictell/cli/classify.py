@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -19,18 +20,17 @@ from pictell.cli.answer_options import (
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, add_choice, positive_int
-from pictell.cli.pictures import check_list, named_sources
+from pictell.cli.pictures import can_be_listed_twice, check_list, named_sources
 from pictell.cli.progress import Progress
 from pictell.cli.selection import add_selection_options, selection
 from pictell.cli.server_option import TOKEN_VARIABLE, check_server_options, connect_to
 from pictell.cli.terminal import COLOURS, line_columns, shows_colour
 from pictell.errors import UsageError
-from pictell.images.sources import STDIN
-from pictell.options import ModelOptions
+from pictell.images.sources import STDIN, ignore
 from pictell.reports import FORMATS, render
 from pictell.reports.style import Style
 from pictell.results import Result
-from pictell.types import ModelSpec, Source
+from pictell.types import Source
 from pictell.version import __version__
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ Say what is in a picture:
 
 Other commands, each with its own --help:
 
-  pictell batch       label many pictures into a table; go on after an interruption
+  pictell batch       label many pictures into a table, with resuming
   pictell train       train a model of your own classes on labelled photos
-  pictell correct     tell a trained model what is in a picture that it got wrong
+  pictell correct     tell a trained model what a picture really shows
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs
@@ -89,6 +89,8 @@ def run(words: list[str]) -> int:
         chosen = selection(options, classifier.scorer.judges, classifier)
     to_stdout = options.output_file is None
     with classifier, Progress(beside_results=to_stdout, quiet=options.quiet) as progress:
+        if can_be_listed_twice(options):
+            progress.find_total(named_sources(options, ignore))
         first, sources = _first_sources(options, progress.skip)
         results = classifier.stream(
             sources, top_k=options.top_k, probabilities=chosen.probabilities
@@ -123,10 +125,10 @@ def _load(options: argparse.Namespace) -> Classifier:
     report_crashes(options.model)
     # Other runtimes write temporary files, which Ctrl-C removes only on this thread.
     wait = options.model != "default" or options.engine_options.runtime is not None
-    classifier = load_classifier(options, wait=wait)
-    if not options.quiet:
-        _warn_of_other_preprocessing(classifier.spec, options.model_options)
-    return classifier
+    with warnings.catch_warnings():
+        if options.quiet:
+            warnings.simplefilter("ignore")
+        return load_classifier(options, wait=wait)
 
 
 def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
@@ -134,17 +136,6 @@ def _with_longer_turns(results: Iterator[Result]) -> Iterator[Result]:
     yield from islice(results, 1)
     sys.setswitchinterval(TURN_S)
     yield from results
-
-
-def _warn_of_other_preprocessing(spec: ModelSpec, given: ModelOptions) -> None:
-    """Warn if a published model gets other preprocessing than its publisher states."""
-    if given.preset is None and given.mean is None:
-        return
-    from pictell.models.store import catalog
-
-    row = catalog.by_checksum(spec.sha256)
-    if row is not None and row.options.mean != spec.preprocess.mean:
-        say(f"the model is {row.name}, which was published with another mean and std")
 
 
 def _first_sources(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import defaults, page
+from pictell.cli.data_options import add_data_options, data_of
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
 from pictell.cli.output import say, write
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 Measure a model on pictures with known labels, or compare two models:
 
-  pictell evaluate --data samples/
+  pictell evaluate samples/
   pictell evaluate --data VAL/ --report REPORT.html
   pictell evaluate --data samples/labels.csv --format json > figures.json
   pictell evaluate --data VAL/ --model default --model MY-MODEL/ --compare
 
 The data is a folder with one subfolder of pictures for each class or broader label, named like it;
-or a list, CSV or JSON lines, with the columns file, one of label, class_index and synset, and
-optionally weight. With the columns left, top, right and bottom, in pixels of the upright picture,
-only that box of it is classified. A folder that contains labels.csv or labels.jsonl is read as that
-list.
+or a list: CSV with any delimiter or JSON lines, with the columns file, one of label, class_index
+and synset, and optionally weight; or lines of a file and its label. With the columns left, top,
+right and bottom, in pixels of the upright picture, only that box of it is classified. A folder that
+contains labels.csv or labels.jsonl is read as that list.
 """
 
 
@@ -42,7 +43,7 @@ def run(words: list[str]) -> int:
     from pictell.evaluation.comparison import Evaluation, compare
     from pictell.evaluation.dataset import read_dataset
 
-    dataset = read_dataset(options.data, options.column)
+    dataset = read_dataset(data_of(options), options.column)
     first, *others = [_evaluate(model, dataset, options) for model in options.model]
     compared = [compare(first, other) for other in others if options.compare]
     made = tuple(one for one in compared if one is not None)
@@ -103,15 +104,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def make_parser() -> Parser:
     """The options of the command."""
-    parser = Parser("pictell evaluate", "--data DATA [OPTION …]", EXAMPLE)
+    parser = Parser("pictell evaluate", "[OPTION …] DATA", EXAMPLE)
     add = parser.add_argument
-    add("-d", "--data", required=True, metavar="DATA", help="a folder of class folders, or a list")
+    add_data_options(parser)
     model = "a model's name, folder or file (default); can be repeated"
     add("-m", "--model", action="append", metavar="M", help=model)
     add("--compare", action="store_true", help="compare the first model with each of the others")
     add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
     parser.add_format(("text", "json"))
-    add("--column", metavar="C", help="the column of the list that holds the labels")
     unmatched = "skip pictures whose label is unknown to the model"
     add("--skip-unmatched", action="store_true", help=unmatched)
     add_model_options(parser)

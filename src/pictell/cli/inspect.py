@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pictell.cli.amounts import size as amount
 from pictell.cli.exit_status import exit_status
 from pictell.cli.model_options import add_engine_options, add_model_options
 from pictell.cli.output import write_json
 from pictell.cli.parser import Parser
+from pictell.cli.terminal import line_columns
 from pictell.errors import InvalidModelError, ModelError
 from pictell.models import locate
+from pictell.reports.columns import wrap
 from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
 
@@ -26,9 +31,11 @@ Show what is in a model's file, what pictell knows about it and what is missing 
   pictell inspect default
   pictell inspect default --write model.onnx
   pictell inspect MODEL.pb --try
-  pictell inspect MODEL.onnx --labels LABELS.txt --preset torchvision --write my-model/
+  pictell inspect MODEL.onnx --labels LABELS.txt --preset unit --write my-model/
 """
 MAX_OPS_SHOWN = 8
+# Of the values: a checksum of 64 digits fits the 80 columns of a terminal.
+INDENT = 16
 MEANINGS = {
     "none": "probabilities",
     "softmax": "logits",
@@ -128,7 +135,7 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
     inspection = examination.model.inspection
     rows = [
         ("format", record["format"]),
-        ("size", f"{record['bytes'] / 1e6:.1f} MB"),
+        ("size", amount(record["bytes"])),
         ("SHA-256", record["sha256"]),
         ("known as", record["known_as"] or "not in the catalogue"),
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
@@ -141,9 +148,18 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
         ("embedding", record["embedding"]),
         ("tried", record["tried"]),
     ]
-    table = [f"  {name:14} {visible(value)}" for name, value in rows if value is not None]
+    table = [line for row in rows if row[1] is not None for line in _row_lines(*row)]
     toml = ["", *record["model_toml"].splitlines()] if record["model_toml"] else []
     return [visible(record["file"]), *table, *map(visible, toml)]
+
+
+def _row_lines(name: str, value: str) -> Iterator[str]:
+    """A name and its value, which is as wide as the terminal."""
+    columns = line_columns()
+    shown = visible(value)
+    lines = [shown] if columns is None else wrap(shown, columns - INDENT)
+    for head, line in zip_longest([name], lines, fillvalue=""):
+        yield f" {head:{INDENT - 2}} {line}"
 
 
 def _yes_or_no(problem: str | None) -> str:

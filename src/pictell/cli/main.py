@@ -11,10 +11,11 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from pictell.cli.exit_status import SOME_FAILED, exit_status
 from pictell.cli.output import say
-from pictell.errors import PictellError, SourceNotFoundError
+from pictell.errors import ModelWarning, PictellError, SourceNotFoundError
 from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
@@ -38,7 +39,10 @@ def main() -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     # Libraries warn of odd metadata, which does not matter for labels.
     warnings.simplefilter("ignore")
-    logging.lastResort = None
+    warnings.simplefilter("always", ModelWarning)
+    warnings.showwarning = _show_warning
+    # None would write 'No handlers could be found'.
+    logging.lastResort = logging.NullHandler()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -76,6 +80,17 @@ def _check_not_mistyped(word: str) -> None:
         raise SourceNotFoundError(
             f"no such file or folder: {word}; did you mean pictell {command}?"
         )
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    say(str(message))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

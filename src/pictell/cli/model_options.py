@@ -26,7 +26,7 @@ def add_model_options(parser: Parser, output: str = "--output") -> None:
     group = parser.add_argument_group("model files without their own labels and preprocessing")
     add = group.add_argument
     add("--labels", metavar="FILE", help="a file of labels: lines, CSV, JSON, YAML and more")
-    add_choice(group, "--preset", PRESETS, "known preprocessing")
+    add_choice(group, "--preset", PRESETS, "known preprocessing; raw for Keras with Rescaling")
     add("--input", dest="input_name", metavar="NAME", help="the name of the input")
     add(output, dest="output_name", metavar="NAME", help="the name of the output")
     add("--size", type=_size, metavar="WxH", help="the input size in pixels: 224 or 320x240")

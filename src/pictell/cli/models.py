@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pictell.cli.amounts import size as amount
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import say, write_json
 from pictell.cli.parser import Parser
@@ -16,7 +17,7 @@ from pictell.models import BUILT_IN, find
 from pictell.models.folder import read_model_folder
 from pictell.models.store import catalog
 from pictell.models.store import local as store
-from pictell.reports.escape import visible
+from pictell.reports.columns import aligned
 
 if TYPE_CHECKING:
     from pictell.models.store.catalog import Row
@@ -35,7 +36,8 @@ Import a model of your own, print its folder, remove it:
   pictell models path my-model
   pictell models rm my-model
 
-Each of these commands has its own --help.
+The accuracy is the published one on ImageNet, mostly of the float32 network. Each of these commands
+has its own --help.
 """
 PULL_EXAMPLE = """\
 Download models of the catalogue; an interrupted download continues the next time:
@@ -58,7 +60,8 @@ REMOVE_EXAMPLE = "Remove a pulled or imported model:\n\n  pictell models rm ince
 NOT_GIVEN = "—"
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"", "0", "false", "no", "off"}
-HEADINGS = ("name", "MB", "top-1 %", "licence", "state")
+HEADINGS = ("name", "size", "top-1 %", "licence", "state")
+ALIGN = "<>><<"
 
 
 def run(words: list[str]) -> int:
@@ -91,7 +94,7 @@ def show(options: Namespace) -> None:
     if options.format == "json":
         write_json(records)
     else:
-        print("\n".join(_table([HEADINGS, *map(_cells, records)])))
+        print("".join(aligned([HEADINGS, *map(_cells, records)], ALIGN, indent="")), end="")
 
 
 def pull_parser() -> Parser:
@@ -242,15 +245,8 @@ def _cells(record: dict[str, object]) -> tuple[str, ...]:
     size, accuracy = record["bytes"], record["top1_accuracy"]
     return (
         str(record["name"]),
-        f"{size / 1e6:.1f}" if isinstance(size, int) else NOT_GIVEN,
+        amount(size) if isinstance(size, int) else NOT_GIVEN,
         f"{accuracy:.1%}".rstrip("%") if isinstance(accuracy, float) else NOT_GIVEN,
-        visible(str(record["licence"] or NOT_GIVEN)),
+        str(record["licence"] or NOT_GIVEN),
         str(record["state"]),
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Aligned columns, the numbers to the right."""
-    name, size, accuracy, licence, _ = (max(map(len, cells)) for cells in zip(*rows, strict=True))
-    for row in rows:
-        yield f"{{:{name}}}  {{:>{size}}}  {{:>{accuracy}}}  {{:{licence}}}  {{}}".format(*row)

@@ -16,6 +16,8 @@ Part: TypeAlias = ModelOptions | EngineOptions | Limits
 
 # How similar a word must be to an option or a command to suggest it, 0..1.
 CLOSE = 0.75
+# What other tools call these options.
+OTHER_NAMES = {"scale": "std", "topk": "top-k", "threshold": "min-confidence", "weights": "model"}
 # The start of argparse's message about unknown options.
 UNKNOWN = "unrecognized arguments: "
 
@@ -62,7 +64,16 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The example, then argparse's help."""
-        return f"{self._example}\n{super().format_help()}"
+        # argparse needs it, too; most runs show no help.
+        from textwrap import fill
+
+        def filled(paragraph: str) -> str:
+            if " " in {line[:1] for line in paragraph.splitlines()}:
+                return paragraph.rstrip("\n")
+            return fill(paragraph, _columns(), break_long_words=False, break_on_hyphens=False)
+
+        example = "\n\n".join(map(filled, self._example.split("\n\n")))
+        return f"{example}\n\n{super().format_help()}"
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Parse options and pictures in any order. Raises ``UsageError``."""
@@ -108,7 +119,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("--"):
             return word
         options = [option.removeprefix("--") for option in self._option_string_actions]
-        nearest = get_close_matches(word[2:].partition("=")[0], options, 1, CLOSE)
+        wanted = word[2:].partition("=")[0]
+        nearest = get_close_matches(OTHER_NAMES.get(wanted, wanted), options, 1, CLOSE)
         return f"{word} (did you mean --{nearest[0]}?)" if nearest else word
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pictell.cli.exit_status import exit_status
 from pictell.cli.output import say
+from pictell.errors import PictellError
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class Progress:
         self.exit_status = 0
         self.skipped = 0
         self.warned = 0
+        self._ended = False
         self._bar: tqdm[None] | None = None
         if not quiet and sys.stderr.isatty() and not (beside_results and sys.stdout.isatty()):
             # The import takes longer than most runs without a bar.
@@ -60,8 +64,28 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._ended = True
         if self._bar is not None:
             self._bar.close()
+
+    def find_total(self, items: Iterable[object]) -> None:
+        """Count items, as many as there will be results, on a thread of its own.
+
+        From then on the bar shows the total and the time that is left.
+        """
+        if self._bar is not None:
+            threading.Thread(target=self._count, args=(items,), daemon=True).start()
+
+    def _count(self, items: Iterable[object]) -> None:
+        total = 0
+        # What is wrong with the items is said where they are used.
+        with suppress(PictellError, OSError):
+            for _ in items:
+                if self._ended:
+                    return
+                total += 1
+            if self._bar is not None:
+                self._bar.total = total
 
     def skip(self, path: Path) -> None:
         """Count a file that is not a picture."""

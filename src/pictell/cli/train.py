@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pictell.cli import output_file, page
 from pictell.cli.amounts import damaged, pictures
+from pictell.cli.data_options import COLUMN
 from pictell.cli.output import say
 from pictell.cli.parser import Parser, whole_number
 from pictell.cli.progress import Progress
@@ -55,7 +57,8 @@ def run(words: list[str]) -> int:
     before = _content(options.update)
     replaced = _pictures_of(Path(options.output)) if options.update is None else None
     data, validation = (
-        None if name is None else read_dataset(name) for name in (options.data, options.validation)
+        None if name is None else read_dataset(name, column)
+        for name, column in _with_columns(options)
     )
     other = None if options.other is None else read_unlabelled(options.other)
     _check_data(options, data)
@@ -104,6 +107,7 @@ def make_parser() -> Parser:
     add("--other", metavar="FOLDER", help=other)
     validation = "photos to measure the model on, in folders of the same names"
     add("--validation", metavar="OTHERS", help=validation)
+    add("--column", metavar="C", help=COLUMN)
     add("--report", metavar="FILE", help="write an HTML page with plots and pictures")
     keep = "where to keep what an update needs: beside the model, inside it or nowhere (beside)"
     add("--keep", choices=PLACES, help=keep)
@@ -111,6 +115,15 @@ def make_parser() -> Parser:
     add("--backbone", metavar="M", help=backbone)
     add("--seed", type=whole_number, default=0, metavar="N", help="of the cross-validation (0)")
     return parser
+
+
+def _with_columns(options: argparse.Namespace) -> Iterator[tuple[str | None, str | None]]:
+    """The two data sets, and the column of those that are lists; --column needs one."""
+    from pictell.evaluation.dataset import place_of
+
+    for name in (options.data, options.validation):
+        is_list = name is not None and (name is options.data or place_of(name).is_file())
+        yield name, options.column if is_list else None
 
 
 def _two_names(text: str) -> tuple[str, str]:

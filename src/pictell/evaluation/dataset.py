@@ -77,8 +77,7 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
     """
     if not os.fspath(name):
         raise UsageError("the data has an empty name: give a folder or a list")
-    path = Path(name)
-    place = next(filter(os.path.isfile, (path / one for one in LISTS)), path)
+    place = place_of(name)
     try:
         if not os.path.isdir(place):
             return _read_list(place, column)
@@ -93,6 +92,12 @@ def read_dataset(name: str | os.PathLike[str], column: str | None = None) -> Dat
         raise UsageError(f"{place} {error}: give a folder of class folders or a list") from error
     except (OSError, csv.Error) as error:
         raise UsageError(f"{place} cannot be read: {os_reason(error)}") from error
+
+
+def place_of(name: str | os.PathLike[str]) -> Path:
+    """The list in a folder, if it has one; else the folder or the file itself."""
+    path = Path(name)
+    return next(filter(os.path.isfile, (path / one for one in LISTS)), path)
 
 
 def read_unlabelled(name: str | os.PathLike[str]) -> Dataset:

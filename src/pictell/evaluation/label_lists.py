@@ -1,4 +1,4 @@
-"""Lists of labelled pictures: CSV with a header row, or JSON lines.
+"""Lists of labelled pictures, in one of the forms of ``pictell.evaluation.list_forms``.
 
 Each row has a file, in one of ``FILE_COLUMNS``, relative to the folder of the list; a label, in the
 column that the caller names or the first of ``LABEL_COLUMNS`` that is there; and optionally a
@@ -10,28 +10,26 @@ four. A row without one is about the whole picture.
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
-from collections.abc import Iterator
-from io import StringIO
 from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pictell.errors import UsageError
+from pictell.evaluation.list_forms import FILE_COLUMNS, LABEL, Cells, cells_of, fold
 from pictell.files import read_text
 from pictell.types import Box, find_box_problem
 
-JSON_SUFFIX = ".jsonl"
-FILE_COLUMNS = ("file", "path", "filename", "image")
 INDEX_COLUMNS = ("class_index", "index")
 SEVERAL_LABELS = "labels"
 SEPARATOR = ";"
-LABEL_COLUMNS = ("synset", "wnid", *INDEX_COLUMNS, "label", "class", "name", SEVERAL_LABELS)
+LABEL_COLUMNS = (
+    "synset", "wnid", *INDEX_COLUMNS, LABEL, "class", "name", "class_name", "label_name",
+    "category", SEVERAL_LABELS,
+)  # fmt: skip
 WEIGHT_COLUMN = "weight"
 BOX_COLUMN = "box"
 SIDE_COLUMNS = ("left", "top", "right", "bottom")
+OPTIONAL_COLUMNS = (WEIGHT_COLUMN, BOX_COLUMN, *SIDE_COLUMNS)
 # The sum of the squares of a million such weights is finite.
 MAX_WEIGHT = 1e100
 # Some millions of rows.
@@ -52,15 +50,11 @@ def read_rows(path: Path, column: str | None = None) -> tuple[str, list[Row]]:
 
     Raises ``UsageError`` with the number of the wrong line, ``TextFileError`` or ``csv.Error``.
     """
-    text = read_text(path, MAX_LIST_BYTES)
-    rows = _json_rows(text) if path.suffix.lower() == JSON_SUFFIX else _csv_rows(text)
     columns, pictures = list[str](), list[Row]()
-    for line, row in rows:
+    for line, cells in cells_of(read_text(path, MAX_LIST_BYTES), path.suffix):
         try:
-            if not isinstance(row, dict):
-                raise UsageError("not a JSON object")
-            columns = columns or _columns(row, column)
-            pictures.append(_row(row, columns))
+            columns = columns or _columns(cells, column)
+            pictures.append(_row(cells, columns))
         except UsageError as error:
             raise UsageError(f"line {line}: {error}") from error
     if not pictures:
@@ -71,42 +65,23 @@ def read_rows(path: Path, column: str | None = None) -> tuple[str, list[Row]]:
     return columns[1], pictures
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
-    for name, count in Counter(reader.fieldnames or ()).items():
-        if count > 1 and name.strip():
-            raise UsageError(f"{count} columns are called {name}: rename all but one")
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        yield number, row
-
-
-def _columns(row: dict[Any, object], column: str | None) -> list[str]:
+def _columns(cells: Cells, column: str | None) -> list[str]:
     """The columns of the file, of the label and, in lists with weights, of the weight."""
-    found = []
-    for wanted in (FILE_COLUMNS, LABEL_COLUMNS if column is None else (column,)):
-        name = next(filter(row.__contains__, wanted), None)
-        if name is None:
-            given = ", ".join(filter(None, row))
-            raise UsageError(f"no column {' or '.join(wanted)}: the columns are {given}")
-        found.append(name)
-    return [*found, WEIGHT_COLUMN] if WEIGHT_COLUMN in row else found
+    given = f"the columns are {', '.join(filter(None, cells))}"
+    file = next(filter(cells.__contains__, FILE_COLUMNS), None)
+    if file is None:
+        raise UsageError(f"no column {FILE_COLUMNS[0]}: {given}: rename the one of the files")
+    wanted = LABEL_COLUMNS if column is None else (fold(column),)
+    label = next((name for name in wanted if name in cells and name != file), None)
+    if label is None:
+        missing = f"no column {LABEL}" if column is None else f"no column {column}"
+        others = cells.keys() - {file, "", *OPTIONAL_COLUMNS}
+        name = others.pop() if len(others) == 1 else "NAME"
+        raise UsageError(f"{missing}: {given}: give the one of the labels as --column {name}")
+    return [file, label, *filter(cells.__contains__, (WEIGHT_COLUMN,))]
 
 
-def _row(row: dict[Any, object], columns: list[str]) -> Row:
-    # DictReader stores surplus cells under None.
-    if None in row:
-        raise UsageError("more cells than columns: quote texts that contain a comma")
+def _row(row: Cells, columns: list[str]) -> Row:
     if (WEIGHT_COLUMN in row) != (WEIGHT_COLUMN in columns):
         raise UsageError("give every row a weight, or none")
     file, label, *weight = columns
@@ -118,7 +93,7 @@ def _row(row: dict[Any, object], columns: list[str]) -> Row:
     )
 
 
-def _text(row: dict[Any, object], column: str) -> str:
+def _text(row: Cells, column: str) -> str:
     value = row.get(column)
     text = str(value) if isinstance(value, str | int | float) else ""
     if not text.strip():
@@ -147,7 +122,7 @@ def _weight(text: str) -> float:
     return float(text)
 
 
-def _box(row: dict[Any, object]) -> Box | None:
+def _box(row: Cells) -> Box | None:
     given = [row.get(side) for side in SIDE_COLUMNS if side in row]
     box = row.get(BOX_COLUMN)
     if box is not None and given:

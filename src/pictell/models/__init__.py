@@ -13,7 +13,11 @@ from pictell.options import ModelOptions
 from pictell.types import ModelSpec
 
 # A word that ends like this is a file, not the name of a model.
-MODEL_SUFFIXES = (".onnx", ".tflite", ".pb")
+MODEL_SUFFIXES = (
+    ".onnx", ".ort", ".tflite", ".lite", ".pb", ".pbtxt", ".h5", ".hdf5", ".keras", ".pt", ".pt2",
+    ".pth", ".ckpt", ".safetensors", ".mlmodel", ".mlpackage", ".xml", ".bin", ".pkl", ".joblib",
+    ".zip", ".tar", ".gz", ".tgz", ".json", ".toml", ".txt",
+)  # fmt: skip
 
 
 def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) -> ModelSpec:

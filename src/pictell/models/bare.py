@@ -8,13 +8,14 @@ with such files. Mean and std have none: if they are not found, the error says w
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError, UsageError
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.model_files import read_head
@@ -48,6 +49,7 @@ DEFAULTS = ModelOptions(
     unlabelled=0,
 )
 UNKNOWN = "unknown"
+RESCALES = "a model that rescales inside, such as Keras with a Rescaling layer"
 # Options that are fields of a ``PreprocessSpec`` as they are.
 PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
 
@@ -68,12 +70,18 @@ def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) 
     """The spec of the model at ``path``; ``row`` is its row of the catalogue, if already known.
 
     An ONNX file that carries its own spec takes no options. Raises ``InvalidModelError``,
-    ``UnsafeModelError``, or ``UsageError`` for wrong options.
+    ``UnsafeModelError``, or ``UsageError`` for wrong options. Warns with ``ModelWarning`` if the
+    options differ from what the publisher of the file states.
     """
     with prefix_file_name(path):
         content = read_unchecked(path)
         check_safe(content)
-        return spec_of(inspect_bare(path, content, options, row))
+        model = inspect_bare(path, content, options, row)
+        spec = spec_of(model)
+    if model.row and (warning := model.row.differences(spec.preprocess)):
+        # The level is that of the caller of pictell.load().
+        warnings.warn(f"{path.name}: {warning}", ModelWarning, stacklevel=4)
+    return spec
 
 
 def inspect_bare(
@@ -168,7 +176,7 @@ def all_options(options: ModelOptions, row: catalog.Row | None) -> ModelOptions:
     if is_raw(options.mean, options.std):
         raise UsageError(
             "mean 0 and std 1 are ambiguous: give the preset unit for pixels in 0..1, or raw for "
-            "pixels in 0..255"
+            f"pixels in 0..255 ({RESCALES})"
         )
     preset = PRESETS[options.preset] if options.preset else ModelOptions()
     published = row.options if row else ModelOptions()
@@ -261,7 +269,7 @@ def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
     if options.mean is None and options.std is None and image.dtype != "uint8":
         raise InvalidModelError(
             f"the mean and std of the {image.dtype} input {image.name!r} are unknown: give --mean "
-            f"and --std, or --preset ({', '.join(PRESETS)})"
+            f"and --std, or --preset ({', '.join(PRESETS)}; raw for {RESCALES})"
         )
 
 

@@ -44,9 +44,10 @@ PRESETS = {
     ),
     # Caffe's VGG and ResNet, and Keras' mode "caffe": BGR, only the mean is subtracted.
     "caffe": _preset((123.68, 116.779, 103.939), 1.0, "crop", 0.875, "bilinear", "BGR"),
-    # Pixels in 0..1: many models for phones, Keras' Rescaling(1/255).
+    # Pixels in 0..1: many models for phones, Keras models whose data was divided by 255 outside.
     "unit": _preset(0.0, 255.0, "squash", 1.0, "bilinear"),
-    # Pixels in 0..255 as floats, for graphs that normalise inside: Keras' EfficientNet.
+    # Pixels in 0..255 as floats, for graphs that rescale inside: Keras models with a Rescaling or
+    # Normalization layer, Keras' EfficientNet.
     "raw": _preset(0.0, 1.0, "squash", 1.0, "bilinear"),
 }
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pictell.errors import UnknownModelError
 from pictell.models.presets import PRESETS, merge_options
 from pictell.options import ModelOptions
-from pictell.types import WeightsFormat
+from pictell.types import PreprocessSpec, WeightsFormat
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 # The value of ``labels`` that means pictell's own thousand ImageNet labels.
@@ -72,6 +72,18 @@ class Row:
     def is_archive(self) -> bool:
         """Whether the download is an archive that holds the weights."""
         return self.download is not None and self.download.file_name != self.weights
+
+    def differences(self, used: PreprocessSpec) -> str | None:
+        """What a preprocessing does to pixels that the publisher does not state, as a sentence."""
+        differ = [
+            name
+            for name in ("mean", "std", "channels")
+            if getattr(self.options, name) not in {None, getattr(used, name)}
+        ]
+        what = " and ".join(differ).replace("channels", "order of the colours")
+        return (
+            f"the model is {self.name}, which was published with another {what}" if what else None
+        )
 
 
 @cache

@@ -15,9 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike, NDArray
 
 from pictell.evaluation.summary import Summary
 from pictell.reports.escape import visible
+from pictell.reports.evaluation.placing import find_place, steps
 
 INK, RIGHT, WRONG, LINE = "#1d1f23", "#1f6feb", "#c2410c", "#646972"
 SETTINGS: dict[Any, Any] = {
@@ -37,6 +39,8 @@ SETTINGS: dict[Any, Any] = {
 }
 SIZE = (4.6, 4.0)
 MAX_LABEL = 20
+# The font of a score, and the width and height of the text in wide fonts.
+SCORE_SIZE, SCORE_POINTS = 10, (60.0, 12.0)
 MAX_ROWS, MAX_OTHER_COLUMNS = 10, 10
 # The confusion matrix: the height of a row, and of the slanted names above.
 ROW_INCHES, HEAD_INCHES = 0.34, 1.65
@@ -120,10 +124,6 @@ def _risk_coverage(figure: Figure, summary: Summary) -> None:
     axes.axhline(1 - summary.top1.value, color=LINE, linestyle="--", linewidth=1)
     axes.fill_between(coverage, risk, color=WRONG, alpha=0.15, linewidth=0, step="pre")
     axes.plot(coverage, risk, color=WRONG, linewidth=1.8, drawstyle="steps-pre")
-    for one in summary.thresholds:
-        # Where all pictures are accurate enough, the curve has another risk.
-        if one.score is not None and one.coverage is not None and one.coverage < 1:
-            _mark(axes, one.score, (one.coverage, 1 - one.accuracy))
     axes.set(
         xlim=(0, 1.01),
         ylim=(0, None),
@@ -132,20 +132,45 @@ def _risk_coverage(figure: Figure, summary: Summary) -> None:
     )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    _mark_thresholds(axes, summary, np.array([coverage, risk]).T)
 
 
-def _mark(axes: Axes, score: float, place: tuple[float, float]) -> None:
-    """Draw a dot with its score on the left, or on the right near the axis."""
-    left = place[0] > 0.3
-    axes.plot(*place, "o", color=INK, markersize=4)
-    axes.annotate(
-        f"score {score:.2f}",
-        place,
-        xytext=(-6, 5) if left else (6, -4),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        fontsize=10,
+def _mark_thresholds(axes: Axes, summary: Summary, curve: NDArray[np.float64]) -> None:
+    """Draw a dot at each threshold, and its score where nothing else is drawn."""
+    dots = {
+        one.score: (one.coverage, 1 - one.accuracy)
+        for one in summary.thresholds
+        # Where all pictures are accurate enough, the curve has another risk.
+        if one.score is not None and one.coverage is not None and one.coverage < 1
+    }
+    random = 1 - summary.top1.value
+    points = {score: _in_points(axes, [dot])[0] for score, dot in dots.items()}
+    obstacles = np.concatenate(
+        [
+            steps(_in_points(axes, curve)),
+            steps(_in_points(axes, [(0, random), (1, random)])),
+            *(np.tile(point, (1, 2)) for point in points.values()),
+        ]
     )
+    area = _in_points(axes, [(axes.get_xlim()[0], axes.get_ylim()[0]), (1, axes.get_ylim()[1])])
+    for score, (x, y) in points.items():
+        box = find_place((x, y), SCORE_POINTS, obstacles, area.ravel().tolist())
+        obstacles = np.vstack([obstacles, box])
+        axes.plot(*dots[score], "o", color=INK, markersize=4)
+        axes.annotate(
+            f"score {score:.2f}",
+            dots[score],
+            xytext=(box[0] - x, box[1] - y),
+            textcoords="offset points",
+            fontsize=SCORE_SIZE,
+            arrowprops={"arrowstyle": "-", "color": LINE, "linewidth": 0.8},
+        )
+
+
+def _in_points(axes: Axes, places: ArrayLike) -> NDArray[np.float64]:
+    """Places (N, 2) in the units of the axes as points of the figure."""
+    pixels = axes.transData.transform(np.asarray(places, np.float64))
+    return np.asarray(pixels * 72 / axes.figure.dpi, np.float64)
 
 
 def _confusion(figure: Figure, summary: Summary) -> None:

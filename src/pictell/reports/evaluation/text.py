@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pictell.evaluation.comparison import Comparison, Evaluation
 from pictell.evaluation.outcomes import PictureOutcome
 from pictell.evaluation.summary import Summary
+from pictell.reports.columns import aligned
 from pictell.reports.escape import visible
 from pictell.reports.evaluation import notes
 from pictell.reports.evaluation.figures import count, percent, shown_figures
 from pictell.reports.evaluation.tables import tables
-from pictell.reports.text import display_width
 from pictell.results import warning_mark
 
 # Of each table; the page shows more, JSON all.
@@ -45,9 +45,9 @@ def _figures(summaries: tuple[Summary, ...]) -> Iterator[str]:
         ]
         for one in shown
     ]
-    yield from _aligned([head, *rows])
+    yield from aligned([head, *rows])
     yield "\nwhat the figures mean\n"
-    yield from _aligned([(one.name, one.meaning) for one in shown])
+    yield from aligned([(one.name, one.meaning) for one in shown])
     yield "  ranges are 95 % intervals\n"
 
 
@@ -99,21 +99,9 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
 
 
 def _table(head: Cells, rows: Sequence[Cells], align: str) -> Iterator[str]:
-    yield from _aligned([head, *rows[:MAX_ROWS]], align)
+    yield from aligned([head, *rows[:MAX_ROWS]], align)
     if len(rows) > MAX_ROWS:
         yield f"  and {len(rows) - MAX_ROWS} more (all: --format json)\n"
-
-
-def _aligned(rows: Sequence[Cells], align: str = "") -> Iterator[str]:
-    """The lines of a table; ``align`` as in ``Table``."""
-    shown = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(map(display_width, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        cells = []
-        for cell, width, side in zip(row, widths, align.ljust(len(widths)), strict=True):
-            padding = " " * (width - display_width(cell))
-            cells.append(padding + cell if side == ">" else cell + padding)
-        yield f"  {'  '.join(cells)}".rstrip() + "\n"
 
 
 def _mark(right: bool) -> str:
