@@ -60,10 +60,14 @@ def test_ctrl_c_ends_the_wait_for_a_graph_that_opens_without_end() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "opening\n"
         start_s = work_s(process.pid)
-        # The runtime is imported in less.
-        wait_until(lambda: work_s(process.pid) > start_s + 2)
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "interrupted\n"
+        try:
+            # The runtime is imported in less.
+            wait_until(lambda: work_s(process.pid) > start_s + 2)
+            process.send_signal(signal.SIGINT)
+            wait_until(lambda: process.poll() is not None)
+        finally:
+            process.kill()
+        assert process.stdout.read() == "interrupted\n"
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -203,11 +203,14 @@ def test_the_trial_run_ends_with_its_parent(sent: int, act: str, tmp_path: Path)
         [sys.executable, "-c", PARENT],
         env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
     ) as parent:
-        wait_until(lambda: note.exists() and note.read_text())
-        process = int(note.read_text())
-        assert is_alive(process)
-        parent.send_signal(sent)
-        assert parent.wait() == -sent
+        try:
+            wait_until(lambda: note.exists() and note.read_text())
+            process = int(note.read_text())
+            assert is_alive(process)
+            parent.send_signal(sent)
+            assert parent.wait(60) == -sent
+        finally:
+            parent.kill()
     wait_until(lambda: not is_alive(process))
 
 
