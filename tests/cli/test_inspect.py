@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shutil
 import termios
 import tomllib
@@ -57,6 +58,7 @@ def test_the_preset_of_an_unknown_file_is_a_marked_guess(shared: Path) -> None:
     assert run.returncode == 0
     found = json.loads(run.stdout)
     assert found["format"] == "frozen-graph"
+    assert (found["safe"], found["ready"]) == (True, False)
     assert found["known_as"] is None
     assert found["inputs"][0] == {
         "name": "input",
@@ -175,7 +177,9 @@ def test_golden_answers_go_with_the_model(tmp_path: Path) -> None:
 
 def test_inspect_says_what_training_would_use(shared: Path) -> None:
     run = pictell("inspect", "default", "--format", "json")
-    assert json.loads(run.stdout)["embedding"].startswith("embedding, stated")
+    record = json.loads(run.stdout)
+    assert record["embedding"].startswith("embedding, stated")
+    assert (record["safe"], record["ready"], record["missing"]) == (True, True, None)
     tflite = next((shared / "models" / "coral").glob("*.tflite"))
     assert "no: training needs an ONNX" in pictell("inspect", tflite).stdout
 
@@ -190,3 +194,10 @@ def test_the_lines_fit_a_terminal() -> None:
         lines = terminal.read1().decode().partition("[model]")[0].splitlines()[1:]
     assert max(map(len, lines)) == 80
     assert any(line.startswith(" " * 16 + "Flatten") for line in lines)
+
+
+def test_the_fields_of_the_documentation_are_those_of_the_json() -> None:
+    text = (SAMPLES.parent / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = text.partition("| field of `inspect`")[2].partition("\n\n")[0].splitlines()[2:]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == json.loads(pictell("inspect", "default", "-f", "json").stdout).keys()

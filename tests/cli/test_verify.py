@@ -1,5 +1,6 @@
 """``pictell verify``: golden answers, and two runtimes compared."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -38,6 +39,40 @@ def test_answers_are_recorded_in_the_folder(tmp_path: Path) -> None:
     assert "has no golden answers: store them with --record" in without.stderr
     assert pictell("verify", folder, "--record").returncode == 0
     assert pictell("verify", folder, "--tolerance", "1e-6").returncode == 0
+
+
+def test_golden_answers_as_json(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.BUILT_IN["default"], folder)
+    recorded = pictell("verify", folder, "--record", "--format", "json")
+    assert (recorded.returncode, recorded.stderr) == (0, "")
+    found = json.loads(recorded.stdout)
+    assert (found["file"], found["answers"]) == (str(folder / "golden.toml"), 3)
+    for tolerance, verified in (("0.02", True), ("0", False)):
+        run = pictell("verify", folder, "--format", "json", "--tolerance", tolerance)
+        assert (run.returncode, run.stderr) == (0 if verified else 1, "")
+        record = json.loads(run.stdout)
+        assert record["verified"] is verified
+        assert record["against"] == "golden answers"
+        assert record["made_by"] == found["made_by"]
+        assert (record["pictures"], record["same_top1"]) == (3, 3)
+        assert 0 < record["median_difference"] <= record["max_difference"] < 1e-5
+        assert record["worst"] in {"gradient", "checks", "rings"}
+        assert record["tolerance"] == float(tolerance)
+
+
+def test_two_runtimes_as_json() -> None:
+    run = pictell(
+        "verify", "default", "--against", "openvino", ROOT / "samples" / "cat.jpg", "missing.png",
+        "-f", "json", "--tolerance", "0.1",
+    )  # fmt: skip
+    assert run.returncode == 1
+    record = json.loads(run.stdout)
+    assert (record["runtime"], record["against"]) == ("onnx", "openvino")
+    assert (record["pictures"], record["verified"]) == (1, True)
+    assert [(one["source"], one["code"]) for one in record["failed"]] == [
+        ("missing.png", "source_not_found")
+    ]
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ EXAMPLE = """\
 Show what is in a model's file, what pictell knows about it and what is missing to run it:
 
   pictell inspect default
+  pictell inspect default --format json
   pictell inspect default --write model.onnx
   pictell inspect MODEL.pb --try
   pictell inspect MODEL.onnx --labels LABELS.txt --preset unit --write my-model/
@@ -101,8 +102,10 @@ def _record(examination: Examination) -> dict[str, Any]:
         "activations": dict(inspection.activations),
         "ops": dict(inspection.ops),
         "runtimes": _runtimes(inspection),
+        "safe": examination.refusal is None,
         "refusal": examination.refusal,
         "preprocessing": examination.preprocessing,
+        "ready": examination.refusal is None and examination.missing is None,
         "missing": examination.missing,
         "embedding": _embedding(examination),
         "model_toml": examination.toml,

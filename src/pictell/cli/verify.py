@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from pictell import models, runtimes
 from pictell.cli import defaults
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.model_options import add_engine_options, add_model_options
-from pictell.cli.output import say
+from pictell.cli.output import say, write_json
 from pictell.cli.own_folder import own_folder
 from pictell.cli.parser import Parser, add_choice, probability
 from pictell.errors import UsageError
 from pictell.models.folder import GOLDEN_FILE, read_weights
 from pictell.models.golden import read_golden, write_golden
+from pictell.places import hide_in_text
 from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.evaluation.verification import Agreement
     from pictell.options import EngineOptions
+    from pictell.results import Result
     from pictell.types import ModelSpec
 
 EXAMPLE = """\
@@ -30,6 +32,7 @@ Check that a model gives its recorded answers, or the same answers with two runt
 
   pictell verify
   pictell verify MY-MODEL/ --record
+  pictell verify --format json
   pictell verify MODEL.pb --labels LABELS.txt --against openvino samples/
 """
 
@@ -51,8 +54,11 @@ def _record(options: argparse.Namespace) -> int:
     classifier = _open_safely(spec, options.engine_options)
     golden = verification.record(classifier, RUNTIMES[runtime].package)
     write_golden(folder, golden)
-    path, made_by = visible(str(folder / GOLDEN_FILE)), golden.about.made_by
-    print(f"{path}: {len(golden.answers)} answers, {made_by}")
+    file, answers, made_by = folder / GOLDEN_FILE, len(golden.answers), golden.about.made_by
+    if options.format == "json":
+        write_json({"model": spec.name, "file": str(file), "answers": answers, "made_by": made_by})
+    else:
+        print(f"{visible(str(file))}: {answers} answers, {made_by}")
     return 0
 
 
@@ -68,8 +74,10 @@ def _compare_to_golden(options: argparse.Namespace) -> int:
         )
     classifier = _open_safely(spec, options.engine_options)
     agreement = verification.compare_to_golden(classifier, golden)
-    print(visible(f"{spec.name}: golden answers of {golden.about.made_by}"))
-    return _report(agreement, options.tolerance, golden.about.tolerance)
+    made_by = golden.about.made_by
+    facts = {"model": spec.name, "against": "golden answers", "made_by": made_by}
+    title = f"{spec.name}: golden answers of {made_by}"
+    return _report(agreement, options, golden.about.tolerance, title, facts)
 
 
 def _compare_engines(options: argparse.Namespace) -> int:
@@ -86,9 +94,20 @@ def _compare_engines(options: argparse.Namespace) -> int:
     agreement, failed = verification.compare(first, second, options.pictures)
     for result in failed:
         say(str(result))
-    print(visible(f"{spec.name}: {runtime} and {options.against}"))
-    status = _report(agreement, options.tolerance, verification.TOLERANCE)
+    facts = {"model": spec.name, "runtime": runtime, "against": options.against}
+    facts |= {"failed": [_failure(result) for result in failed]}
+    title = f"{spec.name}: {runtime} and {options.against}"
+    status = _report(agreement, options, verification.TOLERANCE, title, facts)
     return SOME_FAILED if failed else status
+
+
+def _failure(result: Result) -> dict[str, str]:
+    assert result.error is not None
+    return {
+        "source": result.source,
+        "code": result.error.code,
+        "message": hide_in_text(result.error.message),
+    }
 
 
 def _open_safely(spec: ModelSpec, engine: EngineOptions) -> Classifier:
@@ -102,15 +121,26 @@ def _open_safely(spec: ModelSpec, engine: EngineOptions) -> Classifier:
     return Classifier(ImageModel(spec, runtimes.open_session(spec, weights, engine)))
 
 
-def _report(agreement: Agreement, given: float | None, default: float) -> int:
-    tolerance = default if given is None else given
+def _report(
+    agreement: Agreement,
+    options: argparse.Namespace,
+    default: float,
+    title: str,
+    facts: dict[str, Any],
+) -> int:
+    """Write how far the scores agree, after what is compared: its title or its facts."""
+    tolerance = default if options.tolerance is None else options.tolerance
+    verified = agreement.pictures > 0 and agreement.max_difference <= tolerance
+    if options.format == "json":
+        write_json(facts | asdict(agreement) | {"tolerance": tolerance, "verified": verified})
+        return 0 if verified else SOME_FAILED
+    print(visible(title))
     pictures = "picture" if agreement.pictures == 1 else "pictures"
     print(
         f"{agreement.pictures} {pictures}: same best class for {agreement.same_top1}; "
         f"largest difference of a probability {agreement.max_difference:.2g} "
         f"({visible(agreement.worst)}), median {agreement.median_difference:.2g}"
     )
-    verified = agreement.pictures > 0 and agreement.max_difference <= tolerance
     print(f"{'verified' if verified else 'NOT verified'}: the tolerance is {tolerance:g}")
     return 0 if verified else SOME_FAILED
 
@@ -134,6 +164,7 @@ def make_parser() -> Parser:
     add("model", nargs="?", metavar="MODEL", help="name, folder or file (default)")
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or URLs, with --against")
     add_choice(parser, "--against", RUNTIMES, "a second runtime for the pictures")
+    parser.add_format(("text", "json"))
     add("--record", action="store_true", help="store the current answers in the model's folder")
     largest = "largest difference of a probability (0.02, or as stored with the answers)"
     add("--tolerance", type=probability, metavar="T", help=largest)
