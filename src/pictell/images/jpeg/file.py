@@ -132,7 +132,7 @@ class JpegFile(JpegImageFile):
                 f"about {100 * missing:.0f} % of it" if missing > MAX_MISSING else "its fine detail"
             )
             raise BrokenPictureError(
-                f"truncated JPEG picture: {what} is missing; --allow-truncated shows the rest"
+                f"truncated JPEG picture: {what} is missing (--allow-truncated accepts it)"
             )
         found: list[PictureWarning] = [] if ends_early else ["damaged"]
         if ends_early or blurred or missing:
