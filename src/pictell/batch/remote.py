@@ -20,8 +20,8 @@ from pictell.errors import (
     UsageError,
 )
 from pictell.images.formats import SUFFIXES
-from pictell.images.read import too_large
 from pictell.images.sources import natural_key
+from pictell.images.unreadable import too_large
 from pictell.places import hide_credentials, hide_in_text
 
 # What storages call that which changes with a file, the most exact first.

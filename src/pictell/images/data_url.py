@@ -6,7 +6,7 @@ import binascii
 import re
 
 from pictell.errors import SourceUnreadableError
-from pictell.images.read import too_large
+from pictell.images.unreadable import too_large
 from pictell.places import DataUrl
 
 _BASE64 = re.compile(r"; *base64\s*\Z", re.IGNORECASE)

@@ -15,8 +15,9 @@ from pathlib import Path
 from pictell.errors import SourceUnreadableError
 from pictell.files import UTF16_MARKS
 from pictell.images.formats import describe, sniff
-from pictell.images.read import READ_BYTES, unreadable
+from pictell.images.read import READ_BYTES
 from pictell.images.sources import STDIN, OnSkip, expand_entry, ignore
+from pictell.images.unreadable import unreadable
 from pictell.places import is_data_url
 from pictell.types import Source
 

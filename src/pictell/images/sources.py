@@ -19,7 +19,7 @@ from pictell.errors import (
     UsageError,
 )
 from pictell.images.formats import HEAD_BYTES, SUFFIXES, sniff
-from pictell.images.read import missing, special_kind, unreadable, url_remedy
+from pictell.images.unreadable import missing, special_kind, unreadable, url_remedy
 from pictell.places import DataUrl, Pipe, Url, hide_credentials, is_data_url
 from pictell.types import Source
 
