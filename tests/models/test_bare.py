@@ -485,3 +485,13 @@ def test_a_published_file_warns_of_another_recipe(
     with pytest.warns(ModelWarning, match=f"with another {differ}$") as caught:
         pictell.load(folder / "frozen_graph.pb", options=options, wait=False).close()
     assert caught[0].filename == __file__
+
+
+def test_one_output_has_no_softmax(shared: Path) -> None:
+    """It would be 1 for every picture."""
+    cases = shared / "cases"
+    options = ModelOptions(labels=cases / "models" / "l1.txt", preset="raw")
+    model = cases / "models" / "logit1.onnx"
+    with pytest.raises(InvalidModelError, match="--activation sigmoid"):
+        describe(model, replace(options, activation="softmax"))
+    assert len(describe(model, replace(options, activation="sigmoid")).labels) == 1

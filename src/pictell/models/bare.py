@@ -27,7 +27,7 @@ from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.presets import PRESETS, is_raw, merge_options
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.scoring.postprocess import check_label_count, count_classes
+from pictell.scoring.postprocess import check_activation, check_label_count, count_classes
 from pictell.types import (
     Activation,
     Inspection,
@@ -119,6 +119,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     )
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None and count_labels:
+        check_activation(activation, classes)
         check_label_count(labels, classes)
     return ModelSpec(
         name=row.name if row else model.path.stem,

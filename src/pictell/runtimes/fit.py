@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.selection import listed, select
-from pictell.scoring.postprocess import check_label_count, count_classes, shape_text
+from pictell.scoring.postprocess import (
+    check_activation,
+    check_label_count,
+    count_classes,
+    shape_text,
+)
 from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
 
 AXES = {
@@ -53,12 +58,13 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
 
 
 def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
-    """Raise ``InvalidModelError`` if an output is missing or the label count does not fit."""
+    """Raise ``InvalidModelError`` if an output is missing or its classes do not fit."""
     select(wanted_outputs(spec), outputs)
     shape = outputs[spec.output_name].shape
     classes = None if shape is None else count_classes(spec.output_name, shape)
     # The numbers of an embedding have no labels.
     if classes is not None and spec.output_name != spec.embedding:
+        check_activation(spec.activation, classes)
         check_label_count(spec.labels, classes)
 
 

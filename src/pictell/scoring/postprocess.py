@@ -50,6 +50,15 @@ def check_label_count(labels: Sequence[Label], classes: int) -> None:
     )
 
 
+def check_activation(activation: Activation, classes: int) -> None:
+    """Raise ``InvalidModelError`` for a softmax over one class, which is always 1."""
+    if activation == "softmax" and classes == 1:
+        raise InvalidModelError(
+            "a softmax over the only output is 100 % for every picture: give --activation sigmoid, "
+            "or none if it is a probability"
+        )
+
+
 def shape_text(shape: Sequence[int | None]) -> str:
     """A shape as text: ``(N, 224, 224, 3)``."""
     return f"({', '.join('N' if size is None else str(size) for size in shape)})"
