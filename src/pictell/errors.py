@@ -232,7 +232,7 @@ class BoxOutsideError(DecodeError):
 
 
 class DecoderMissingError(DecodeError):
-    """The format needs an extra of pictell that is not installed; ``extra`` names it."""
+    """The format's decoder cannot be loaded; ``extra`` names the extra of pictell that it needs."""
 
     code = "decoder_missing"
     extra: str | None = None

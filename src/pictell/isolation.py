@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 FIRST_BYTES = 32 * 1024 * 1024
 
 
+# The processes load them before they have a limit of memory, so that it is for pictures.
+_COMMON_DECODERS = ("pictell.images.jpeg.file", "pictell.images.png.file")
+
+
 class IsolatedModel(ImageModel):
     """A model whose pictures are decoded and preprocessed in other processes.
 
@@ -46,7 +50,7 @@ class IsolatedModel(ImageModel):
         self._processes = Processes(
             deadline_s=limits.decode_timeout_s,
             max_memory=limits.max_memory,
-            modules=[to_plain_tensor.__module__],
+            modules=[to_plain_tensor.__module__, *_COMMON_DECODERS],
         )
 
     def to_tensor(self, content: Content, box: Box | None) -> PictureTensor:

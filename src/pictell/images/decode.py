@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Decoding may shrink an image to this many times the useful side, but no further.
 SHRINK_MARGIN = 2
+# What a library of a decoder takes when it is loaded.
+_LIBRARY_BYTES = 8 * 1024 * 1024
 # Decoders take time and memory for each row. Formats for photos end at 65,535.
 MAX_SIDE = 1_000_000
 # How to turn an image upright, for each orientation (EXIF 2.32, 4.6.4).
@@ -173,9 +175,14 @@ def _open(format_: PictureFormat, data: bytes) -> ImageFile:
     """Read the header with the decoder of this format, and with no other."""
     module, name = format_.opener.split(":")
     try:
-        opener = getattr(import_module(module), name)
+        with saying_out_of_memory(_LIBRARY_BYTES):
+            opener = getattr(import_module(module), name)
     except ImportError as error:
-        message = f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
+        message = (
+            f"{format_.name} pictures need an extra: pip install 'pictell[{format_.extra}]'"
+            if format_.extra
+            else f"the decoder of {format_.name} pictures cannot be loaded: {error}"
+        )
         raise DecoderMissingError(message, extra=format_.extra) from error
     file: ImageFile = opener(io.BytesIO(data))
     if isinstance(exif := file.info.get("exif"), bytes):

@@ -78,7 +78,7 @@ class Workers:
 
     def _replace_dead(self) -> None:
         for place, one in enumerate(self._processes):
-            if one.exitcode is not None:
+            if one.exitcode not in {None, CANNOT_START}:
                 LOG.warning(
                     "pictell: a worker has died (exit status %s): it is replaced", one.exitcode
                 )
