@@ -34,3 +34,12 @@ def work_s(process: int) -> float:
 def _fields(stat: Path) -> list[str]:
     """State, parent and so on: what follows the name of the program."""
     return stat.read_text().rpartition(")")[2].split()
+
+
+def cgroups(tmp_path: Path, own: str, files: dict[str, str]) -> None:
+    """Write what Linux says of a process's cgroups, ``own``, and their files."""
+    (tmp_path / "own").write_text(own)
+    for name, text in files.items():
+        path = tmp_path / "cgroups" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

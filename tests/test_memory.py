@@ -9,6 +9,7 @@ import pytest
 import pictell.cgroups
 from pictell import memory
 from pictell.memory import available_memory, can_allocate, saying_out_of_memory
+from system import cgroups
 
 MACHINE = 8 * 1024**3
 
@@ -18,14 +19,6 @@ def eight_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_machine_memory", lambda: MACHINE)
     monkeypatch.setattr(pictell.cgroups, "OWN_CGROUPS", tmp_path / "own")
     monkeypatch.setattr(pictell.cgroups, "CGROUPS", tmp_path / "cgroups")
-
-
-def cgroups(tmp_path: Path, own: str, files: dict[str, str]) -> None:
-    (tmp_path / "own").write_text(own)
-    for name, text in files.items():
-        path = tmp_path / "cgroups" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 def test_without_cgroups_the_machine_decides() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import pictell.cgroups
 from pictell.processors import available_cores
+from system import cgroups
 
 
 @pytest.fixture(autouse=True)
@@ -14,14 +15,6 @@ def eight_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setattr(pictell.cgroups, "OWN_CGROUPS", tmp_path / "own")
     monkeypatch.setattr(pictell.cgroups, "CGROUPS", tmp_path / "cgroups")
-
-
-def cgroups(tmp_path: Path, own: str, files: dict[str, str]) -> None:
-    (tmp_path / "own").write_text(own)
-    for name, text in files.items():
-        path = tmp_path / "cgroups" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 def version_1(folder: str, quota: int, period: int) -> dict[str, str]:

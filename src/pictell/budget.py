@@ -141,6 +141,14 @@ def default_budget_bytes() -> int:
     return max(1, available_memory() // SHARE_OF_MEMORY)
 
 
+def budget_share(max_bytes: int | None, part: int, whole: int) -> int:
+    """The bytes for ``part`` of ``whole`` workers that share a budget of ``max_bytes``.
+
+    ``None`` stands for ``default_budget_bytes``.
+    """
+    return max(1, (max_bytes or default_budget_bytes()) * part // whole)
+
+
 def shared_budget(max_bytes: int | None = None) -> Budget:
     """The budget of this process with that size, by default ``default_budget_bytes``.
 

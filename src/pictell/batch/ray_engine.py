@@ -24,7 +24,7 @@ from pictell.batch.description import model_key
 from pictell.batch.entries import Entry
 from pictell.batch.part import Choice, MadePart, make_part
 from pictell.batch.rows import PartFormat
-from pictell.budget import default_budget_bytes
+from pictell.budget import budget_share
 from pictell.classifier import Classifier
 from pictell.errors import ClusterError, InvalidModelError, PictellError, UsageError
 from pictell.pipeline.executor import Threads
@@ -184,8 +184,8 @@ def _open(pickled: bytes, key: str, threads: int) -> Classifier:
         )
     # The other processors of the machine are for other workers, and so is their share of memory.
     limits = classifier.model.limits
-    share = (limits.memory_budget or default_budget_bytes()) * threads // available_cores()
-    classifier.model.limits = replace(limits, memory_budget=max(1, share))
+    share = budget_share(limits.memory_budget, threads, available_cores())
+    classifier.model.limits = replace(limits, memory_budget=share)
     return Classifier(classifier.model, classifier.scorer, executor=Threads(threads))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pictell.budget import default_budget_bytes
+from pictell.budget import budget_share
 from pictell.cli import defaults
 from pictell.cli.answer_options import add_answer_options, add_limits, check_answer_options
 from pictell.cli.exit_status import SOME_FAILED
@@ -92,8 +92,7 @@ def _limits(options: argparse.Namespace) -> Limits:
     if options.workers == 1:
         return limits
     # All workers together have one budget.
-    share = (limits.memory_budget or default_budget_bytes()) // options.workers
-    return replace(limits, memory_budget=max(1, share))
+    return replace(limits, memory_budget=budget_share(limits.memory_budget, 1, options.workers))
 
 
 def _models(options: argparse.Namespace) -> dict[str, Callable[[], Classifier]]:
