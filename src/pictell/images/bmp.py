@@ -19,7 +19,7 @@ from pictell.images.picture_file import PictureFile
 
 # Runs are read one by one. Real pictures of 100 million pixels have fewer.
 MAX_RUNS = 4_000_000
-# So many pixels are converted together, which bounds the memory that this takes.
+# How many pixels are converted at a time. It bounds the memory that this takes.
 _BLOCK_PIXELS = 1 << 20
 _FILE_HEADER = 14
 _OS2_1, _WINDOWS_3, _WITH_MASKS, _WITH_ALPHA = 12, 40, 52, 56

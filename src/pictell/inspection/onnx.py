@@ -183,7 +183,7 @@ def _function_size(function: Message, sizes: Mapping[str, int]) -> int:
 
 
 def _size(nodes: Iterable[Message], sizes: Mapping[str, int]) -> int:
-    """At most so many operations: nodes, those inside them, and those of functions.
+    """The most operations that nodes stand for, with those inside them and those of functions.
 
     The graphs that a call passes may be used by each operation of the function.
     """

@@ -46,7 +46,7 @@ _MAX_BYTES = 900_000_000
 # To unpack more samples that do not fill bytes, in a row or in all, takes too much.
 _MAX_ROW = 1 << 20
 _MAX_UNPACKED = 1 << 28
-# By so many pixels a side, a tile can be larger than the picture.
+# How many pixels longer than the picture a side of a tile can be.
 _TILE_MARGIN = 1_024
 # The defaults (TIFF 6.0, sections 20 and 21); Pillow converts only these to RGB.
 _YCBCR_COEFFICIENTS = (0.299, 0.587, 0.114)

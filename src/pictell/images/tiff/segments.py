@@ -33,7 +33,7 @@ _MOST_SHARED = 1 << 24
 _MAX_TABLES = 4_096
 # JPEG data may be filled up to whole blocks, of 32 pixels at most.
 _MCU = 32
-# So many bytes are converted together, which bounds the memory that this takes.
+# How many bytes are converted at a time. It bounds the memory that this takes.
 _BLOCK_BYTES = 1 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 

@@ -30,7 +30,7 @@ MARKS = ("->", "=>", " -", " –", " —", *":;,|=→")
 WITH_SYNSET = re.compile(rf"({SYNSET.pattern})\s+(\S.*)")
 WITH_MACHINE_ID = re.compile(rf"{MACHINE_ID.pattern}(?:\s*[,;]\s*|\s+)(\S.*)")
 QUOTED = re.compile(r"""("(?:[^"\\]|\\.|"")*+"|'(?:[^']|'')*+'),?""")
-# If more than one name in so many repeats, the numbers belong to the names.
+# The numbers belong to the names if a larger share of the names than 1 in this number repeats.
 MOST_DIFFER = 20
 REMEDY = "if the numbers belong to the names, write the names as a list in JSON"
 
