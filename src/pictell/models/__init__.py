@@ -30,10 +30,11 @@ def find(model: str | os.PathLike[str], options: ModelOptions = ModelOptions()) 
         return read_model_folder(BUILT_IN[name])
     # Imported only when needed: the default model starts faster.
     from pictell.models import bare
+    from pictell.models.bare_options import refuse_options
 
     path = locate(name)
     if os.path.isfile(path / SPEC_FILE):
-        bare.refuse_options(name, options)
+        refuse_options(name, options)
         return read_model_folder(path)
     return bare.describe(path, options)
 

@@ -10,6 +10,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection import check_safe
 from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
+from pictell.models.bare_options import refuse_options
 from pictell.models.folder import (
     SPEC_FILE,
     absolute,
@@ -55,10 +56,11 @@ def examine(path: Path, options: ModelOptions) -> Examination:
     path = absolute(path)
     with bare.prefix_file_name(path):
         if not (path / SPEC_FILE).is_file():
-            return _find_out(bare.inspect_bare(path, bare.read_unchecked(path), options))
-        bare.refuse_options(path.name, options)
+            return _find_out(bare.inspect_bare(bare.read_unchecked(path), options))
+        refuse_options(path.name, options)
         spec = read_model_folder(path)
-        model = bare.inspect_bare(path, read_unchecked_weights(spec), options)
+        unchecked = bare.Unchecked(path, read_unchecked_weights(spec), None)
+        model = bare.inspect_bare(unchecked, options)
         return _complete(model, spec, f"from {SPEC_FILE}")
 
 

@@ -1,0 +1,74 @@
+"""The input of a bare model that takes pictures, and the preprocessing for it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pictell.errors import InvalidModelError
+from pictell.inspection import inspect_weights
+from pictell.models.bare_options import RESCALES
+from pictell.models.missing import all_or_missing, only
+from pictell.models.presets import PRESETS
+from pictell.options import ModelOptions
+from pictell.types import Inspection, Layout, PreprocessSpec, TensorSpec, Weights, WeightsFormat
+
+# Options that are fields of a ``PreprocessSpec`` as they are.
+PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
+
+
+def find_image_input(
+    content: Weights, inspection: Inspection, options: ModelOptions
+) -> tuple[TensorSpec, PreprocessSpec]:
+    """The input that takes pictures, and the preprocessing. Raises ``InvalidModelError``."""
+    image = _find_input(content, inspection, options.input_name)
+    (layout, (width, height)), _ = all_or_missing(
+        lambda: _layout_and_size(image, options, content.format),
+        lambda: _check_normalisation(image, options),
+    )
+    preprocess = PreprocessSpec(
+        width=width,
+        height=height,
+        layout=layout,
+        **{name: getattr(options, name) for name in PREPROCESSING},
+    )
+    return image, preprocess
+
+
+def _find_input(content: Weights, inspection: Inspection, name: str | None) -> TensorSpec:
+    """The only input, or the one of that name.
+
+    In a frozen graph it may be any node: the graphs of ``retrain.py`` take a JPEG file, and pixels
+    only behind its decoder.
+    """
+    inputs = inspection.inputs
+    if name is not None and content.format == "frozen-graph":
+        with suppress(InvalidModelError):
+            return inspect_weights(content, [name]).outputs[0]
+    return only("input", inputs, name)
+
+
+def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
+    if options.mean is None and options.std is None and image.dtype != "uint8":
+        raise InvalidModelError(
+            f"the mean and std of the {image.dtype} input {image.name!r} are unknown: give --mean "
+            f"and --std, or --preset ({', '.join(PRESETS)}; raw for {RESCALES})"
+        )
+
+
+def _layout_and_size(
+    image: TensorSpec, options: ModelOptions, weights_format: WeightsFormat
+) -> tuple[Layout, tuple[int, int]]:
+    shape = image.shape if image.shape is not None and len(image.shape) == 4 else 4 * (None,)
+    layout = options.layout
+    if layout is None and 3 in (shape[1], shape[3]):
+        layout = "NHWC" if shape[3] == 3 else "NCHW"
+    if layout is None and weights_format == "onnx":
+        raise InvalidModelError(
+            f"the channel axis of the input {image.name!r} is unknown: give --layout"
+        )
+    height, width = shape[2:] if layout == "NCHW" else shape[1:3]
+    if options.size is not None:
+        width, height = options.size
+    if height is None or width is None:
+        raise InvalidModelError(f"the input {image.name!r} takes images of any size: give --size")
+    return layout or "NHWC", (width, height)
