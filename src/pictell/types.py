@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
@@ -22,7 +22,9 @@ Channels = Literal["RGB", "BGR"]
 ResizeMode = Literal["crop", "squash"]
 # ``damaged``: some pixels are wrong. ``truncated``: the end of the picture is missing.
 PictureWarning = Literal["damaged", "truncated"]
-Activation = Literal["softmax", "sigmoid", "none"]
+Activation = Literal["softmax", "sigmoid", "none", "independent"]
+# Those of classes that do not exclude each other.
+INDEPENDENT: frozenset[Activation] = frozenset(("sigmoid", "independent"))
 WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
 # Left, top, right, bottom in pixels of an upright picture.
 Box = tuple[float, float, float, float]
@@ -206,10 +208,14 @@ class ModelSpec:
     it with the rest of an ONNX model. ``sha256`` is the checksum of all of them (see
     ``pictell.inspection.checksum``). ``input_name``, ``output_name``, ``embedding``,
     ``feature_map`` and ``familiarity`` are names in the graph. The output has shape (N, classes),
-    with one label for each class. It holds logits if ``activation`` is ``softmax``, and
-    probabilities if it is ``none``. The optional outputs are the embedding (N, D), the feature map
-    (N, D, h, w) and the familiarity (N,) or (N, 1): how similar a picture is to those that the
-    model was trained on. ``top1_accuracy``, 0..1, is the published accuracy on ImageNet.
+    with one label for each class; (N, 1) with two labels is for two classes that exclude each
+    other, and holds the second one's score. It holds logits if ``activation`` is ``softmax``, or
+    ``sigmoid`` for classes that do not exclude each other. It holds probabilities if it is
+    ``none``, or ``independent`` for such classes.
+
+    The optional outputs are the embedding (N, D), the feature map (N, D, h, w) and the familiarity
+    (N,) or (N, 1): how similar a picture is to those that the model was trained on.
+    ``top1_accuracy``, 0..1, is the published accuracy on ImageNet.
     ``taxonomy`` (see ``pictell.models.taxonomy_file``) and ``calibration`` (see
     ``pictell.models.calibration_file``) are parsed when they are used.
     """
@@ -258,8 +264,8 @@ class TensorSpec:
     """An input or output of a graph.
 
     ``shape`` is ``None`` if it is unknown; a size in it is ``None`` if it may vary. ``dtype`` is
-    numpy's name. A quantised tensor has ``quantisation`` (scale, zero_point):
-    real value = scale * (stored - zero_point).
+    numpy's name, ``string`` for text, or ``object`` if it is unknown. A quantised tensor has
+    ``quantisation`` (scale, zero_point): real value = scale * (stored - zero_point).
     """
 
     name: str
@@ -268,13 +274,25 @@ class TensorSpec:
     quantisation: tuple[float, int] | None = None
 
 
+class NotScores(NamedTuple):
+    """The ``operation`` that makes an output something else than a row of scores.
+
+    ``scores`` is the tensor before it that is one, if it has a name in the graph.
+    """
+
+    operation: str
+    scores: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What a model's files say without running them.
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``
     where its last operation does not show that. ``ops`` counts the operations by name.
-    ``metadata`` is that of an ONNX file.
+    ``metadata`` is that of an ONNX file. ``not_scores`` has the outputs that hold the best classes,
+    or yes and no, instead of a score for each class. ``labels`` has for an output the names of its
+    classes, if an operation has them.
     """
 
     format: WeightsFormat
@@ -283,3 +301,5 @@ class Inspection:
     activations: Mapping[str, Activation | None]
     ops: Mapping[str, int]
     metadata: Mapping[str, str]
+    not_scores: Mapping[str, NotScores] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

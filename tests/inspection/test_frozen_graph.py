@@ -177,7 +177,7 @@ def test_shapes_that_the_graph_was_saved_with() -> None:
         (node("end", "ArgMax", "logits", "x", T=REAL), "int64"),
         (node("end", "Mystery", "logits"), "object"),
         (node("end", "Identity", "logits", T=attr(type=101)), "float32"),
-        (node("end", "Identity", "logits", T=attr(type=7)), "object"),
+        (node("end", "Identity", "logits", T=attr(type=7)), "string"),
         (node("end", "Identity", "logits", T=attr(type=999)), "object"),
         (node("end", "Identity", "logits", T=attr(type=-7)), "object"),
     ],
@@ -190,7 +190,7 @@ def test_types_of_outputs(end: Message, expected: str) -> None:
     ("nodes", "expected"),
     [
         ([node("end", "Identity", "scores")], "none"),
-        ([node("end", "Sigmoid", "logits")], "none"),
+        ([node("end", "Sigmoid", "logits")], "independent"),
         ([node("end", "LogSoftmax", "logits")], None),
         ([node("end", "Identity", "logits")], "softmax"),
         ([node("end", "RealDiv", "e", "s"), node("e", "Exp", "logits")], "none"),

@@ -452,7 +452,7 @@ def test_a_labels_file_may_be_called_imagenet(
 
 def test_the_message_about_the_bare_default_weights_lists_what_they_need() -> None:
     message = missing(models.find("default").weights, ModelOptions())
-    assert "the model has 3 outputs: give --output with one of logits, " in message
+    assert "the model has 2 outputs: give --output with one of logits, " in message
     assert "give --labels FILE" in message
 
 

@@ -15,7 +15,7 @@ from pictell.results import Answer, Status
 from pictell.scoring.calibration import Abstention, Calibration
 from pictell.scoring.decision import Decision, Scorer
 from pictell.scoring.taxonomy import Taxonomy, build
-from pictell.types import Label
+from pictell.types import Activation, Label
 
 TABBY, DOG, SIAMESE = range(3)
 CLASSES = (Label("tabby", "n02123045"), Label("dog"), Label("Siamese", "n02123597"))
@@ -174,7 +174,7 @@ def test_calibration_does_not_hide_outputs_that_are_not_probabilities() -> None:
 @settings(deadline=None)
 @given(
     rows=st.integers(1, 8),
-    count=st.sampled_from([1, 2, 3, 17, 200, 1000]),
+    count=st.sampled_from([2, 3, 17, 200, 1000]),
     seed=st.integers(0, 2**32 - 1),
     calibration=st.sampled_from([None, Calibration(), Calibration(0.7, 3.0)]),
     kind=st.sampled_from(["peak", "probability", None]),
@@ -212,7 +212,51 @@ def test_the_decision_about_a_picture_does_not_depend_on_its_neighbours(
         assert found[1:] == alone[1:]
 
 
-def test_a_model_of_a_single_class_is_sure() -> None:
-    one = Scorer((Label("cat"),), "softmax", calibration=Calibration())
-    (decision,) = one.score(np.array([[3.0]]), 1)
-    assert (decision.status, decision.answer and decision.answer.name) == (Status.SURE, "cat")
+def test_a_softmax_over_a_single_value_is_refused() -> None:
+    with pytest.raises(RuntimeFailedError, match="give --activation sigmoid"):
+        Scorer((Label("cat"),), "softmax").score(np.array([[3.0]]), 1)
+
+
+@pytest.mark.parametrize(
+    ("activation", "value"), [("sigmoid", 2.0), ("none", 0.880797078), ("independent", 0.880797078)]
+)
+@pytest.mark.parametrize("calibration", [None, Calibration(), Calibration(0.5)])
+def test_one_value_and_two_labels_are_two_classes_that_exclude_each_other(
+    activation: Activation, value: float, calibration: Calibration | None
+) -> None:
+    labels = (Label("cat"), Label("dog"))
+    both = Scorer(labels, "softmax", calibration=calibration)
+    one = Scorer(labels, activation, calibration=calibration)
+    expected = score(both, [0.0, 2.0], 2)
+    found = score(one, [value], 2)
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+    assert [p.label for p in found.predictions] == ["dog", "cat"]
+    assert found.status == expected.status
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
+@pytest.mark.parametrize("activation", ["none", "independent"])
+def test_one_value_that_is_no_probability_is_refused(activation: Activation, value: float) -> None:
+    with pytest.raises(RuntimeFailedError):
+        score(Scorer((Label("cat"), Label("dog")), activation), [value])
+
+
+def test_one_value_and_one_label_is_the_probability_of_that_label() -> None:
+    decision = score(Scorer((Label("cat"),), "independent"), [0.25])
+    assert decision.probabilities.tolist() == [0.25]
+
+
+@pytest.mark.parametrize("calibration", [Calibration(), Calibration(0.5, 3.0)])
+def test_probabilities_of_independent_classes_are_treated_as_their_logits_are(
+    calibration: Calibration,
+) -> None:
+    logits = np.array([2.0, 1.5, -3.0])
+    tree = TREE
+    of_logits = score(Scorer(CLASSES, "sigmoid", tree, calibration), logits, 3)
+    probabilities = 1 / (1 + np.exp(-logits))
+    found = score(Scorer(CLASSES, "independent", tree, calibration), probabilities, 3)
+    assert found.probabilities == pytest.approx(of_logits.probabilities, abs=1e-9)
+    assert found.answer is not None
+    assert of_logits.answer is not None
+    # No sum: the answer is a class, though two cats are likely.
+    assert found.answer.name == of_logits.answer.name == "tabby"

@@ -40,6 +40,7 @@ INDENT = 16
 MEANINGS = {
     "none": "probabilities",
     "softmax": "logits",
+    "independent": "probabilities of classes that do not exclude each other",
     "sigmoid": "logits of classes that do not exclude each other",
     None: "probabilities or logits (its last operation does not show which)",
 }
@@ -170,7 +171,7 @@ def _yes_or_no(problem: str | None) -> str:
 
 
 def _tensor_text(tensor: TensorSpec) -> str:
-    from pictell.scoring.postprocess import shape_text
+    from pictell.inspection.selection import shape_text
 
     shape = "unknown shape" if tensor.shape is None else shape_text(tensor.shape)
     text = f"{tensor.name}  {tensor.dtype} {shape}"
@@ -181,10 +182,15 @@ def _tensor_text(tensor: TensorSpec) -> str:
 
 
 def _output_text(examination: Examination, tensor: TensorSpec) -> str:
+    from pictell.inspection.scores import scores_outputs
+
     spec = examination.spec
     if spec is not None and tensor.name != spec.output_name:
         return _tensor_text(tensor)
-    found = examination.model.inspection.activations.get(tensor.name)
+    inspection = examination.model.inspection
+    if tensor not in scores_outputs(inspection):
+        return f"{_tensor_text(tensor)}, no scores"
+    found = inspection.activations.get(tensor.name)
     return f"{_tensor_text(tensor)}, {MEANINGS[spec.activation if spec else found]}"
 
 

@@ -31,13 +31,14 @@ from pictell.options import MIN_CONFIDENCE, EngineOptions
 from pictell.results import Result
 from pictell.scoring import calibration
 from pictell.scoring.calibration import Abstention, Calibration, Floats, Indices
-from pictell.scoring.postprocess import to_probabilities
+from pictell.scoring.postprocess import PROBABILITIES, to_probabilities
 from pictell.scoring.taxonomy import Taxonomy, choose, node_probabilities
-from pictell.types import ModelSpec
+from pictell.types import INDEPENDENT, ModelSpec
 
 # Enough to find the temperature to 0.01; more would only use more memory.
 MAX_PICTURES = 5000
 SEED = 0
+ROUNDING = 1e-6
 # A float64 softmax rounds to 0 where logits differ by more than 745.
 MIN_POSITIVE = float(np.finfo(np.float64).tiny)
 
@@ -180,6 +181,11 @@ def _abstention(sample: Sample, fitted: Calibration) -> Abstention:
 
 
 def _evidence(probabilities: Floats, spec: ModelSpec) -> Floats:
-    if spec.activation == "none":
+    if spec.activation in INDEPENDENT and abs(probabilities.sum() - 1) > ROUNDING:
+        raise UsageError(
+            f"the classes of {spec.name} do not exclude each other: pictell calibrates only models "
+            "whose scores add up to 1"
+        )
+    if spec.activation in PROBABILITIES:
         return calibration.evidence(probabilities, "none")
     return calibration.evidence(np.log(np.maximum(probabilities, MIN_POSITIVE)), "softmax")

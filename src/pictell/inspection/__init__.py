@@ -1,11 +1,12 @@
 """Model files read without a runtime: format, inputs, outputs, metadata, and what they could do.
 
-Each format is one module with ``inspect`` and ``check``.
+Each format is one module with ``inspect`` and ``check``, and with ``runnable`` where a runtime gets
+other files than these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from pictell.inspection.model_files import OneFile as OneFile
@@ -37,6 +38,17 @@ def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection
     """
     inspection: Inspection = import_module(READERS[weights.format]).inspect(weights, outputs)
     return inspection
+
+
+def runnable(weights: Weights) -> Weights:
+    """The files as a runtime gets them, without what it cannot run as it stands.
+
+    The format's module has a function ``runnable`` if there is such a thing. Raises
+    ``InvalidModelError``.
+    """
+    module = import_module(READERS[weights.format])
+    rewrite: Callable[[Weights], Weights] = getattr(module, "runnable", lambda same: same)
+    return rewrite(weights)
 
 
 def checksum(files: Mapping[str, bytes]) -> str:

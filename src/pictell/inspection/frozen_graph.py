@@ -6,20 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.activation import activation
+from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import VARIABLES
 from pictell.inspection.protobuf import Message, inside, parse
 from pictell.inspection.selection import listed
 from pictell.inspection.tensorflow_graph import (
+    NO_NUMBERS,
+    Place,
     Shape,
     by_name,
     data_inputs,
     dtype_name,
     functions,
+    named_place,
+    producers,
     reached,
     refuse_operations,
     sizes,
-    walk_back,
 )
 from pictell.types import Inspection, TensorSpec, Weights
 
@@ -66,7 +69,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     Raises ``InvalidModelError``.
     """
     graph = _read(weights.graph)
-    nodes, library = by_name(graph.node), functions(graph)
+    nodes = by_name(graph.node)
     names = [name.removesuffix(":0") for name in outputs] or _sinks(nodes)
     if len(names) > MAX_OUTPUTS:
         raise InvalidModelError(f"the graph ends in {listed(names)}: give --output")
@@ -74,16 +77,43 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
         if name not in nodes:
             raise InvalidModelError(f"the graph has no node {name!r}: it has {_likely(nodes)}")
     placeholders = (_placeholder(node) for node in graph.node if node.op == "Placeholder")
+    producer = producers(nodes, functions(graph))
+    judged = judge_outputs({name: Place(name) for name in names}, producer, named_place)
     return Inspection(
         format="frozen-graph",
-        inputs=tuple(tensor for tensor in placeholders if tensor.dtype != "object"),
+        inputs=tuple(tensor for tensor in placeholders if tensor.dtype not in NO_NUMBERS),
         outputs=tuple(
             TensorSpec(name, _result_shape(nodes[name]), _result_type(nodes[name]))
             for name in names
         ),
-        activations={name: activation(walk_back(nodes, name, library)) for name in names},
+        activations=judged.activations,
         ops=Counter(node.op for node in inside(graph, "NodeDef")),
         metadata={},
+        not_scores=judged.not_scores,
+    )
+
+
+def needed_inputs(
+    weights: Weights, input_name: str, outputs: Sequence[str]
+) -> tuple[TensorSpec, ...]:
+    """What must be given for the outputs: the node ``input_name``, and placeholders not behind it.
+
+    Raises ``InvalidModelError`` if the graph has no such node.
+    """
+    nodes = by_name(_read(weights.graph).node)
+    given = input_name.removesuffix(":0")
+    if given not in nodes:
+        raise InvalidModelError(f"the graph has no node {given!r}: it has {_likely(nodes)}")
+    inputs = {name: data_inputs(node) for name, node in nodes.items() if name != given} | {
+        given: []
+    }
+    needed = reached((name.removesuffix(":0") for name in outputs), inputs)
+    return tuple(
+        TensorSpec(input_name, _result_shape(nodes[given]), _result_type(nodes[given]))
+        if name == given
+        else _placeholder(nodes[name])
+        for name in needed
+        if name == given or nodes[name].op == "Placeholder"
     )
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from pictell.errors import InvalidModelError, UnsafeModelError
-from pictell.inspection.activation import activation, walk_back
+from pictell.inspection.activation import judge_outputs
 from pictell.inspection.expansion import refuse_growth, refuse_size
 from pictell.inspection.model_files import check_name
+from pictell.inspection.onnx_classifiers import (
+    ZIP_MAP,
+    class_labels,
+    labels_of,
+    makers_of,
+    meaning,
+    take_out_maps,
+    zip_map,
+)
 from pictell.inspection.protobuf import Message, inside, parse
 from pictell.inspection.selection import listed, select
 from pictell.types import Inspection, TensorSpec, Weights
 
 # numpy's names of TensorProto.DataType by number; 0 is undefined.
 DTYPES = """
-    object float32 uint8 int8 uint16 int16 int32 int64 object bool float16 float64 uint32 uint64
+    object float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 uint64
     complex64 complex128 bfloat16 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz uint4
     int4 float4_e2m1fn
 """.split()
@@ -91,15 +101,32 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     stored = {tensor.name for tensor in graph.initializer}
     found = {value.name: value for value in graph.output}
     names = select(outputs, found)
-    producers = {name: (node.op_type, node.input) for node in graph.node for name in node.output}
+    makers = makers_of(graph)
+    producers = {name: (meaning(node, name), node.input) for name, node in makers.items()}
+    judged = judge_outputs({name: name for name in names}, producers.get, str)
     return Inspection(
         format="onnx",
         inputs=tuple(_tensor(value) for value in graph.input if value.name not in stored),
-        outputs=tuple(_tensor(found[name]) for name in names),
-        activations={name: activation(walk_back(name, producers)) for name in names},
+        outputs=tuple(_output(found[name], makers) for name in names),
+        activations=judged.activations,
         ops=Counter(node.op_type for node in inside(graph, "NodeProto")),
         metadata={entry.key: entry.value for entry in model.metadata_props},
+        not_scores=judged.not_scores,
+        labels={name: one for name in found if (one := class_labels(name, makers))},
     )
+
+
+def runnable(weights: Weights) -> Weights:
+    """The model as a runtime gets it: without operations that make maps of scores.
+
+    Raises ``InvalidModelError``.
+    """
+    if ZIP_MAP.encode() not in weights.graph:
+        return weights
+    model = read(weights.graph)
+    take_out_maps(model)
+    name = next(iter(weights.files))
+    return replace(weights, files={**weights.files, name: model.SerializeToString()})
 
 
 def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:
@@ -228,7 +255,17 @@ def _location(tensor: Message) -> str:
     return str(places.pop())
 
 
+def _output(value: Message, makers: Mapping[str, Message]) -> TensorSpec:
+    """An output as ``runnable`` leaves it."""
+    node = zip_map(value.name, makers)
+    if node is None:
+        return _tensor(value)
+    return TensorSpec(value.name, (None, len(labels_of(node))), "float32")
+
+
 def _tensor(value: Message) -> TensorSpec:
+    if value.HasField("type") and not value.type.HasField("tensor_type"):
+        return TensorSpec(value.name, None, "sequence")
     kind = value.type.tensor_type
     number = kind.elem_type
     dtype = DTYPES[number] if 0 <= number < len(DTYPES) else DTYPES[0]

@@ -70,7 +70,8 @@ message GraphProto { repeated NodeProto node = 1; repeated TensorProto initializ
 message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3;
     string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; }
 message AttributeProto { string name = 1; int64 i = 3; bytes s = 4; TensorProto t = 5;
-    GraphProto g = 6; repeated int64 ints = 8; repeated TensorProto tensors = 10;
+    GraphProto g = 6; repeated int64 ints = 8; repeated bytes strings = 9;
+    repeated TensorProto tensors = 10;
     repeated GraphProto graphs = 11; int32 type = 20; SparseTensorProto sparse_tensor = 22;
     repeated SparseTensorProto sparse_tensors = 23; }
 message TensorProto { repeated int64 dims = 1; int32 data_type = 2; repeated float float_data = 4;

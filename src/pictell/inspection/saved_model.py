@@ -12,21 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.activation import activation
+from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import STATE, UNUSED, VARIABLES
 from pictell.inspection.checkpoint_keys import checkpoint_keys
 from pictell.inspection.protobuf import Message, inside, new, parse
 from pictell.inspection.selection import listed, select
 from pictell.inspection.tensorflow_graph import (
+    NO_NUMBERS,
+    Place,
     by_name,
     called,
     dtype_name,
     functions,
     node_name,
+    producers,
     reached,
     refuse_operations,
     sizes,
-    walk_back,
 )
 from pictell.types import Inspection, TensorSpec, Weights
 
@@ -70,16 +72,18 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     inputs, found = meta_graph.signature_def[key].inputs, _outputs(meta_graph, key)
     names = select(outputs, found)
     graph = _part(meta_graph, key)
-    nodes, library = by_name(graph.node), functions(graph)
+    producer = producers(by_name(graph.node), functions(graph))
+    places = {name: Place(found[name].name) for name in names}
+    # The names in the graph are not those of the signature.
+    judged = judge_outputs(places, producer, lambda _: None)
     return Inspection(
         format="saved-model",
         inputs=tuple(_tensor(name, inputs[name]) for name in sorted(inputs)),
         outputs=tuple(_tensor(name, found[name]) for name in names),
-        activations={
-            name: activation(walk_back(nodes, found[name].name, library)) for name in names
-        },
+        activations=judged.activations,
         ops=Counter(node.op for node in inside(graph, "NodeDef")),
         metadata={},
+        not_scores=judged.not_scores,
     )
 
 
@@ -142,7 +146,7 @@ def _outputs(meta_graph: Message, key: str) -> dict[str, Message]:
     return {
         name: tensor
         for name, tensor in sorted(meta_graph.signature_def[key].outputs.items())
-        if tensor.name and dtype_name(tensor.dtype) != "object"
+        if tensor.name and dtype_name(tensor.dtype) not in NO_NUMBERS
     }
 
 

@@ -1,4 +1,4 @@
-"""Selects inputs and outputs by name, and lists names in messages."""
+"""Selects inputs and outputs by name; names and shapes in messages."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def listed(names: Collection[str], suggested: Iterable[str] | None = None) -> st
         ", ".join(name[:MAX_NAME] for name in shown) + (f" and {more} more" if more > 0 else "")
         or "none"
     )
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape as text: ``(N, 224, 224, 3)``."""
+    return f"({', '.join('N' if size is None else str(size) for size in shape)})"

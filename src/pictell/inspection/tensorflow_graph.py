@@ -9,10 +9,12 @@ program (tensorflow/SECURITY.md). So every operation of a graph, used or not, mu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from pictell.errors import UnsafeModelError
+from pictell.inspection.activation import Producer
 from pictell.inspection.allowed_ops import ALLOWED
 from pictell.inspection.expansion import refuse_growth, refuse_size
 from pictell.inspection.protobuf import Message, inside
@@ -20,9 +22,10 @@ from pictell.inspection.selection import listed
 
 # numpy's names of DataType (types.proto) by number; 0 is undefined.
 DTYPES = """
-    object float32 float64 int32 uint8 int16 int8 object complex64 int64 bool int8 uint8 int32
+    object float32 float64 int32 uint8 int16 int8 string complex64 int64 bool int8 uint8 int32
     bfloat16 int16 uint16 uint16 complex128 float16 object object uint32 uint64
 """.split()
+NO_NUMBERS = ("object", "string")
 # Values of these types are handles that operations create. In a file they are forged.
 RESOURCE = 20
 VARIANT = 21
@@ -97,24 +100,38 @@ def reached(starts: Iterable[str], following: Mapping[str, Iterable[str]]) -> li
     return list(found)
 
 
-def walk_back(
-    nodes: Mapping[str, Message], reference: str, library: Mapping[str, Function]
-) -> Iterator[str]:
-    """The operations behind a value, as ``activation.walk_back``, also inside functions."""
-    calls = 0
-    while (name := node_name(reference)) in nodes:
-        node = nodes[name]
-        function = function_called(node, library)
-        if function is not None and calls < MAX_CALLS:
-            calls += 1
-            reference = function.returned(output_index(reference))
-            nodes = function.nodes
-            continue
-        yield node.op
-        inputs = [entry for entry in node.input if not entry.startswith("^")]
-        if not inputs:
-            return
-        reference = inputs[0]
+class Place(NamedTuple):
+    """A value in a graph: a reference to it in a function, or in the graph itself."""
+
+    reference: str
+    function: str | None = None
+
+
+def producers(nodes: Mapping[str, Message], library: Mapping[str, Function]) -> Producer[Place]:
+    """What computes a value of a graph, also inside the functions that it calls."""
+
+    def find(place: Place) -> tuple[str, Sequence[Place]] | None:
+        for _ in range(MAX_CALLS):
+            reference, name = place
+            inside = nodes if name is None else library[name].nodes
+            node = inside.get(node_name(reference))
+            if node is None:
+                return None
+            function = function_called(node, library)
+            if function is None:
+                inputs = [entry for entry in node.input if not entry.startswith("^")]
+                return node.op, [Place(entry, name) for entry in inputs]
+            returned = function.returned(output_index(reference))
+            place = Place(returned, function.definition.signature.name)
+        return None
+
+    return find
+
+
+def named_place(place: Place) -> str | None:
+    """The name of a value of the graph itself as ``--output`` takes it; inside functions none."""
+    name, _, index = place.reference.partition(":")
+    return name if place.function is None and index in ("", "0") else None
 
 
 def output_index(reference: str) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.activation import activation, walk_back
+from pictell.inspection.activation import judge_outputs
 from pictell.inspection.flatbuffer import Buffer, Table, damaged
 from pictell.inspection.selection import listed, select
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
@@ -17,7 +17,7 @@ IDENTIFIER = b"TFL3"
 Indices = tuple[int, ...]
 # numpy's names of TensorType by number.
 DTYPES = """
-    float32 float16 int32 uint8 int64 object bool int16 complex64 int8 float64 complex128 uint64
+    float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64
     object object uint32 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2
 """.split()
 
@@ -54,13 +54,17 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     found = {tensors[index].name: index for index in _indices(graphs[0], 2, len(tensors))}
     names = select(outputs, found)
     producers = {index: (op, inputs) for op, inputs, made in operators[0] for index in made}
+    judged = judge_outputs(
+        {name: found[name] for name in names}, producers.get, lambda index: tensors[index].name
+    )
     return Inspection(
         format="tflite",
         inputs=tuple(tensors[index] for index in _indices(graphs[0], 1, len(tensors))),
         outputs=tuple(tensors[found[name]] for name in names),
-        activations={name: activation(walk_back(found[name], producers)) for name in names},
+        activations=judged.activations,
         ops=Counter(op for graph in operators for op, _, _ in graph),
         metadata={},
+        not_scores=judged.not_scores,
     )
 
 

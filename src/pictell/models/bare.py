@@ -19,20 +19,20 @@ from typing import NamedTuple
 from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files
+from pictell.inspection.fit import check_inspected
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
 from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
 from pictell.models.bare_options import all_options, refuse_options
 from pictell.models.exports import find_export
-from pictell.models.image_input import find_image_input
+from pictell.models.image_input import check_takes_pictures, find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
-from pictell.models.scores_output import find_labels, find_scores_output
+from pictell.models.scores_output import check_gives_scores, find_labels, find_scores_output
 from pictell.models.stated import Stated, combine
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.scoring.postprocess import check_activation, check_label_count, count_classes
 from pictell.types import Inspection, ModelSpec, Weights
 
 UNKNOWN = "unknown"
@@ -108,19 +108,20 @@ def spec_of(model: BareModel) -> ModelSpec:
 def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     """The spec of a file that does not carry one; without labels if they are not to be counted.
 
-    Raises one ``InvalidModelError`` that lists everything that is missing.
+    Raises one ``InvalidModelError`` that lists everything that is missing, or says why the model
+    cannot take pictures or gives no scores.
     """
     row, options = model.row, all_options(model.options, model.row, model.stated)
+    all_or_missing(
+        lambda: check_takes_pictures(model.inspection),
+        lambda: check_gives_scores(model.content, model.inspection, options),
+    )
     (image, preprocess), (output, activation), labels = all_or_missing(
         lambda: find_image_input(model.content, model.inspection, options),
         lambda: find_scores_output(model.inspection, options),
         lambda: find_labels(options, model.stated) if count_labels else (),
     )
-    classes = None if output.shape is None else count_classes(output.name, output.shape)
-    if classes is not None and count_labels:
-        check_activation(activation, classes)
-        check_label_count(labels, classes)
-    return ModelSpec(
+    spec = ModelSpec(
         name=row.name if row else model.path.stem,
         format=model.content.format,
         weights=model.path,
@@ -135,6 +136,9 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         preprocess=preprocess,
         labels=labels,
     )
+    if count_labels:
+        check_inspected(model.inspection, model.content, spec)
+    return spec
 
 
 @contextmanager

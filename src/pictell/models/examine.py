@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection import check_safe
+from pictell.inspection.fit import check_model
 from pictell.models import bare, single_file
 from pictell.models.bare import BareModel
 from pictell.models.bare_options import refuse_options
@@ -19,7 +20,8 @@ from pictell.models.folder import (
     to_toml,
 )
 from pictell.models.guess import guess
-from pictell.options import ModelOptions
+from pictell.models.scorer import build_scorer
+from pictell.options import MIN_CONFIDENCE, ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
 
 
@@ -61,7 +63,7 @@ def examine(path: Path, options: ModelOptions) -> Examination:
         spec = read_model_folder(path)
         unchecked = bare.Unchecked(path, read_unchecked_weights(spec), None)
         model = bare.inspect_bare(unchecked, options)
-        return _complete(model, spec, f"from {SPEC_FILE}")
+        return _checked(model, spec, f"from {SPEC_FILE}")
 
 
 def preprocess_text(spec: PreprocessSpec) -> str:
@@ -83,10 +85,21 @@ def _complete(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
     return Examination(model, _refusal(model.content), text, to_toml(spec), spec)
 
 
+def _checked(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
+    """A spec that is stored with its model, if ``pictell.load`` takes it."""
+    found = _complete(model, spec, origin)
+    try:
+        check_model(model.content, spec)
+        build_scorer(spec, MIN_CONFIDENCE)
+    except InvalidModelError as error:
+        return found._replace(spec=None, missing=str(error))
+    return found
+
+
 def _find_out(model: BareModel) -> Examination:
     """The spec, or as much of it as the file, the options, the catalogue and a guess give."""
     if single_file.carries_spec(model.inspection):
-        return _complete(model, bare.spec_of(model), "from the file's metadata")
+        return _checked(model, bare.spec_of(model), "from the file's metadata")
     try:
         return _complete(model, bare.assemble(model), _origin(model))
     except InvalidModelError as error:

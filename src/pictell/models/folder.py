@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 from pictell.errors import InvalidModelError, StoreError
 from pictell.files import TextFileError, new_folder, os_reason, read_text, write_file
 from pictell.inspection import OneFile, check_safe, checksum, read_files
+from pictell.inspection.fit import check_model
 from pictell.models import toml
 from pictell.models.labels import read_labels, to_text
 from pictell.models.presets import is_raw
@@ -159,12 +160,13 @@ def read_spec(file: Attachment, folder: Path, labels: tuple[Label, ...] | None =
 
 
 def read_weights(spec: ModelSpec) -> Weights:
-    """The model's files, with the right checksum and safe to run.
+    """The model's files, with the right checksum, safe to run and as the spec says.
 
     Raises ``InvalidModelError`` or ``UnsafeModelError``.
     """
     found = read_unchecked_weights(spec)
     check_safe(found)
+    check_model(found, spec)
     return found
 
 

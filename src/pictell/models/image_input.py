@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights
+from pictell.inspection.selection import MAX_NAMES, listed, shape_text
 from pictell.models.bare_options import RESCALES
 from pictell.models.missing import all_or_missing, only
 from pictell.models.presets import PRESETS
@@ -14,6 +15,24 @@ from pictell.types import Inspection, Layout, PreprocessSpec, TensorSpec, Weight
 
 # Options that are fields of a ``PreprocessSpec`` as they are.
 PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
+
+
+def check_takes_pictures(inspection: Inspection) -> None:
+    """Raise ``InvalidModelError`` for a model that takes something else than pixels."""
+    inputs = inspection.inputs
+    texts = [one.name for one in inputs if one.dtype == "string"]
+    if texts:
+        raise InvalidModelError(
+            f"the model takes text or files of pictures ({listed(texts)}), not pixels: export it "
+            "with one input of pixels, (N, H, W, 3)"
+        )
+    shapes = [one.shape for one in inputs]
+    if inputs and all(shape is not None and len(shape) != 4 for shape in shapes):
+        text = ", ".join(f"{one.name} {shape_text(one.shape or ())}" for one in inputs[:MAX_NAMES])
+        raise InvalidModelError(
+            f"the model takes no batch of pictures ({text}): export it with an input (N, H, W, 3) "
+            "or (N, 3, H, W)"
+        )
 
 
 def find_image_input(
@@ -60,6 +79,11 @@ def _layout_and_size(
 ) -> tuple[Layout, tuple[int, int]]:
     shape = image.shape if image.shape is not None and len(image.shape) == 4 else 4 * (None,)
     layout = options.layout
+    if None not in (shape[1], shape[3]) and 3 not in (shape[1], shape[3]):
+        raise InvalidModelError(
+            f"the input {image.name!r} has shape {shape_text(shape)}: pictell gives 3 channels "
+            "(RGB)"
+        )
     if layout is None and 3 in (shape[1], shape[3]):
         layout = "NHWC" if shape[3] == 3 else "NCHW"
     if layout is None and weights_format == "onnx":

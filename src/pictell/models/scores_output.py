@@ -5,24 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
+from pictell.inspection import inspect_weights
+from pictell.inspection.scores import problems, refusal, scores_outputs
+from pictell.inspection.selection import MAX_NAMES
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.missing import only
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Activation, Inspection, Label, TensorSpec
+from pictell.types import Activation, Inspection, Label, TensorSpec, Weights
+
+
+def check_gives_scores(content: Weights, inspection: Inspection, options: ModelOptions) -> None:
+    """Raise ``InvalidModelError`` if no output, or not the one the user names, can be scores."""
+    if scores_outputs(inspection):
+        return
+    if options.output_name is not None and (others := scores_outputs(inspect_weights(content))):
+        names = " or ".join(one.name for one in others[:MAX_NAMES])
+        raise InvalidModelError(f"{problems(inspection)}: give --output {names}")
+    raise InvalidModelError(refusal(inspection))
 
 
 def find_scores_output(
     inspection: Inspection, options: ModelOptions
 ) -> tuple[TensorSpec, Activation]:
     """The output and what makes probabilities of it. Raises ``InvalidModelError``."""
-    output = only("output", inspection.outputs, None)
-    activation = options.activation or inspection.activations.get(output.name)
+    output = only("output", scores_outputs(inspection), None)
+    found = inspection.activations.get(output.name)
+    activation = options.activation or found
+    if activation == "none" and found == "independent":
+        # The user says that they are probabilities, the graph says which.
+        return output, found
     if activation is None:
         raise InvalidModelError(
             f"the last operation of {output.name!r} does not show whether it gives probabilities: "
-            "give --activation none for probabilities, softmax for logits"
+            "give --activation none for probabilities, softmax for logits (independent or sigmoid "
+            "if classes do not exclude each other)"
         )
     return output, activation
 

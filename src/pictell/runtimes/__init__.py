@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.inspection import runnable
 from pictell.options import EngineOptions
 from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
 
@@ -124,10 +125,13 @@ def open_session(
     spec, ``UsageError`` for options that the runtime does not support, ``OutOfMemoryError``,
     ``RuntimeMissingError`` if the runtime fails to import, and what ``choose`` raises.
     """
-    from pictell.runtimes.fit import check_fits
+    from pictell.inspection.fit import check_fits
     from pictell.runtimes.session import EngineSession, engine_errors
 
     name = choose(weights.format, options.runtime)
+    if weights.path is None:
+        # A model in the package runs as it is.
+        weights = runnable(weights)
     with engine_errors(RuntimeMissingError, f"{name} is installed but fails to import"):
         module = import_module(RUNTIMES[name].module)
     with engine_errors(InvalidModelError, f"{name} refuses the weights"):

@@ -12,12 +12,12 @@ import numpy as np
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import inspect_weights
+from pictell.inspection.fit import AXES, wanted_outputs
 from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
 from pictell.runtimes import RUNTIMES, Tensor, Tensors
 from pictell.runtimes.files import PREFIX, temporary_files
-from pictell.runtimes.fit import AXES, wanted_outputs
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices, without_package
 from pictell.types import Inspection, ModelSpec, TensorSpec, Weights

@@ -16,9 +16,9 @@ from pictell.errors import (
     RuntimeFailedError,
     UsageError,
 )
-from pictell.inspection.selection import listed
+from pictell.inspection.scores import count_classes
+from pictell.inspection.selection import listed, shape_text
 from pictell.runtimes import Engine, Tensor, Tensors
-from pictell.scoring.postprocess import count_classes, shape_text
 from pictell.types import TensorSpec
 
 # What the C++ library says, ONNX Runtime's allocator, and TensorFlow.
@@ -81,13 +81,17 @@ class EngineSession:
         rows = len(next(iter(inputs.values())))
         with engine_errors(RuntimeFailedError, f"{self._runtime} failed"):
             found = engine.run(inputs, outputs)
-        for name in outputs:
-            shape = found[name].shape
-            if not shape or shape[0] != rows:
-                raise RuntimeFailedError(
-                    f"the output {name!r} has shape {shape_text(shape)} for a batch of {rows}"
-                )
-        return found
+        return {name: self._rows(name, found[name], rows) for name in outputs}
+
+    def _rows(self, name: str, values: Tensor, rows: int) -> Tensor:
+        """The values of an output (rows, …). Raises ``RuntimeFailedError`` for another shape."""
+        if values.shape[:1] == (rows,):
+            return values
+        if rows == 1 and values.ndim < 2 and name in self._vectors:
+            # The exporter squeezed all axes of size 1, and with them the batch of one picture.
+            return values.reshape(1, -1)
+        shape = shape_text(values.shape)
+        raise RuntimeFailedError(f"the output {name!r} has shape {shape} for a batch of {rows}")
 
     def _joined(self, name: str, parts: Sequence[Tensor], count: int) -> Tensor:
         values = (parts[0] if len(parts) == 1 else np.concatenate(parts))[:count]
@@ -127,7 +131,7 @@ def _check_names(kind: str, names: Iterable[str], known: Mapping[str, TensorSpec
 
 def _flat(name: str, values: Tensor) -> Tensor:
     try:
-        count_classes(name, values.shape)
+        count_classes(name, (None, *values.shape[1:]))
     except InvalidModelError as error:
         raise RuntimeFailedError(str(error)) from None
     return values.reshape(len(values), -1)

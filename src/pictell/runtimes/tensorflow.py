@@ -8,10 +8,10 @@ from typing import Any
 
 from pictell.errors import UsageError
 from pictell.inspection import inspect_weights, saved_model
+from pictell.inspection.fit import wanted_outputs
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.files import temporary_files
-from pictell.runtimes.fit import wanted_outputs
 from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
 from pictell.types import ModelSpec, TensorSpec, Weights
 

@@ -86,18 +86,28 @@ def evidence(outputs: NDArray[np.generic], activation: Activation) -> Floats:
 
     ``activation`` as in ``ModelSpec``: with ``none`` the outputs are probabilities, whose logarithm
     is taken. Values that are not finite become NaN. With ``sigmoid`` the logits stay as they are,
-    because each is evidence for its own class only.
+    because each is evidence for its own class only; with ``independent`` these are the logarithms
+    of the odds.
     """
     values = outputs.astype(np.float64)
     if activation == "sigmoid":
         return values
+    if activation == "independent":
+        log_odds: Floats = _log(values) - _log(1 - values)
+        return log_odds
     if activation == "none":
-        smallest = np.where(values > 0, values, np.inf).min(axis=-1, keepdims=True)
-        floor = np.clip(smallest / 2, MIN_PROBABILITY, MAX_FOR_ZERO)
-        values = np.log(np.maximum(values, floor))
+        values = _log(values)
     with np.errstate(invalid="ignore"):
         centred: Floats = values - values.sum(axis=-1, keepdims=True) / values.shape[-1]
     return centred
+
+
+def _log(probabilities: Floats) -> Floats:
+    """The logarithm, where 0 may stand for what was rounded: half the smallest of its row."""
+    smallest = np.where(probabilities > 0, probabilities, np.inf).min(axis=-1, keepdims=True)
+    floor = np.clip(smallest / 2, MIN_PROBABILITY, MAX_FOR_ZERO)
+    logarithm: Floats = np.log(np.maximum(probabilities, floor))
+    return logarithm
 
 
 def to_logits(evidence: Floats, calibration: Calibration) -> Floats:

@@ -22,9 +22,9 @@ from pictell.scoring.calibration import (
     likely_score,
     to_logits,
 )
-from pictell.scoring.postprocess import to_probabilities, top_k
+from pictell.scoring.postprocess import PROBABILITIES, as_classes, to_probabilities, top_k
 from pictell.scoring.taxonomy import Taxonomy, choose, flat_taxonomy, node_probabilities
-from pictell.types import Activation, Label
+from pictell.types import INDEPENDENT, Activation, Label
 
 Verdict: TypeAlias = "tuple[Status | None, Answer | None]"
 
@@ -44,8 +44,9 @@ class Scorer:
 
     ``labels`` and ``activation`` are those of a ``ModelSpec``. Without a ``calibration`` the scores
     are the model's own, and there is no status. Without an ``abstention`` no picture is
-    ``unknown``. Without a ``taxonomy`` an answer is one of the classes, as it is with ``sigmoid``,
-    whose scores cannot be added.
+    ``unknown``. Without a ``taxonomy`` an answer is one of the classes, as it is for classes that
+    do not exclude each other, whose scores cannot be added. A single output with two labels has
+    two classes that do exclude each other.
     ``min_confidence`` is the confidence threshold of a ``sure`` answer, 0..1. ``flat`` gives
     only classes, without a status.
     """
@@ -94,14 +95,15 @@ class Scorer:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The probabilities, and whether each picture is like those that the model knows."""
         every = np.ones(len(outputs), np.bool_)
+        outputs, activation = as_classes(outputs, self.activation, len(self.labels))
         if self.calibration is None:
-            return to_probabilities(outputs, self.activation), every
-        if self.activation == "none":
+            return to_probabilities(outputs, activation), every
+        if activation in PROBABILITIES:
             # Refuses values that ``evidence`` would take for rounded probabilities.
-            to_probabilities(outputs, "none")
-        found = evidence(outputs, self.activation)
+            to_probabilities(outputs, activation)
+        found = evidence(outputs, activation)
         logits = to_logits(found, self.calibration)
-        again: Activation = "sigmoid" if self.activation == "sigmoid" else "softmax"
+        again: Activation = "sigmoid" if activation in INDEPENDENT else "softmax"
         probabilities = to_probabilities(logits, again)
         if self.abstention is None or self.flat:
             return probabilities, every
@@ -111,7 +113,7 @@ class Scorer:
     @cached_property
     def tree(self) -> Taxonomy:
         """The taxonomy; without one that can be used, the classes below the root."""
-        usable = self.taxonomy if self.activation != "sigmoid" else None
+        usable = self.taxonomy if self.activation not in INDEPENDENT else None
         return usable or flat_taxonomy(self.labels)
 
     @cached_property

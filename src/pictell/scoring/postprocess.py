@@ -7,78 +7,56 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.errors import RuntimeFailedError
 from pictell.results import Prediction
 from pictell.types import Activation, Label
 
 # Runtimes round, so a probability may be slightly out of range.
 PROBABILITY_SLACK = 1e-3
 MAX_PROBABLE = 1 + PROBABILITY_SLACK
-# Up to this many outputs without a label may be padding. With more, the labels are wrong.
-MAX_UNLABELLED = 16
+# Of outputs that are probabilities.
+PROBABILITIES: frozenset[Activation] = frozenset(("none", "independent"))
 
 
-def count_classes(name: str, shape: Sequence[int | None]) -> int | None:
-    """The number of classes of the output ``name``, shape (N, classes) with any axes of size 1.
+def as_classes(
+    outputs: NDArray[np.generic], activation: Activation, classes: int
+) -> tuple[NDArray[np.generic], Activation]:
+    """Rows of an output (…, D) as rows of (…, classes), and the activation for them.
 
-    ``None`` if it is not fixed. Raises ``InvalidModelError`` for any other shape.
+    A single score z with two classes is for the second one. Then the first has the logit 0, or the
+    probability 1 - z, so the two exclude each other: sigmoid(z) is the softmax of (0, z). All else
+    stays as it is. Raises ``RuntimeFailedError`` for a softmax over a single value.
     """
-    wide = [size for size in shape[1:] if size != 1]
-    if len(shape) < 2 or len(wide) > 1:
-        raise InvalidModelError(
-            f"the output {name!r} has shape {shape_text(shape)}, not (N, classes)"
+    if outputs.shape[-1] != 1:
+        return outputs, activation
+    if activation == "softmax":
+        raise RuntimeFailedError(
+            "a softmax over a single value is 100 % for every picture: give --activation sigmoid"
         )
-    return wide[0] if wide else 1
-
-
-def check_label_count(labels: Sequence[Label], classes: int) -> None:
-    """Raise ``InvalidModelError``, which shows the first two, without one label for each class."""
-    missing = classes - len(labels)
-    if missing == 0:
-        return
-    advice = "these labels are for another model"
-    if missing == 1:
-        advice = (
-            "give --background if class 0 is background, --unlabelled 1 if the last has no label"
-        )
-    elif 1 < missing <= MAX_UNLABELLED:
-        advice = f"give --unlabelled {missing} if the last {missing} have no label"
-    first = " and ".join(f"{label.name!r:.60}" for label in labels[:2])
-    raise InvalidModelError(
-        f"{len(labels)} labels for an output of {classes} classes: {advice}"
-        + f" (the labels begin with {first})" * bool(first)
-    )
-
-
-def check_activation(activation: Activation, classes: int) -> None:
-    """Raise ``InvalidModelError`` for a softmax over one class, which is always 1."""
-    if activation == "softmax" and classes == 1:
-        raise InvalidModelError(
-            "a softmax over the only output is 100 % for every picture: give --activation sigmoid, "
-            "or none if it is a probability"
-        )
-
-
-def shape_text(shape: Sequence[int | None]) -> str:
-    """A shape as text: ``(N, 224, 224, 3)``."""
-    return f"({', '.join('N' if size is None else str(size) for size in shape)})"
+    if classes != 2:
+        return outputs, activation
+    second = outputs.astype(np.float64)
+    if activation == "sigmoid":
+        return np.concatenate([np.zeros_like(second), second], axis=-1), "softmax"
+    return np.concatenate([1 - second, second], axis=-1), "none"
 
 
 def to_probabilities(logits: NDArray[np.generic], activation: Activation) -> NDArray[np.float64]:
     """Probabilities over the last axis: (…, classes) in and out, float64, 0..1.
 
     ``softmax`` is exp(x - max x) over its sum, which does not overflow. ``sigmoid`` is
-    1 / (1 + exp(-x)), for classes that do not exclude each other. ``none`` is for models that give
-    probabilities. Raises ``RuntimeFailedError`` for values that are not finite, or with
-    ``none`` not in 0..1.
+    1 / (1 + exp(-x)), for classes that do not exclude each other. ``none`` and ``independent`` are
+    for models that give probabilities. Raises ``RuntimeFailedError`` for values that are not
+    finite, or with these two not in 0..1.
     """
     values = logits.astype(np.float64, copy=False)
     if not np.isfinite(values).all():
         raise RuntimeFailedError("the model gave an output that is not a finite number")
-    if activation == "none":
+    if activation in PROBABILITIES:
         if values.size and not -PROBABILITY_SLACK <= values.min() <= values.max() <= MAX_PROBABLE:
             raise RuntimeFailedError(
-                "the model gave values outside 0..1, not probabilities: give --activation softmax"
+                "the model gave values outside 0..1, not probabilities: give --activation "
+                + ("softmax" if activation == "none" else "sigmoid")
             )
         return values.clip(0, 1)
     if activation == "sigmoid":

@@ -112,6 +112,8 @@ def _add_features(parts: Parts, taps: Taps, activation: Activation, views: int) 
         scores = _mean(parts, taps.output, views, "probabilities")
         if activation == "softmax":
             scores = parts.node("Softmax", [scores], "softmax", axis=1)
+        if activation == "sigmoid":
+            scores = parts.node("Sigmoid", [scores], "sigmoid")
         made.append(_weighted(parts, "probabilities", _root(parts, scores, "probabilities")))
     value = made[0] if len(made) == 1 else parts.node("Concat", made, "parts", axis=1)
     normalise(parts, value, EMBEDDING)

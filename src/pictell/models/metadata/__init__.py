@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 
+from pictell.models.metadata import classifier_node
 from pictell.models.stated import Stated, combine
 from pictell.types import Inspection, Weights
 
 Reader = Callable[[Weights, Inspection], Stated | None]
 # The only list of forms, the most specific first.
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (classifier_node.read,)
 
 
 def read_metadata(content: Weights, inspection: Inspection) -> Stated | None:

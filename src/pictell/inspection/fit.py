@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.selection import listed, select
-from pictell.scoring.postprocess import (
+from pictell.inspection import inspect_weights
+from pictell.inspection.scores import (
+    UNKNOWN,
     check_activation,
     check_label_count,
+    check_output,
+    check_scores,
     count_classes,
-    shape_text,
 )
-from pictell.types import ModelSpec, PreprocessSpec, TensorSpec
+from pictell.inspection.selection import listed, select, shape_text
+from pictell.types import Inspection, ModelSpec, PreprocessSpec, TensorSpec, Weights
 
+# Of numpy, and so of the tensors that preprocessing makes.
+FLOATS = frozenset({"float16", "float32", "float64"})
+OUTPUTS = ("output_name", "embedding", "feature_map", "familiarity")
 AXES = {
     "NHWC": ("batch", "height", "width", "channels"),
     "NCHW": ("batch", "channels", "height", "width"),
 }
+
+
+def check_model(weights: Weights, spec: ModelSpec) -> None:
+    """Raise ``InvalidModelError`` if a model's files show that it does not fit the spec.
+
+    A runtime may know more, such as a shape that the file does not state: see ``check_fits``.
+    """
+    outputs = wanted_outputs(spec)
+    check_inspected(inspect_weights(weights, outputs), weights, spec)
+
+
+def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -> None:
+    """``check_model`` for an inspection that has the outputs of the spec."""
+    inputs = inspection.inputs
+    if weights.format == "frozen-graph":
+        # Imported only when needed: the default model starts faster.
+        from pictell.inspection.frozen_graph import needed_inputs
+
+        inputs = needed_inputs(weights, spec.input_name, wanted_outputs(spec))
+        spec = _without_indices(spec)
+    check_fits(inputs, inspection.outputs, spec)
+    if spec.output_name != spec.embedding:
+        check_output(spec.output_name, inspection)
 
 
 def check_fits(
@@ -30,9 +60,13 @@ def check_fits(
 
 def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
     """The names of the outputs that a spec states, the logits first."""
-    return tuple(
-        filter(None, (spec.output_name, spec.embedding, spec.feature_map, spec.familiarity))
-    )
+    return tuple(filter(None, (getattr(spec, key) for key in OUTPUTS)))
+
+
+def _without_indices(spec: ModelSpec) -> ModelSpec:
+    """The spec with the names of outputs as inspections have them: ``node`` for ``node:0``."""
+    names = {key: getattr(spec, key) for key in OUTPUTS}
+    return replace(spec, **{key: name and name.removesuffix(":0") for key, name in names.items()})
 
 
 def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
@@ -47,11 +81,24 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     for size, axis in zip(wanted or (None,) * 4, AXES[spec.layout], strict=True):
         if size is not None and given[axis] not in (None, size):
             raise InvalidModelError(_misfit(tensor, spec, axis))
+    _check_type(tensor, spec)
+
+
+def _check_type(tensor: TensorSpec, spec: PreprocessSpec) -> None:
+    """Raise ``InvalidModelError`` if an input takes neither bytes nor real numbers as given."""
+    takes_numbers = tensor.quantisation is not None or tensor.dtype in FLOATS
+    if tensor.dtype == UNKNOWN:
+        return
+    if not takes_numbers and tensor.dtype != "uint8":
+        raise InvalidModelError(
+            f"the input {tensor.name!r} takes {tensor.dtype}: export the model with an input of "
+            "float32 or uint8"
+        )
     if spec.mean is None and tensor.dtype != "uint8":
         raise InvalidModelError(
             f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
         )
-    if spec.mean is not None and not (tensor.quantisation or tensor.dtype.startswith("float")):
+    if spec.mean is not None and not takes_numbers:
         raise InvalidModelError(
             f"the input {tensor.name!r} takes {tensor.dtype}: give neither --mean nor --std"
         )
@@ -60,10 +107,13 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
 def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     """Raise ``InvalidModelError`` if an output is missing or its classes do not fit."""
     select(wanted_outputs(spec), outputs)
-    shape = outputs[spec.output_name].shape
-    classes = None if shape is None else count_classes(spec.output_name, shape)
-    # The numbers of an embedding have no labels.
-    if classes is not None and spec.output_name != spec.embedding:
+    if spec.output_name == spec.embedding:
+        # Its numbers have no labels.
+        return
+    output = outputs[spec.output_name]
+    check_scores(output)
+    classes = None if output.shape is None else count_classes(output.name, output.shape)
+    if classes is not None:
         check_activation(spec.activation, classes)
         check_label_count(spec.labels, classes)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pictell.errors import InvalidModelError
-from pictell.runtimes.fit import check_fits
+from pictell.inspection.fit import check_fits
 from pictell.types import Label, Layout, ModelSpec, TensorSpec
 from real_models import spec
 
@@ -42,7 +42,13 @@ def image(*shape: int | None, dtype: str = "float32") -> TensorSpec:
         (image(None, 16, 12, 3), small(), r"give --size 12x16, not 8x8"),
         (image(None, None, 12, 3), small(), r"give --size 12x8, not 8x8"),
         (image(None, 8, 8, 3, dtype="uint8"), small(), "give neither --mean nor --std"),
-        (image(None, 8, 8, 3, dtype="int8"), small(), "give neither --mean nor --std"),
+        (
+            image(None, 8, 8, 3, dtype="int8"),
+            small(),
+            "takes int8: export the model with an input of",
+        ),
+        (image(None, 8, 8, 3, dtype="bfloat16"), small(), "takes bfloat16: export the model"),
+        (image(None, 8, 8, 3, dtype="bool"), preprocessed(mean=None, std=None), "takes bool: ex"),
         (image(None, 8, 8, 3), preprocessed(mean=None, std=None), "give --mean and --std"),
     ],
 )
