@@ -18,6 +18,7 @@ from pictell.models.folder import (
     create_model_folder,
     read_model_folder,
     read_spec,
+    read_unchecked_weights,
     read_weights,
     to_toml,
     write_model_folder,
@@ -144,7 +145,7 @@ def test_a_taxonomy_is_read_and_written_again(
     spec = read_model_folder(folder)
     assert spec.taxonomy == Attachment("kinds.tsv", KINDS)
     copy = tmp_path_factory.mktemp("copy")
-    write_model_folder(copy, spec, read_weights(spec))
+    write_model_folder(copy, spec, read_unchecked_weights(spec))
     again = read_model_folder(copy)
     assert again.taxonomy == Attachment("taxonomy.tsv", KINDS)
     tree = build_scorer(again, 0.9).taxonomy
@@ -376,16 +377,16 @@ def test_labels_that_cannot_be_read_are_refused(folder: Path) -> None:
 
 def test_weights_with_another_checksum_are_refused(folder: Path) -> None:
     spec = read_model_folder(folder)
-    assert read_weights(spec).graph == WEIGHTS
+    assert read_unchecked_weights(spec).graph == WEIGHTS
     spec.weights.write_bytes(WEIGHTS + b".")
     with pytest.raises(InvalidModelError, match=r"SHA-256 of weights\.onnx is not"):
-        read_weights(spec)
+        read_unchecked_weights(spec)
 
 
 def test_weights_that_are_missing_are_refused(folder: Path) -> None:
     spec = replace(read_model_folder(folder), weights=folder / "none")
     with pytest.raises(InvalidModelError, match=r"the weights cannot be read: .*No such file"):
-        read_weights(spec)
+        read_unchecked_weights(spec)
 
 
 def test_what_is_written_is_read_back(
@@ -393,9 +394,9 @@ def test_what_is_written_is_read_back(
 ) -> None:
     spec = replace(read_model_folder(folder), top1_accuracy=0.5, source='a "quoted"\tsource\x7f')
     copy = tmp_path_factory.mktemp("copy")
-    write_model_folder(copy, spec, read_weights(spec))
+    write_model_folder(copy, spec, read_unchecked_weights(spec))
     assert read_model_folder(copy) == replace(spec, weights=copy / "weights.onnx")
-    assert read_weights(read_model_folder(copy)) == read_weights(spec)
+    assert read_unchecked_weights(read_model_folder(copy)) == read_unchecked_weights(spec)
 
 
 def test_weights_of_any_name_are_written_and_read_back(folder: Path, tmp_path: Path) -> None:
@@ -411,7 +412,9 @@ def test_the_folder_above_the_current_one_can_be_imported(
     monkeypatch.setenv("PICTELL_MODELS", str(tmp_path / "store"))
     (tmp_path / "model" / "variables").mkdir(parents=True)
     scores = hostile.tensor_info("scores:0", sizes=(-1, 3))
-    usual = hostile.signature({"image": hostile.tensor_info("image:0")}, {"scores": scores})
+    usual = hostile.signature(
+        {"image": hostile.tensor_info("image:0", sizes=(-1, 4, 4, 3))}, {"scores": scores}
+    )
     graph = hostile.saved(hostile.classifier(), signatures={"serving_default": usual}).graph
     (tmp_path / "model" / "saved_model.pb").write_bytes(graph)
     (tmp_path / "labels.txt").write_text("a\nb\nc\n")

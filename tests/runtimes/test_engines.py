@@ -269,7 +269,9 @@ def test_a_runtime_that_fails_to_import(tmp_path: Path, monkeypatch: pytest.Monk
     )
     with pytest.raises(RuntimeMissingError, match=r"torn is installed but .*: libGL.so.1: no such"):
         runtimes.open_session(
-            spec("onnx", 8, 2, "scores"), Weights("onnx", {"net.onnx": b""}), EngineOptions(runtime="torn")
+            spec("onnx", 8, 2, "scores"),
+            Weights("onnx", {"net.onnx": b""}),
+            EngineOptions(runtime="torn"),
         )
 
 
@@ -293,7 +295,9 @@ def test_a_runtime_that_fails_to_load_a_model(
     monkeypatch.setitem(runtimes.RUNTIMES, "torn", runtimes.Runtime(name, name, ("onnx",)))
     with pytest.raises(expected, match=message):
         runtimes.open_session(
-            spec("onnx", 8, 2, "scores"), Weights("onnx", {"net.onnx": b""}), EngineOptions(runtime="torn")
+            spec("onnx", 8, 2, "scores"),
+            Weights("onnx", {"net.onnx": b""}),
+            EngineOptions(runtime="torn"),
         )
 
 

@@ -40,10 +40,10 @@ DIVISIONS = frozenset({"div", "divnonan", "realdiv"})
 # These give numbers of classes, the best scores without the others, or yes and no.
 NOT_SCORES = frozenset(
     """
-    argmax argmin binarizer bucketize ceil combinednonmaxsuppression equal floor greater
+    argmax argmin binarizer bucketize combinednonmaxsuppression equal greater
     greaterequal greaterorequal hardmax intopk intopkv2 labelencoder less lessequal lessorequal
     nonmaxsuppression nonmaxsuppressionv2 nonmaxsuppressionv3 nonmaxsuppressionv4
-    nonmaxsuppressionv5 nonmaxsuppressionwithoverlaps nonzero notequal onehot round sign topk
+    nonmaxsuppressionv5 nonmaxsuppressionwithoverlaps nonzero notequal onehot sign topk
     topkv2 unique uniquev2 uniquewithcounts uniquewithcountsv2
     """.split()
 )

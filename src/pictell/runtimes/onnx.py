@@ -130,4 +130,5 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
 def _tensor(value: Any) -> TensorSpec:
     element = value.type.removeprefix("tensor(").removesuffix(")")
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-    return TensorSpec(value.name, shape, DTYPES.get(element, element))
+    # An unknown shape reads as that of a scalar.
+    return TensorSpec(value.name, shape or None, DTYPES.get(element, element))
