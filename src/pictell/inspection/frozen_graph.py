@@ -37,6 +37,9 @@ NOT_SCORES = MONITORS | {"Const", "NoOp", "Placeholder", "PlaceholderWithDefault
 # A graph with more ends than this needs --output.
 MAX_OUTPUTS = 100
 SCORES = frozenset({"BiasAdd", "LogSoftmax", "MatMul", "Sigmoid", "Softmax"})
+CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
+# Between pixels and a convolution.
+PADDING = frozenset({"Identity", "MirrorPad", "Pad", "PadV2"})
 # Operations whose result has another type than their inputs, and the attribute that names it.
 RESULT_TYPES = {
     "ArgMax": "output_type",
@@ -93,6 +96,35 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     )
 
 
+def pixel_nodes(weights: Weights) -> list[str]:
+    """Nodes that have the pixels of a graph which decodes files of pictures itself.
+
+    They are what the first convolutions behind the placeholders of text take.
+    """
+    nodes = by_name(_read(weights.graph).node)
+    consumers = _consumers(nodes)
+    texts = [name for name, node in nodes.items() if _is_text(node)]
+    # What is behind a convolution has no pixels.
+    ends = {name: [] if nodes[name].op in CONVOLUTIONS else consumers[name] for name in nodes}
+    found = [name for name in reached(texts, ends) if nodes[name].op in CONVOLUTIONS]
+    return list(
+        dict.fromkeys(_before_padding(nodes, data_inputs(nodes[name])[0]) for name in found)
+    )
+
+
+def _is_text(node: Message) -> bool:
+    return node.op == "Placeholder" and _placeholder(node).dtype == "string"
+
+
+def _before_padding(nodes: Mapping[str, Message], name: str) -> str:
+    for _ in range(MAX_OUTPUTS):
+        node = nodes.get(name)
+        if node is None or node.op not in PADDING or not node.input:
+            break
+        name = data_inputs(node)[0]
+    return name
+
+
 def needed_inputs(
     weights: Weights, input_name: str, outputs: Sequence[str]
 ) -> tuple[TensorSpec, ...]:
@@ -127,10 +159,7 @@ def _read(content: bytes) -> Message:
 
 def _sinks(nodes: Mapping[str, Message]) -> list[str]:
     """Nodes that no node consumes; only those that depend on an input, if there are any."""
-    consumers: dict[str, list[str]] = {name: [] for name in nodes}
-    for node in nodes.values():
-        for name in data_inputs(node):
-            consumers.setdefault(name, []).append(node.name)
+    consumers = _consumers(nodes)
     ends = [
         node.name
         for node in nodes.values()
@@ -140,6 +169,15 @@ def _sinks(nodes: Mapping[str, Message]) -> list[str]:
     placeholders = [node.name for node in nodes.values() if node.op == "Placeholder"]
     fed = set(reached(placeholders, consumers))
     return [name for name in ends if name in fed] or ends
+
+
+def _consumers(nodes: Mapping[str, Message]) -> dict[str, list[str]]:
+    """The nodes that consume each node."""
+    consumers: dict[str, list[str]] = {name: [] for name in nodes}
+    for node in nodes.values():
+        for name in data_inputs(node):
+            consumers.setdefault(name, []).append(node.name)
+    return consumers
 
 
 def _likely(nodes: Mapping[str, Message]) -> str:

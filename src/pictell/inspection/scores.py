@@ -44,6 +44,12 @@ def problems(inspection: Inspection) -> str:
     return text or "the model has no output of numbers"
 
 
+def scores_before(inspection: Inspection) -> list[str]:
+    """The rows of scores in the graph that the outputs are made of."""
+    found = (inspection.not_scores.get(one.name) for one in inspection.outputs)
+    return list(dict.fromkeys(one.scores for one in found if one and one.scores))
+
+
 def check_output(name: str, inspection: Inspection) -> None:
     """Raise ``InvalidModelError`` if the output of that name is no row of scores."""
     chosen = replace(
@@ -121,10 +127,7 @@ def _problem(output: TensorSpec, inspection: Inspection) -> str | None:
 
 
 def _advice(inspection: Inspection) -> str:
-    found = (inspection.not_scores.get(one.name) for one in inspection.outputs)
-    tensors = [one.scores for one in found if one is not None and one.scores is not None]
+    tensors = scores_before(inspection)
     if not tensors:
         return "export the model with an output (N, classes) that has a score for each class"
-    if inspection.format == "frozen-graph":
-        return f"give --output {tensors[0]}"
     return f"export the model with the scores before it, {tensors[0]!r}, as an output"

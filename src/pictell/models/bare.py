@@ -118,7 +118,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     )
     (image, preprocess), (output, activation), labels = all_or_missing(
         lambda: find_image_input(model.content, model.inspection, options),
-        lambda: find_scores_output(model.inspection, options),
+        lambda: find_scores_output(model.content, model.inspection, options),
         lambda: find_labels(options, model.stated) if count_labels else (),
     )
     spec = ModelSpec(

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights
+from pictell.inspection.frozen_graph import pixel_nodes
 from pictell.inspection.selection import MAX_NAMES, listed, shape_text
 from pictell.models.bare_options import RESCALES
 from pictell.models.missing import all_or_missing, only
@@ -63,6 +64,12 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
     if name is not None and content.format == "frozen-graph":
         with suppress(InvalidModelError):
             return inspect_weights(content, [name]).outputs[0]
+    if not inputs and content.format == "frozen-graph":
+        nodes = " or ".join(pixel_nodes(content)[:MAX_NAMES]) or "NODE"
+        raise InvalidModelError(
+            f"the graph takes files of pictures, not pixels: give --input {nodes}, which has the "
+            "pixels, with --size and --preset"
+        )
     return only("input", inputs, name)
 
 

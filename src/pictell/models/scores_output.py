@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights
-from pictell.inspection.scores import problems, refusal, scores_outputs
+from pictell.inspection.scores import problems, refusal, scores_before, scores_outputs
 from pictell.inspection.selection import MAX_NAMES
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.missing import only
@@ -17,20 +17,20 @@ from pictell.types import Activation, Inspection, Label, TensorSpec, Weights
 
 
 def check_gives_scores(content: Weights, inspection: Inspection, options: ModelOptions) -> None:
-    """Raise ``InvalidModelError`` if no output, or not the one the user names, can be scores."""
-    if scores_outputs(inspection):
-        return
-    if options.output_name is not None and (others := scores_outputs(inspect_weights(content))):
-        names = " or ".join(one.name for one in others[:MAX_NAMES])
-        raise InvalidModelError(f"{problems(inspection)}: give --output {names}")
-    raise InvalidModelError(refusal(inspection))
+    """Raise ``InvalidModelError`` if no output can be scores, whichever the user names."""
+    if not scores_outputs(inspection) and not _others(content, inspection, options):
+        raise InvalidModelError(refusal(inspection))
 
 
 def find_scores_output(
-    inspection: Inspection, options: ModelOptions
+    content: Weights, inspection: Inspection, options: ModelOptions
 ) -> tuple[TensorSpec, Activation]:
     """The output and what makes probabilities of it. Raises ``InvalidModelError``."""
-    output = only("output", scores_outputs(inspection), None)
+    outputs = scores_outputs(inspection)
+    if not outputs:
+        names = " or ".join(_others(content, inspection, options)[:MAX_NAMES])
+        raise InvalidModelError(f"{problems(inspection)}: give --output {names}")
+    output = only("output", outputs, None)
     found = inspection.activations.get(output.name)
     activation = options.activation or found
     if activation == "none" and found == "independent":
@@ -43,6 +43,16 @@ def find_scores_output(
             "if classes do not exclude each other)"
         )
     return output, activation
+
+
+def _others(content: Weights, inspection: Inspection, options: ModelOptions) -> list[str]:
+    """What the user can give as the output instead of those inspected."""
+    if inspection.format == "frozen-graph":
+        # Any node can be the output.
+        return scores_before(inspection)
+    if options.output_name is None:
+        return []
+    return [one.name for one in scores_outputs(inspect_weights(content))]
 
 
 def find_labels(options: ModelOptions, stated: Stated | None) -> tuple[Label, ...]:
