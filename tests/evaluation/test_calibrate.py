@@ -15,6 +15,7 @@ import fake_model as fake
 from evaluation_oracle import Floats, assert_calibrated_error, calibration_error
 from labelled_pictures import BROKEN, LABELS, make_weighted, scores_of
 from pictell import models
+from pictell.errors import UsageError
 from pictell.evaluation import calibrate
 from pictell.evaluation.calibrate import CalibrationResult, Sample, collect_sample, fit_calibration
 from pictell.evaluation.dataset import read_dataset
@@ -104,6 +105,15 @@ def test_probabilities_rounded_to_0_count_as_small_ones(tmp_path: Path) -> None:
     rounded = np.round(256 * scores_of(brightness)) / 256
     logs = np.log(np.maximum(rounded, 1e-4))
     assert sample.evidence == pytest.approx(logs - logs.mean(axis=1, keepdims=True))
+
+
+def test_classes_that_do_not_exclude_each_other_are_not_calibrated(tmp_path: Path) -> None:
+    described = replace(fake.spec(LABELS), activation="sigmoid")
+    create_model_folder(tmp_path / "model", described, fake.weights(len(LABELS)))
+    make_weighted(tmp_path)
+    spec = models.find(tmp_path / "model")
+    with pytest.raises(UsageError, match="do not exclude each other"):
+        collect_sample(spec, read_dataset(tmp_path), EngineOptions())
 
 
 @pytest.fixture(scope="module")
