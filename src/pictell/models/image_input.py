@@ -65,9 +65,10 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
         with suppress(InvalidModelError):
             return inspect_weights(content, [name]).outputs[0]
     if not inputs and content.format == "frozen-graph":
+        wrong = "" if name is None else f"the model has no input {name!r}, and "
         nodes = " or ".join(pixel_nodes(content)[:MAX_NAMES]) or "NODE"
         raise InvalidModelError(
-            f"the graph takes files of pictures, not pixels: give --input {nodes}, which has the "
+            f"{wrong}the graph takes files of pictures, not pixels: give --input {nodes}, which has the "
             "pixels, with --size and --preset"
         )
     return only("input", inputs, name)

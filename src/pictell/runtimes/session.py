@@ -131,7 +131,9 @@ def _check_names(kind: str, names: Iterable[str], known: Mapping[str, TensorSpec
 
 def _flat(name: str, values: Tensor) -> Tensor:
     try:
-        count_classes(name, (None, *values.shape[1:]))
+        # A vector has one value for each picture.
+        if values.ndim > 1:
+            count_classes(name, values.shape)
     except InvalidModelError as error:
         raise RuntimeFailedError(str(error)) from None
     return values.reshape(len(values), -1)
