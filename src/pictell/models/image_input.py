@@ -68,8 +68,8 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
         wrong = "" if name is None else f"the model has no input {name!r}, and "
         nodes = " or ".join(pixel_nodes(content)[:MAX_NAMES]) or "NODE"
         raise InvalidModelError(
-            f"{wrong}the graph takes files of pictures, not pixels: give --input {nodes}, which has the "
-            "pixels, with --size and --preset"
+            f"{wrong}the graph takes files of pictures, not pixels: give --input {nodes}, which "
+            "has the pixels, with --size and --preset"
         )
     return only("input", inputs, name)
 
