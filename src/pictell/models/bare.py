@@ -23,19 +23,17 @@ from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
 from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
-from pictell.models.bare_options import all_options, refuse_options
+from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export
 from pictell.models.image_input import find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
-from pictell.models.scores_output import find_labels, find_scores_output
-from pictell.models.stated import Stated, combine
+from pictell.models.scores_output import find_labels, find_scores_output, naming_labels_file
+from pictell.models.stated import UNKNOWN, Stated, combine, stated_licence
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.scoring.postprocess import check_activation, check_label_count, count_classes
 from pictell.types import Inspection, ModelSpec, Weights
-
-UNKNOWN = "unknown"
 
 
 class Unchecked(NamedTuple):
@@ -111,22 +109,26 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     Raises one ``InvalidModelError`` that lists everything that is missing.
     """
     row, options = model.row, all_options(model.options, model.row, model.stated)
-    (image, preprocess), (output, activation), labels = all_or_missing(
+    if model.stated is not None and model.stated.refusal is not None:
+        raise InvalidModelError(model.stated.refusal)
+    (image, preprocess), (output, activation), labels, _ = all_or_missing(
         lambda: find_image_input(model.content, model.inspection, options),
         lambda: find_scores_output(model.inspection, options),
         lambda: find_labels(options, model.stated) if count_labels else (),
+        lambda: check_stated(model.stated, options) if count_labels else None,
     )
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None and count_labels:
         check_activation(activation, classes)
-        check_label_count(labels, classes)
+        with naming_labels_file(options, model.stated):
+            check_label_count(labels, classes)
     return ModelSpec(
         name=row.name if row else model.path.stem,
         format=model.content.format,
         weights=model.path,
         external_data=tuple(model.content.files)[1:] if model.content.format == "onnx" else (),
         sha256=model.sha256,
-        licence=row.licence if row else UNKNOWN,
+        licence=row.licence if row else stated_licence(model.stated),
         source=row.source if row else UNKNOWN,
         top1_accuracy=row.top1_accuracy if row else None,
         input_name=image.name,
