@@ -41,19 +41,17 @@ class AppendedZip:
     def read(self, name: str) -> bytes:
         """The content of a file. Raises ``InvalidModelError`` if it is not there or damaged."""
         if self._archive is None or name not in self.names:
-            raise InvalidModelError(f"the file has no {name} in a zip archive at its end")
-        info = self._archive.getinfo(name)
+            raise InvalidModelError(f"the file has no {name!r:.100} in a zip archive at its end")
+        info, shown = self._archive.getinfo(name), f"{name!r:.100} in the zip archive"
         if info.compress_type not in (STORED, DEFLATED) or info.flag_bits & ENCRYPTED:
-            raise InvalidModelError(f"{name} in the zip archive is encrypted or compressed oddly")
+            raise InvalidModelError(f"{shown} is encrypted or compressed oddly")
         try:
             with self._archive.open(info) as file:
                 content = file.read(MAX_FILE_BYTES + 1)
         except _damages() as error:
-            raise InvalidModelError(f"{name} in the zip archive is damaged") from error
+            raise InvalidModelError(f"{shown} is damaged") from error
         if len(content) > MAX_FILE_BYTES:
-            raise InvalidModelError(
-                f"{name} in the zip archive is longer than {MAX_FILE_BYTES >> 20} MiB"
-            )
+            raise InvalidModelError(f"{shown} is longer than {MAX_FILE_BYTES >> 20} MiB")
         return content
 
 

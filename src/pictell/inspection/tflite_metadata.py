@@ -42,7 +42,7 @@ class TensorMetadata(NamedTuple):
 
 
 class TfliteMetadata(NamedTuple):
-    """``texts`` by name; ``inputs`` and ``outputs`` by the name of the tensor; files of no tensor."""
+    """``texts`` by name, ``inputs`` and ``outputs`` by the tensor's; ``files`` of no tensor."""
 
     texts: Mapping[str, str]
     inputs: Mapping[str, TensorMetadata]

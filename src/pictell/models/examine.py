@@ -25,7 +25,6 @@ from pictell.models.presets import merge_options
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
 
-
 # The keys of ``single_file``.
 OWN_KEYS = "pictell."
 MAX_ENTRIES, MAX_KEY, MAX_VALUE = 1000, 1000, 100_000

@@ -9,7 +9,6 @@ from pictell.models.presets import merge_options
 from pictell.options import ModelOptions
 from pictell.types import Label
 
-
 UNKNOWN = "unknown"
 # Of a licence: some files have its whole text.
 MAX_LICENCE_LENGTH = 200

@@ -32,7 +32,7 @@ TOKEN = re.compile(
     r"|(?P<mark>[\[\]{}(),:])|(?P<integer>[0-9]{1,9}\b(?!\.))|(?P<other>.)"
 )
 # Also values that are no names, such as ``True`` and ``0.5``.
-TOKEN_OF_ANY_DICT = re.compile(TOKEN.pattern.replace("|(?P<other>", r"|(?P<word>[\w.+-]+)|(?P<other>"))
+ANY_TOKEN = re.compile(TOKEN.pattern.replace("|(?P<other>", r"|(?P<word>[\w.+-]+)|(?P<other>"))
 
 
 def recognise(text: str) -> Any:
@@ -66,7 +66,7 @@ def read_dict(text: str) -> Any:
     Raises ``FormError``.
     """
     check_length(text, "Python text")
-    return Flow(_joined(_tokens(text, 1, TOKEN_OF_ANY_DICT)), "Python text").parse()
+    return Flow(_joined(_tokens(text, 1, ANY_TOKEN)), "Python text").parse()
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:

@@ -50,7 +50,7 @@ def _pixels(
     if stated := entries.get(PIXEL_FORMAT):
         channels = PIXEL_FORMATS.get(stated.lower())
         if stated.lower() not in PIXEL_FORMATS:
-            problems["channels"] = _unread("pixels", stated)
+            problems["channels"] = f"{_unread('pixels', stated)}: give --channels"
     if entries.get(GAMMA, "").lower() == "linear":
         problems["mean"] = _unread("colours", "Linear")
     elif (stated := entries.get(PIXEL_RANGE)) and not takes_bytes:
@@ -59,7 +59,7 @@ def _pixels(
             mean, std = 3 * (one_mean,), 3 * (one_std,)
         else:
             problems["mean"] = _unread("pixels", stated)
-    return ModelOptions(channels=channels, mean=mean, std=std)  # type: ignore[arg-type]
+    return ModelOptions(channels=channels, mean=mean, std=std)
 
 
 def _unread(what: str, value: str) -> str:

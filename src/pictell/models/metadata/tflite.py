@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pictell.errors import InvalidModelError, UsageError
 from pictell.files import TextFileError, decode_text
 from pictell.inspection.appended_zip import AppendedZip
+from pictell.inspection.selection import listed
 from pictell.inspection.tflite_metadata import (
     BOXES,
     AssociatedFile,
@@ -45,7 +46,7 @@ def read_tflite(content: Weights, inspection: Inspection) -> Stated | None:
             options = _options(inspection, metadata)
         except InvalidModelError as error:
             problems["mean"] = f"{ORIGIN} has {error}"
-    if archive is not None:
+    if archive is not None and not problems.get("labels"):
         try:
             labels = _labels(archive, _candidates(archive, inspection, metadata))
         except InvalidModelError as error:
@@ -62,7 +63,7 @@ def text_of(archive: AppendedZip, name: str) -> str:
     try:
         return decode_text(archive.read(name))
     except TextFileError as error:
-        raise InvalidModelError(f"{name} in the zip archive {error}") from error
+        raise InvalidModelError(f"{name!r:.100} in the zip archive {error}") from error
 
 
 def _metadata(
@@ -161,7 +162,7 @@ def _labels(archive: AppendedZip, names: list[str]) -> tuple[Label, ...] | None:
     """The labels in the first of the files that has names. Raises ``InvalidModelError``."""
     first: tuple[Label, ...] | None = None
     for name in names[:2]:
-        labels = labels_from_text(text_of(archive, name), name)
+        labels = labels_from_text(text_of(archive, name), name[:100])
         if not all(MACHINE_ID.fullmatch(label.name) for label in labels):
             return labels
         first = first or labels
@@ -178,7 +179,7 @@ def _facts(
         if any(output.calibrated for output in metadata.outputs.values()):
             facts["score calibration"] = "not applied: the scores are those of the model"
     if archive is not None and archive.names:
-        facts["files"] = ", ".join(archive.names)
+        facts["files"] = listed(archive.names)
     return facts
 
 
