@@ -5,6 +5,7 @@ Only names and the files that are asked for are read, into memory.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -33,10 +34,8 @@ class AppendedZip:
     def __init__(self, content: bytes) -> None:
         """Raises ``InvalidModelError`` for a damaged archive, or one of too many files."""
         self._archive = _open(content)
-        self.names: tuple[str, ...] = ()
-        if self._archive is not None:
-            files = (info for info in self._archive.infolist() if not info.is_dir())
-            self.names = tuple(info.filename for info in files)
+        names = self._archive.namelist() if self._archive is not None else []
+        self.names = tuple(name for name in names if name and not name.endswith("/"))
 
     def read(self, name: str) -> bytes:
         """The content of a file. Raises ``InvalidModelError`` if it is not there or damaged."""
@@ -74,4 +73,5 @@ def _damages() -> tuple[type[Exception], ...]:
     """What ``zipfile`` raises for archives that are damaged or that it does not read."""
     from zipfile import BadZipFile
 
-    return BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError
+    others = (EOFError, IndexError, OSError, OverflowError, RuntimeError, ValueError)
+    return BadZipFile, struct.error, zlib.error, *others
