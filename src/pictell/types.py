@@ -274,7 +274,7 @@ class Inspection:
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``
     where its last operation does not show that. ``ops`` counts the operations by name.
-    ``metadata`` is that of an ONNX file.
+    ``metadata`` is that of an ONNX file, or the version that saved a SavedModel.
     """
 
     format: WeightsFormat

@@ -71,6 +71,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     names = select(outputs, found)
     graph = _part(meta_graph, key)
     nodes, library = by_name(graph.node), functions(graph)
+    version = meta_graph.meta_info_def.tensorflow_version
     return Inspection(
         format="saved-model",
         inputs=tuple(_tensor(name, inputs[name]) for name in sorted(inputs)),
@@ -79,7 +80,7 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
             name: activation(walk_back(nodes, found[name].name, library)) for name in names
         },
         ops=Counter(node.op for node in inside(graph, "NodeDef")),
-        metadata={},
+        metadata={"tensorflow_version": version} if version else {},
     )
 
 

@@ -94,7 +94,7 @@ def _options(inspection: Inspection, metadata: TfliteMetadata) -> ModelOptions:
     stated = metadata.inputs.get(image.name)
     # An input of type uint8 takes pixels as they are: the mean and std are those of the numbers
     # that the bytes stand for, and the quantisation undoes them. Google's readers of this metadata
-    # (Task Library, MediaPipe) normalise no bytes, whatever it says.
+    # (the Task Library of tflite-support 0.4.4, MediaPipe) normalise no bytes, whatever it says.
     if stated is None or stated.normalisation is None or image.dtype == "uint8":
         return ModelOptions()
     mean, std = (3 * values if len(values) == 1 else values for values in stated.normalisation)
