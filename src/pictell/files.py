@@ -37,13 +37,19 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
             raise TextFileError("is not a regular file")
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise TextFileError(f"is longer than {max_bytes / 1024**2:.3g} MiB")
+    except (OSError, ValueError) as error:
+        raise TextFileError(f"cannot be read: {os_reason(error)}") from error
+    if len(content) > max_bytes:
+        raise TextFileError(f"is longer than {max_bytes / 1024**2:.3g} MiB")
+    return decode_text(content)
+
+
+def decode_text(content: bytes) -> str:
+    """The text in the bytes of a file, as ``read_text`` gives it. Raises ``TextFileError``."""
+    try:
         text = content.decode("utf-16" if content.startswith(UTF16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextFileError("is not UTF-8 text") from error
-    except (OSError, ValueError) as error:
-        raise TextFileError(f"cannot be read: {os_reason(error)}") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

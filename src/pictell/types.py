@@ -290,9 +290,9 @@ class Inspection:
 
     ``activations`` has for each output the activation that makes probabilities of it, ``None``
     where its last operation does not show that. ``ops`` counts the operations by name.
-    ``metadata`` is that of an ONNX file. ``not_scores`` has the outputs that hold the best classes,
-    or yes and no, instead of a score for each class. ``labels`` has for an output the names of its
-    classes, if an operation has them.
+    ``metadata`` is that of an ONNX file, or the version that saved a SavedModel. ``not_scores`` has
+    the outputs that hold the best classes, or yes and no, instead of a score for each class.
+    ``labels`` has for an output the names of its classes, if an operation has them.
     """
 
     format: WeightsFormat

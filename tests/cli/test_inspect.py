@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 from command import pictell
-from hostile_models import classifier, frozen, node
+from hostile_models import classifier, frozen, node, onnx_model
 from pictell import models
+from pictell.inspection.onnx import with_metadata
+from tflite_files import LABELS, colours, metadata, packed
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -182,6 +184,57 @@ def test_inspect_says_what_training_would_use(shared: Path) -> None:
     assert (record["safe"], record["ready"], record["missing"]) == (True, True, None)
     tflite = next((shared / "models" / "coral").glob("*.tflite"))
     assert "no: training needs an ONNX" in pictell("inspect", tflite).stdout
+
+
+def test_the_metadata_is_shown_and_goes_into_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "colours.tflite"
+    texts = {0: "\x1b[31mcolours", 1: "d" * 200, 5: "MIT\nand more"}
+    path.write_bytes(packed(colours(), metadata(texts=texts), {"labels.txt": LABELS}))
+    run = pictell("inspect", path)
+    assert (run.returncode, run.stderr) == (0, "")
+    for text in (
+        r"metadata       name: \x1b[31mcolours",
+        r"metadata       license: MIT\nand more",
+        "metadata       files: labels.txt",
+        "(x - 127.5) / 127.5, RGB, NHWC; from the TFLite metadata; "
+        "resize mode, interpolation and channels are defaults",
+        "ready          yes",
+    ):
+        assert text in run.stdout
+    (line,) = [line for line in run.stdout.splitlines() if "description: dd" in line]
+    assert len(line) == 80
+    record = json.loads(pictell("inspect", path, "--format", "json").stdout)
+    assert record["metadata"]["description"] == "d" * 200
+    assert record["metadata"]["name"] == texts[0]
+    assert record["stated_by"] == "the TFLite metadata"
+    assert pictell("inspect", path, "--write", tmp_path / "written").returncode == 0
+    toml = tomllib.loads((tmp_path / "written" / "model.toml").read_text(encoding="utf-8"))
+    assert toml["model"]["licence"] == "MIT"
+    assert toml["input"]["mean"] == [127.5, 127.5, 127.5]
+    red = tmp_path / "red.png"
+    Image.new("RGB", (9, 9), (255, 0, 0)).save(red)
+    assert results(path, red) == results(tmp_path / "written", red)
+
+
+def test_unknown_metadata_is_shown_and_much_of_it_is_cut(tmp_path: Path) -> None:
+    entries = {f"key {number}": "value" for number in range(900)}
+    path = tmp_path / "much.onnx"
+    path.write_bytes(with_metadata(onnx_model().SerializeToString(), entries))
+    run = pictell("inspect", path)
+    assert "metadata       key 0: value\n" in run.stdout
+    assert "metadata       and 880 more\n" in run.stdout
+    record = json.loads(pictell("inspect", path, "--format", "json").stdout)
+    assert len(record["metadata"]) == 900
+    assert record["stated_by"] is None
+
+
+def test_a_model_for_another_task_is_shown_with_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "yolo.onnx"
+    entries = {"names": "{0: 'a'}", "task": "detect", "stride": "32"}
+    path.write_bytes(with_metadata(onnx_model().SerializeToString(), entries))
+    record = json.loads(pictell("inspect", path, "--format", "json").stdout)
+    assert record["missing"] == "a YOLO detection model: pictell reads classification models"
+    assert record["metadata"]["task"] == "detect"
 
 
 def test_the_lines_fit_a_terminal() -> None:

@@ -155,5 +155,6 @@ def test_the_outputs_are_those_of_tensorflows_loader(tmp_path: Path, writer: str
     expected = {"logits": "softmax", "scores": "none"}
     expected["output_0"] = "softmax" if writer == "keras saved" else "none"
     assert found.activations == {name: expected[name] for name in ours}
+    assert found.metadata == {"tensorflow_version": tf.__version__}
     for tensor in found.outputs:
         assert (tensor.shape, tensor.dtype) == ((None, CLASSES), "float32")

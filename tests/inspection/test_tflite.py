@@ -91,10 +91,16 @@ def test_a_custom_operation_is_refused(shared: Path) -> None:
     assert refusal(path.read_bytes()) == "the model needs the custom operation fake-op-double"
 
 
-@pytest.mark.parametrize("op", ["FlexReadFile", "TFLite_Detection_PostProcess"])
+@pytest.mark.parametrize("op", ["FlexReadFile", "Mine"])
 def test_any_custom_operation_is_refused(op: str) -> None:
     message = refusal(tflite(tflite_model(OPS.SOFTMAX, op)))
     assert message == f"the model needs the custom operation {op}"
+
+
+def test_the_operation_of_detectors_is_named_as_such() -> None:
+    message = refusal(tflite(tflite_model(OPS.SOFTMAX, "TFLite_Detection_PostProcess")))
+    assert message.startswith("a detector, ")
+    assert message.endswith("pictell reads models that classify")
 
 
 def test_weights_in_other_files_are_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ Show what is in a model's file, what pictell knows about it and what is missing 
 MAX_OPS_SHOWN = 8
 # Of the values: a checksum of 64 digits fits the 80 columns of a terminal.
 INDENT = 16
+MAX_SHOWN = 80 - INDENT
+MAX_ENTRIES_SHOWN = 20
 MEANINGS = {
     "none": "probabilities",
     "softmax": "logits",
@@ -105,6 +107,8 @@ def _record(examination: Examination) -> dict[str, Any]:
         "runtimes": _runtimes(inspection),
         "safe": examination.refusal is None,
         "refusal": examination.refusal,
+        "metadata": examination.metadata,
+        "stated_by": model.stated.origin if model.stated else None,
         "preprocessing": examination.preprocessing,
         "ready": examination.refusal is None and examination.missing is None,
         "missing": examination.missing,
@@ -145,6 +149,7 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
         *(("input", _tensor_text(tensor)) for tensor in inspection.inputs),
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(inspection)),
+        *_metadata_rows(record["metadata"]),
         ("runtimes", ", ".join(record["runtimes"])),
         ("safe", _yes_or_no(record["refusal"])),
         ("preprocessing", record["preprocessing"]),
@@ -155,6 +160,16 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
     table = [line for row in rows if row[1] is not None for line in _row_lines(*row)]
     toml = ["", *record["model_toml"].splitlines()] if record["model_toml"] else []
     return [visible(record["file"]), *table, *map(visible, toml)]
+
+
+def _metadata_rows(metadata: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Each key and its value on one line."""
+    for key, value in islice(metadata.items(), MAX_ENTRIES_SHOWN):
+        line = visible(f"{key[:MAX_SHOWN]}: {value[:MAX_SHOWN]}")
+        yield "metadata", line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN - 1]}…"
+    more = len(metadata) - MAX_ENTRIES_SHOWN
+    if more > 0:
+        yield "metadata", f"and {more:,} more"
 
 
 def _row_lines(name: str, value: str) -> Iterator[str]:

@@ -80,12 +80,16 @@ class Table:
         """The length of a vector of bytes, all of which are in the file."""
         return self._vector(slot, 1)[1]
 
-    def text(self, slot: int) -> str:
-        """A string, empty if it is missing."""
+    def content(self, slot: int) -> bytes:
+        """A vector of bytes, empty if it is missing."""
         start, length = self._vector(slot, 1)
         (content,) = self._buffer.unpack(f"{length}s", start)
+        return bytes(content)
+
+    def text(self, slot: int) -> str:
+        """A string, empty if it is missing."""
         try:
-            return str(content, "utf-8")
+            return str(self.content(slot), "utf-8")
         except UnicodeDecodeError as error:
             raise damaged() from error
 

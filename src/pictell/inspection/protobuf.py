@@ -44,7 +44,7 @@ message Dim { int64 size = 1; }
 message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
 message MetaGraphDef { MetaInfoDef meta_info_def = 1; GraphDef graph_def = 2;
     map<string, SignatureDef> signature_def = 5; SavedObjectGraph object_graph_def = 7; }
-message MetaInfoDef { repeated string tags = 4; }
+message MetaInfoDef { repeated string tags = 4; string tensorflow_version = 5; }
 message SignatureDef { map<string, TensorInfo> inputs = 1; map<string, TensorInfo> outputs = 2; }
 message TensorInfo { string name = 1; int32 dtype = 2; TensorShapeProto tensor_shape = 3; }
 message SavedObjectGraph { repeated SavedObject nodes = 1;

@@ -76,13 +76,14 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     places = {name: Place(found[name].name) for name in names}
     # The names in the graph are not those of the signature.
     judged = judge_outputs(places, producer, lambda _: None)
+    version = meta_graph.meta_info_def.tensorflow_version
     return Inspection(
         format="saved-model",
         inputs=tuple(_tensor(name, inputs[name]) for name in sorted(inputs)),
         outputs=tuple(_tensor(name, found[name]) for name in names),
         activations=judged.activations,
         ops=Counter(node.op for node in inside(graph, "NodeDef")),
-        metadata={},
+        metadata={"tensorflow_version": version} if version else {},
         not_scores=judged.not_scores,
     )
 

@@ -14,6 +14,8 @@ from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
 from pictell.types import Inspection, TensorSpec, Weights
 
 IDENTIFIER = b"TFL3"
+# The operation at the end of detectors, which chooses among boxes.
+DETECTION = "TFLite_Detection_PostProcess"
 Indices = tuple[int, ...]
 # numpy's names of TensorType by number.
 DTYPES = """
@@ -27,8 +29,12 @@ def check(weights: Weights) -> None:
 
     Raises ``InvalidModelError`` if it needs others, keeps weights in other files or is cut short.
     """
-    model = _root(weights.graph)
+    model = read_root(weights.graph)
     custom = sorted({name for builtin, name in _operator_codes(model) if builtin == CUSTOM})
+    if DETECTION in custom:
+        raise InvalidModelError(
+            f"a detector, which ends in {DETECTION}: pictell reads models that classify"
+        )
     if custom:
         raise InvalidModelError(f"the model needs the custom operation {listed(custom)}")
     for buffer in model.tables(4):
@@ -43,7 +49,7 @@ def check(weights: Weights) -> None:
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     """Inputs and outputs of the main graph. Raises ``InvalidModelError``."""
-    model = _root(weights.graph)
+    model = read_root(weights.graph)
     ops = [name for _, name in _operator_codes(model)]
     graphs = model.tables(2)
     if not graphs:
@@ -68,7 +74,21 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     )
 
 
-def _root(content: bytes) -> Table:
+def tensor_names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the inputs and of the outputs, in order. Raises ``InvalidModelError``."""
+    graphs = read_root(content).tables(2)
+    if not graphs:
+        raise damaged()
+    tensors = graphs[0].tables(0)
+    inputs, outputs = (
+        tuple(tensors[index].text(3) for index in _indices(graphs[0], slot, len(tensors)))
+        for slot in (1, 2)
+    )
+    return inputs, outputs
+
+
+def read_root(content: bytes) -> Table:
+    """The table ``Model`` of a TFLite file. Raises ``InvalidModelError``."""
     if content[4:8] != IDENTIFIER:
         raise InvalidModelError("the file is not a TFLite model")
     return Buffer(content).table(0)

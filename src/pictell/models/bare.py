@@ -22,20 +22,24 @@ from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.fit import check_inspected
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
+from pictell.inspection.scores import check_label_count, count_classes
 from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
-from pictell.models.bare_options import all_options, refuse_options
+from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export
 from pictell.models.image_input import check_takes_pictures, find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
-from pictell.models.scores_output import check_gives_scores, find_labels, find_scores_output
-from pictell.models.stated import Stated, combine
+from pictell.models.scores_output import (
+    check_gives_scores,
+    find_labels,
+    find_scores_output,
+    naming_labels_file,
+)
+from pictell.models.stated import UNKNOWN, Stated, combine, stated_licence
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import Inspection, ModelSpec, Weights
-
-UNKNOWN = "unknown"
 
 
 class Unchecked(NamedTuple):
@@ -112,14 +116,17 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     cannot take pictures or gives no scores.
     """
     row, options = model.row, all_options(model.options, model.row, model.stated)
+    if model.stated is not None and model.stated.refusal is not None:
+        raise InvalidModelError(model.stated.refusal)
     all_or_missing(
         lambda: check_takes_pictures(model.inspection),
         lambda: check_gives_scores(model.content, model.inspection, options),
     )
-    (image, preprocess), (output, activation), labels = all_or_missing(
+    (image, preprocess), (output, activation), labels, _ = all_or_missing(
         lambda: find_image_input(model.content, model.inspection, options),
         lambda: find_scores_output(model.content, model.inspection, options),
         lambda: find_labels(options, model.stated) if count_labels else (),
+        lambda: check_stated(model.stated, options) if count_labels else None,
     )
     spec = ModelSpec(
         name=row.name if row else model.path.stem,
@@ -127,7 +134,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         weights=model.path,
         external_data=tuple(model.content.files)[1:] if model.content.format == "onnx" else (),
         sha256=model.sha256,
-        licence=row.licence if row else UNKNOWN,
+        licence=row.licence if row else stated_licence(model.stated),
         source=row.source if row else UNKNOWN,
         top1_accuracy=row.top1_accuracy if row else None,
         input_name=image.name,
@@ -137,6 +144,10 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         labels=labels,
     )
     if count_labels:
+        classes = output.shape and count_classes(output.name, output.shape)
+        if classes:
+            with naming_labels_file(options, model.stated):
+                check_label_count(labels, classes)
         check_inspected(model.inspection, model.content, spec)
     return spec
 

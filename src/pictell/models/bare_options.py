@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pictell.errors import UsageError
+from pictell.errors import InvalidModelError, UsageError
 from pictell.models.presets import PRESETS, is_raw, merge_options
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
@@ -19,7 +19,21 @@ DEFAULTS = ModelOptions(
     background=False,
     unlabelled=0,
 )
+DEFAULT_NAMES = frozenset(
+    name for name in ModelOptions.__slots__ if getattr(DEFAULTS, name) is not None
+)
 RESCALES = "a model that rescales inside, such as Keras with a Rescaling layer"
+
+
+def check_stated(stated: Stated | None, options: ModelOptions) -> None:
+    """Raise ``InvalidModelError`` for what the file states, is needed and cannot be used.
+
+    ``options`` are all options.
+    """
+    problems = stated.problems if stated else {}
+    needed = [text for name, text in problems.items() if getattr(options, name) is None]
+    if needed:
+        raise InvalidModelError("; ".join(dict.fromkeys(needed)))
 
 
 def refuse_options(name: str, options: ModelOptions) -> None:
@@ -58,4 +72,7 @@ def all_options(
         published = replace(published, background=None)
     if options.output_name not in (None, published.output_name, f"{published.output_name}:0"):
         published = replace(published, activation=None)
-    return merge_options(options, preset, published, in_file, DEFAULTS)
+    # A default does not stand for a value that the file states and pictell cannot use.
+    no_default = DEFAULT_NAMES.intersection(stated.problems if stated else ())
+    defaults = replace(DEFAULTS, **dict.fromkeys(no_default))
+    return merge_options(options, preset, published, in_file, defaults)

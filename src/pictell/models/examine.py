@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +21,15 @@ from pictell.models.folder import (
     to_toml,
 )
 from pictell.models.guess import guess
+from pictell.models.image_input import PREPROCESSING
+from pictell.models.presets import merge_options
 from pictell.models.scorer import build_scorer
 from pictell.options import MIN_CONFIDENCE, ModelOptions
 from pictell.types import ModelSpec, PreprocessSpec, Weights
+
+# The keys of ``single_file``.
+OWN_KEYS = "pictell."
+MAX_ENTRIES, MAX_KEY, MAX_VALUE = 1000, 1000, 100_000
 
 
 class Examination(NamedTuple):
@@ -39,6 +46,17 @@ class Examination(NamedTuple):
     toml: str
     spec: ModelSpec | None = None
     missing: str | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the files state, by name, without the entries that pictell itself wrote.
+
+        Long texts are cut, and so are many entries.
+        """
+        stated = self.model.stated
+        found = {**self.model.inspection.metadata, **(stated.facts if stated else {})}
+        shown = (item for item in found.items() if not item[0].startswith(OWN_KEYS))
+        return {key[:MAX_KEY]: text[:MAX_VALUE] for key, text in islice(shown, MAX_ENTRIES)}
 
     def ready_spec(self) -> ModelSpec:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
@@ -126,11 +144,28 @@ def _draft(model: BareModel) -> ModelSpec | None:
 
 
 def _origin(model: BareModel) -> str:
+    """Where the preprocessing is from, and which parts are defaults."""
     if model.options.preset is not None or model.options.mean is not None:
         return "from the options"
     if model.row is not None:
         return "from the catalogue"
-    return "resize mode, interpolation and channels are defaults: nothing in the file shows them"
+    stated = model.stated.options if model.stated else ModelOptions()
+    defaults = _defaults_text(merge_options(model.options, stated))
+    if model.stated and any(getattr(stated, name) is not None for name in PREPROCESSING):
+        return "; ".join(filter(None, (f"from {model.stated.origin}", defaults)))
+    return f"{defaults}: nothing in the file shows them" if defaults else "from the options"
+
+
+def _defaults_text(options: ModelOptions) -> str:
+    """Which parts of the preprocessing are neither given nor stated."""
+    names = [
+        name.replace("_", " ")
+        for name in ("resize_mode", "interpolation", "channels")
+        if getattr(options, name) is None
+    ]
+    if len(names) < 2:
+        return "".join(f"{name} is a default" for name in names)
+    return f"{', '.join(names[:-1])} and {names[-1]} are defaults"
 
 
 def _refusal(content: Weights) -> str | None:

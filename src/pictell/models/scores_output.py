@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
@@ -57,9 +59,24 @@ def _others(content: Weights, inspection: Inspection, options: ModelOptions) -> 
 
 def find_labels(options: ModelOptions, stated: Stated | None) -> tuple[Label, ...]:
     """The labels that the user or the file gives. Raises ``InvalidModelError``."""
-    if options.labels is None:
-        if stated is not None and stated.labels is not None:
-            return stated.labels
+    if options.labels is not None:
+        path = IMAGENET if options.labels == catalog.IMAGENET else Path(options.labels)
+        labels = read_labels(path)
+    elif stated is not None and stated.labels is not None:
+        labels = stated.labels
+    else:
         raise InvalidModelError("the model has no labels: give --labels FILE")
-    path = IMAGENET if options.labels == catalog.IMAGENET else Path(options.labels)
-    return complete(read_labels(path), bool(options.background), options.unlabelled or 0)
+    return complete(labels, bool(options.background), options.unlabelled or 0)
+
+
+@contextmanager
+def naming_labels_file(options: ModelOptions, stated: Stated | None) -> Iterator[None]:
+    """Say in an error about the labels that they are not from the user, if so."""
+    try:
+        yield
+    except InvalidModelError as error:
+        if options.labels is not None or stated is None:
+            raise
+        raise InvalidModelError(
+            f"{error}; the labels are from {stated.origin}: for others give --labels FILE"
+        ) from error

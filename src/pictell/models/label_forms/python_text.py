@@ -31,6 +31,8 @@ TOKEN = re.compile(
     rf"(?P<break>\n)|(?P<space>[^\S\n]++|\#[^\n]*+|//[^\n]*+)|u?(?P<string>{DOUBLE}|{SINGLE})"
     r"|(?P<mark>[\[\]{}(),:])|(?P<integer>[0-9]{1,9}\b(?!\.))|(?P<other>.)"
 )
+# Also values that are no names, such as ``True`` and ``0.5``.
+ANY_TOKEN = re.compile(TOKEN.pattern.replace("|(?P<other>", r"|(?P<word>[\w.+-]+)|(?P<other>"))
 
 
 def recognise(text: str) -> Any:
@@ -56,6 +58,15 @@ def recognise(text: str) -> Any:
         if re.match(r"[\[{]\s*\w[^'\"()]*\Z", text):
             return yaml_text.in_brackets(text)
         raise error if "'" in text else json_text.explain(text) from None
+
+
+def read_dict(text: str) -> Any:
+    """The value of a dict of anything; numbers, ``True`` and the like are text.
+
+    Raises ``FormError``.
+    """
+    check_length(text, "Python text")
+    return Flow(_joined(_tokens(text, 1, ANY_TOKEN)), "Python text").parse()
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
@@ -89,8 +100,8 @@ def _is_in_brackets(text: str) -> bool:
     return text.rstrip().endswith(end) or end not in text.partition("\n")[0]
 
 
-def _tokens(text: str, line: int) -> Iterator[Token]:
-    for match in TOKEN.finditer(text):
+def _tokens(text: str, line: int, pattern: re.Pattern[str] = TOKEN) -> Iterator[Token]:
+    for match in pattern.finditer(text):
         kind = match.lastgroup
         if kind == "break":
             line += 1
@@ -100,6 +111,8 @@ def _tokens(text: str, line: int) -> Iterator[Token]:
             yield Token(line, None, int(match[0]))
         elif kind == "mark":
             yield Token(line, match[0])
+        elif kind == "word":
+            yield Token(line, None, match[0])
         elif kind == "other":
             raise FormError(
                 f"Python text that is no list or dict of names: line {line} has "
