@@ -22,6 +22,7 @@ CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
 ZIP = rb"(PK\x03\x04|PK\x05\x06)"
 PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
 KERAS = f"a Keras file, which can contain code: model.export() a SavedModel; {READ}"
+BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
 # Other files: patterns of the name in lower case and of the first bytes, and the error.
 # Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
 OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
@@ -29,6 +30,7 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
     (r"", rb"\x80[\x02-\x05]", UnsafeModelError, PICKLE),
     (r".*\.(pkl|pickle|pth|pt|joblib)\Z", rb"(?!%b)" % ZIP, UnsafeModelError, PICKLE),
     (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
+    (r".*\.task\Z", ZIP, InvalidModelError, BUNDLE),
     (r".*\.keras\Z", ZIP, UnsafeModelError, KERAS),
     (r"", ZIP + rb".*(metadata\.json|config\.json|model\.weights\.h5)", UnsafeModelError, KERAS),
     (r"", ZIP + rb".*\.pkl", UnsafeModelError, PICKLE),

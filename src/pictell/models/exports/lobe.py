@@ -1,0 +1,85 @@
+"""Folders of Microsoft's Lobe: ``signature.json`` and a SavedModel, a TFLite or an ONNX file.
+
+Its programs crop the middle square and give pixels in 0..1. The model gives probabilities.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from msgspec import Struct
+
+from pictell.errors import InvalidModelError
+from pictell.inspection.model_files import SAVED_MODEL, member
+from pictell.models.exports.export import Export
+from pictell.models.exports.files import convert, find, read_json, state
+from pictell.models.labels import labels_from_text
+
+SIGNATURE = "signature.json"
+# The second names are those of old versions (lobe-python's signature_constants.py).
+SCORES = ("Confidences", "Labels")
+READ = {"saved_model", "tf", "tf_lite", "onnx"}
+
+
+class Tensor(Struct, frozen=True):
+    """A tensor in the graph."""
+
+    name: str
+
+
+class Classes(Struct, frozen=True):
+    """The names of the classes."""
+
+    Label: list[str]
+
+
+class Signature(Struct, frozen=True):
+    """A ``signature.json``."""
+
+    filename: str
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    classes: Classes
+    format: str
+
+
+def read(folder: Path) -> Export | None:
+    """The model of a folder with Lobe's ``signature.json``, else ``None``.
+
+    Raises ``InvalidModelError`` or ``UnsafeModelError``.
+    """
+    path = find(folder, SIGNATURE)
+    if path is None:
+        return None
+    values = read_json(path)
+    if not {"classes", "filename"} <= values.keys():
+        return None
+    signature = convert(values, SIGNATURE, Signature)
+    if signature.format not in READ:
+        raise InvalidModelError(
+            f"pictell does not run Lobe's export for {signature.format!r:.60}: export TensorFlow "
+            "Lite, TensorFlow or ONNX"
+        )
+    weights = member(folder, signature.filename)
+    options = {
+        "resize_mode": "crop",
+        "crop_fraction": 1.0,
+        # The default of Pillow's resize, which its example calls.
+        "interpolation": "bicubic",
+        "mean": (0.0,) * 3,
+        "std": (255.0,) * 3,
+        "output_name": _output(signature),
+    }
+    labels = labels_from_text(json.dumps(signature.classes.Label), f"{SIGNATURE}: classes")
+    weights = weights.parent if weights.name == SAVED_MODEL else weights
+    return Export(weights, state(SIGNATURE, f"Lobe's {SIGNATURE}", options, labels))
+
+
+def _output(signature: Signature) -> str:
+    """The name of the scores: in a SavedModel the key of its signature, else that of the tensor."""
+    key = next((key for key in SCORES if key in signature.outputs), None)
+    if key is None:
+        raise InvalidModelError(f"{SIGNATURE}: outputs has none of {', '.join(SCORES)}")
+    is_folder = signature.filename.endswith(SAVED_MODEL)
+    return key if is_folder else signature.outputs[key].name
