@@ -39,4 +39,4 @@ def read(folder: Path) -> Export | None:
         )
     labels = find(folder, LABELS)
     origin = f"AutoML's {METADATA}" + f" and {LABELS}" * bool(labels)
-    return Export(weights, state(METADATA, origin, {}, labels and read_labels(labels)))
+    return Export(weights, state(METADATA, origin, {}, read_labels(labels) if labels else None))

@@ -43,16 +43,19 @@ def read(folder: Path) -> Export | None:
     manifest = convert(read_json(path), MANIFEST, Manifest)
     if manifest.domain_type != "Classification":
         raise InvalidModelError(
-            f"a Custom Vision model of the type {manifest.domain_type!r:.60}: pictell runs those of "
-            "the type Classification"
+            f"a Custom Vision model of the type {manifest.domain_type!r:.60}: pictell runs those "
+            "that classify pictures"
         )
     options = OPTIONS.get(manifest.platform.lower().replace(" ", ""))
     if options is None:
         raise InvalidModelError(
-            f"pictell does not run Custom Vision's export for {manifest.platform!r:.60}: export ONNX"
+            f"pictell does not run Custom Vision's export for {manifest.platform!r:.60}: export "
+            "ONNX"
         )
     weights = member(folder, manifest.model_file_name)
     labels = find(folder, manifest.label_file_name or LABELS)
     weights = weights.parent if weights.name == SAVED_MODEL else weights
     origin = "Custom Vision's folder"
-    return Export(weights, state(MANIFEST, origin, options, labels and read_labels(labels)))
+    return Export(
+        weights, state(MANIFEST, origin, options, read_labels(labels) if labels else None)
+    )

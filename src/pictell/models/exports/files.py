@@ -37,14 +37,17 @@ def names_in(folder: Path, *suffixes: str) -> list[str]:
     if not os.path.isdir(folder):
         return []
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except OSError as error:
         raise InvalidModelError(f"the folder cannot be read: {error.strerror}") from error
     return sorted(name for name in names if name.lower().endswith(suffixes))
 
 
 def only_file(folder: Path, *suffixes: str) -> Path | None:
-    """The file that ends so, ``None`` if there is none. Raises ``InvalidModelError`` for several."""
+    """The file that ends so, ``None`` if there is none.
+
+    Raises ``InvalidModelError`` if there are several.
+    """
     names = names_in(folder, *suffixes)
     if len(names) > 1:
         raise InvalidModelError(f"the folder has {listed(names)}: keep one of them in it")
