@@ -15,6 +15,7 @@ from pictell.models.exports import (
     lobe,
     teachable_machine,
     timm_config,
+    ultralytics_folder,
 )
 from pictell.models.exports.export import Export
 
@@ -26,6 +27,7 @@ READERS: tuple[Reader, ...] = (
     lobe.read,
     custom_vision.read,
     automl.read,
+    ultralytics_folder.read,
     timm_config.read,
     hugging_face.read,
     teachable_machine.read,

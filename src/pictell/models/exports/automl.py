@@ -9,8 +9,15 @@ from msgspec import Struct
 
 from pictell.errors import InvalidModelError
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, only_file, read_json, state
-from pictell.models.labels import read_labels
+from pictell.models.exports.files import (
+    convert,
+    find,
+    labels_in,
+    only_file,
+    read_json,
+    read_text_in,
+    state,
+)
 
 METADATA, LABELS = "tflite_metadata.json", "dict.txt"
 
@@ -37,6 +44,8 @@ def read(folder: Path) -> Export | None:
         raise InvalidModelError(
             "an AutoML model that detects objects: pictell runs those that classify pictures"
         )
-    labels = find(folder, LABELS)
-    origin = f"AutoML's {METADATA}" + f" and {LABELS}" * bool(labels)
-    return Export(weights, state(METADATA, origin, {}, read_labels(labels) if labels else None))
+    problems = dict[str, str]()
+    text = read_text_in(folder, LABELS) if find(folder, LABELS) else None
+    labels = None if text is None else labels_in(text, LABELS, problems)
+    origin = f"AutoML's {METADATA}" + f" and {LABELS}" * (text is not None)
+    return Export(weights, state(METADATA, origin, {}, labels, problems))

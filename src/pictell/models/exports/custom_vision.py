@@ -14,8 +14,7 @@ from msgspec import Struct
 from pictell.errors import InvalidModelError
 from pictell.inspection.model_files import SAVED_MODEL, member
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, read_json, state
-from pictell.models.labels import read_labels
+from pictell.models.exports.files import convert, find, labels_in, read_json, read_text_in, state
 
 MANIFEST, LABELS = "cvexport.manifest", "labels.txt"
 WHOLE = {"resize_mode": "squash", "crop_fraction": 1.0, "interpolation": "bicubic"}
@@ -53,9 +52,10 @@ def read(folder: Path) -> Export | None:
             "ONNX"
         )
     weights = member(folder, manifest.model_file_name)
-    labels = find(folder, manifest.label_file_name or LABELS)
+    problems = dict[str, str]()
+    name = manifest.label_file_name or LABELS
+    text = read_text_in(folder, name) if find(folder, name) else None
+    labels = None if text is None else labels_in(text, name, problems)
     weights = weights.parent if weights.name == SAVED_MODEL else weights
     origin = "Custom Vision's folder"
-    return Export(
-        weights, state(MANIFEST, origin, options, read_labels(labels) if labels else None)
-    )
+    return Export(weights, state(MANIFEST, origin, options, labels, problems))

@@ -13,6 +13,7 @@ from pictell.errors import InvalidModelError, UsageError
 from pictell.files import TextFileError, read_text
 from pictell.inspection.model_files import member
 from pictell.inspection.selection import listed
+from pictell.models.labels import labels_from_text
 from pictell.models.stated import Stated
 from pictell.models.toml import explain
 from pictell.options import ModelOptions
@@ -80,15 +81,27 @@ def convert(values: Mapping[str, Any], name: str, document: type[T]) -> T:
         raise InvalidModelError(f"{name}: {explain(error)}") from error
 
 
+def labels_in(text: str, name: str, problems: dict[str, str]) -> tuple[Label, ...] | None:
+    """The labels in a text, which is called ``name`` in errors.
+
+    What is wrong with them goes to ``problems``: it matters only if the user gives no others.
+    """
+    try:
+        return labels_from_text(text, name)
+    except InvalidModelError as error:
+        problems["labels"] = f"{error}; or give --labels FILE"
+        return None
+
+
 def state(
     name: str,
     origin: str,
     options: Mapping[str, Any],
     labels: tuple[Label, ...] | None = None,
-    facts: Mapping[str, str] = {},
+    problems: Mapping[str, str] = {},
 ) -> Stated:
     """What the file ``name`` states. Raises ``InvalidModelError`` for options out of range."""
     try:
-        return Stated(origin, ModelOptions(**options), labels, facts)
+        return Stated(origin, ModelOptions(**options), labels, problems=problems)
     except UsageError as error:
         raise InvalidModelError(f"{name}: {error}") from error

@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from pictell.errors import InvalidModelError
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, read_json, state
+from pictell.models.exports.files import convert, find, labels_in, read_json, state
 from pictell.models.exports.image_processor import read_processor
 from pictell.models.exports.onnx_files import find_onnx
-from pictell.models.labels import labels_from_text
 from pictell.types import Activation, Label
 
 CONFIG = "config.json"
@@ -52,26 +51,28 @@ def read(folder: Path) -> Export | None:
     config = convert(values, CONFIG, Config)
     if config.problem_type == "regression":
         raise InvalidModelError(f"{CONFIG}: problem_type is regression, not classification")
-    labels = _labels(config)
-    name, processing = _processing(folder, config)
+    problems = dict[str, str]()
+    labels = _labels(config, problems)
+    name, processing = _processing(folder, config, problems)
     # Image models of transformers take (N, 3, H, W), in TensorFlow too.
     options = {"layout": "NCHW", "activation": _activation(config, labels), **processing}
     origin = f"{CONFIG} and {name}" if name else CONFIG
-    return Export(weights, state(name or CONFIG, origin, options, labels))
+    return Export(weights, state(name or CONFIG, origin, options, labels, problems))
 
 
-def _labels(config: Config) -> tuple[Label, ...] | None:
+def _labels(config: Config, problems: dict[str, str]) -> tuple[Label, ...] | None:
     names, numbers = config.id2label or {}, config.label2id or {}
     if not names and not numbers:
         return None
     for name, number in numbers.items():
         if names and names.get(str(number)) != name:
-            raise InvalidModelError(
-                f"{CONFIG}: id2label and label2id disagree about class {number!s:.20}: "
-                f"{names.get(str(number))!r:.60} and {name!r:.60}"
+            problems["labels"] = (
+                f"{CONFIG}: id2label and label2id disagree about class {number!s:.20}, "
+                f"{names.get(str(number))!r:.60} and {name!r:.60}: give --labels FILE"
             )
+            return None
     key, value = ("id2label", names) if names else ("label2id", numbers)
-    return labels_from_text(json.dumps({key: value}), f"{CONFIG}: {key}")
+    return labels_in(json.dumps({key: value}), f"{CONFIG}: {key}", problems)
 
 
 def _activation(config: Config, labels: tuple[Label, ...] | None) -> Activation:
@@ -81,7 +82,9 @@ def _activation(config: Config, labels: tuple[Label, ...] | None) -> Activation:
     return "sigmoid" if many or classes == 1 else "softmax"
 
 
-def _processing(folder: Path, config: Config) -> tuple[str | None, Mapping[str, Any]]:
+def _processing(
+    folder: Path, config: Config, problems: dict[str, str]
+) -> tuple[str | None, Mapping[str, Any]]:
     """The name of the file with the preprocessing, and its options."""
     path = find(folder, PROCESSOR, NEW_PROCESSOR)
     if path is None:
@@ -92,4 +95,4 @@ def _processing(folder: Path, config: Config) -> tuple[str | None, Mapping[str, 
         values = inner
     elif path.name == NEW_PROCESSOR:
         return None, {}
-    return path.name, read_processor(values, path.name, config.model_type)
+    return path.name, read_processor(values, path.name, config.model_type, problems)

@@ -1,11 +1,12 @@
 """The ``preprocessor_config.json`` of Hugging Face's transformers as preprocessing.
 
-The rules are those of its classes of image processors (``transformers.models.*.image_processing_*``).
+The rules are those of its classes of image processors, in
+``transformers/models/*/image_processing_*.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
@@ -60,8 +61,8 @@ class Config(Struct, frozen=True):
 class Kind(NamedTuple):
     """A class of image processors.
 
-    ``square``: one number as the size is that of both sides; else of the shorter one. ``crops``: the
-    default of ``do_center_crop``, ``None`` if the class knows no such key.
+    ``square``: one number as the size is that of both sides; else of the shorter one. ``crops``:
+    the default of ``do_center_crop``, ``None`` if the class knows no such key.
     """
 
     square: bool
@@ -117,39 +118,54 @@ MODEL_TYPES = {
 
 
 class Resized(NamedTuple):
-    """What a picture is resized to: ``width`` x ``height``, or in the mode crop that much at least,
-    with its own proportions."""
+    """The size that a picture is resized to.
+
+    In the mode crop it keeps its proportions, and its shorter side becomes ``width``, which is
+    ``height`` too.
+    """
 
     resize_mode: ResizeMode
     width: int
     height: int
 
 
-def read_processor(values: Mapping[str, Any], name: str, model_type: str | None) -> dict[str, Any]:
+def read_processor(
+    values: Mapping[str, Any], name: str, model_type: str | None, problems: dict[str, str]
+) -> dict[str, Any]:
     """The values of ``ModelOptions`` that the object in the file ``name`` states.
 
-    ``model_type`` is that of the config.json. Raises ``InvalidModelError`` for what pictell cannot
-    do and for what has two meanings.
+    ``model_type`` is that of the config.json. What pictell cannot do, and what has two meanings,
+    goes to ``problems`` by the name of the option. Raises ``InvalidModelError`` for values of a
+    wrong type.
     """
     config = convert(values, name, Config)
     try:
-        for key in FOREIGN:
-            if values.get(key):
-                raise InvalidModelError(f"{key} is true, which pictell cannot do")
-        kind_name, kind = _kind(config, model_type)
-        return {
-            **_box(config, kind_name, kind),
-            **_colours(config, kind_name),
-            "interpolation": _interpolation(config, kind),
-        }
+        kind_name, kind = _kind(values, config, model_type)
     except InvalidModelError as error:
-        raise InvalidModelError(
-            f"{name}: {error}; or give the model's file itself with --labels, --mean, --std, "
-            "--resize-mode and --interpolation"
-        ) from error
+        text = f"{name}: {error}: give --resize-mode, --interpolation, --mean and --std"
+        problems |= dict.fromkeys(("resize_mode", "interpolation", "mean"), text)
+        return {}
+    options: dict[str, Any] = {}
+    parts: tuple[tuple[str, str, Callable[[], dict[str, Any]]], ...] = (
+        ("resize_mode", "--resize-mode", lambda: _box(config, kind_name, kind)),
+        ("interpolation", "--interpolation", lambda: _interpolation(config, kind)),
+        ("mean", "--mean and --std", lambda: _colours(config, kind_name)),
+    )
+    for option, remedy, part in parts:
+        try:
+            options |= part()
+        except InvalidModelError as error:
+            problems[option] = f"{name}: {error}; or give {remedy}"
+    return options
 
 
-def _kind(config: Config, model_type: str | None) -> tuple[str | None, Kind | None]:
+def _kind(
+    values: Mapping[str, Any], config: Config, model_type: str | None
+) -> tuple[str | None, Kind | None]:
+    """The name and the class, ``None`` if they are not stated. Raises ``InvalidModelError``."""
+    for key in FOREIGN:
+        if values.get(key):
+            raise InvalidModelError(f"{key} is true, which pictell cannot do")
     full = config.image_processor_type or config.feature_extractor_type
     if full is None:
         found = MODEL_TYPES.get(model_type or "")
@@ -157,10 +173,7 @@ def _kind(config: Config, model_type: str | None) -> tuple[str | None, Kind | No
     name = full.removesuffix("Fast").removesuffix("ImageProcessor")
     name = name.removesuffix("FeatureExtractor")
     if config.auto_map or name not in KINDS:
-        raise InvalidModelError(
-            f"pictell does not know what the image processor {full!r:.80} does: if it is like "
-            "another one, name that as image_processor_type"
-        )
+        raise InvalidModelError(f"pictell does not know the image processor {full!r:.80}")
     return name, KINDS[name]
 
 
@@ -193,7 +206,7 @@ def _resized(size: Sides, kind: Kind | None) -> Resized:
     if isinstance(size, int):
         if kind is None:
             raise InvalidModelError(
-                f"size {size} is that of both sides, or of the shorter one: add image_processor_type"
+                f"size {size} is that of both sides or of the shorter one: add image_processor_type"
             )
         return Resized("squash" if kind.square else "crop", size, size)
     given = {key: value for key, value in size.items() if value is not None}
@@ -225,9 +238,7 @@ def _crops(config: Config, kind: Kind | None) -> bool:
     if config.do_center_crop is not None:
         return config.do_center_crop
     if kind is None and config.crop_size is not None:
-        raise InvalidModelError(
-            "it has crop_size but does not say whether it crops: do_center_crop"
-        )
+        raise InvalidModelError("it has crop_size: add do_center_crop, true or false")
     return bool(kind and kind.crops)
 
 
@@ -256,7 +267,7 @@ def _options(resized: Resized, fraction: float) -> dict[str, Any]:
     }
 
 
-def _interpolation(config: Config, kind: Kind | None) -> Interpolation:
+def _interpolation(config: Config, kind: Kind | None) -> dict[str, Any]:
     resample = config.resample
     if resample is None:
         if kind is None:
@@ -264,7 +275,7 @@ def _interpolation(config: Config, kind: Kind | None) -> Interpolation:
         resample = kind.resample
     if resample not in INTERPOLATIONS:
         raise InvalidModelError(f"pictell does not have the interpolation resample {resample}")
-    return INTERPOLATIONS[resample]
+    return {"interpolation": INTERPOLATIONS[resample]}
 
 
 def _colours(config: Config, name: str | None) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from msgspec import Struct
 from pictell.errors import InvalidModelError
 from pictell.inspection.model_files import SAVED_MODEL, member
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, read_json, state
-from pictell.models.labels import labels_from_text
+from pictell.models.exports.files import convert, find, labels_in, read_json, state
 
 SIGNATURE = "signature.json"
 # The second names are those of old versions (lobe-python's signature_constants.py).
@@ -71,9 +70,10 @@ def read(folder: Path) -> Export | None:
         "std": (255.0,) * 3,
         "output_name": _output(signature),
     }
-    labels = labels_from_text(json.dumps(signature.classes.Label), f"{SIGNATURE}: classes")
+    problems = dict[str, str]()
+    labels = labels_in(json.dumps(signature.classes.Label), f"{SIGNATURE}: classes", problems)
     weights = weights.parent if weights.name == SAVED_MODEL else weights
-    return Export(weights, state(SIGNATURE, f"Lobe's {SIGNATURE}", options, labels))
+    return Export(weights, state(SIGNATURE, f"Lobe's {SIGNATURE}", options, labels, problems))
 
 
 def _output(signature: Signature) -> str:

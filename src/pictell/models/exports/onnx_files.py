@@ -35,8 +35,8 @@ def find_onnx(folder: Path) -> Path | None:
     weights = names_in(folder, *WEIGHTS)
     if weights:
         raise InvalidModelError(
-            f"{weights[0]} has weights without a graph: with optimum-onnx installed, run "
-            f"optimum-cli export onnx --model {quote(str(folder))} {quote(str(folder / 'onnx'))} and "
-            "give the new folder"
+            f"{weights[0]} has weights without a graph: install optimum-onnx, run "
+            f"optimum-cli export onnx --model {quote(str(folder))} {quote(str(folder / 'onnx'))} "
+            "and give the new folder"
         )
     return None

@@ -12,8 +12,7 @@ from typing import Any
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.model_files import SAVED_MODEL
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import find, read_json, read_text_in, state
-from pictell.models.labels import labels_from_text
+from pictell.models.exports.files import find, labels_in, read_json, read_text_in, state
 
 LABELS = "labels.txt"
 FLOAT, QUANTISED, KERAS = "model_unquant.tflite", "model.tflite", "keras_model.h5"
@@ -51,9 +50,10 @@ def read(folder: Path) -> Export | None:
 
 
 def _export(folder: Path, weights: Path, options: dict[str, Any]) -> Export:
-    labels = labels_from_text(read_text_in(folder, LABELS), LABELS)
+    problems = dict[str, str]()
+    labels = labels_in(read_text_in(folder, LABELS), LABELS, problems)
     origin = f"Teachable Machine's folder with {LABELS}"
-    return Export(weights, state(LABELS, origin, options, labels))
+    return Export(weights, state(LABELS, origin, options, labels, problems))
 
 
 def _is_numbered(folder: Path) -> bool:
@@ -77,5 +77,5 @@ def _refuse_javascript(folder: Path) -> None:
         return
     if "tmVersion" in read_json(metadata):
         raise InvalidModelError(
-            "a model for TensorFlow.js: export TensorFlow Lite, floating point, in Teachable Machine"
+            "a model for TensorFlow.js: in Teachable Machine export TensorFlow Lite, floating point"
         )

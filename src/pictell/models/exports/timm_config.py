@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights, read_files
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, read_json, state
+from pictell.models.exports.files import convert, find, labels_in, read_json, state
 from pictell.models.exports.onnx_files import find_onnx
-from pictell.models.labels import IMAGENET, IMAGENET_CLASSES, labels_from_text, read_labels
+from pictell.models.labels import IMAGENET, IMAGENET_CLASSES, read_labels
 from pictell.types import MAX_INPUT_SIDE, Label, Weights
 
 CONFIG = "config.json"
@@ -72,13 +71,15 @@ def read(folder: Path) -> Export | None:
         return None
     config = convert(values, CONFIG, Config)
     size, crop_pct = _size(config.pretrained_cfg, weights)
+    problems = dict[str, str]()
     options = {
         "layout": "NCHW",
         "activation": "softmax",
-        **_colours(config.pretrained_cfg),
-        **_resize(config.pretrained_cfg, size, crop_pct),
+        **_colours(config.pretrained_cfg, problems),
+        **_resize(config.pretrained_cfg, size, crop_pct, problems),
     }
-    return Export(weights, state(CONFIG, f"timm's {CONFIG}", options, _labels(config)))
+    labels = _labels(config, problems)
+    return Export(weights, state(CONFIG, f"timm's {CONFIG}", options, labels, problems))
 
 
 def _size(config: Pretrained, weights: Path) -> tuple[tuple[int, int, int] | None, float | None]:
@@ -95,40 +96,47 @@ def _size(config: Pretrained, weights: Path) -> tuple[tuple[int, int, int] | Non
 
 
 def _resize(
-    config: Pretrained, size: tuple[int, int, int] | None, crop_pct: float | None
+    config: Pretrained,
+    size: tuple[int, int, int] | None,
+    crop_pct: float | None,
+    problems: dict[str, str],
 ) -> Mapping[str, Any]:
-    # Older versions have no crop_mode: all of them crop.
-    mode, interpolation = config.crop_mode or "center", config.interpolation
-    if mode not in RESIZE_MODES:
-        raise InvalidModelError(f"{CONFIG}: pictell does not have the crop_mode {mode!r:.60}")
-    if interpolation not in INTERPOLATIONS:
-        raise InvalidModelError(
-            f"{CONFIG}: pictell does not have the interpolation {interpolation!r:.60}"
+    """How a picture is resized; what pictell cannot do goes to ``problems``."""
+    options: dict[str, Any] = {}
+    if config.interpolation in INTERPOLATIONS:
+        options["interpolation"] = config.interpolation
+    else:
+        problems["interpolation"] = (
+            f"{CONFIG} has the interpolation {config.interpolation!r:.60}, not one of "
+            f"{', '.join(INTERPOLATIONS)}: give --interpolation"
         )
-    if size is None or crop_pct is None:
-        raise InvalidModelError(f"{CONFIG}: pretrained_cfg must have input_size and crop_pct")
-    _, height, width = size
-    return {
-        "size": (width, height),
-        "resize_mode": RESIZE_MODES[mode],
+    # Older versions have no crop_mode: all of them crop.
+    mode = config.crop_mode or "center"
+    if mode in RESIZE_MODES and size is not None and crop_pct is not None:
         # timm rounds the size of the resized picture down.
-        "crop_fraction": height / int(height / crop_pct),
-        "interpolation": interpolation,
-    }
+        fraction = size[1] / int(size[1] / crop_pct)
+        options |= {"resize_mode": RESIZE_MODES[mode], "crop_fraction": fraction}
+    else:
+        problems["resize_mode"] = (
+            f"{CONFIG} must have input_size, crop_pct and the crop_mode {' or '.join(RESIZE_MODES)}"
+            f", not {mode!r:.60}: give --resize-mode and --crop-fraction"
+        )
+    return options if size is None else {**options, "size": (size[2], size[1])}
 
 
-def _colours(config: Pretrained) -> Mapping[str, Any]:
+def _colours(config: Pretrained, problems: dict[str, str]) -> Mapping[str, Any]:
     if config.mean is None or config.std is None:
         return {}
     if not len(config.mean) == len(config.std) == 3:
-        raise InvalidModelError(f"{CONFIG}: mean and std are not those of three colours")
+        problems["mean"] = f"{CONFIG}: mean and std are not those of three colours"
+        return {}
     return {
         "mean": tuple(255 * one for one in config.mean),
         "std": tuple(255 * one for one in config.std),
     }
 
 
-def _labels(config: Config) -> tuple[Label, ...] | None:
+def _labels(config: Config, problems: dict[str, str]) -> tuple[Label, ...] | None:
     pretrained = config.pretrained_cfg
     names = config.label_names or pretrained.label_names
     if names:
@@ -137,7 +145,7 @@ def _labels(config: Config) -> tuple[Label, ...] | None:
             f"{name} {described[name]}" if SYNSET.fullmatch(name) and name in described else name
             for name in names
         ]
-        return labels_from_text(json.dumps(lines), f"{CONFIG}: label_names")
+        return labels_in(json.dumps(lines), f"{CONFIG}: label_names", problems)
     classes = {config.num_classes, pretrained.num_classes} - {None}
     if classes == {IMAGENET_CLASSES} and IMAGENET_TAG.fullmatch(pretrained.tag or ""):
         return read_labels(IMAGENET)
