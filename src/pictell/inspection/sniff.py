@@ -49,6 +49,8 @@ PROTOBUF_TEXT = re.compile(
     r"\s*(#.*\s+)*(node|library|versions|ir_version|graph|meta_graphs|saved_model_schema_version)"
     r"\s*[:{]"
 )
+# A model.json: https://github.com/tensorflow/tfjs, tfjs-converter.
+TENSORFLOW_JS = re.compile(r'\s*\{.*"(modelTopology|weightsManifest)"\s*:', re.DOTALL)
 # Top-level fields, number -> wire type (0: a number, 2: bytes after their length): the required
 # ones of a ModelProto, all of the others.
 MODEL_PROTO = {1: 0, 7: 2}
@@ -163,4 +165,6 @@ def _refuse_text(head: bytes) -> None:
     if not CONTROL.search(text):
         if PROTOBUF_TEXT.match(text):
             raise InvalidModelError("the graph is in text form: save it in binary form")
+        if TENSORFLOW_JS.match(text):
+            raise InvalidModelError(f"a model for TensorFlow.js: export it for another use; {READ}")
         raise InvalidModelError(f"a text file, such as labels, not a model: {READ}")

@@ -162,7 +162,7 @@ def prefix_file_name(path: Path) -> Iterator[None]:
     try:
         yield
     except (InvalidModelError, UnsafeModelError) as error:
-        raise type(error)(f"{path.name}: {error}") from error
+        raise type(error)(f"{path.name or path.absolute().name}: {error}") from error
 
 
 def read_unchecked(path: Path) -> Unchecked:

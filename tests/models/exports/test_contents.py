@@ -52,6 +52,7 @@ def test_a_model_in_a_folder_in_it(tmp_path: Path) -> None:
     [
         ("model.h5", b"\x89HDF\r\n\x1a\n", "Keras"),
         ("model.pt", b"\x80\x02}q\x00.", "pickle"),
+        ("model.json", b'{"format": "graph-model", "modelTopology": {}}', "TensorFlow.js"),
         ("model.task", b"PK\x03\x04hand.tflite", "MediaPipe"),
     ],
 )

@@ -107,6 +107,33 @@ def test_the_problem_decides_the_activation(
     assert spec.activation == activation
 
 
+@pytest.mark.parametrize(
+    "name", ["DetrForObjectDetection", "SegformerForSemanticSegmentation", "BertForMaskedLM"]
+)
+def test_other_tasks_are_named(tmp_path: Path, name: str) -> None:
+    assert name in refusal(hugging_face(tmp_path, config=CONFIG | {"architectures": [name]}))
+
+
+@pytest.mark.parametrize(
+    "name", ["DeiTForImageClassificationWithTeacher", "MineForImageClassification", "ResNetMine"]
+)
+def test_other_classes_of_classifiers(tmp_path: Path, name: str) -> None:
+    config = CONFIG | {"architectures": [name]}
+    assert describe(hugging_face(tmp_path, config=config), ModelOptions()).labels
+
+
+def test_the_folder_in_it_leads_to_the_folder(tmp_path: Path) -> None:
+    folder = write(hugging_face(tmp_path, model=None), {"onnx/model.onnx": onnx_network()})
+    assert f"give {folder}, with config.json" in refusal(folder / "onnx")
+
+
+def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(hugging_face(tmp_path / "mine"))
+    assert describe(Path(), ModelOptions()).labels
+    (tmp_path / "mine" / "config.json").write_text("[")
+    assert refusal(Path()).startswith("mine: config.json: ")
+
+
 def test_regression_is_no_classification(tmp_path: Path) -> None:
     folder = hugging_face(tmp_path, config=CONFIG | {"problem_type": "regression"})
     assert "problem_type is regression" in refusal(folder)

@@ -54,6 +54,7 @@ SQUARE = {"height": 224, "width": 224}
         (config("ViT", size=SQUARE), (224, 224), "squash", 1),
         (config("ViT", size={"height": 96, "width": 160}), (160, 96), "squash", 1),
         (config("ViT", size=384), (384, 384), "squash", 1),
+        (config("ViT", size=[64, 64]), (64, 64), "squash", 1),
         # ViT crops nothing, whatever the file says.
         (config("ViT", size=64, do_center_crop=True, crop_size=32), (64, 64), "squash", 1),
         (config("ViT", size={**SQUARE, "shortest_edge": None}), (224, 224), "squash", 1),
@@ -112,6 +113,7 @@ def test_the_box(
     ("values", "mean", "std"),
     [
         (config("ViT", size=32), 127.5, 127.5),
+        (config("ViT", size=32, image_mean=[0.5], image_std=0.5), 127.5, 127.5),
         (config("ViT", size=32, do_normalize=False), 0, 255),
         (config("ViT", size=32, do_rescale=False, do_normalize=False), 0, 1),
         (
@@ -224,6 +226,7 @@ def test_a_feature_extractor_is_an_image_processor() -> None:
         (config("ViT", size={"longest_edge": 32}), "longest_edge"),
         (config("ViT", size={"shortest_edge": 32, "longest_edge": 64}), "longest_edge"),
         (config("ViT", size={}), "size"),
+        (config("ViT", size=[32, 64]), "height and width"),
         (config("CLIP", size=32, do_center_crop=False), "shortest edge"),
         (config("CLIP", size=32), "crop_size"),
         (config("CLIP", size=32, crop_size=64), "border"),
@@ -257,7 +260,7 @@ def test_means_of_other_pixels_are_named() -> None:
         ("size", [[[]]]),
         ("size", True),
         ("image_mean", "0.5"),
-        ("image_mean", [0.5]),
+        ("image_mean", []),
         ("image_mean", [0.5] * 10_000),
         ("image_std", [0.5, 0.5, None]),
         ("resample", "bicubic"),

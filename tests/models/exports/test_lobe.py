@@ -94,6 +94,14 @@ def test_tflite(tmp_path: Path) -> None:
     check_preprocessing(spec.preprocess)
 
 
+def test_the_name_of_a_tensor_may_end_in_its_number(tmp_path: Path) -> None:
+    """Lobe writes ``name:0``; the file may have ``name``."""
+    values = signature("onnx", "model.onnx", LABELS, "scores:0")
+    graph = network("softmax", element=1)
+    folder = write(tmp_path, {"signature.json": values, "model.onnx": graph})
+    assert describe(folder, ModelOptions()).output_name == "scores"
+
+
 def _names(folder: Path) -> Path:
     path = folder / "names.txt"
     path.write_text("\n".join(NAMES))

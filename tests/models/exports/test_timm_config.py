@@ -75,7 +75,7 @@ def test_timm_squashes(tmp_path: Path) -> None:
         ({"interpolation": None}, "interpolation"),
         ({"crop_pct": None}, "crop_pct"),
         ({"input_size": None}, "input_size"),
-        ({"mean": [0.5], "std": [0.5]}, "mean"),
+        ({"mean": [0.5]}, "config.json: pretrained_cfg.mean"),
         ({"mean": None}, "--mean"),
         ({"mean": "0.5"}, "config.json: pretrained_cfg.mean"),
         ({"input_size": [3, 0, 224]}, "config.json: pretrained_cfg.input_size"),

@@ -12,12 +12,27 @@ from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.inspection.model_files import SAVED_MODEL
 from pictell.inspection.selection import listed
 from pictell.inspection.sniff import sniff_format
+from pictell.models.exports import find_export
 from pictell.models.exports.files import names_in
 from pictell.models.folder import SPEC_FILE
 from pictell.models.labels import read_labels
 
+# Of a file of labels that is tried.
+MAX_LABELS_BYTES = 1024 * 1024
 MODELS = (".onnx", ".tflite", ".lite", ".pb", ".xml")
-OTHERS = (".h5", ".hdf5", ".keras", ".pt", ".pth", ".pt2", ".pkl", ".ckpt", ".safetensors", ".task")
+OTHERS = (
+    ".h5",
+    ".hdf5",
+    ".keras",
+    ".pt",
+    ".pth",
+    ".pt2",
+    ".pkl",
+    ".ckpt",
+    ".safetensors",
+    ".task",
+    "model.json",
+)
 LABELS = (".txt", ".csv", ".tsv", ".json", ".yaml", ".yml", ".names", ".pbtxt")
 MAX_TRIED = 20
 
@@ -29,6 +44,7 @@ def refuse_folder(path: Path) -> None:
     """
     if not os.path.isdir(path) or os.path.lexists(path / SAVED_MODEL):
         return
+    _refuse_part(path.absolute())
     models = [*_models(path)]
     if len(models) > 1:
         raise InvalidModelError(
@@ -48,6 +64,17 @@ def refuse_folder(path: Path) -> None:
             raise type(error)(f"the folder has {name}: {error}") from error
 
 
+def _refuse_part(path: Path) -> None:
+    """Refuse the folder with the weights in an exported folder."""
+    export = None
+    with suppress(ModelError):
+        export = find_export(path.parent)
+    if export is not None and path in export.weights.parents:
+        raise InvalidModelError(
+            f"the folder is part of a model: give {path.parent}, with {export.stated.origin}"
+        )
+
+
 def _models(folder: Path) -> Iterator[str]:
     """The names of the files, and of the folders, that are models by their content."""
     for name in names_in(folder, *MODELS)[:MAX_TRIED]:
@@ -63,6 +90,7 @@ def _models(folder: Path) -> Iterator[str]:
 def _labels(folder: Path) -> Iterator[str]:
     """The names of the files that can be read as labels."""
     for name in names_in(folder, *LABELS)[:MAX_TRIED]:
-        with suppress(InvalidModelError):
-            read_labels(folder / name)
-            yield name
+        with suppress(InvalidModelError, OSError):
+            if (folder / name).stat().st_size <= MAX_LABELS_BYTES:
+                read_labels(folder / name)
+                yield name

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,8 @@ from pictell.types import Activation, Label
 CONFIG = "config.json"
 PROCESSOR, NEW_PROCESSOR = "preprocessor_config.json", "processor_config.json"
 # A config.json with one of these is of this form.
+# The class of a model for another task, such as ``DetrForObjectDetection``.
+OTHER_TASK = re.compile(r"\w+For(?!ImageClassification)[A-Z]\w*")
 KEYS = ("id2label", "label2id", "architectures", "model_type", "transformers_version")
 
 
@@ -26,6 +30,7 @@ class Config(Struct, frozen=True):
     """The keys of a ``config.json`` that matter."""
 
     model_type: str | None = None
+    architectures: list[str] | None = None
     problem_type: (
         Literal["single_label_classification", "multi_label_classification", "regression"] | None
     ) = None
@@ -57,7 +62,16 @@ def read(folder: Path) -> Export | None:
     # Image models of transformers take (N, 3, H, W), in TensorFlow too.
     options = {"layout": "NCHW", "activation": _activation(config, labels), **processing}
     origin = f"{CONFIG} and {name}" if name else CONFIG
-    return Export(weights, state(name or CONFIG, origin, options, labels, problems))
+    stated = state(name or CONFIG, origin, options, labels, problems)
+    return Export(weights, replace(stated, refusal=_refusal(config)))
+
+
+def _refusal(config: Config) -> str | None:
+    """Why the model cannot be used, if its class says that it does not classify pictures."""
+    for name in config.architectures or ():
+        if OTHER_TASK.fullmatch(name):
+            return f"{name:.80}: pictell runs models for image classification"
+    return None
 
 
 def _labels(config: Config, problems: dict[str, str]) -> tuple[Label, ...] | None:

@@ -16,8 +16,10 @@ from pictell.models.exports.files import convert
 from pictell.types import MAX_INPUT_SIDE, Interpolation, ResizeMode
 
 Side = Annotated[int, Meta(ge=1, le=MAX_INPUT_SIDE)]
-Sides = Side | dict[str, Side | None]
-Colour = float | Annotated[list[float], Meta(min_length=3, max_length=3)]
+# msgspec 0.22 crashes on a tuple of known length beside a dict.
+Sides = Side | dict[str, Side | None] | list[Side]
+# One for each colour, or one for all.
+Colour = float | Annotated[list[float], Meta(min_length=1, max_length=3)]
 # Pillow's numbers. It also has 4 (box) and 5 (hamming).
 NEAREST, LANCZOS, BILINEAR, BICUBIC = range(4)
 INTERPOLATIONS: Mapping[int, Interpolation] = {
@@ -209,6 +211,10 @@ def _resized(size: Sides, kind: Kind | None) -> Resized:
                 f"size {size} is that of both sides or of the shorter one: add image_processor_type"
             )
         return Resized("squash" if kind.square else "crop", size, size)
+    if isinstance(size, list):
+        if len(size) != 2 or size[0] != size[1]:
+            raise InvalidModelError("size is a list of numbers, not height and width")
+        return Resized("squash", *size)
     given = {key: value for key, value in size.items() if value is not None}
     if given.keys() == {"height", "width"}:
         return Resized("squash", given["width"], given["height"])
@@ -312,4 +318,7 @@ def _for_bytes(config: Config, means: list[float], stds: list[float]) -> dict[st
 
 
 def _three(values: float | list[float]) -> list[float]:
-    return values if isinstance(values, list) else [values] * 3
+    values = values if isinstance(values, list) else [values]
+    if len(values) == 2:
+        raise InvalidModelError("image_mean or image_std has two numbers, not three")
+    return values if len(values) == 3 else values * 3

@@ -11,9 +11,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from pictell.errors import InvalidModelError
+from pictell.inspection import inspect_weights, read_files
 from pictell.inspection.model_files import SAVED_MODEL, member
+from pictell.inspection.sniff import sniff_format
 from pictell.models.exports.export import Export
 from pictell.models.exports.files import convert, find, labels_in, read_json, state
+from pictell.types import Weights
 
 SIGNATURE = "signature.json"
 # The second names are those of old versions (lobe-python's signature_constants.py).
@@ -60,7 +63,8 @@ def read(folder: Path) -> Export | None:
             f"pictell does not run Lobe's export for {signature.format!r:.60}: export TensorFlow "
             "Lite, TensorFlow or ONNX"
         )
-    weights = member(folder, signature.filename)
+    file = member(folder, signature.filename)
+    weights = file.parent if file.name == SAVED_MODEL else file
     options = {
         "resize_mode": "crop",
         "crop_fraction": 1.0,
@@ -68,18 +72,20 @@ def read(folder: Path) -> Export | None:
         "interpolation": "bicubic",
         "mean": (0.0,) * 3,
         "std": (255.0,) * 3,
-        "output_name": _output(signature),
+        "output_name": _output(signature, weights),
     }
     problems = dict[str, str]()
     labels = labels_in(json.dumps(signature.classes.Label), f"{SIGNATURE}: classes", problems)
-    weights = weights.parent if weights.name == SAVED_MODEL else weights
     return Export(weights, state(SIGNATURE, f"Lobe's {SIGNATURE}", options, labels, problems))
 
 
-def _output(signature: Signature) -> str:
+def _output(signature: Signature, weights: Path) -> str:
     """The name of the scores: in a SavedModel the key of its signature, else that of the tensor."""
     key = next((key for key in SCORES if key in signature.outputs), None)
     if key is None:
         raise InvalidModelError(f"{SIGNATURE}: outputs has none of {', '.join(SCORES)}")
-    is_folder = signature.filename.endswith(SAVED_MODEL)
-    return key if is_folder else signature.outputs[key].name
+    name = signature.outputs[key].name
+    content = Weights(sniff_format(weights), read_files(weights))
+    found = {output.name for output in inspect_weights(content).outputs}
+    known = (one for one in (key, name, name.removesuffix(":0")) if one in found)
+    return next(known, name)

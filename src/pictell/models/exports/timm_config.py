@@ -20,13 +20,15 @@ from pictell.types import MAX_INPUT_SIDE, Label, Weights
 CONFIG = "config.json"
 # The data of the last training, as the tags of timm's weights name it: ``augreg_in21k_ft_in1k``.
 IMAGENET_TAG = re.compile(r"(.*_)?in1k(_\d+)?")
+# transformers writes it where it wraps a model of timm.
+MULTI_LABEL = "multi_label_classification"
 SYNSET = re.compile(r"n\d{8}")
 RESIZE_MODES = {"center": "crop", "squash": "squash"}
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 Side = Annotated[int, Meta(ge=1, le=MAX_INPUT_SIDE)]
 Fraction = Annotated[float, Meta(ge=0.01, le=1)]
-Colour = Annotated[list[float], Meta(min_length=1, max_length=4)]
+Colour = Annotated[list[float], Meta(min_length=3, max_length=3)]
 
 
 class Pretrained(Struct, frozen=True):
@@ -51,6 +53,7 @@ class Config(Struct, frozen=True):
 
     pretrained_cfg: Pretrained
     num_classes: int | None = None
+    problem_type: str | None = None
     label_names: list[str] | None = None
     label_descriptions: dict[str, str] = field(default_factory=dict)
 
@@ -74,8 +77,8 @@ def read(folder: Path) -> Export | None:
     problems = dict[str, str]()
     options = {
         "layout": "NCHW",
-        "activation": "softmax",
-        **_colours(config.pretrained_cfg, problems),
+        "activation": "sigmoid" if config.problem_type == MULTI_LABEL else "softmax",
+        **_colours(config.pretrained_cfg),
         **_resize(config.pretrained_cfg, size, crop_pct, problems),
     }
     labels = _labels(config, problems)
@@ -124,11 +127,8 @@ def _resize(
     return options if size is None else {**options, "size": (size[2], size[1])}
 
 
-def _colours(config: Pretrained, problems: dict[str, str]) -> Mapping[str, Any]:
+def _colours(config: Pretrained) -> Mapping[str, Any]:
     if config.mean is None or config.std is None:
-        return {}
-    if not len(config.mean) == len(config.std) == 3:
-        problems["mean"] = f"{CONFIG}: mean and std are not those of three colours"
         return {}
     return {
         "mean": tuple(255 * one for one in config.mean),
