@@ -73,7 +73,7 @@ def read_head(path: Path, max_bytes: int) -> bytes:
 def check_name(name: str) -> str:
     """Return the name. Raises ``UnsafeModelError`` if it could lead out of the model's folder."""
     if not SAFE_NAME.match(name):
-        raise UnsafeModelError(f"the model names a file outside its folder: {name!r}")
+        raise UnsafeModelError(f"the model names a file outside its folder: {name!r:.200}")
     return name
 
 

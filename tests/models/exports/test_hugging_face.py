@@ -157,6 +157,7 @@ def test_only_label2id(tmp_path: Path) -> None:
         ({"id2label": {"0": "cat", "2": "dog"}}, "config.json: id2label"),
         ({"id2label": {"0": "cat", "1": "dog"}}, "2 labels for an output of 4 classes"),
         ({"id2label": ID2LABEL, "label2id": {"cat": 1}}, "id2label and label2id disagree"),
+        ({"id2label": ID2LABEL, "label2id": {"cat": "\n"}}, "disagree about class"),
         ({"id2label": {"0": "LABEL_0"}, "label2id": {"cat": 0}}, "disagree about class 0"),
         ({"id2label": {"0": ""}}, "label 1 is empty"),
     ],

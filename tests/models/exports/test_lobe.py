@@ -115,6 +115,8 @@ def _names(folder: Path) -> Path:
         ({"filename": "/etc/passwd"}, "outside its folder"),
         ({"filename": "C:\\model.onnx"}, "outside its folder"),
         ({"filename": ""}, "outside its folder"),
+        ({"filename": "x" * 500}, "cannot be read: File name too long"),
+        ({"filename": "a\nb"}, "outside its folder"),
         ({"filename": "other.onnx"}, "'other.onnx' is missing"),
         ({"filename": 7}, "signature.json: filename"),
         ({"classes": {}}, "signature.json: classes: missing key `Label`"),

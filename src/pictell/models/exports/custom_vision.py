@@ -12,9 +12,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from pictell.errors import InvalidModelError
-from pictell.inspection.model_files import SAVED_MODEL, member
+from pictell.inspection.model_files import SAVED_MODEL
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, labels_in, read_json, read_text_in, state
+from pictell.models.exports.files import (
+    convert,
+    find,
+    labels_in,
+    named,
+    read_json,
+    read_text_in,
+    state,
+)
 
 MANIFEST, LABELS = "cvexport.manifest", "labels.txt"
 WHOLE = {"resize_mode": "squash", "crop_fraction": 1.0, "interpolation": "bicubic"}
@@ -51,7 +59,7 @@ def read(folder: Path) -> Export | None:
             f"pictell does not run Custom Vision's export for {manifest.platform!r:.60}: export "
             "ONNX"
         )
-    weights = member(folder, manifest.model_file_name)
+    weights = named(folder, manifest.model_file_name)
     problems = dict[str, str]()
     name = manifest.label_file_name or LABELS
     text = read_text_in(folder, name) if find(folder, name) else None

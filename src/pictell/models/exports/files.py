@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pictell.errors import InvalidModelError, UsageError
-from pictell.files import TextFileError, read_text
+from pictell.files import TextFileError, os_reason, read_text
 from pictell.inspection.model_files import member
 from pictell.inspection.selection import listed
 from pictell.models.labels import labels_from_text
@@ -26,8 +26,16 @@ def find(folder: Path, *names: str) -> Path | None:
     """The first of these files that the folder has. Raises ``UnsafeModelError`` for a link."""
     for name in names:
         if os.path.lexists(folder / name):
-            return member(folder, name)
+            return named(folder, name)
     return None
+
+
+def named(folder: Path, name: str) -> Path:
+    """The file that another one names. Raises ``InvalidModelError`` or ``UnsafeModelError``."""
+    try:
+        return member(folder, name)
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(f"{name!r:.60} cannot be read: {os_reason(error)}") from error
 
 
 def names_in(folder: Path, *suffixes: str) -> list[str]:
@@ -58,7 +66,7 @@ def only_file(folder: Path, *suffixes: str) -> Path | None:
 def read_text_in(folder: Path, name: str) -> str:
     """The text of a file in the folder. Raises ``InvalidModelError`` or ``UnsafeModelError``."""
     try:
-        return read_text(member(folder, name))
+        return read_text(named(folder, name))
     except TextFileError as error:
         raise InvalidModelError(f"{name} {error}") from error
 

@@ -81,7 +81,7 @@ def _labels(config: Config, problems: dict[str, str]) -> tuple[Label, ...] | Non
     for name, number in numbers.items():
         if names and names.get(str(number)) != name:
             problems["labels"] = (
-                f"{CONFIG}: id2label and label2id disagree about class {number!s:.20}, "
+                f"{CONFIG}: id2label and label2id disagree about class {number!r:.20}, "
                 f"{names.get(str(number))!r:.60} and {name!r:.60}: give --labels FILE"
             )
             return None

@@ -12,15 +12,23 @@ from msgspec import Struct
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights, read_files
-from pictell.inspection.model_files import SAVED_MODEL, member
+from pictell.inspection.model_files import SAVED_MODEL
 from pictell.inspection.sniff import sniff_format
 from pictell.models.exports.export import Export
-from pictell.models.exports.files import convert, find, labels_in, read_json, state
+from pictell.models.exports.files import convert, find, labels_in, named, read_json, state
 from pictell.types import Weights
 
 SIGNATURE = "signature.json"
 # The second names are those of old versions (lobe-python's signature_constants.py).
 SCORES = ("Confidences", "Labels")
+PREPROCESSING = {
+    "resize_mode": "crop",
+    "crop_fraction": 1.0,
+    # The default of Pillow's resize, which Lobe's example calls.
+    "interpolation": "bicubic",
+    "mean": (0.0,) * 3,
+    "std": (255.0,) * 3,
+}
 READ = {"saved_model", "tf", "tf_lite", "onnx"}
 
 
@@ -63,17 +71,9 @@ def read(folder: Path) -> Export | None:
             f"pictell does not run Lobe's export for {signature.format!r:.60}: export TensorFlow "
             "Lite, TensorFlow or ONNX"
         )
-    file = member(folder, signature.filename)
+    file = named(folder, signature.filename)
     weights = file.parent if file.name == SAVED_MODEL else file
-    options = {
-        "resize_mode": "crop",
-        "crop_fraction": 1.0,
-        # The default of Pillow's resize, which its example calls.
-        "interpolation": "bicubic",
-        "mean": (0.0,) * 3,
-        "std": (255.0,) * 3,
-        "output_name": _output(signature, weights),
-    }
+    options = {**PREPROCESSING, "output_name": _output(signature, weights)}
     problems = dict[str, str]()
     labels = labels_in(json.dumps(signature.classes.Label), f"{SIGNATURE}: classes", problems)
     return Export(weights, state(SIGNATURE, f"Lobe's {SIGNATURE}", options, labels, problems))
