@@ -32,7 +32,7 @@ def load(
     labels_from: str | os.PathLike[str] | None = None,
     wait: bool = True,
 ) -> Classifier:
-    """Load a model: a name, a folder with a ``model.toml``, or a bare file of weights.
+    """Load a model: a name, a folder with a ``model.toml`` or of another tool, or a bare file.
 
     ``options`` override what a bare file says, and add what it does not, such as its labels.
     ``engine`` says how the model runs; ``stream`` uses all processors whatever its ``threads``.

@@ -73,7 +73,7 @@ def read_head(path: Path, max_bytes: int) -> bytes:
 def check_name(name: str) -> str:
     """Return the name. Raises ``UnsafeModelError`` if it could lead out of the model's folder."""
     if not SAFE_NAME.match(name):
-        raise UnsafeModelError(f"the model names a file outside its folder: {name!r}")
+        raise UnsafeModelError(f"the model names a file outside its folder: {name!r:.200}")
     return name
 
 
@@ -107,10 +107,10 @@ def _regular_files(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 def _beside(path: Path, external_data: Sequence[str]) -> dict[str, Path]:
     _refuse_irregular(path)
-    return {path.name: path} | {name: _member(path.parent, name) for name in external_data}
+    return {path.name: path} | {name: member(path.parent, name) for name in external_data}
 
 
-def _member(folder: Path, name: str) -> Path:
+def member(folder: Path, name: str) -> Path:
     """The file of that name in a folder. Raises ``UnsafeModelError`` for links on the way."""
     place = folder
     for part in check_name(name).split("/"):

@@ -22,6 +22,7 @@ CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
 ZIP = rb"(PK\x03\x04|PK\x05\x06)"
 PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
 KERAS = f"a Keras file, which can contain code: model.export() a SavedModel; {READ}"
+BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
 # Other files: patterns of the name in lower case and of the first bytes, and the error.
 # Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
 OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
@@ -29,6 +30,7 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
     (r"", rb"\x80[\x02-\x05]", UnsafeModelError, PICKLE),
     (r".*\.(pkl|pickle|pth|pt|joblib)\Z", rb"(?!%b)" % ZIP, UnsafeModelError, PICKLE),
     (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
+    (r".*\.task\Z", ZIP, InvalidModelError, BUNDLE),
     (r".*\.keras\Z", ZIP, UnsafeModelError, KERAS),
     (r"", ZIP + rb".*(metadata\.json|config\.json|model\.weights\.h5)", UnsafeModelError, KERAS),
     (r"", ZIP + rb".*\.pkl", UnsafeModelError, PICKLE),
@@ -47,6 +49,8 @@ PROTOBUF_TEXT = re.compile(
     r"\s*(#.*\s+)*(node|library|versions|ir_version|graph|meta_graphs|saved_model_schema_version)"
     r"\s*[:{]"
 )
+# A model.json: https://github.com/tensorflow/tfjs, tfjs-converter.
+TENSORFLOW_JS = re.compile(r'\s*\{.*"(modelTopology|weightsManifest)"\s*:', re.DOTALL)
 # Top-level fields, number -> wire type (0: a number, 2: bytes after their length): the required
 # ones of a ModelProto, all of the others.
 MODEL_PROTO = {1: 0, 7: 2}
@@ -161,4 +165,6 @@ def _refuse_text(head: bytes) -> None:
     if not CONTROL.search(text):
         if PROTOBUF_TEXT.match(text):
             raise InvalidModelError("the graph is in text form: save it in binary form")
+        if TENSORFLOW_JS.match(text):
+            raise InvalidModelError(f"a model for TensorFlow.js: export it for another use; {READ}")
         raise InvalidModelError(f"a text file, such as labels, not a model: {READ}")

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError
+from pictell.errors import InvalidModelError, ModelWarning, PictellError, UnsafeModelError
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.fit import check_inspected
@@ -27,6 +27,7 @@ from pictell.inspection.sniff import READ, sniff_format
 from pictell.models import single_file
 from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export
+from pictell.models.exports.contents import refuse_folder
 from pictell.models.image_input import check_takes_pictures, find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
@@ -36,7 +37,7 @@ from pictell.models.scores_output import (
     find_scores_output,
     naming_labels_file,
 )
-from pictell.models.stated import UNKNOWN, Stated, combine, stated_licence
+from pictell.models.stated import UNKNOWN, Stated, combine, fitted, stated_licence
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import Inspection, ModelSpec, Weights
@@ -94,6 +95,7 @@ def inspect_bare(
     row = row or catalog.by_checksum(sha256)
     output = all_options(options, row, beside).output_name
     inspection = inspect_weights(content, [output] if output else [])
+    beside = fitted(beside, inspection) if beside else None
     stated = combine(beside, read_metadata(content, inspection))
     return BareModel(path, content, sha256, row, options, inspection, stated)
 
@@ -104,7 +106,10 @@ def spec_of(model: BareModel) -> ModelSpec:
     Raises ``InvalidModelError``, or ``UsageError`` for options of a file that carries its spec.
     """
     if not single_file.carries_spec(model.inspection):
-        return assemble(model)
+        try:
+            return assemble(model)
+        except InvalidModelError as error:
+            raise InvalidModelError(f"{error}{folder_advice(model)}") from error
     refuse_options(model.path.name, model.options)
     return single_file.read_spec_of(model.path, model.content, model.inspection)
 
@@ -152,13 +157,25 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     return spec
 
 
+def folder_advice(model: BareModel) -> str:
+    """Advice to give the folder of the file, if that is complete with what is stated there."""
+    path = model.path.absolute()
+    for folder in path.parents[: 2 if path.parent.name == "onnx" else 1]:
+        with suppress(PictellError):
+            unchecked = read_unchecked(folder)
+            if unchecked.stated is not None and unchecked.path == path:
+                assemble(inspect_bare(unchecked, model.options, model.row))
+                return f"; or give its folder, {folder}, with {unchecked.stated.origin}"
+    return ""
+
+
 @contextmanager
 def prefix_file_name(path: Path) -> Iterator[None]:
     """Put the file's name before the message of an error in the model."""
     try:
         yield
     except (InvalidModelError, UnsafeModelError) as error:
-        raise type(error)(f"{path.name}: {error}") from error
+        raise type(error)(f"{path.name or path.absolute().name}: {error}") from error
 
 
 def read_unchecked(path: Path) -> Unchecked:
@@ -168,6 +185,7 @@ def read_unchecked(path: Path) -> Unchecked:
     """
     export = find_export(path) if os.path.isdir(path) else None
     if export is None:
+        refuse_folder(path)
         return Unchecked(path, _read_weights(path), None)
     return Unchecked(export.weights, _read_weights(export.weights), export.stated)
 

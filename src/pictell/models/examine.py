@@ -121,7 +121,7 @@ def _find_out(model: BareModel) -> Examination:
     try:
         return _complete(model, bare.assemble(model), _origin(model))
     except InvalidModelError as error:
-        missing = str(error)
+        missing = f"{error}{bare.folder_advice(model)}"
     draft = _draft(model)
     if draft is not None:
         return _complete(model, draft, _origin(model))._replace(spec=None, missing=missing)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from pictell.models.presets import merge_options
 from pictell.options import ModelOptions
-from pictell.types import Label
+from pictell.types import Inspection, Label
 
 UNKNOWN = "unknown"
 # Of a licence: some files have its whole text.
@@ -66,3 +66,16 @@ def stated_licence(stated: Stated | None) -> str:
     """The first line of the licence that the files state."""
     lines = stated.facts.get("license", "").strip().splitlines() if stated else []
     return lines[0].strip()[:MAX_LICENCE_LENGTH] if lines else UNKNOWN
+
+
+def fitted(stated: Stated, inspection: Inspection) -> Stated:
+    """What is stated beside a graph, without what the graph itself already does.
+
+    Its output may be probabilities, and an input of type uint8 takes pixels as they are.
+    """
+    options = stated.options
+    if set(inspection.activations.values()).isdisjoint({None, "softmax"}):
+        options = replace(options, activation=None)
+    if all(image.dtype == "uint8" for image in inspection.inputs):
+        options = replace(options, mean=None, std=None)
+    return replace(stated, options=options)

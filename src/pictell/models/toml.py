@@ -47,11 +47,11 @@ def parse(text: str, name: str, document: type[T]) -> T:
             raise ValueError(f"a key has more than {MAX_DOTS_IN_KEY} dots")
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidModelError(f"{name} is not valid TOML: {_explain(error)}") from error
+        raise InvalidModelError(f"{name} is not valid TOML: {explain(error)}") from error
     try:
         return msgspec.convert(content, document)
     except (msgspec.ValidationError, InvalidModelError) as error:
-        raise InvalidModelError(f"{name}: {_explain(error)}") from error
+        raise InvalidModelError(f"{name}: {explain(error)}") from error
 
 
 def to_text(document: msgspec.Struct) -> str:
@@ -71,10 +71,11 @@ def _value(value: object) -> str:
     return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 
-def _explain(error: Exception) -> str:
-    """The error, cut to ``MAX_ERROR`` characters.
+def explain(error: Exception) -> str:
+    """What is wrong with a document, cut to ``MAX_ERROR`` characters.
 
-    Those of msgspec with the key first: ``input.mean: expected `float`, got `str` ``.
+    An error of msgspec becomes a text with the key first: ``input.mean: expected `float`, got
+    `str` ``.
     """
     if isinstance(error, RecursionError):
         return "it is nested too deep"
