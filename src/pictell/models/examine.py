@@ -40,6 +40,14 @@ class Examination(NamedTuple):
     spec: ModelSpec | None = None
     missing: str | None = None
 
+    @property
+    def taken_out(self) -> tuple[str, ...]:
+        """The random operations of the training that pictell takes out of the model."""
+        try:
+            return bare.find_training(self.model)
+        except InvalidModelError:
+            return ()
+
     def ready_spec(self) -> ModelSpec:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
         if self.refusal is not None:
