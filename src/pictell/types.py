@@ -259,6 +259,16 @@ class Weights:
         return next(iter(self.files.values()))
 
 
+class Runnable(NamedTuple):
+    """A model's files as a runtime gets them.
+
+    ``taken_out`` names the operations of the training that are the identity in them.
+    """
+
+    weights: Weights
+    taken_out: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """An input or output of a graph.

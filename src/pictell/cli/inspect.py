@@ -104,6 +104,7 @@ def _record(examination: Examination) -> dict[str, Any]:
         "outputs": list(map(asdict, inspection.outputs)),
         "activations": dict(inspection.activations),
         "ops": dict(inspection.ops),
+        "taken_out": list(examination.taken_out),
         "runtimes": _runtimes(inspection),
         "safe": examination.refusal is None,
         "refusal": examination.refusal,
@@ -150,6 +151,7 @@ def _lines(examination: Examination, record: dict[str, Any]) -> list[str]:
         *(("output", _output_text(examination, tensor)) for tensor in inspection.outputs),
         ("operations", _ops_text(inspection)),
         *_metadata_rows(record["metadata"]),
+        ("taken out", _taken_out_text(record["taken_out"])),
         ("runtimes", ", ".join(record["runtimes"])),
         ("safe", _yes_or_no(record["refusal"])),
         ("preprocessing", record["preprocessing"]),
@@ -214,6 +216,12 @@ def _ops_text(inspection: Inspection) -> str:
     shown = ", ".join(f"{count} {name}" for name, count in ops[:MAX_OPS_SHOWN])
     more = len(ops) - MAX_OPS_SHOWN
     return f"{shown}, and {more} more kinds" if more > 0 else shown
+
+
+def _taken_out_text(names: list[str]) -> str | None:
+    from pictell.inspection.selection import listed
+
+    return f"random operations of the training: {listed(names)}" if names else None
 
 
 def _runtimes(inspection: Inspection) -> list[str]:

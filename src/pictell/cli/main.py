@@ -39,7 +39,7 @@ def main() -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     # Libraries warn of odd metadata, which does not matter for labels.
     warnings.simplefilter("ignore")
-    warnings.simplefilter("always", ModelWarning)
+    warnings.simplefilter("once", ModelWarning)
     warnings.showwarning = _show_warning
     # None would write 'No handlers could be found'.
     logging.lastResort = logging.NullHandler()

@@ -1,7 +1,6 @@
 """Model files read without a runtime: format, inputs, outputs, metadata, and what they could do.
 
-Each format is one module with ``inspect`` and ``check``, and with ``runnable`` where a runtime gets
-other files than these.
+Each format is one module with ``inspect``, ``check`` and ``runnable``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from importlib import import_module
 
 from pictell.inspection.model_files import OneFile as OneFile
 from pictell.inspection.model_files import read_files as read_files
-from pictell.types import Inspection, Weights, WeightsFormat
+from pictell.types import Inspection, Runnable, Weights, WeightsFormat
 
 # The only list of formats, with the modules that read them.
 READERS: dict[WeightsFormat, str] = {
@@ -40,15 +39,15 @@ def inspect_weights(weights: Weights, outputs: Sequence[str] = ()) -> Inspection
     return inspection
 
 
-def runnable(weights: Weights) -> Weights:
-    """The files as a runtime gets them, without what it cannot run as it stands.
+def runnable(weights: Weights, outputs: Sequence[str], input_name: str | None = None) -> Runnable:
+    """The files as a runtime gets them to compute these outputs from that input.
 
-    The format's module has a function ``runnable`` if there is such a thing. Raises
-    ``InvalidModelError``.
+    Without the random operations of a training, and without what no runtime can run as it stands.
+    Raises ``InvalidModelError`` if the outputs would be random all the same.
     """
     module = import_module(READERS[weights.format])
-    rewrite: Callable[[Weights], Weights] = getattr(module, "runnable", lambda same: same)
-    return rewrite(weights)
+    rewrite: Callable[[Weights, Sequence[str], str | None], Runnable] = module.runnable
+    return rewrite(weights, outputs, input_name)
 
 
 def checksum(files: Mapping[str, bytes]) -> str:

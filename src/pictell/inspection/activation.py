@@ -13,7 +13,7 @@ T = TypeVar("T", bound=Hashable)
 # no operation computes.
 Producer: TypeAlias = Callable[[T], tuple[str, Sequence[T]] | None]
 
-# The names are those of TensorFlow, ONNX and TFLite as ``_plain`` writes them.
+# The names are those of TensorFlow, ONNX and TFLite as ``plain`` writes them.
 # These change the shape or the type of scores, not their meaning.
 TRANSPARENT = frozenset(
     """
@@ -121,7 +121,7 @@ def find_not_scores(
         return known[value]
 
     def judge(op: str, inputs: Sequence[T], steps: int) -> NotScores | None:
-        kind = _plain(op)
+        kind = plain(op)
         if kind in NOT_SCORES:
             are_scores = bool(inputs) and activation(inputs[0], producer) is not None
             return NotScores(op, tensor_name(inputs[0]) if are_scores else None)
@@ -141,7 +141,7 @@ def _walk_back(value: T, producer: Producer[T]) -> Iterator[str]:
     """The operations behind a value, from the last one, along their first inputs; may not end."""
     while (step := producer(value)) is not None:
         op, inputs = step
-        yield _plain(op)
+        yield plain(op)
         if not inputs:
             return
         value = inputs[0]
@@ -149,8 +149,9 @@ def _walk_back(value: T, producer: Producer[T]) -> Iterator[str]:
 
 def _is_computed(value: T, producer: Producer[T]) -> bool:
     step = producer(value)
-    return step is not None and _plain(step[0]) not in CONSTANTS
+    return step is not None and plain(step[0]) not in CONSTANTS
 
 
-def _plain(op: str) -> str:
+def plain(op: str) -> str:
+    """The name of an operation without its case and underscores."""
     return op.replace("_", "").lower()

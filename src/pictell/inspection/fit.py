@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pictell.errors import InvalidModelError
-from pictell.inspection import inspect_weights
+from pictell.inspection import inspect_weights, runnable
 from pictell.inspection.scores import (
     UNKNOWN,
     check_activation,
@@ -37,13 +37,17 @@ def check_model(weights: Weights, spec: ModelSpec) -> None:
 
 
 def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -> None:
-    """``check_model`` for an inspection that has the outputs of the spec."""
+    """``check_model`` for an inspection that has the outputs of the spec.
+
+    Also raises ``InvalidModelError`` if these are random.
+    """
     inputs = inspection.inputs
+    run = runnable(weights, wanted_outputs(spec), spec.input_name).weights
     if weights.format == "frozen-graph":
         # Imported only when needed: the default model starts faster.
         from pictell.inspection.frozen_graph import needed_inputs
 
-        inputs = needed_inputs(weights, spec.input_name, wanted_outputs(spec))
+        inputs = needed_inputs(run, spec.input_name, wanted_outputs(spec))
         spec = _without_indices(spec)
     check_fits(inputs, inspection.outputs, spec)
     if spec.output_name != spec.embedding:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import VARIABLES
-from pictell.inspection.protobuf import Message, inside, parse
+from pictell.inspection.protobuf import Message, inside, parse, with_graph
 from pictell.inspection.selection import listed
 from pictell.inspection.tensorflow_graph import (
     NO_NUMBERS,
@@ -24,7 +24,8 @@ from pictell.inspection.tensorflow_graph import (
     refuse_operations,
     sizes,
 )
-from pictell.types import Inspection, TensorSpec, Weights
+from pictell.inspection.tensorflow_noise import may_be_random, take_out
+from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 # Operations that only monitor others.
 MONITORS = frozenset(
@@ -123,6 +124,18 @@ def _before_padding(nodes: Mapping[str, Message], name: str) -> str:
             break
         name = data_inputs(node)[0]
     return name
+
+
+def runnable(weights: Weights, outputs: Sequence[str], input_name: str | None) -> Runnable:
+    """The graph without the random operations of the training between input and outputs.
+
+    Raises ``InvalidModelError`` for other random operations there.
+    """
+    if not may_be_random(weights.graph):
+        return Runnable(weights)
+    graph = _read(weights.graph)
+    taken_out = take_out(graph, outputs, input_name)
+    return Runnable(with_graph(weights, graph) if taken_out else weights, taken_out)
 
 
 def needed_inputs(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.activation import judge_outputs
@@ -19,9 +18,10 @@ from pictell.inspection.onnx_classifiers import (
     take_out_maps,
     zip_map,
 )
-from pictell.inspection.protobuf import Message, inside, parse
+from pictell.inspection.onnx_noise import may_be_random, take_out
+from pictell.inspection.protobuf import Message, inside, parse, with_graph
 from pictell.inspection.selection import listed, select
-from pictell.types import Inspection, TensorSpec, Weights
+from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 # numpy's names of TensorProto.DataType by number; 0 is undefined.
 DTYPES = """
@@ -116,17 +116,19 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     )
 
 
-def runnable(weights: Weights) -> Weights:
-    """The model as a runtime gets it: without operations that make maps of scores.
+def runnable(weights: Weights, outputs: Sequence[str], _input_name: str | None) -> Runnable:
+    """The model without operations that make maps of scores, and without those of the training.
 
-    Raises ``InvalidModelError``.
+    Raises ``InvalidModelError`` if the outputs would be random all the same.
     """
-    if ZIP_MAP.encode() not in weights.graph:
-        return weights
+    makes_maps = ZIP_MAP.encode() in weights.graph
+    if not makes_maps and not may_be_random(weights.graph):
+        return Runnable(weights)
     model = read(weights.graph)
-    take_out_maps(model)
-    name = next(iter(weights.files))
-    return replace(weights, files={**weights.files, name: model.SerializeToString()})
+    if makes_maps:
+        take_out_maps(model)
+    taken_out = take_out(model, outputs)
+    return Runnable(with_graph(weights, model) if makes_maps or taken_out else weights, taken_out)
 
 
 def with_metadata(graph: bytes, entries: Mapping[str, str | None]) -> bytes:

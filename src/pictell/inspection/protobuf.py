@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from pictell.errors import InvalidModelError
+from pictell.types import Weights
 
 # Messages are instances of generated classes, without a static type.
 Message = Any
@@ -27,7 +29,7 @@ message GraphDef { repeated NodeDef node = 1; FunctionDefLibrary library = 2;
 message VersionDef { }
 message NodeDef { string name = 1; string op = 2; repeated string input = 3; string device = 4;
     map<string, AttrValue> attr = 5; }
-message AttrValue { ListValue list = 1; int32 type = 6; TensorShapeProto shape = 7;
+message AttrValue { ListValue list = 1; bytes s = 2; int32 type = 6; TensorShapeProto shape = 7;
     TensorProto tensor = 8; NameAttrList func = 10; }
 message ListValue { repeated TensorShapeProto shape = 7; repeated TensorProto tensor = 8;
     repeated NameAttrList func = 9; }
@@ -38,7 +40,9 @@ message FunctionDef { OpDef signature = 1; repeated NodeDef node_def = 3;
 message OpDef { string name = 1; repeated ArgDef input_arg = 2; repeated ArgDef output_arg = 3; }
 message ArgDef { string name = 1; int32 type = 3; }
 message TensorProto { int32 dtype = 1; TensorShapeProto tensor_shape = 2;
-    repeated bytes string_val = 8; }
+    bytes tensor_content = 4; repeated float float_val = 5; repeated double double_val = 6;
+    repeated int32 int_val = 7; repeated bytes string_val = 8; repeated int64 int64_val = 10;
+    repeated bool bool_val = 11; repeated int32 half_val = 13; }
 message TensorShapeProto { repeated Dim dim = 2; bool unknown_rank = 3; }
 message Dim { int64 size = 1; }
 message SavedModel { repeated MetaGraphDef meta_graphs = 2; }
@@ -62,21 +66,22 @@ message ModelProto { int64 ir_version = 1; GraphProto graph = 7;
 message ModelMetadata { repeated StringStringEntryProto metadata_props = 14; }
 message OperatorSetIdProto { string domain = 1; int64 version = 2; }
 message StringStringEntryProto { string key = 1; string value = 2; }
-message FunctionProto { string name = 1; repeated NodeProto node = 7; string domain = 10;
-    repeated AttributeProto attribute_proto = 11; }
+message FunctionProto { string name = 1; repeated string output = 5; repeated NodeProto node = 7;
+    string domain = 10; repeated AttributeProto attribute_proto = 11; }
 message GraphProto { repeated NodeProto node = 1; repeated TensorProto initializer = 5;
     repeated ValueInfoProto input = 11; repeated ValueInfoProto output = 12;
     repeated ValueInfoProto value_info = 13; repeated SparseTensorProto sparse_initializer = 15; }
 message NodeProto { repeated string input = 1; repeated string output = 2; string name = 3;
     string op_type = 4; repeated AttributeProto attribute = 5; string domain = 7; }
-message AttributeProto { string name = 1; int64 i = 3; bytes s = 4; TensorProto t = 5;
+message AttributeProto { string name = 1; float f = 2; int64 i = 3; bytes s = 4; TensorProto t = 5;
     GraphProto g = 6; repeated int64 ints = 8; repeated bytes strings = 9;
     repeated TensorProto tensors = 10;
-    repeated GraphProto graphs = 11; int32 type = 20; SparseTensorProto sparse_tensor = 22;
-    repeated SparseTensorProto sparse_tensors = 23; }
+    repeated GraphProto graphs = 11; int32 type = 20; string ref_attr_name = 21;
+    SparseTensorProto sparse_tensor = 22; repeated SparseTensorProto sparse_tensors = 23; }
 message TensorProto { repeated int64 dims = 1; int32 data_type = 2; repeated float float_data = 4;
-    string name = 8; bytes raw_data = 9; repeated StringStringEntryProto external_data = 13;
-    int32 data_location = 14; }
+    repeated int32 int32_data = 5; repeated int64 int64_data = 7; string name = 8;
+    bytes raw_data = 9; repeated double double_data = 10;
+    repeated StringStringEntryProto external_data = 13; int32 data_location = 14; }
 message SparseTensorProto { TensorProto values = 1; TensorProto indices = 2; }
 message ValueInfoProto { string name = 1; TypeProto type = 2; }
 message TypeProto { TensorType tensor_type = 1; }
@@ -101,6 +106,12 @@ def parse(package: str, name: str, content: bytes) -> Message:
         return message_class(package, name).FromString(content)
     except (DecodeError, RecursionError, ValueError) as error:
         raise InvalidModelError("the model is damaged or cut short") from error
+
+
+def with_graph(weights: Weights, model: Message) -> Weights:
+    """The files with this message in place of the first one."""
+    name = next(iter(weights.files))
+    return replace(weights, files={**weights.files, name: model.SerializeToString()}, path=None)
 
 
 def new(package: str, name: str, /, **fields: object) -> Message:

@@ -15,7 +15,7 @@ from pictell.errors import InvalidModelError
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import STATE, UNUSED, VARIABLES
 from pictell.inspection.checkpoint_keys import checkpoint_keys
-from pictell.inspection.protobuf import Message, inside, new, parse
+from pictell.inspection.protobuf import Message, inside, new, parse, with_graph
 from pictell.inspection.selection import listed, select
 from pictell.inspection.tensorflow_graph import (
     NO_NUMBERS,
@@ -30,7 +30,8 @@ from pictell.inspection.tensorflow_graph import (
     refuse_operations,
     sizes,
 )
-from pictell.types import Inspection, TensorSpec, Weights
+from pictell.inspection.tensorflow_noise import may_be_random, take_out
+from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 SERVING_TAG = "serve"
 SERVING_KEY = "serving_default"
@@ -61,14 +62,15 @@ def check(weights: Weights) -> None:
     The part that the signature runs may only compute. The rest may also save and restore the model.
     Raises ``UnsafeModelError`` or ``InvalidModelError``.
     """
-    for meta_graph in _read(weights.graph):
+    model = _read(weights.graph)
+    for meta_graph in model.meta_graphs:
         refuse_operations(meta_graph.graph_def, UNUSED)
-    refuse_operations(_part(*_serving(weights)), STATE)
+    refuse_operations(_part(*_serving(model)), STATE)
 
 
 def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     """The inputs and the numeric outputs of the signature. Raises ``InvalidModelError``."""
-    meta_graph, key = _serving(weights)
+    meta_graph, key = _serving(_read(weights.graph))
     inputs, found = meta_graph.signature_def[key].inputs, _outputs(meta_graph, key)
     names = select(outputs, found)
     graph = _part(meta_graph, key)
@@ -88,12 +90,27 @@ def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     )
 
 
+def runnable(weights: Weights, outputs: Sequence[str], _input_name: str | None) -> Runnable:
+    """The model without the random operations of the training that the outputs need.
+
+    Raises ``InvalidModelError`` for other random operations that they need.
+    """
+    if not may_be_random(weights.graph):
+        return Runnable(weights)
+    model = _read(weights.graph)
+    meta_graph, key = _serving(model)
+    tensors = _outputs(meta_graph, key)
+    wanted = [tensors[name].name for name in outputs if name in tensors]
+    taken_out = take_out(meta_graph.graph_def, wanted)
+    return Runnable(with_graph(weights, model) if taken_out else weights, taken_out)
+
+
 def signature(weights: Weights) -> Signature:
     """The signature that pictell runs: ``serving_default``, or the only one. It is not checked.
 
     Raises ``InvalidModelError`` if there is neither, or if it has not exactly one input.
     """
-    meta_graph, key = _serving(weights)
+    meta_graph, key = _serving(_read(weights.graph))
     inputs = meta_graph.signature_def[key].inputs
     if len(inputs) != 1:
         raise InvalidModelError(
@@ -117,17 +134,17 @@ def signature(weights: Weights) -> Signature:
     )
 
 
-def _read(content: bytes) -> Sequence[Message]:
-    """The ``MetaGraphDef`` messages of a SavedModel."""
-    meta_graphs: Sequence[Message] = parse("tensorflow", "SavedModel", content).meta_graphs
-    if not meta_graphs:
+def _read(content: bytes) -> Message:
+    """The bytes as a ``SavedModel``. Raises ``InvalidModelError``."""
+    model = parse("tensorflow", "SavedModel", content)
+    if not model.meta_graphs:
         raise InvalidModelError("the file is not a SavedModel, or it is cut short")
-    return meta_graphs
+    return model
 
 
-def _serving(weights: Weights) -> tuple[Message, str]:
+def _serving(model: Message) -> tuple[Message, str]:
     """The graph with the tag ``serve``, or the only one, and the name of its signature."""
-    meta_graphs = _read(weights.graph)
+    meta_graphs = model.meta_graphs
     serving = [graph for graph in meta_graphs if SERVING_TAG in graph.meta_info_def.tags]
     if not serving and len(meta_graphs) > 1:
         raise InvalidModelError(f"none of the SavedModel's graphs has the tag {SERVING_TAG!r}")

@@ -9,14 +9,25 @@ from collections.abc import Sequence
 from pictell.errors import InvalidModelError
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.flatbuffer import Buffer, Table, damaged
+from pictell.inspection.noise import refuse_random
 from pictell.inspection.selection import listed, select
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
-from pictell.types import Inspection, TensorSpec, Weights
+from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 IDENTIFIER = b"TFL3"
 # The operation at the end of detectors, which chooses among boxes.
 DETECTION = "TFLite_Detection_PostProcess"
 Indices = tuple[int, ...]
+RANDOM = frozenset(
+    {"MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR"}
+)
+# Operations that run other graphs of the model.
+CALLS = frozenset(
+    """
+    CALL CALL_ONCE IF STABLEHLO_CASE STABLEHLO_COMPOSITE STABLEHLO_REDUCE STABLEHLO_REDUCE_WINDOW
+    STABLEHLO_SCATTER STABLEHLO_SORT STABLEHLO_WHILE WHILE
+    """.split()
+)
 # numpy's names of TensorType by number.
 DTYPES = """
     float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 complex128 uint64
@@ -85,6 +96,29 @@ def tensor_names(content: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for slot in (1, 2)
     )
     return inputs, outputs
+
+
+def runnable(weights: Weights, outputs: Sequence[str], _input_name: str | None) -> Runnable:
+    """The model as it is. Raises ``InvalidModelError`` if an output that is wanted is random."""
+    model = read_root(weights.graph)
+    ops = [name for _, name in _operator_codes(model)]
+    graphs = model.tables(2)
+    if not RANDOM.intersection(ops) or not graphs:
+        return Runnable(weights)
+    main, *others = [_operators(graph, ops) for graph in graphs]
+    makers = {index: (op, inputs) for op, inputs, made in main for index in made}
+    names = {index: _tensor(table).name for index, table in enumerate(graphs[0].tables(0))}
+    needed, waiting = dict[int, str](), [index for index in names if names[index] in outputs]
+    while waiting:
+        index = waiting.pop()
+        if index in makers and index not in needed:
+            needed[index], inputs = makers[index]
+            waiting.extend(inputs)
+    found = [f"{names.get(at, at)} ({op})" for at, op in needed.items() if op in RANDOM]
+    if CALLS.intersection(needed.values()):
+        found += [op for graph in others for op, _, _ in graph if op in RANDOM]
+    refuse_random(found)
+    return Runnable(weights)
 
 
 def read_root(content: bytes) -> Table:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, ModelWarning, PictellError, UnsafeModelError
 from pictell.images.formats import HEAD_BYTES, sniff
-from pictell.inspection import check_safe, checksum, inspect_weights, read_files
+from pictell.inspection import check_safe, checksum, inspect_weights, read_files, runnable
 from pictell.inspection.fit import check_inspected
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
@@ -118,7 +118,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     """The spec of a file that does not carry one; without labels if they are not to be counted.
 
     Raises one ``InvalidModelError`` that lists everything that is missing, or says why the model
-    cannot take pictures or gives no scores.
+    cannot take pictures, gives no scores or gives random ones.
     """
     row, options = model.row, all_options(model.options, model.row, model.stated)
     if model.stated is not None and model.stated.refusal is not None:
@@ -126,6 +126,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
     all_or_missing(
         lambda: check_takes_pictures(model.inspection),
         lambda: check_gives_scores(model.content, model.inspection, options),
+        lambda: find_training(model),
     )
     (image, preprocess), (output, activation), labels, _ = all_or_missing(
         lambda: find_image_input(model.content, model.inspection, options),
@@ -167,6 +168,22 @@ def folder_advice(model: BareModel) -> str:
                 assemble(inspect_bare(unchecked, model.options, model.row))
                 return f"; or give its folder, {folder}, with {unchecked.stated.origin}"
     return ""
+
+
+def find_training(model: BareModel) -> tuple[str, ...]:
+    """The random operations of the training that pictell takes out of a model.
+
+    Raises ``InvalidModelError`` if all its outputs are random all the same.
+    """
+    given = all_options(model.options, model.row, model.stated).input_name
+    names = [output.name for output in model.inspection.outputs]
+    try:
+        return runnable(model.content, names, given).taken_out
+    except InvalidModelError as error:
+        for name in names if len(names) > 1 else ():
+            with suppress(InvalidModelError):
+                return runnable(model.content, [name], given).taken_out
+        raise error
 
 
 @contextmanager

@@ -58,6 +58,14 @@ class Examination(NamedTuple):
         shown = (item for item in found.items() if not item[0].startswith(OWN_KEYS))
         return {key[:MAX_KEY]: text[:MAX_VALUE] for key, text in islice(shown, MAX_ENTRIES)}
 
+    @property
+    def taken_out(self) -> tuple[str, ...]:
+        """The random operations of the training that pictell takes out of the model."""
+        try:
+            return bare.find_training(self.model)
+        except InvalidModelError:
+            return ()
+
     def ready_spec(self) -> ModelSpec:
         """The spec of a model that is safe and complete. Raises the error that says why not."""
         if self.refusal is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from pictell.errors import InvalidModelError, RuntimeMissingError, UsageError
+from pictell.errors import InvalidModelError, ModelWarning, RuntimeMissingError, UsageError
 from pictell.inspection import runnable
 from pictell.options import EngineOptions
 from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
@@ -131,10 +132,27 @@ def open_session(
     name = choose(weights.format, options.runtime)
     if weights.path is None:
         # A model in the package runs as it is.
-        weights = runnable(weights)
+        weights = without_training(spec, weights)
     with engine_errors(RuntimeMissingError, f"{name} is installed but fails to import"):
         module = import_module(RUNTIMES[name].module)
     with engine_errors(InvalidModelError, f"{name} refuses the weights"):
         engine: Engine = module.open_engine(spec, weights, options)
     check_fits(engine.inputs, engine.outputs, spec)
     return EngineSession(name, engine, [spec.output_name, *filter(None, [spec.embedding])])
+
+
+def without_training(spec: ModelSpec, weights: Weights) -> Weights:
+    """The weights as a runtime gets them: see ``pictell.inspection.runnable``.
+
+    Warns with ``ModelWarning`` if random operations of the training are taken out of them.
+    """
+    from pictell.inspection.fit import wanted_outputs
+
+    weights, taken_out = runnable(weights, wanted_outputs(spec), spec.input_name)
+    if taken_out:
+        from pictell.inspection.noise import taken_out_text
+
+        # The level is that of the caller of pictell.load().
+        text = f"{spec.weights.name}: {taken_out_text(taken_out)}"
+        warnings.warn(text, ModelWarning, stacklevel=5)
+    return weights

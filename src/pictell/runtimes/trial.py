@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from PIL import Image
 
-from pictell.errors import InvalidModelError, OutOfMemoryError
+from pictell.errors import InvalidModelError, ModelWarning, OutOfMemoryError
 from pictell.files import os_reason
 from pictell.images.preprocess import preprocess
 from pictell.memory import available_memory
@@ -83,6 +84,8 @@ def _attempt(
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder))
     tempfile.tempdir = folder
     RUNTIMES.update(engines)
+    # The process that opens the model after this one warns.
+    warnings.simplefilter("ignore", ModelWarning)
     grey = Image.new("RGB", (spec.preprocess.width, spec.preprocess.height), (MID_GREY,) * 3)
     session = open_session(spec, weights, options)
     batch = preprocess(DecodedImage(grey, *grey.size), spec.preprocess)

@@ -42,7 +42,7 @@ def read_extractor(model: str | os.PathLike[str]) -> Extractor:
     spec = models.find(model)
     if spec.format != "onnx" or spec.external_data:
         raise UsageError(f"{spec.name} is not an ONNX model of one file, which training needs")
-    graph = read_weights(spec).graph
+    graph = runtimes.without_training(spec, read_weights(spec)).graph
     if is_trained(graph):
         return Extractor(spec, features_of(graph), read_head(graph).familiarity.origin)
     taps = find_taps(graph, spec.output_name, spec.embedding)
