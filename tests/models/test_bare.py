@@ -342,7 +342,7 @@ def test_only_an_onnx_file_can_carry_its_spec(shared: Path) -> None:
     spec = describe(
         shared / "models" / "coral" / "mobilenet_v1_0.25_128_quant.tflite", ModelOptions()
     )
-    with pytest.raises(UsageError, match="only an ONNX model of one file can carry its spec"):
+    with pytest.raises(UsageError, match="only an ONNX model can carry its spec"):
         pack(spec, read_weights(spec))
 
 

@@ -15,6 +15,7 @@ from pictell.errors import InvalidModelError, StoreError, UsageError
 from pictell.files import write_file
 from pictell.inspection import checksum
 from pictell.inspection.onnx import with_metadata
+from pictell.inspection.onnx_merge import merge
 from pictell.models.folder import SPEC_FILE, read_spec, store_errors, to_toml
 from pictell.models.labels import labels_from_text, to_text
 from pictell.types import Attachment, Inspection, ModelSpec, Weights
@@ -49,24 +50,24 @@ def read_spec_of(path: Path, content: Weights, inspection: Inspection) -> ModelS
 
 
 def pack(spec: ModelSpec, content: Weights) -> bytes:
-    """The ONNX model with its spec in the metadata.
+    """The ONNX model, with its external data, and its spec in the metadata.
 
-    Raises ``UsageError`` for another format or a model of several files.
+    Raises ``UsageError`` for another format or a model too large for one file, and
+    ``InvalidModelError`` for external data that is damaged.
     """
-    if content.format != "onnx" or len(content.files) > 1:
+    if content.format != "onnx":
         raise UsageError(
-            f"only an ONNX model of one file can carry its spec, {spec.name} is not one: "
-            "name a folder"
+            f"only an ONNX model can carry its spec, {spec.name} is not one: name a folder"
         )
     taxonomy, fitted = spec.taxonomy, spec.calibration
     entries = {
-        SPEC_KEY: to_toml(replace(spec, taxonomy=None)),
+        SPEC_KEY: to_toml(replace(spec, taxonomy=None, external_data=())),
         LABELS_KEY: to_text(spec.labels),
         # None removes an entry that is in the graph already.
         TAXONOMY_KEY: taxonomy.text if taxonomy else None,
         CALIBRATION_KEY: fitted.text.replace(spec.sha256, OWN_SHA256) if fitted else None,
     }
-    return with_metadata(content.graph, entries)
+    return with_metadata(merge(content), entries)
 
 
 def write_single_file(path: Path, spec: ModelSpec, content: Weights) -> None:
