@@ -1,1 +1,0 @@
-"""A collection of photos: sorted into folders, tagged in sidecars, searched, with undo."""
