@@ -19,6 +19,7 @@ NUMBERS = {
     "inception": (3 * (117,), 3 * (1,), "squash", 1, "bilinear-tf1", "RGB"),
     "tf-slim": (3 * (127.5,), 3 * (127.5,), "squash", 0.875, "bilinear-tf1", "RGB"),
     "retrain": (3 * (127.5,), 3 * (127.5,), "squash", 1, "bilinear-tf1", "RGB"),
+    "retrain-hub": (3 * (0,), 3 * (255,), "squash", 1, "bilinear-tf1", "RGB"),
     "torchvision": (
         (123.675, 116.28, 103.53),
         (58.395, 57.12, 57.375),

@@ -15,8 +15,10 @@ from pictell.types import Inspection
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")
 INCEPTION5H_CLASSES = 1008
-# The output that TensorFlow's retrain.py adds to an Inception v3 or a MobileNet.
+# The output that both programs called retrain.py add: TensorFlow's to an Inception v3 or a MobileNet,
+# TensorFlow Hub's to a module. Only the second has an unnamed placeholder as its input.
 RETRAINED = "final_result"
+HUB_INPUT = "Placeholder"
 # The allowed difference between the range of the input and the range of a preset.
 TOLERANCE = 0.02
 
@@ -43,13 +45,20 @@ def _guesses(inspection: Inspection) -> Iterator[Guess]:
         if output.name.startswith(SLIM_SCOPES):
             yield Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
         if output.name == RETRAINED:
-            yield Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
+            yield _by_retrain(inspection)
         if output.shape and output.shape[-1] == INCEPTION5H_CLASSES:
             reason = f"Inception v1 of 2015 has {INCEPTION5H_CLASSES} classes"
             yield Guess("inception", "likely", reason)
     for image in inspection.inputs:
         if image.shape and len(image.shape) == 4 and image.shape[1] == 3:
             yield Guess("torchvision", "possible", "the channels come first, as in PyTorch")
+
+
+def _by_retrain(inspection: Inspection) -> Guess:
+    if any(image.name == HUB_INPUT for image in inspection.inputs):
+        reason = f"TensorFlow Hub's retrain.py names them {HUB_INPUT} and {RETRAINED}"
+        return Guess("retrain-hub", "possible", reason)
+    return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
 
 
 def _by_quantisation(dtype: str, scale: float, zero_point: int) -> Iterator[Guess]:

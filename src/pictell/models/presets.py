@@ -38,6 +38,8 @@ PRESETS = {
     "tf-slim": _preset(127.5, 127.5, "squash", 0.875, "bilinear-tf1"),
     # TensorFlow's retrain.py and label_image.py: the whole image, by ResizeBilinear.
     "retrain": _preset(127.5, 127.5, "squash", 1.0, "bilinear-tf1"),
+    # TensorFlow Hub's retrain.py, of 2018: the same, but its modules take pixels in 0..1.
+    "retrain-hub": _preset(0.0, 255.0, "squash", 1.0, "bilinear-tf1"),
     # torchvision's reference training: resize to 256, crop 224, mean and std of ImageNet.
     "torchvision": _preset(
         (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "crop", 0.875, "bilinear"
