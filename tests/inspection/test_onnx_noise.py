@@ -219,7 +219,9 @@ def test_a_dropout_that_is_off_stays(stored: str) -> None:
     np.testing.assert_allclose(run(rewritten), run(model(PLAIN)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("opset", "is_test", "trains"), [(6, 0, True), (6, 1, False), (9, 0, False)])
+@pytest.mark.parametrize(
+    ("opset", "is_test", "trains"), [(6, 0, True), (6, 1, False), (9, 0, False)]
+)
 def test_old_dropout(opset: int, is_test: int, trains: bool) -> None:
     attributes = {"is_test": is_test} if opset < 7 else {}
     content = model([node("Dropout", ["image"], ["y"], **attributes)], opset)

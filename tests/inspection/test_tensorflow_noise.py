@@ -14,8 +14,8 @@ from pictell.inspection.tensorflow_noise import GLIMPSE, RANDOM_OPS, WORDS
 from pictell.options import EngineOptions
 from pictell.runtimes import open_session
 from pictell.types import ModelSpec, Weights
-from tensorflow_models import CLASSES, SIDE, batch, frozen, means, saved, tf, v1
 from real_models import spec
+from tensorflow_models import CLASSES, SIDE, batch, frozen, means, saved, tf, v1
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 RATE = 0.4
@@ -71,9 +71,7 @@ TAKEN_OUT: dict[str, Layer] = {
     "where not": lambda x: tf.where(
         tf.logical_not(tf.random.uniform(tf.shape(x)) >= RATE), tf.zeros_like(x), x / (1 - RATE)
     ),
-    "drop path": lambda x: (
-        x / 0.8 * tf.floor(0.8 + tf.random.uniform([tf.shape(x)[0], 1, 1, 1]))
-    ),
+    "drop path": lambda x: x / 0.8 * tf.floor(0.8 + tf.random.uniform([tf.shape(x)[0], 1, 1, 1])),
     "Gaussian dropout": lambda x: x * tf.random.normal(tf.shape(x), 1.0, 0.3),
     "Gaussian noise": lambda x: x + tf.random.truncated_normal(tf.shape(x), 0.0, 0.3),
     "twice": lambda x: of_2019(of_2016(x)),

@@ -15,8 +15,8 @@ from pictell.types import Inspection
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")
 INCEPTION5H_CLASSES = 1008
-# The output that both programs called retrain.py add: TensorFlow's to an Inception v3 or a MobileNet,
-# TensorFlow Hub's to a module. Only the second has an unnamed placeholder as its input.
+# The output that both programs called retrain.py add: TensorFlow's to an Inception v3 or a
+# MobileNet, TensorFlow Hub's to a module. Only the second has an unnamed placeholder as its input.
 RETRAINED = "final_result"
 HUB_INPUT = "Placeholder"
 # The allowed difference between the range of the input and the range of a preset.
