@@ -375,7 +375,10 @@ FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
         (inspection(quantised("int8", 1.0, 0)), None),
         (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
         (inspection(FLOATS, "final_result"), ("retrain", "possible")),
-        (inspection(replace(FLOATS, name="Placeholder"), "final_result"), ("retrain-hub", "possible")),
+        (
+            inspection(replace(FLOATS, name="Placeholder"), "final_result"),
+            ("retrain-hub", "possible"),
+        ),
         (inspection(FLOATS, "output", 1008), ("inception", "likely")),
         (inspection(replace(FLOATS, shape=(None, 3, 224, 224))), ("torchvision", "possible")),
         (inspection(FLOATS), None),
