@@ -88,7 +88,7 @@ def test_weights_without_a_graph(tmp_path: Path, name: str) -> None:
     folder = write(hugging_face(tmp_path, model=None), {name: b"\x00" * 64})
     message = refusal(folder)
     assert name in message
-    assert f"optimum-cli export onnx --model {folder} {folder}/onnx" in message
+    assert f"--task image-classification --model {folder} {folder}/onnx" in message
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,13 @@ def test_synsets_become_names(tmp_path: Path) -> None:
     folder = timm(tmp_path, top={"label_names": ids, "label_descriptions": described})
     labels = describe(folder, ModelOptions()).labels
     assert [(label.name, label.synset) for label in labels] == list(zip(LABELS, ids, strict=True))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_without_a_graph(tmp_path: Path, name: str) -> None:
+    """Optimum does not export a model of timm that is on disk."""
+    folder = write(tmp_path, {"config.json": TIMM, name: b"\x00" * 64})
+    message = refusal(folder)
+    assert name in message
+    assert f"'local-dir:{folder}'" in message
+    assert f"'{folder}/model.onnx'" in message

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -50,7 +51,7 @@ def read(folder: Path) -> Export | None:
     values = read_json(path)
     if not any(key in values for key in KEYS):
         return None
-    weights = find_onnx(folder)
+    weights = find_onnx(folder, _exporting(folder))
     if weights is None:
         return None
     config = convert(values, CONFIG, Config)
@@ -64,6 +65,15 @@ def read(folder: Path) -> Export | None:
     origin = f"{CONFIG} and {name}" if name else CONFIG
     stated = state(name or CONFIG, origin, options, labels, problems)
     return Export(weights, replace(stated, refusal=_refusal(config)))
+
+
+def _exporting(folder: Path) -> str:
+    """How to make the ONNX file. Optimum does not find out the task of a model on disk."""
+    graph = quote(str(folder / "onnx"))
+    return (
+        "install optimum-onnx, run optimum-cli export onnx --task image-classification "
+        f"--model {quote(str(folder))} {graph} and give {graph}"
+    )
 
 
 def _refusal(config: Config) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.selection import listed
@@ -16,10 +15,11 @@ FOLDERS = (".", "onnx")
 WEIGHTS = (".safetensors", "pytorch_model.bin", "tf_model.h5", ".msgpack")
 
 
-def find_onnx(folder: Path) -> Path | None:
+def find_onnx(folder: Path, exporting: str) -> Path | None:
     """The ONNX file: ``model.onnx``, or the only one; ``None`` if the folder is of another form.
 
-    Raises ``InvalidModelError`` if there are several, or only weights without a graph.
+    ``exporting`` says how to make it. Raises ``InvalidModelError`` if there are several, or only
+    weights without a graph.
     """
     usual = find(folder, *USUAL)
     if usual is not None:
@@ -34,9 +34,5 @@ def find_onnx(folder: Path) -> Path | None:
             return find(folder, (Path(place) / names[0]).as_posix())
     weights = names_in(folder, *WEIGHTS)
     if weights:
-        raise InvalidModelError(
-            f"{weights[0]} has weights without a graph: install optimum-onnx, run "
-            f"optimum-cli export onnx --model {quote(str(folder))} {quote(str(folder / 'onnx'))} "
-            "and give the new folder"
-        )
+        raise InvalidModelError(f"{weights[0]} has weights without a graph: {exporting}")
     return None

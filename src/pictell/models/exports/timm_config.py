@@ -69,7 +69,7 @@ def read(folder: Path) -> Export | None:
     values = read_json(path)
     if "pretrained_cfg" not in values:
         return None
-    weights = find_onnx(folder)
+    weights = find_onnx(folder, _exporting(folder))
     if weights is None:
         return None
     config = convert(values, CONFIG, Config)
@@ -83,6 +83,15 @@ def read(folder: Path) -> Export | None:
     }
     labels = _labels(config, problems)
     return Export(weights, state(CONFIG, f"timm's {CONFIG}", options, labels, problems))
+
+
+def _exporting(folder: Path) -> str:
+    """How to make the ONNX file. Optimum loads models of timm from the Hub only."""
+    return (
+        f"run in Python: model = timm.create_model({f'local-dir:{folder}'!r}, pretrained=True); "
+        "torch.onnx.export(model.eval(), torch.randn(1, *model.pretrained_cfg['input_size']), "
+        f"{str(folder / 'model.onnx')!r})"
+    )
 
 
 def _size(config: Pretrained, weights: Path) -> tuple[tuple[int, int, int] | None, float | None]:
