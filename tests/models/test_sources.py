@@ -1,7 +1,7 @@
-"""The table of docs/models.md says what to type for a model of another tool; the tool's scores agree.
+"""The commands of docs/models.md for models of other tools give the scores of these tools.
 
-The tools are those that the tests install. Each makes a small model of random weights and answers for
-one photo with its own preprocessing; then the command of the table runs.
+The tools are those that the tests install. Each makes a small model with random weights, and
+answers for a photo with its own preprocessing; then the command of the table runs.
 """
 
 import json
@@ -98,8 +98,8 @@ def retrained(name: str, preprocess: Preprocess) -> Make:
         with tf.Graph().as_default() as graph, v1.Session() as session:
             image = v1.placeholder(tf.float32, (None, SIDE, SIDE, 3), name=name)
             kernel = np.random.default_rng(0).normal(0, 0.3, (5, 5, 3, 8)).astype(np.float32)
-            maps = tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(image, kernel, 4, "SAME")), 4, 4, "SAME")
-            features = tf.reshape(maps, (-1, 6 * 6 * 8))
+            maps = tf.nn.relu(tf.nn.conv2d(image, kernel, 4, "SAME"))
+            features = tf.reshape(tf.nn.max_pool2d(maps, 4, 4, "SAME"), (-1, 6 * 6 * 8))
             small = session.run(v1.image.resize_bilinear(pixels, (SIDE, SIDE)))
             weights = head(session.run(features, {image: small}))
             scores = tf.nn.softmax(features @ weights, name="final_result")
