@@ -1,6 +1,7 @@
 """Golden answers, and two models on the same pictures."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,3 +157,28 @@ def test_models_of_different_classes_are_not_compared(classifier: Classifier) ->
     other = Classifier(ImageModel(fake.spec(LABELS[:2]), fake.FakeSession(2)))
     with pytest.raises(InvalidModelError, match="5 and 2 classes"):
         verification.compare(classifier, other, [photo()])
+
+
+class Drifting(fake.FakeSession):
+    """Adds what it has run to its outputs."""
+
+    runs = 0
+
+    def run(self, inputs: Any, outputs: Any) -> Any:
+        self.runs += 1
+        found = super().run(inputs, outputs)
+        return {name: values + self.runs * np.eye(len(LABELS))[1] for name, values in found.items()}
+
+
+def test_a_model_that_answers_differently_at_each_run_is_noticed(classifier: Classifier) -> None:
+    drifting = Classifier(ImageModel(fake.spec(LABELS), Drifting(len(LABELS))))
+    golden = verification.record(classifier, "numpy")
+    for pair in ((classifier, drifting), (drifting, classifier)):
+        agreement, failed = verification.compare(*pair, [plain(128)])
+        assert (agreement.repeats, agreement.repeat_worst, failed) == (False, "array", [])
+    agreement = verification.compare_to_golden(drifting, golden)
+    assert not agreement.repeats
+    assert agreement.repeat_worst in golden.answers
+    assert verification.compare_to_golden(classifier, golden).repeats
+    with pytest.raises(InvalidModelError, match="two runs of the same model on gradient differ"):
+        verification.record(drifting, "numpy")

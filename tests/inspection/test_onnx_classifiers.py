@@ -75,7 +75,7 @@ def test_a_map_is_read_as_the_tensor_before_it(
     assert TensorSpec(MAPS, (None, 3), "float32") in found.outputs
     assert (found.labels, found.activations[MAPS]) == ({MAPS: names}, "none")
     session = onnxruntime.InferenceSession(
-        runnable(content).graph, providers=["CPUExecutionProvider"]
+        runnable(content, [MAPS]).weights.graph, providers=["CPUExecutionProvider"]
     )
     images = np.random.default_rng(1).random((5, 3, SIDE, SIDE)).astype(np.float32)
     (scores,) = session.run([MAPS], {"image": images})
@@ -85,12 +85,12 @@ def test_a_map_is_read_as_the_tensor_before_it(
 
 
 def test_a_graph_without_maps_stays_byte_for_byte() -> None:
-    content = runnable(zipped())
-    assert runnable(content) is content
+    content = runnable(zipped(), [MAPS]).weights
+    assert runnable(content, [MAPS]).weights is content
 
 
 def test_a_graph_that_needs_onnxs_own_operations_now_imports_them() -> None:
-    model = read(runnable(zipped(opsets=(ML,))).graph)
+    model = read(runnable(zipped(opsets=(ML,)), [MAPS]).weights.graph)
     assert "" in {entry.domain for entry in model.opset_import}
 
 

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from hostile_models import tflite, tflite_model, tflite_tensor, weights
 from pictell.errors import InvalidModelError
-from pictell.inspection import check_safe, inspect_weights
+from pictell.inspection import check_safe, inspect_weights, runnable
 from pictell.inspection.tflite import DTYPES
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS
 from pictell.types import TensorSpec
@@ -214,3 +214,39 @@ def test_no_offset_leads_out_of_the_file() -> None:
                 check_and_inspect(changed)
             except InvalidModelError:
                 continue
+
+
+RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR")
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_operations_are_refused_on_the_way_to_the_output(name: str) -> None:
+    model = tflite_model(getattr(OPS, name), OPS.RELU, OPS.SOFTMAX)
+    content = weights("tflite", tflite(model))
+    check_safe(content)
+    with pytest.raises(InvalidModelError, match=rf"t0 \({name}\)"):
+        runnable(content, ["scores"])
+    model.subgraphs[0].operators[1].inputs = [0]
+    beside = weights("tflite", tflite(model))
+    assert runnable(beside, ["scores"]) == (beside, ())
+
+
+def test_random_operations_are_refused_in_a_branch() -> None:
+    model = tflite_model(OPS.IF, OPS.SOFTMAX)
+    model.subgraphs += tflite_model(OPS.RELU).subgraphs
+    content = weights("tflite", tflite(model))
+    assert runnable(content, ["scores"]) == (content, ())
+    model.subgraphs += tflite_model(OPS.RELU).subgraphs
+    code = schema.OperatorCodeT()
+    code.builtinCode = OPS.RANDOM_UNIFORM
+    model.operatorCodes.append(code)
+    model.subgraphs[2].operators[0].opcodeIndex = 2
+    with pytest.raises(InvalidModelError, match="RANDOM_UNIFORM"):
+        runnable(weights("tflite", tflite(model)), ["scores"])
+
+
+def test_every_random_operation_of_tflite_is_known() -> None:
+    words = ("RANDOM", "RNG", "MULTINOMIAL", "BERNOULLI", "SAMPLE", "DROPOUT", "SHUFFLE")
+    assert {name for name in BUILTIN_OPERATORS if any(word in name for word in words)} == set(
+        RANDOM
+    )

@@ -12,6 +12,7 @@ import os
 import pickle
 import socket
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import replace
@@ -26,7 +27,13 @@ from pictell.batch.part import Choice, MadePart, make_part
 from pictell.batch.rows import PartFormat
 from pictell.budget import budget_share
 from pictell.classifier import Classifier
-from pictell.errors import ClusterError, InvalidModelError, PictellError, UsageError
+from pictell.errors import (
+    ClusterError,
+    InvalidModelError,
+    ModelWarning,
+    PictellError,
+    UsageError,
+)
 from pictell.pipeline.executor import Threads
 from pictell.processors import available_cores
 from pictell.version import __version__
@@ -176,7 +183,10 @@ def work(recipe: Recipe, number: int, entries: list[Entry]) -> MadePart:
 @lru_cache(maxsize=1)
 def _open(pickled: bytes, key: str, threads: int) -> Classifier:
     """The classifier of this process, which stays open. Raises ``ModelError``."""
-    classifier: Classifier = pickle.loads(pickled)
+    with warnings.catch_warnings():
+        # The process that plans the parts has warned.
+        warnings.simplefilter("ignore", ModelWarning)
+        classifier: Classifier = pickle.loads(pickled)
     if model_key(classifier.spec) != key:
         raise InvalidModelError(
             f"{socket.gethostname()} has another model {classifier.spec.name}: "

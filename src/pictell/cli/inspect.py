@@ -120,6 +120,7 @@ def _record(examination: Examination) -> dict[str, Any]:
 
 def _embedding(examination: Examination) -> str:
     """The tensors that ``pictell train`` would use, or why it cannot."""
+    from pictell.inspection import runnable
     from pictell.training.backbone import find_taps
     from pictell.training.graph import is_trained
 
@@ -131,7 +132,8 @@ def _embedding(examination: Examination) -> str:
     try:
         if is_trained(model.content.graph):
             return "embedding, the features that it was trained on"
-        taps = find_taps(model.content.graph, output, declared)
+        graph = runnable(model.content, [output]).weights.graph
+        taps = find_taps(graph, output, declared)
     except InvalidModelError as error:
         return f"no: {error}"
     how = "stated" if declared else "found"

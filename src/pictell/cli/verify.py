@@ -118,7 +118,9 @@ def _open_safely(spec: ModelSpec, engine: EngineOptions) -> Classifier:
 
     weights = read_weights(spec)
     try_in_child(spec, weights, engine)
-    return Classifier(ImageModel(spec, runtimes.open_session(spec, weights, engine)))
+    session = runtimes.open_session(spec, weights, engine)
+    # Alone in its batch, a picture gets the same answer at each run.
+    return Classifier(ImageModel(spec, session, batch_size=1))
 
 
 def _report(
@@ -129,8 +131,11 @@ def _report(
     facts: dict[str, Any],
 ) -> int:
     """Write how far the scores agree, after what is compared: its title or its facts."""
+    from pictell.evaluation.verification import repeat_text
+
     tolerance = default if options.tolerance is None else options.tolerance
-    verified = agreement.pictures > 0 and agreement.max_difference <= tolerance
+    agrees = agreement.pictures > 0 and agreement.max_difference <= tolerance
+    verified = agrees and agreement.repeats
     if options.format == "json":
         write_json(facts | asdict(agreement) | {"tolerance": tolerance, "verified": verified})
         return 0 if verified else SOME_FAILED
@@ -141,7 +146,10 @@ def _report(
         f"largest difference of a probability {agreement.max_difference:.2g} "
         f"({visible(agreement.worst)}), median {agreement.median_difference:.2g}"
     )
-    print(f"{'verified' if verified else 'NOT verified'}: the tolerance is {tolerance:g}")
+    reason = f"the tolerance is {tolerance:g}"
+    if not agreement.repeats:
+        reason = repeat_text(agreement.repeat_difference, visible(agreement.repeat_worst))
+    print(f"{'verified' if verified else 'NOT verified'}: {reason}")
     return 0 if verified else SOME_FAILED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ WIDTH, HEIGHT = 320, 240
 TOP_K = 5
 # Processors and runtime versions round differently, int8 models by some thousandths.
 TOLERANCE = 0.02
+# Two runs of one model on one picture add the same numbers, on some processors in another order.
+ROUNDING = 1e-4
+Probabilities: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Agreement:
     ``same_top1`` counts the pictures with the same best class. The difference of a picture is the
     largest absolute difference of its probabilities; ``worst`` names the picture where it is
     largest (empty without pictures).
+
+    Each model runs twice on each picture: ``repeat_difference`` is the largest difference between
+    two runs of the same model, ``repeat_worst`` the picture where it is largest.
     """
 
     pictures: int
@@ -36,6 +43,25 @@ class Agreement:
     max_difference: float
     median_difference: float
     worst: str
+    repeat_difference: float = 0.0
+    repeat_worst: str = ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether two runs of the same model differ by no more than rounding."""
+        return self.repeat_difference <= ROUNDING
+
+
+class _Repeats:
+    """The largest difference between two runs of the same model on the same picture."""
+
+    def __init__(self) -> None:
+        self.difference, self.worst = 0.0, ""
+
+    def add(self, picture: str, one: Probabilities, other: Probabilities) -> None:
+        difference = _difference(one, other)
+        if difference > self.difference:
+            self.difference, self.worst = difference, picture
 
 
 def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
@@ -53,15 +79,19 @@ def golden_pictures() -> Mapping[str, NDArray[np.uint8]]:
 def record(classifier: Classifier, package: str) -> Golden:
     """Classify the golden pictures, for storage with the model.
 
-    ``package`` is the import name of the runtime.
+    ``package`` is the import name of the runtime. Raises ``InvalidModelError`` if two runs of the
+    model differ.
     """
-    answers = {
-        name: tuple(
+    answers, repeats = {}, _Repeats()
+    for name, pixels in golden_pictures().items():
+        result = classifier.classify(pixels, top_k=TOP_K, probabilities=True)
+        answers[name] = tuple(
             (prediction.class_index, round(prediction.score, 6))
-            for prediction in classifier.classify(pixels, top_k=TOP_K).predictions
+            for prediction in result.predictions
         )
-        for name, pixels in golden_pictures().items()
-    }
+        repeats.add(name, _probabilities(result), _classify(classifier, pixels))
+    if repeats.difference > ROUNDING:
+        raise InvalidModelError(repeat_text(repeats.difference, repeats.worst))
     distribution = packages_distributions()[package][0]
     made_by = f"pictell {__version__}, {distribution} {version(distribution)}"
     return Golden(About(made_by, TOLERANCE), answers)
@@ -76,10 +106,10 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Agreement:
     unknown = golden.answers.keys() - pictures.keys()
     if unknown:
         raise InvalidModelError(f"unknown golden pictures: {', '.join(sorted(unknown))}")
-    pairs = []
+    pairs, repeats = [], _Repeats()
     for name, scores in golden.answers.items():
-        result = classifier.classify(pictures[name], probabilities=True)
-        found = np.asarray(result.probabilities, np.float64)
+        found = _classify(classifier, pictures[name])
+        repeats.add(name, found, _classify(classifier, pictures[name]))
         indices = [index for index, _ in scores]
         for index in indices:
             if not 0 <= index < len(found):
@@ -87,7 +117,7 @@ def compare_to_golden(classifier: Classifier, golden: Golden) -> Agreement:
         stored = found.copy()
         stored[indices] = [score for _, score in scores]
         pairs.append((name, stored, found))
-    return _agreement(pairs)
+    return _agreement(pairs, repeats)
 
 
 def compare(
@@ -104,27 +134,58 @@ def compare(
             "only models with the same classes can be compared"
         )
     pictures = list(pictures)
-    pairs, failed = [], []
-    results = (model.stream(pictures, probabilities=True) for model in (first, second))
-    for one, other in zip(*results, strict=True):
-        if one.probabilities is None or other.probabilities is None:
-            failed.append(other if one.error is None else one)
-        else:
-            pairs.append((one.source, one.probabilities, other.probabilities))
-    return _agreement(pairs), failed
+    pairs, failed, repeats = [], [], _Repeats()
+    streams = (
+        model.stream(pictures, probabilities=True) for model in (first, first, second, second)
+    )
+    for results in zip(*streams, strict=True):
+        failures = [result for result in results if result.probabilities is None]
+        if failures:
+            failed.append(failures[0])
+            continue
+        one, again, other, other_again = map(_probabilities, results)
+        name = results[0].source
+        pairs.append((name, one, other))
+        repeats.add(name, one, again)
+        repeats.add(name, other, other_again)
+    return _agreement(pairs, repeats), failed
 
 
-def _agreement(pairs: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]) -> Agreement:
+def repeat_text(difference: float, picture: str) -> str:
+    """That a model gives other answers at each run, as one sentence."""
+    return (
+        f"two runs of the same model on {picture} differ by {difference:.2g}: it is random, or "
+        "keeps something from one run to the next"
+    )
+
+
+def _classify(classifier: Classifier, picture: Input) -> Probabilities:
+    return _probabilities(classifier.classify(picture, probabilities=True))
+
+
+def _probabilities(result: Result) -> Probabilities:
+    return np.asarray(result.probabilities, np.float64)
+
+
+def _difference(one: Probabilities, other: Probabilities) -> float:
+    return float(np.abs(one - other).max())
+
+
+def _agreement(
+    pairs: list[tuple[str, Probabilities, Probabilities]], repeats: _Repeats
+) -> Agreement:
     if not pairs:
         return Agreement(0, 0, 0.0, 0.0, "")
     # Several pictures may have the same name, such as "array".
-    differences = [float(np.abs(one - other).max()) for _, one, other in pairs]
+    differences = [_difference(one, other) for _, one, other in pairs]
     return Agreement(
         pictures=len(pairs),
         same_top1=sum(int(one.argmax() == other.argmax()) for _, one, other in pairs),
         max_difference=max(differences),
         median_difference=float(np.median(differences)),
         worst=pairs[int(np.argmax(differences))][0],
+        repeat_difference=repeats.difference,
+        repeat_worst=repeats.worst,
     )
 
 

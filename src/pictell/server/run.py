@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+import warnings
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from pictell.errors import PictellError, UsageError
+from pictell.errors import ModelWarning, PictellError, UsageError
 from pictell.files import os_reason
 from pictell.server.app import create_app
 from pictell.server.metrics import FOLDER
@@ -68,19 +69,27 @@ def _work(settings: Settings, listener: socket.socket) -> None:
     _log_to_stderr()
     folder = Path(os.environ[FOLDER])
     try:
-        app = create_app(settings)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ModelWarning)
+            app = create_app(settings)
     except PictellError as error:
-        # The other workers have the same error.
-        with suppress(FileExistsError):
-            (folder / "failed").touch(exist_ok=False)
-            LOG.error("pictell: %s", error)
+        _log_once(folder / "failed", logging.ERROR, error)
         sys.exit(CANNOT_START)
+    for number, warning in enumerate(caught):
+        _log_once(folder / f"warned-{number}", logging.WARNING, warning.message)
     try:
         Server(_config(app, settings)).run([listener])
     finally:
         # The process that made the folder may have been killed.
         if not is_parent_alive():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _log_once(mark: Path, level: int, message: object) -> None:
+    """Log what all workers have to say once. ``mark`` is a file that the first of them makes."""
+    with suppress(FileExistsError):
+        mark.touch(exist_ok=False)
+        LOG.log(level, "pictell: %s", message)
 
 
 def _config(app: Any, settings: Settings) -> uvicorn.Config:
