@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 Interpolation = Literal["nearest", "bilinear", "bilinear-tf1", "bicubic", "lanczos"]
 Layout = Literal["NHWC", "NCHW"]
-Channels = Literal["RGB", "BGR"]
+Channels = Literal["RGB", "BGR", "grey"]
 ResizeMode = Literal["crop", "squash"]
 # ``damaged``: some pixels are wrong. ``truncated``: the end of the picture is missing.
 PictureWarning = Literal["damaged", "truncated"]
 Activation = Literal["softmax", "sigmoid", "none", "independent"]
 # Those of classes that do not exclude each other.
 INDEPENDENT: frozenset[Activation] = frozenset(("sigmoid", "independent"))
-WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model"]
+WeightsFormat = Literal["onnx", "tflite", "frozen-graph", "saved-model", "openvino"]
 # Left, top, right, bottom in pixels of an upright picture.
 Box = tuple[float, float, float, float]
 MAX_INPUT_SIDE = 16_384
@@ -133,7 +133,8 @@ class PreprocessSpec:
 
     ``mean`` and ``std`` (R, G, B; for pixels in 0..255) give ``(x - mean) / std`` as float32. If
     both are ``None`` the tensor is uint8, for models that normalise inside the graph.
-    ``channels`` is the channel order of the tensor.
+    ``channels`` is the channel order of the tensor, or ``grey`` for one channel, for which mean and
+    std are three times the same number.
     """
 
     width: int
@@ -162,6 +163,19 @@ class PreprocessSpec:
         problem = find_range_problem(self.mean, self.std)
         if problem is not None:
             raise InvalidModelError(problem)
+        colours = [one for one in (self.mean, self.std) if one and len(set(one)) > 1]
+        if self.channels == "grey" and colours:
+            raise InvalidModelError(
+                "a grey input takes one number for mean and one for std: give --mean and --std"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of the tensor without the axis of the batch."""
+        depth = 1 if self.channels == "grey" else 3
+        if self.layout == "NHWC":
+            return self.height, self.width, depth
+        return depth, self.height, self.width
 
 
 def find_range_problem(mean: Sequence[float] | None, std: Sequence[float] | None) -> str | None:

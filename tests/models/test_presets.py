@@ -16,27 +16,27 @@ from pictures import as_decoded, photo
 
 # mean, std, resize mode, crop fraction, interpolation, channels
 NUMBERS = {
-    "inception": (3 * (117,), 3 * (1,), "squash", 1, "bilinear-tf1", "RGB"),
-    "tf-slim": (3 * (127.5,), 3 * (127.5,), "squash", 0.875, "bilinear-tf1", "RGB"),
-    "retrain": (3 * (127.5,), 3 * (127.5,), "squash", 1, "bilinear-tf1", "RGB"),
-    "retrain-hub": (3 * (0,), 3 * (255,), "squash", 1, "bilinear-tf1", "RGB"),
+    "inception": (3 * (117,), 3 * (1,), "squash", 1, "bilinear-tf1", None),
+    "tf-slim": (3 * (127.5,), 3 * (127.5,), "squash", 0.875, "bilinear-tf1", None),
+    "retrain": (3 * (127.5,), 3 * (127.5,), "squash", 1, "bilinear-tf1", None),
+    "retrain-hub": (3 * (0,), 3 * (255,), "squash", 1, "bilinear-tf1", None),
     "torchvision": (
         (123.675, 116.28, 103.53),
         (58.395, 57.12, 57.375),
         "crop",
         0.875,
         "bilinear",
-        "RGB",
+        None,
     ),
     "caffe": ((123.68, 116.779, 103.939), 3 * (1,), "crop", 0.875, "bilinear", "BGR"),
-    "unit": (3 * (0,), 3 * (255,), "squash", 1, "bilinear", "RGB"),
-    "raw": (3 * (0,), 3 * (1,), "squash", 1, "bilinear", "RGB"),
+    "unit": (3 * (0,), 3 * (255,), "squash", 1, "bilinear", None),
+    "raw": (3 * (0,), 3 * (1,), "squash", 1, "bilinear", None),
 }
 
 
 def spec_of(preset: str, width: int, height: int) -> PreprocessSpec:
     fields = {name: value for name, value in asdict(PRESETS[preset]).items() if value is not None}
-    return PreprocessSpec(width=width, height=height, layout="NHWC", **fields)
+    return PreprocessSpec(width=width, height=height, layout="NHWC", **{"channels": "RGB"} | fields)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -30,6 +30,8 @@ SHAPES: list[list[int | str]] = [
     [1, 3, SIDE, SIDE],
     [2, 3, SIDE, SIDE],
     ["N", SIDE, SIDE, 3],
+    ["N", 1, SIDE, SIDE],
+    [1, SIDE, SIDE, 1],
     ["N", 3, "h", "w"],
     ["N", 4, SIDE, SIDE],
     ["N", SIDE, SIDE, 4],
@@ -82,10 +84,11 @@ ENDS: dict[str, tuple[list[Any], list[tuple[str, int, list[int | str]]]]] = {
 def graph(end: str, classes: int, shape: list[int | str], element: str) -> bytes:
     """A classifier of pictures; of other inputs, a graph that cannot run."""
     nodes, outputs = ENDS[end]
-    weights = np.random.default_rng(classes).normal(size=(3, classes)).astype(np.float32)
+    depth = 1 if 1 in (shape[1], shape[-1]) else 3
+    weights = np.random.default_rng(classes).normal(size=(depth, classes)).astype(np.float32)
     constants = {"w": weights, "last": np.array([2]), "zero": np.zeros(1, np.float32)}
     pixels = helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT)
-    order = [0, 3, 1, 2] if shape[-1] == 3 else [0, 1, 2, 3]
+    order = [0, 3, 1, 2] if shape[-1] in (1, 3) else [0, 1, 2, 3]
     model = helper.make_model(
         helper.make_graph(
             [
@@ -151,6 +154,7 @@ def mostly(*usual: Any) -> st.SearchStrategy[Any]:
     preset=mostly("unit", None),
     size=mostly(None, (SIDE, SIDE), (7, 7)),
     layout=mostly(None, "NHWC", "NCHW"),
+    channels=mostly(None, "RGB", "BGR", "grey"),
 )
 def test_ready_is_what_classify_takes(
     tmp_path_factory: pytest.TempPathFactory,

@@ -38,7 +38,7 @@ def add_model_options(parser: Parser, output: str = "--output") -> None:
         "resize_mode": "cut to the input's proportions, or squash the image (squash)",
         "interpolation": "how to resize (bilinear)",
         "layout": "the order of the axes",
-        "channels": "the order of the colours (RGB)",
+        "channels": "the order of the colours, or grey (as the input has them, RGB)",
         "activation": "what turns the output into probabilities",
     }.items():
         add_choice(group, f"--{name.replace('_', '-')}", MODEL_OPTION_CHOICES[name], meaning)

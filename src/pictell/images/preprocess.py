@@ -20,6 +20,8 @@ RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+# The luma of R, G and B (ITU-R BT.601), as in Pillow's mode L.
+LUMA = np.array((0.299, 0.587, 0.114), np.float32)
 # A picture with more rows is first shrunk to this many times the size of the tensor.
 MAX_NARROWED_PIXELS, REDUCING_GAP = 1 << 24, 2.0
 
@@ -27,10 +29,12 @@ MAX_NARROWED_PIXELS, REDUCING_GAP = 1 << 24, 2.0
 def preprocess(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[np.generic]:
     """Crop, resize and normalise one picture to a batch of one.
 
-    Returns shape (1, height, width, 3) for the layout NHWC or (1, 3, height, width) for NCHW; uint8
-    if ``spec.mean`` is ``None``, else float32 ``(x - mean) / std``.
+    Returns shape (1, height, width, 3) for the layout NHWC or (1, 3, height, width) for NCHW, with
+    1 instead of 3 for grey; uint8 if ``spec.mean`` is ``None``, else float32 ``(x - mean) / std``.
     """
     tensor = _crop_and_resize(picture, spec)
+    if spec.channels == "grey":
+        tensor = _to_grey(tensor)
     if spec.mean is not None and spec.std is not None:
         tensor = _normalise(tensor, spec.mean, spec.std)
     if spec.channels == "BGR":
@@ -40,13 +44,19 @@ def preprocess(picture: DecodedImage, spec: PreprocessSpec) -> NDArray[np.generi
     return np.ascontiguousarray(tensor[np.newaxis])
 
 
+def _to_grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    """(height, width, 3) -> (height, width, 1), of the same dtype."""
+    grey: NDArray[np.float32] = (pixels @ LUMA)[..., np.newaxis]
+    return np.rint(grey).astype(np.uint8) if pixels.dtype == np.uint8 else grey
+
+
 def _normalise(
     pixels: NDArray[Any], mean: Sequence[float], std: Sequence[float]
 ) -> NDArray[np.float32]:
-    """``(x - mean) / std`` for pixels (height, width, 3), in float32."""
+    """``(x - mean) / std`` for pixels (height, width, channels), in float32."""
     # numpy is several times slower along an axis of 3 numbers than along a whole row.
-    height, width, _ = pixels.shape
-    means, stds = (np.tile(np.array(one, np.float32), width) for one in (mean, std))
+    height, width, depth = pixels.shape
+    means, stds = (np.tile(np.array(one[:depth], np.float32), width) for one in (mean, std))
     normalised: NDArray[np.float32] = pixels.reshape(height, -1) - means
     normalised /= stds
     return normalised.reshape(pixels.shape)

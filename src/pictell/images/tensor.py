@@ -112,9 +112,7 @@ def from_plain_tensor(plain: PlainTensor, spec: PreprocessSpec) -> PictureTensor
     """
     content, width, height, decode_ms, preprocess_ms, warnings = plain
     dtype = np.uint8 if spec.mean is None else np.float32
-    sides = (spec.height, spec.width)
-    shape = (1, *sides, 3) if spec.layout == "NHWC" else (1, 3, *sides)
-    tensor = np.frombuffer(content, dtype).reshape(shape)
+    tensor = np.frombuffer(content, dtype).reshape(1, *spec.shape)
     if not set(warnings) <= _WARNINGS:
         raise ValueError("unknown warnings")
     return PictureTensor(

@@ -18,6 +18,7 @@ READERS: dict[WeightsFormat, str] = {
     "tflite": "pictell.inspection.tflite",
     "frozen-graph": "pictell.inspection.frozen_graph",
     "saved-model": "pictell.inspection.saved_model",
+    "openvino": "pictell.inspection.openvino_ir",
 }
 
 

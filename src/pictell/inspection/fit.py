@@ -16,10 +16,13 @@ from pictell.inspection.scores import (
     count_classes,
 )
 from pictell.inspection.selection import listed, select, shape_text
-from pictell.types import Inspection, ModelSpec, PreprocessSpec, TensorSpec, Weights
+from pictell.types import Channels, Inspection, ModelSpec, PreprocessSpec, TensorSpec, Weights
 
 # Of numpy, and so of the tensors that preprocessing makes.
 FLOATS = frozenset({"float16", "float32", "float64"})
+# The channels of an image, by their number.
+CHANNELS: Mapping[int, Channels] = {1: "grey", 3: "RGB"}
+GIVEN = "pictell gives 3 channels (RGB) or 1 (grey)"
 OUTPUTS = ("output_name", "embedding", "feature_map", "familiarity")
 AXES = {
     "NHWC": ("batch", "height", "width", "channels"),
@@ -75,15 +78,15 @@ def _without_indices(spec: ModelSpec) -> ModelSpec:
 
 def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     """Raise ``InvalidModelError`` if an image preprocessed as ``spec`` says does not fit."""
-    given = {"batch": None, "height": spec.height, "width": spec.width, "channels": 3}
     wanted = tensor.shape
     if wanted is not None and len(wanted) != 4:
         raise InvalidModelError(
             f"the input {tensor.name!r} has shape {shape_text(wanted)}, "
-            "not that of a batch of images, (N, H, W, 3) or (N, 3, H, W)"
+            "not that of a batch of images, (N, H, W, 3) or (N, 3, H, W), or with 1 for grey"
         )
-    for size, axis in zip(wanted or (None,) * 4, AXES[spec.layout], strict=True):
-        if size is not None and given[axis] not in (None, size):
+    given = (None, *spec.shape)
+    for size, axis, of_image in zip(wanted or given, AXES[spec.layout], given, strict=True):
+        if size is not None and of_image not in (None, size):
             raise InvalidModelError(_misfit(tensor, spec, axis))
     _check_type(tensor, spec)
 
@@ -136,10 +139,13 @@ def _misfit(tensor: TensorSpec, spec: PreprocessSpec, axis: str) -> str:
     shape = tensor.shape or ()
     text = f"the input {tensor.name!r} has shape {shape_text(shape)}"
     other = "NCHW" if spec.layout == "NHWC" else "NHWC"
-    if shape[AXES[other].index("channels")] == 3 != shape[AXES[spec.layout].index("channels")]:
+    elsewhere, here = (shape[AXES[layout].index("channels")] for layout in (other, spec.layout))
+    if elsewhere in CHANNELS and here not in CHANNELS:
         return f"{text}: give --layout {other}, not {spec.layout}"
     sizes = dict(zip(AXES[spec.layout], shape, strict=True))
     if axis == "channels":
-        return f"{text}: pictell gives 3 channels (RGB), not {sizes[axis]}"
+        right = CHANNELS.get(here or 0)
+        advice = f"give --channels {right}, not {spec.channels}" if right else GIVEN
+        return f"{text}: {advice}"
     wanted = f"{sizes['width'] or spec.width}x{sizes['height'] or spec.height}"
     return f"{text}: give --size {wanted}, not {spec.width}x{spec.height}"

@@ -14,7 +14,7 @@ from pictell.files import os_reason
 from pictell.inspection.model_files import SAVED_MODEL, read_head
 from pictell.types import WeightsFormat
 
-READ = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
+READ = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and SavedModels"
 # Enough for the first node of a graph, and to recognise text.
 HEAD_BYTES = 64 * 1024
 # The files of a TensorFlow checkpoint.
@@ -43,6 +43,8 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
 OLD_PICKLE = re.compile(rb"\(?[\]}lcd](q\0|p0?\n|[\w.]+\n\w+\n)")
 PICKLE_END = b"."
 TFLITE = b"TFL3"
+OPENVINO = re.compile(rb'\s*(<\?xml[^>]*\?>\s*)?<net\b[^>]*\bversion="([0-9]+)"')
+OPENVINO_VERSIONS = (b"10", b"11")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Text forms of protocol buffers, as TensorFlow and ONNX write them.
 PROTOBUF_TEXT = re.compile(
@@ -72,6 +74,10 @@ def sniff_format(path: Path) -> WeightsFormat:
         head = read_head(path, HEAD_BYTES)
         if head[4:8] == TFLITE:
             return "tflite"
+        if network := OPENVINO.match(head):
+            if network[2] in OPENVINO_VERSIONS:
+                return "openvino"
+            raise InvalidModelError("a model of an old OpenVINO: convert it again with a new one")
         _refuse_others(path, head)
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
@@ -103,6 +109,10 @@ def _sniff_protobuf(path: Path) -> WeightsFormat:
         )
     if 1 in fields and fields.items() <= GRAPH_DEF.items():
         return "frozen-graph"
+    if path.suffix.lower() == ".bin":
+        raise InvalidModelError(
+            f"weights without a graph; OpenVINO has that in a .xml: {READ}"
+        )
     raise InvalidModelError(f"not a model, or damaged: {READ}")
 
 

@@ -134,11 +134,12 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         lambda: find_labels(options, model.stated) if count_labels else (),
         lambda: check_stated(model.stated, options) if count_labels else None,
     )
+    _, *others = model.content.files
     spec = ModelSpec(
         name=row.name if row else model.path.stem,
         format=model.content.format,
         weights=model.path,
-        external_data=tuple(model.content.files)[1:] if model.content.format == "onnx" else (),
+        external_data=() if model.content.format == "saved-model" else tuple(others),
         sha256=model.sha256,
         licence=row.licence if row else stated_licence(model.stated),
         source=row.source if row else UNKNOWN,
@@ -214,4 +215,6 @@ def _read_weights(path: Path) -> Weights:
     files = read_files(path)
     if weights_format == "onnx":
         files = read_files(path, external_data(next(iter(files.values()))))
+    if weights_format == "openvino":
+        files = read_files(path, [f"{path.stem}.bin"])
     return Weights(weights_format, files)

@@ -15,7 +15,6 @@ DEFAULTS = ModelOptions(
     resize_mode="squash",
     crop_fraction=1.0,
     interpolation="bilinear",
-    channels="RGB",
     background=False,
     unlabelled=0,
 )

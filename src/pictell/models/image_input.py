@@ -6,13 +6,22 @@ from contextlib import suppress
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights
+from pictell.inspection.fit import CHANNELS, GIVEN
 from pictell.inspection.frozen_graph import pixel_nodes
 from pictell.inspection.selection import MAX_NAMES, listed, shape_text
 from pictell.models.bare_options import RESCALES
 from pictell.models.missing import all_or_missing, only
 from pictell.models.presets import PRESETS
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Layout, PreprocessSpec, TensorSpec, Weights, WeightsFormat
+from pictell.types import (
+    Channels,
+    Inspection,
+    Layout,
+    PreprocessSpec,
+    TensorSpec,
+    Weights,
+    WeightsFormat,
+)
 
 # Options that are fields of a ``PreprocessSpec`` as they are.
 PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")
@@ -41,16 +50,12 @@ def find_image_input(
 ) -> tuple[TensorSpec, PreprocessSpec]:
     """The input that takes pictures, and the preprocessing. Raises ``InvalidModelError``."""
     image = _find_input(content, inspection, options.input_name)
-    (layout, (width, height)), _ = all_or_missing(
+    (layout, channels, (width, height)), _ = all_or_missing(
         lambda: _layout_and_size(image, options, content.format),
         lambda: _check_normalisation(image, options),
     )
-    preprocess = PreprocessSpec(
-        width=width,
-        height=height,
-        layout=layout,
-        **{name: getattr(options, name) for name in PREPROCESSING},
-    )
+    values = {name: getattr(options, name) for name in PREPROCESSING} | {"channels": channels}
+    preprocess = PreprocessSpec(width=width, height=height, layout=layout, **values)
     return image, preprocess
 
 
@@ -84,23 +89,29 @@ def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
 
 def _layout_and_size(
     image: TensorSpec, options: ModelOptions, weights_format: WeightsFormat
-) -> tuple[Layout, tuple[int, int]]:
+) -> tuple[Layout, Channels, tuple[int, int]]:
     shape = image.shape if image.shape is not None and len(image.shape) == 4 else 4 * (None,)
-    layout = options.layout
-    if None not in (shape[1], shape[3]) and 3 not in (shape[1], shape[3]):
-        raise InvalidModelError(
-            f"the input {image.name!r} has shape {shape_text(shape)}: pictell gives 3 channels "
-            "(RGB)"
-        )
-    if layout is None and 3 in (shape[1], shape[3]):
-        layout = "NHWC" if shape[3] == 3 else "NCHW"
+    ends = (shape[1], shape[3])
+    if None not in ends and CHANNELS.keys().isdisjoint(ends):
+        raise InvalidModelError(f"the input {image.name!r} has shape {shape_text(shape)}: {GIVEN}")
+    layout = options.layout or _find_layout(*ends)
     if layout is None and weights_format == "onnx":
         raise InvalidModelError(
             f"the channel axis of the input {image.name!r} is unknown: give --layout"
         )
-    height, width = shape[2:] if layout == "NCHW" else shape[1:3]
+    depth, *sides = shape[1:] if layout == "NCHW" else (shape[3], *shape[1:3])
+    channels = options.channels or CHANNELS.get(depth or 3, "RGB")
+    height, width = sides
     if options.size is not None:
         width, height = options.size
     if height is None or width is None:
         raise InvalidModelError(f"the input {image.name!r} takes images of any size: give --size")
-    return layout or "NHWC", (width, height)
+    return layout or "NHWC", channels, (width, height)
+
+
+def _find_layout(second: int | None, last: int | None) -> Layout | None:
+    """The layout, if one of these axes can be that of the channels and the other one cannot."""
+    for depth in (3, 1):
+        if (second == depth) != (last == depth):
+            return "NHWC" if last == depth else "NCHW"
+    return None

@@ -17,7 +17,7 @@ def _preset(
     resize_mode: ResizeMode,
     crop_fraction: float,
     interpolation: Interpolation,
-    channels: Channels = "RGB",
+    channels: Channels | None = None,
 ) -> ModelOptions:
     return ModelOptions(
         mean=mean if isinstance(mean, tuple) else (mean, mean, mean),

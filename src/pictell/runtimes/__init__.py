@@ -54,7 +54,7 @@ RUNTIMES = {
     "openvino": Runtime(
         "pictell.runtimes.openvino",
         "openvino",
-        ("frozen-graph", "saved-model", "tflite", "onnx"),
+        ("openvino", "frozen-graph", "saved-model", "tflite", "onnx"),
     ),
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
 from pictell.inspection import inspect_weights
-from pictell.inspection.fit import AXES, wanted_outputs
+from pictell.inspection.fit import wanted_outputs
 from pictell.inspection.selection import listed
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
@@ -31,7 +31,7 @@ with without_package("openvino_telemetry"):
     from openvino.frontend.tensorflow import ConversionExtension
 
 # OpenVINO's names of formats that differ from those of pictell.
-FRONTENDS = {"frozen-graph": "tf", "saved-model": "tf"}
+FRONTENDS = {"frozen-graph": "tf", "saved-model": "tf", "openvino": "ir"}
 NO_RULE = re.compile(
     r"(?:No conversion rule found for operations|no translator found for operation\(s\)): (.*)"
 )
@@ -76,7 +76,8 @@ def open_engine(spec: ModelSpec, weights: Weights, options: EngineOptions) -> Op
             "install the driver of the device, or give --device cpu"
         )
     own = next(name for name, runtime in RUNTIMES.items() if weights.format in runtime.formats)
-    with _clear_errors(f"give --runtime {own}"):
+    advice = "export it to ONNX" if own == "openvino" else f"give --runtime {own}"
+    with _clear_errors(advice):
         with without_notices():
             model = _convert(spec, weights)
         engine = OpenvinoEngine(model, spec, options)
@@ -135,9 +136,7 @@ def _narrow(model: Any, spec: ModelSpec) -> None:
     if feed and not any(feed.is_equal(place) for place in model.get_inputs()):
         model.override_all_inputs([feed])
         # OpenVINO knows no shape for a tensor in the middle of a graph.
-        image = spec.preprocess
-        sizes = {"batch": -1, "height": image.height, "width": image.width, "channels": 3}
-        shape = [sizes[axis] for axis in AXES[image.layout]]
+        shape = [-1, *spec.preprocess.shape]
         model.set_partial_shape(feed, openvino.PartialShape(shape))
 
 

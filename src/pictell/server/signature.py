@@ -48,11 +48,10 @@ def signature(engine: Engine) -> Signature:
 
 def _inputs(engine: Engine) -> tuple[Form, ...]:
     spec = engine.spec.preprocess
-    sides = (spec.height, spec.width)
     pixels = Form(
         engine.spec.input_name,
         UINT8 if spec.mean is None else FP32,
-        (-1, *sides, 3) if spec.layout == "NHWC" else (-1, 3, *sides),
+        (-1, *spec.shape),
         f"Pictures that the client has prepared as the model needs them: {spec.channels} "
         + ("bytes." if spec.mean is None else f"(x - {spec.mean}) / {spec.std} for x in 0..255."),
     )

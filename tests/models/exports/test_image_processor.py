@@ -162,10 +162,10 @@ def test_without_mean_and_std_none_are_stated() -> None:
 
 
 def test_the_order_of_the_colours() -> None:
-    assert options(config("ViT", size=32))["channels"] == "RGB"
+    assert options(config("ViT", size=32))["channels"] is None
     assert options(config("MobileViT", size=32, crop_size=32))["channels"] == "BGR"
     unflipped = config("MobileViT", size=32, crop_size=32, do_flip_channel_order=False)
-    assert options(unflipped)["channels"] == "RGB"
+    assert options(unflipped)["channels"] is None
 
 
 @pytest.mark.parametrize(

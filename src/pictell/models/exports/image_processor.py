@@ -227,7 +227,7 @@ def _colours(config: Config, name: str | None) -> dict[str, Any]:
     """Mean and std for pixels in 0..255, if the file states them, and the order of the colours."""
     flips = config.do_flip_channel_order
     is_bgr = flips if flips is not None else name == "MobileViT"
-    options: dict[str, Any] = {"channels": "BGR" if is_bgr else "RGB"}
+    options: dict[str, Any] = {"channels": "BGR" if is_bgr else None}
     normalises = config.do_normalize is not False and name != "MobileViT"
     # EfficientNet divides by the std once more.
     divides = name == "EfficientNet" and config.include_top is not False

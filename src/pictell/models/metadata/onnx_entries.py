@@ -16,7 +16,7 @@ ORIGIN = "the ONNX metadata"
 PIXEL_FORMAT = "image.bitmappixelformat"
 PIXEL_RANGE = "image.nominalpixelrange"
 GAMMA = "image.colorspacegamma"
-PIXEL_FORMATS: Mapping[str, Channels | None] = {"rgb8": "RGB", "bgr8": "BGR", "gray8": None}
+PIXEL_FORMATS: Mapping[str, Channels] = {"rgb8": "RGB", "bgr8": "BGR", "gray8": "grey"}
 # Mean and std that make these ranges of pixels in 0..255.
 PIXEL_RANGES = {
     "nominalrange_0_255": (0.0, 1.0),

@@ -44,7 +44,6 @@ PREPROCESSING = ModelOptions(
     resize_mode="crop",
     crop_fraction=1.0,
     interpolation="bilinear",
-    channels="RGB",
 )
 # For an input that is not square it squashes the whole picture.
 SQUASHED = ModelOptions(resize_mode="squash")

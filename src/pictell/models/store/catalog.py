@@ -75,11 +75,12 @@ class Row:
 
     def differences(self, used: PreprocessSpec) -> str | None:
         """What a preprocessing does to pixels that the publisher does not state, as a sentence."""
-        differ = [
-            name
-            for name in ("mean", "std", "channels")
-            if getattr(self.options, name) not in {None, getattr(used, name)}
-        ]
+        stated = {
+            "mean": self.options.mean,
+            "std": self.options.std,
+            "channels": self.options.channels or "RGB",
+        }
+        differ = [name for name, one in stated.items() if one not in {None, getattr(used, name)}]
         what = " and ".join(differ).replace("channels", "order of the colours")
         return (
             f"the model is {self.name}, which was published with another {what}" if what else None
