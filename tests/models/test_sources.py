@@ -69,7 +69,6 @@ def keras_model(folder: Path, preprocess: Preprocess, *layers: Any) -> np.ndarra
     pixels = preprocess(photo(SIDE))
     weights = head(np.asarray(body(pixels)))
     model = keras.Sequential([body, keras.layers.Dense(len(LABELS), activation="softmax")])
-    model.build(pixels.shape)
     model.layers[-1].set_weights([weights, np.zeros(len(LABELS))])
     scores = np.asarray(model(pixels))[0]
     model.export(str(folder / "my-model"), verbose=False)
