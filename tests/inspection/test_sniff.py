@@ -19,7 +19,7 @@ from pictell.errors import InvalidModelError, UnsafeModelError
 from pictell.inspection.sniff import sniff_format
 
 NOBODY = 65534
-KINDS = "pictell reads ONNX, TFLite, frozen TensorFlow graphs and SavedModels"
+KINDS = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and SavedModels"
 
 
 @pytest.fixture
@@ -114,6 +114,45 @@ def test_a_keras_archive_is_unsafe(file: Path) -> None:
         for name in ("metadata.json", "config.json", "model.weights.h5"):
             archive.writestr(name, "{}")
     assert "Keras" in refusal(file, UnsafeModelError)
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "words"),
+    [
+        (["m/archive_format", "m/models/model.json", "m/data/x.pt"], InvalidModelError, "torch.ex"),
+        (["m/constants.pkl", "m/code/a.py", "m/data.pkl"], UnsafeModelError, "TorchScript"),
+        (["m/data.pkl", "m/data/0", "m/config.json"], UnsafeModelError, "pickle"),
+    ],
+)
+def test_archives_are_named_by_what_is_in_them(
+    file: Path, names: list[str], error: type[Exception], words: str
+) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "{}")
+    assert words in refusal(file, error)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("net.mlmodel", b"\x08\x01\x12\x00\xa2\x1f\x00", "Core ML"),
+        ("net.safetensors", b"\x02\0\0\0\0\0\0\0{}", "safetensors"),
+        ("net.pdiparams", b"\0\0\0\0\0\0", "PaddlePaddle"),
+        ("net.cfg", b"[net]\nwidth=224\n", "darknet"),
+        ("net.bin", b"\0\x01\x02", "OpenVINO"),
+    ],
+)
+def test_files_of_other_programs_are_named(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert words in refusal(tmp_path / name, InvalidModelError)
+
+
+def test_a_folder_of_core_ml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "net.mlpackage").mkdir()
+    assert "Core ML" in refusal(tmp_path / "net.mlpackage", InvalidModelError)
 
 
 def test_another_archive_must_be_unpacked(file: Path) -> None:

@@ -12,17 +12,14 @@ from typing import BinaryIO
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.files import os_reason
 from pictell.inspection.model_files import SAVED_MODEL, read_head
+from pictell.inspection.other_formats import KERAS, PICKLE, PROGRAMS, READ, by_name, refuse_zip
 from pictell.types import WeightsFormat
 
-READ = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and SavedModels"
 # Enough for the first node of a graph, and to recognise text.
 HEAD_BYTES = 64 * 1024
 # The files of a TensorFlow checkpoint.
 CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
 ZIP = rb"(PK\x03\x04|PK\x05\x06)"
-PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
-KERAS = f"a Keras file, which can contain code: model.export() a SavedModel; {READ}"
-BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
 # Other files: patterns of the name in lower case and of the first bytes, and the error.
 # Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
 OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
@@ -30,11 +27,6 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
     (r"", rb"\x80[\x02-\x05]", UnsafeModelError, PICKLE),
     (r".*\.(pkl|pickle|pth|pt|joblib)\Z", rb"(?!%b)" % ZIP, UnsafeModelError, PICKLE),
     (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
-    (r".*\.task\Z", ZIP, InvalidModelError, BUNDLE),
-    (r".*\.keras\Z", ZIP, UnsafeModelError, KERAS),
-    (r"", ZIP + rb".*(metadata\.json|config\.json|model\.weights\.h5)", UnsafeModelError, KERAS),
-    (r"", ZIP + rb".*\.pkl", UnsafeModelError, PICKLE),
-    (r"", ZIP, InvalidModelError, f"a zip archive: unpack it first; {READ}"),
     (r"", rb"....ORTM", InvalidModelError, f"a model in ONNX Runtime's own format; {READ}"),
     (CHECKPOINT, rb"", InvalidModelError, "a checkpoint has no graph: freeze it with its graph"),
 )
@@ -77,7 +69,9 @@ def sniff_format(path: Path) -> WeightsFormat:
         if network := OPENVINO.match(head):
             if network[2] in OPENVINO_VERSIONS:
                 return "openvino"
-            raise InvalidModelError("a model of an old OpenVINO: convert it again with a new one")
+            raise InvalidModelError(
+                "an OpenVINO model of another version than 10 and 11: convert it again"
+            )
         _refuse_others(path, head)
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
@@ -90,6 +84,8 @@ def _sniff_folder(path: Path) -> WeightsFormat:
         return "saved-model"
     if "saved_model.pbtxt" in names:
         raise InvalidModelError("the SavedModel is in text form: save it in binary form")
+    if path.suffix.lower() in PROGRAMS:
+        raise by_name(path, "not a model")
     if any(re.match(CHECKPOINT, name) for name in names):
         raise InvalidModelError("the folder has a checkpoint, not a model: freeze it first")
     raise InvalidModelError(
@@ -109,11 +105,7 @@ def _sniff_protobuf(path: Path) -> WeightsFormat:
         )
     if 1 in fields and fields.items() <= GRAPH_DEF.items():
         return "frozen-graph"
-    if path.suffix.lower() == ".bin":
-        raise InvalidModelError(
-            f"weights without a graph; OpenVINO has that in a .xml: {READ}"
-        )
-    raise InvalidModelError(f"not a model, or damaged: {READ}")
+    raise by_name(path, "not a model, or damaged")
 
 
 def _top_level_fields(path: Path) -> Iterator[tuple[int, int]]:
@@ -154,10 +146,12 @@ def _refuse_others(path: Path, head: bytes) -> None:
     """Raise an error that names the format, if it is a known one that is not a model's."""
     for name, start, error, message in OTHERS:
         if re.match(name, path.name.lower(), re.DOTALL) and re.match(start, head, re.DOTALL):
-            raise error(message)
+            raise error(message.replace("{name}", path.name))
+    if re.match(ZIP, head):
+        refuse_zip(path)
     if OLD_PICKLE.match(head) and _last_byte(path) == PICKLE_END:
         raise UnsafeModelError(PICKLE)
-    _refuse_text(head)
+    _refuse_text(path, head)
 
 
 def _last_byte(path: Path) -> bytes:
@@ -166,7 +160,7 @@ def _last_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _refuse_text(head: bytes) -> None:
+def _refuse_text(path: Path, head: bytes) -> None:
     try:
         # The last character may be cut off.
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -177,4 +171,4 @@ def _refuse_text(head: bytes) -> None:
             raise InvalidModelError("the graph is in text form: save it in binary form")
         if TENSORFLOW_JS.match(text):
             raise InvalidModelError(f"a model for TensorFlow.js: export it for another use; {READ}")
-        raise InvalidModelError(f"a text file, such as labels, not a model: {READ}")
+        raise by_name(path, "a text file, such as labels, not a model")

@@ -22,8 +22,9 @@ from pictell.inspection import check_safe, checksum, inspect_weights, read_files
 from pictell.inspection.fit import check_inspected
 from pictell.inspection.model_files import read_head
 from pictell.inspection.onnx import external_data
+from pictell.inspection.other_formats import READ
 from pictell.inspection.scores import check_label_count, count_classes
-from pictell.inspection.sniff import READ, sniff_format
+from pictell.inspection.sniff import sniff_format
 from pictell.models import single_file
 from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export

@@ -1,0 +1,144 @@
+"""OpenVINO's own models, written by OpenVINO itself, and hostile ones."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+
+import pictell
+from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.inspection import check_safe, inspect_weights, runnable
+from pictell.inspection.sniff import sniff_format
+from pictell.models.bare import describe
+from pictell.models.folder import create_model_folder, read_weights
+from pictell.options import ModelOptions
+from pictell.types import Weights
+from small_networks import CLASSES, HEIGHT, LAST_LAYERS, WIDTH, network
+
+SMALL = """<?xml version="1.0"?>
+<net name="small" version="11">{before}<layers>
+<layer id="0" name="image" type="Parameter" version="opset1">
+<data shape="{shape}" element_type="f32"/><output><port id="0" precision="FP32" names="image">
+<dim>1</dim><dim>3</dim></port></output></layer>
+<layer id="1" name="last" type="{op}" version="{opset}"><data axis="1"/>
+<input><port id="0"/></input>
+<output><port id="1" precision="FP32" names="scores"><dim>1</dim><dim>3</dim></port></output></layer>
+<layer id="2" name="result" type="Result" version="opset1"><input><port id="0"/></input></layer>
+{layer}</layers><edges>
+<edge from-layer="{source}" from-port="0" to-layer="1" to-port="0"/>
+<edge from-layer="1" from-port="1" to-layer="2" to-port="0"/></edges></net>
+"""
+CONSTANT = (
+    '<layer id="3" name="c" type="Const" version="opset1"><data offset="{}" size="{}"/></layer>'
+)
+
+
+def small(**changes: str) -> Weights:
+    values = {
+        "before": "", "shape": "1,3", "op": "SoftMax", "opset": "opset8", "layer": "", "source": "0"
+    } | changes  # fmt: skip
+    return Weights("openvino", {"net.xml": SMALL.format(**values).encode(), "net.bin": bytes(8)})
+
+
+def save(folder: Path, last: str, *, half: bool = False) -> Path:
+    """The same network as an ONNX file and as a model of OpenVINO, whose path it returns."""
+    (folder / "labels.txt").write_text("".join(f"thing {'abcd'[n]}\n" for n in range(CLASSES)))
+    (folder / "net.onnx").write_bytes(network(last))
+    model = openvino.Core().read_model(folder / "net.onnx")
+    openvino.save_model(model, folder / "net.xml", compress_to_fp16=half)
+    return folder / "net.xml"
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("last", sorted(LAST_LAYERS))
+def test_it_answers_as_the_onnx_file_does(tmp_path: Path, last: str, half: bool) -> None:
+    path = save(tmp_path, last, half=half)
+    options = ModelOptions(labels=tmp_path / "labels.txt", preset="unit", output_name="scores")
+    picture = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    found = []
+    for file in (path, path.with_suffix(".onnx")):
+        with pictell.load(file, options=options) as classifier:
+            result = classifier.classify(picture, probabilities=True)
+            found.append((classifier.spec.activation, result.probabilities))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] == pytest.approx(found[1][1], abs=0.01 if half else 1e-4)
+
+
+def test_a_model_folder_has_both_files(tmp_path: Path) -> None:
+    path = save(tmp_path, "gemm")
+    spec = describe(path, ModelOptions(labels=tmp_path / "labels.txt", preset="unit"))
+    assert (spec.format, spec.external_data) == ("openvino", ("net.bin",))
+    create_model_folder(tmp_path / "folder", spec, read_weights(spec))
+    with pictell.load(tmp_path / "folder") as classifier:
+        assert classifier.classify(np.zeros((9, 9, 3), np.uint8)).predictions
+    (tmp_path / "folder" / "net.bin").write_bytes(b"other")
+    with pytest.raises(InvalidModelError, match="SHA-256"):
+        pictell.load(tmp_path / "folder")
+
+
+def test_both_files_are_needed(tmp_path: Path) -> None:
+    path = save(tmp_path, "gemm")
+    path.with_suffix(".bin").rename(tmp_path / "other.bin")
+    with pytest.raises(InvalidModelError, match=r"'net.bin' is missing"):
+        describe(path, ModelOptions())
+    path.with_suffix(".bin").symlink_to(tmp_path / "other.bin")
+    with pytest.raises(UnsafeModelError, match="link"):
+        describe(path, ModelOptions())
+
+
+def test_what_the_file_says() -> None:
+    found = inspect_weights(small(shape="?,3,8..16,-1"))
+    assert found.inputs[0].shape == (None, 3, None, None)
+    assert (found.outputs[0].name, found.outputs[0].shape) == ("scores", (1, 3))
+    assert found.activations == {"scores": "none"}
+    assert inspect_weights(small(op="Sigmoid")).activations == {"scores": "independent"}
+    assert inspect_weights(small(op="TopK")).not_scores["scores"].operation == "TopK"
+    check_safe(small())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"opset": "extension"}, "custom operation extension.SoftMax"),
+        ({"op": "ReadValue"}, "remembers"),
+        ({"layer": CONSTANT.format(0, 9)}, "outside its .bin"),
+        ({"layer": CONSTANT.format(-1, 2)}, "outside its .bin"),
+        ({"layer": CONSTANT.format("x", 2)}, "damaged"),
+        ({"before": "<a>" * 300}, "nested too deep"),
+        ({"before": "&lol;"}, "damaged"),
+        ({"before": "<"}, "damaged"),
+    ],
+)
+def test_hostile_files_are_refused(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidModelError, match=words):
+        check_safe(small(**changes))
+
+
+def test_a_document_type_is_refused() -> None:
+    content = small().graph.replace(b"<net ", b'<!DOCTYPE net [<!ENTITY a "b">]><net ', 1)
+    with pytest.raises(InvalidModelError, match="document type"):
+        check_safe(Weights("openvino", {"net.xml": content, "net.bin": b""}))
+
+
+@pytest.mark.parametrize("op", ["RandomUniform", "Multinomial"])
+def test_random_operations_are_refused_on_the_way_only(op: str) -> None:
+    with pytest.raises(InvalidModelError, match="random"):
+        runnable(small(op=op), ["scores"])
+    layer = f'<layer id="9" name="x" type="{op}" version="opset8"/>'
+    assert runnable(small(layer=layer), ["scores"]).taken_out == ()
+
+
+def test_a_cycle_ends() -> None:
+    weights = small(source="1", op="Reshape")
+    graph = weights.graph.replace(b'from-layer="1" from-port="0"', b'from-layer="1" from-port="1"')
+    weights = Weights("openvino", {"net.xml": graph, "net.bin": bytes(8)})
+    assert inspect_weights(weights).activations == {"scores": None}
+    assert runnable(weights, ["scores"]).weights is weights
+
+
+@pytest.mark.parametrize("version", ["2", "7", "12"])
+def test_other_versions_are_named(tmp_path: Path, version: str) -> None:
+    (tmp_path / "net.xml").write_bytes(small().graph.replace(b'"11"', f'"{version}"'.encode(), 1))
+    with pytest.raises(InvalidModelError, match="OpenVINO"):
+        sniff_format(tmp_path / "net.xml")
