@@ -54,6 +54,15 @@ def under_a_learning_phase(x: Any, phase: Any = None) -> Any:
     return tf.raw_ops.Merge(inputs=[tf.raw_ops.RandomShuffle(value=on), off])[0]
 
 
+def under_two_conditions(x: Any) -> Any:
+    """A condition in a branch that never runs, which ends in the same Merge."""
+    never = v1.placeholder_with_default(tf.constant(False), [])
+    off, on = tf.raw_ops.Switch(data=x, pred=never)
+    inner_off, inner_on = tf.raw_ops.Switch(data=on, pred=never)
+    inner = tf.raw_ops.Merge(inputs=[inner_off, tf.raw_ops.RandomShuffle(value=inner_on)])[0]
+    return tf.raw_ops.Merge(inputs=[tf.raw_ops.RandomShuffle(value=inner), inner_on, off])[0]
+
+
 TAKEN_OUT: dict[str, Layer] = {
     "2016": of_2016,
     "2016, keep_prob with a default": lambda x: of_2016(x, placeholder(0.7)),
@@ -76,6 +85,7 @@ TAKEN_OUT: dict[str, Layer] = {
     "Gaussian noise": lambda x: x + tf.random.truncated_normal(tf.shape(x), 0.0, 0.3),
     "twice": lambda x: of_2019(of_2016(x)),
     "known to be off": under_a_learning_phase,
+    "known to be off, twice": under_two_conditions,
 }
 REFUSED: dict[str, Layer] = {
     "a mask without its scale": lambda x: (
