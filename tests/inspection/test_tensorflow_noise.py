@@ -10,8 +10,10 @@ import pytest
 from pictell.errors import InvalidModelError
 from pictell.inspection import check_safe, runnable
 from pictell.inspection.allowed_ops import ALLOWED, STATE
+from pictell.inspection.fit import check_model
 from pictell.inspection.tensorflow_noise import GLIMPSE, RANDOM_OPS, WORDS
-from pictell.options import EngineOptions
+from pictell.models import bare
+from pictell.options import EngineOptions, ModelOptions
 from pictell.runtimes import open_session
 from pictell.types import ModelSpec, Weights
 from real_models import spec
@@ -165,10 +167,14 @@ def test_random_operations_before_the_input_do_not_matter() -> None:
         runnable(content, ["s"], "input")
 
 
-def test_a_placeholder_for_the_probability_needs_no_value() -> None:
-    from pictell.inspection.fit import check_model
-
-    check_model(classifier(TAKEN_OUT["2016, keep_prob to be given"]), MODEL)
+def test_a_placeholder_for_the_probability_needs_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(classifier(TAKEN_OUT["2016, keep_prob to be given"]).graph)
+    found = bare.inspect_bare(bare.read_unchecked(path), ModelOptions(preset="unit"))
+    assert len(found.inspection.inputs) == 2
+    made = bare.assemble(found, count_labels=False)
+    assert (made.input_name, made.output_name) == ("input", "scores")
+    check_model(found.content, MODEL)
 
 
 def test_every_operation_with_a_seed_is_random() -> None:
