@@ -10,8 +10,10 @@ import pytest
 from pictell.errors import InvalidModelError
 from pictell.inspection import check_safe, runnable
 from pictell.inspection.allowed_ops import ALLOWED, STATE
+from pictell.inspection.fit import check_model
 from pictell.inspection.tensorflow_noise import GLIMPSE, RANDOM_OPS, WORDS
-from pictell.options import EngineOptions
+from pictell.models import bare
+from pictell.options import EngineOptions, ModelOptions
 from pictell.runtimes import open_session
 from pictell.types import ModelSpec, Weights
 from real_models import spec
@@ -52,6 +54,15 @@ def under_a_learning_phase(x: Any, phase: Any = None) -> Any:
     phase = v1.placeholder_with_default(tf.constant(False), []) if phase is None else phase
     off, on = tf.raw_ops.Switch(data=x, pred=phase)
     return tf.raw_ops.Merge(inputs=[tf.raw_ops.RandomShuffle(value=on), off])[0]
+
+
+def under_two_conditions(x: Any) -> Any:
+    """A condition in a branch that never runs, which ends in the same Merge."""
+    never = v1.placeholder_with_default(tf.constant(False), [])
+    off, on = tf.raw_ops.Switch(data=x, pred=never)
+    inner_off, inner_on = tf.raw_ops.Switch(data=on, pred=never)
+    inner = tf.raw_ops.Merge(inputs=[inner_off, tf.raw_ops.RandomShuffle(value=inner_on)])[0]
+    return tf.raw_ops.Merge(inputs=[tf.raw_ops.RandomShuffle(value=inner), inner_on, off])[0]
 
 
 TAKEN_OUT: dict[str, Layer] = {
@@ -121,6 +132,11 @@ def test_dropout_is_the_identity(kind: str, runtime: str) -> None:
     np.testing.assert_allclose(found, answers(MODEL, PLAIN), atol=tolerance)
 
 
+def test_a_branch_within_a_branch_that_never_runs_may_be_random() -> None:
+    found = answers(MODEL, classifier(under_two_conditions))
+    np.testing.assert_allclose(found, answers(MODEL, PLAIN), atol=1e-6)
+
+
 def test_what_is_taken_out_is_named() -> None:
     named = classifier(lambda x: tf.identity(tf.nn.dropout(x, RATE, name="first"), name="second"))
     ((name,),) = (runnable(named, ["scores"]).taken_out,)
@@ -151,10 +167,14 @@ def test_random_operations_before_the_input_do_not_matter() -> None:
         runnable(content, ["s"], "input")
 
 
-def test_a_placeholder_for_the_probability_needs_no_value() -> None:
-    from pictell.inspection.fit import check_model
-
-    check_model(classifier(TAKEN_OUT["2016, keep_prob to be given"]), MODEL)
+def test_a_placeholder_for_the_probability_needs_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(classifier(TAKEN_OUT["2016, keep_prob to be given"]).graph)
+    found = bare.inspect_bare(bare.read_unchecked(path), ModelOptions(preset="unit"))
+    assert len(found.inspection.inputs) == 2
+    made = bare.assemble(found, count_labels=False)
+    assert (made.input_name, made.output_name) == ("input", "scores")
+    check_model(found.content, MODEL)
 
 
 def test_every_operation_with_a_seed_is_random() -> None:

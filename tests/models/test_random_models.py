@@ -5,13 +5,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import pictell
 from command import pictell as command
+from dropout_model import DROPOUT, NOTHING, SHUFFLED, write
 from pictell.errors import InvalidModelError, ModelWarning
 from pictell.inspection import checksum, read_files
 from pictell.models.examine import examine
@@ -19,42 +18,7 @@ from pictell.models.folder import create_model_folder, read_model_folder
 from pictell.models.single_file import write_single_file
 from pictell.options import ModelOptions
 
-SIDE, CLASSES = 8, 3
 PICTURE = np.tile(np.arange(0, 240, 12, dtype=np.uint8)[:, None, None], (1, 20, 3))
-DROPOUT = [
-    helper.make_node("RandomUniformLike", ["x"], ["u"], name="chance"),
-    helper.make_node("Less", ["u", "keep"], ["b"]),
-    helper.make_node("Cast", ["b"], ["m"], to=TensorProto.FLOAT),
-    helper.make_node("Div", ["x", "keep"], ["scaled"]),
-    helper.make_node("Mul", ["scaled", "m"], ["y"], name="dropout"),
-]
-NOTHING = [helper.make_node("Identity", ["x"], ["y"])]
-SHUFFLED = [
-    helper.make_node("RandomUniformLike", ["x"], ["u"], name="chance"),
-    helper.make_node("Mul", ["x", "u"], ["y"]),
-]
-
-
-def write(path: Path, layer: list[onnx.NodeProto]) -> Path:
-    weights = np.random.default_rng(5).normal(0, 5, (3, CLASSES)).astype(np.float32)
-    nodes = [
-        helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["x"]),
-        *layer,
-        helper.make_node("MatMul", ["y", "w"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["scores"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "dropout",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", CLASSES])],
-        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.float32(0.6), "keep")],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    made.ir_version = 8
-    onnx.save(made, path)
-    return path
 
 
 @pytest.fixture

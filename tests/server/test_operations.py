@@ -14,9 +14,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import fake_model as fake
 from command import PICTELL, environment
+from dropout_model import DROPOUT, write
 from pictell.cli.serve import _parse, make_parser
 from pictell.cli.serve_settings import fill_from_elsewhere
+from pictell.models.examine import examine
 from pictell.models.folder import create_model_folder
+from pictell.options import ModelOptions
 from pictell.results import Result
 from pictell.server.metrics import Metrics
 from serving import CAT, HOST, Server, serving
@@ -230,6 +233,21 @@ def test_a_model_that_does_not_open(tmp_path: Path, workers: str) -> None:
         assert status in {1, 2}
         assert str(model.name) in line
     assert time.monotonic() < started + 55
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_warning_of_the_model_comes_once(tmp_path: Path, workers: str) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("cat\ndog\nbird\n")
+    trained = write(tmp_path / "trained.onnx", DROPOUT)
+    found = examine(trained, ModelOptions(labels=labels, preset="unit"))
+    model = tmp_path / "model"
+    create_model_folder(model, found.ready_spec(), found.model.content)
+    with serving("--model", str(model), "--workers", workers) as server:
+        server.classify()
+        server.stop()
+        assert server.log.count("dropout, are taken out") == 1
+        assert "ModelWarning" not in server.log
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systems count open files in other ways")

@@ -194,39 +194,44 @@ class _Graph:
         taken = "then_branch" if condition else "else_branch"
         return [name for name in names if name == _attribute(node, taken).func.name]
 
-    def _is_dead(self, reference: str) -> bool:
-        name = node_name(reference)
-        return name in self._dead[0] or (name, output_index(reference)) in self._dead[1]
-
     @cached_property
-    def _dead(self) -> tuple[set[str], set[tuple[str, int]]]:
-        """Nodes that never run, and outputs of Switches with a known condition that have none."""
-        nodes: set[str] = set()
-        outputs: set[tuple[str, int]] = set()
-        consumers: dict[str, list[Message]] = {name: [] for name in self._nodes}
+    def _dead(self) -> set[tuple[str, int | None]]:
+        """Nodes that never run, without an index, and outputs of Switches that never come."""
+        consumers: dict[str, list[tuple[Message, str]]] = {}
+        alive = dict[str, int]()
         for node in self._nodes.values():
-            for reference in node.input:
-                consumers.setdefault(node_name(reference), []).append(node)
-        waiting: list[Message] = []
+            for reference in set(node.input):
+                consumers.setdefault(node_name(reference), []).append((node, reference))
+            # A Merge runs if one of its inputs comes, another node if all do.
+            values = {one for one in node.input if not one.startswith("^")}
+            alive[node.name] = len(values) if node.op == MERGE else 1
+        waiting = list(self._never_switched())
+        dead = set[tuple[str, int | None]]()
+        while waiting:
+            found = waiting.pop()
+            name = found[0]
+            if found in dead:
+                continue
+            dead.add(found)
+            for node, reference in consumers.get(name, ()):
+                ways = {(name, None), (name, output_index(reference))}
+                # Of an output that never comes of a node that never runs, once.
+                if found in ways and len(ways & dead) == 1:
+                    alive[node.name] -= node.op != MERGE or not reference.startswith("^")
+                    if alive[node.name] == 0:
+                        waiting.append((node.name, None))
+        return dead
+
+    def _never_switched(self) -> Iterator[tuple[str, int | None]]:
         for node in self._nodes.values():
             if node.op == SWITCH and len(node.input) > 1:
                 condition = self.analysis.number(Place(node.input[1]))
                 if condition is not None:
-                    outputs.add((node.name, 0 if condition else 1))
-                    waiting.extend(consumers[node.name])
+                    yield node.name, 0 if condition else 1
 
-        def is_dead(reference: str) -> bool:
-            name = node_name(reference)
-            return name in nodes or (name, output_index(reference)) in outputs
-
-        while waiting:
-            node = waiting.pop()
-            values = [one for one in node.input if node.op != MERGE or not one.startswith("^")]
-            never = all if node.op == MERGE else any
-            if node.name not in nodes and values and never(map(is_dead, values)):
-                nodes.add(node.name)
-                waiting.extend(consumers[node.name])
-        return nodes, outputs
+    def _is_dead(self, reference: str) -> bool:
+        name = node_name(reference)
+        return not self._dead.isdisjoint({(name, None), (name, output_index(reference))})
 
 
 def _is_random(node: Message) -> bool:

@@ -76,7 +76,9 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
             f"{wrong}the graph takes files of pictures, not pixels: give --input {nodes}, which "
             "has the pixels, with --size and --preset"
         )
-    return only("input", inputs, name)
+    batches = tuple(one for one in inputs if one.shape is not None and len(one.shape) == 4)
+    # Others, such as the probability to keep of a dropout, may not be needed.
+    return only("input", batches if name is None and len(batches) == 1 else inputs, name)
 
 
 def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
