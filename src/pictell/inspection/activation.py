@@ -47,6 +47,8 @@ NOT_SCORES = frozenset(
     topkv2 unique uniquev2 uniquewithcounts uniquewithcountsv2
     """.split()
 )
+# Of numbers of classes or of the best scores, these make more of the same.
+ELEMENTWISE = PROBABILITIES | INDEPENDENT | frozenset("clip clipbyvalue logsoftmax relu".split())
 # Of these, what they choose by decides too.
 CHOICES = frozenset("arrayfeatureextractor gather gatherelements gathernd gatherv2".split())
 # What these give is of the same kind if all their inputs are.
@@ -125,7 +127,7 @@ def find_not_scores(
         if kind in NOT_SCORES:
             are_scores = bool(inputs) and activation(inputs[0], producer) is not None
             return NotScores(op, tensor_name(inputs[0]) if are_scores else None)
-        if kind in TRANSPARENT:
+        if kind in TRANSPARENT or kind in ELEMENTWISE:
             return find(inputs[0], steps) if inputs else None
         if kind not in CHOICES and kind not in COMBINATIONS:
             return None
