@@ -35,8 +35,8 @@ def image(*shape: int | None, dtype: str = "float32") -> TensorSpec:
     ("tensor", "spec", "message"),
     [
         (image(8, 8, 3), small(), r"shape \(8, 8, 3\), not that of a batch .* \(N, H, W, 3\) or"),
-        (image(1, 8, 8, 1), small(), r"gives 3 channels \(RGB\), not 1"),
-        (image(1, 8, 8, 4), small(), r"gives 3 channels \(RGB\), not 4"),
+        (image(1, 8, 8, 1), small(), r"give --channels grey, not RGB"),
+        (image(1, 8, 8, 4), small(), r"gives 3 channels \(RGB\) or 1 \(grey\)"),
         (image(1, 3, 8, 8), small(), r"\(1, 3, 8, 8\): give --layout NCHW, not NHWC"),
         (image(None, 8, 8, 3), laid_out("NCHW"), r"\(N, 8, 8, 3\): give --layout NHWC, not"),
         (image(None, 16, 12, 3), small(), r"give --size 12x16, not 8x8"),

@@ -141,7 +141,7 @@ def test_unknown_names(engine: str, changes: dict[str, str], message: str) -> No
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((None, SIDE, SIDE, 1), r"\(N, 16, 16, 1\): pictell gives 3 channels"),
+        ((None, SIDE, SIDE, 1), r"\(N, 16, 16, 1\): give --channels grey"),
         ((1, 20, 12, 3), r"\(1, 20, 12, 3\): give --size 12x20"),
         ((None, 3, SIDE, SIDE), r"give --layout NCHW, not NHWC"),
     ],

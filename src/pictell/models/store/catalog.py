@@ -75,12 +75,11 @@ class Row:
 
     def differences(self, used: PreprocessSpec) -> str | None:
         """What a preprocessing does to pixels that the publisher does not state, as a sentence."""
-        stated = {
-            "mean": self.options.mean,
-            "std": self.options.std,
-            "channels": self.options.channels or "RGB",
-        }
-        differ = [name for name, one in stated.items() if one not in {None, getattr(used, name)}]
+        differ = [
+            name
+            for name in ("mean", "std", "channels")
+            if getattr(self.options, name) not in {None, getattr(used, name)}
+        ]
         what = " and ".join(differ).replace("channels", "order of the colours")
         return (
             f"the model is {self.name}, which was published with another {what}" if what else None
@@ -125,4 +124,5 @@ def _options(table: dict[str, Any], labels: str) -> ModelOptions:
     options = ModelOptions(**values, labels=IMAGENET if labels == IMAGENET else None)
     if options.preset is None:
         return options
-    return replace(merge_options(options, PRESETS[options.preset]), preset=None)
+    colours = ModelOptions(channels="RGB")
+    return replace(merge_options(options, PRESETS[options.preset], colours), preset=None)
