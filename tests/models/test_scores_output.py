@@ -17,7 +17,7 @@ from pictell.models.examine import examine
 from pictell.models.folder import create_model_folder
 from pictell.models.single_file import write_single_file
 from pictell.options import ModelOptions
-from pictell.types import Label, ModelSpec, Weights
+from pictell.types import Activation, Label, ModelSpec, Weights
 
 LABELS = (Label("a"), Label("b"), Label("c"))
 
@@ -150,3 +150,12 @@ def test_shapes_that_no_option_changes_are_refused_without_asking_for_one(
     with pytest.raises(InvalidModelError, match=message) as caught:
         describe(write(tmp_path, found), ModelOptions(labels=labels, preset="unit"))
     assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("activation", ["none", "sigmoid"])
+def test_a_graph_that_ends_with_a_sigmoid_gets_no_second_one(
+    activation: Activation, tmp_path: Path, labels: Path
+) -> None:
+    found = onnx_model(helper.make_node("Sigmoid", ["scores"], ["p"]), output="p")
+    options = ModelOptions(labels=labels, preset="unit", activation=activation)
+    assert describe(write(tmp_path, found), options).activation == "independent"

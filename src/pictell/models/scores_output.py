@@ -35,8 +35,8 @@ def find_scores_output(
     output = only("output", outputs, None)
     found = inspection.activations.get(output.name)
     activation = options.activation or found
-    if activation == "none" and found == "independent":
-        # The user says that they are probabilities, the graph says which.
+    if activation in ("none", "sigmoid") and found == "independent":
+        # The graph ends with a sigmoid: these are probabilities, and a second one is never right.
         return output, found
     if activation is None:
         raise InvalidModelError(
