@@ -152,10 +152,27 @@ def test_shapes_that_no_option_changes_are_refused_without_asking_for_one(
     assert "--" not in str(caught.value)
 
 
-@pytest.mark.parametrize("activation", ["none", "sigmoid"])
-def test_a_graph_that_ends_with_a_sigmoid_gets_no_second_one(
-    activation: Activation, tmp_path: Path, labels: Path
+@pytest.mark.parametrize(
+    ("last", "activation", "meant"),
+    [
+        ("Sigmoid", "none", "independent"),
+        ("Sigmoid", "sigmoid", "independent"),
+        ("Softmax", "softmax", "none"),
+    ],
+)
+def test_the_last_operation_of_a_graph_is_not_run_again(
+    last: str, activation: Activation, meant: str, tmp_path: Path, labels: Path
 ) -> None:
-    found = onnx_model(helper.make_node("Sigmoid", ["scores"], ["p"]), output="p")
+    found = onnx_model(helper.make_node(last, ["scores"], ["p"]), output="p")
     options = ModelOptions(labels=labels, preset="unit", activation=activation)
-    assert describe(write(tmp_path, found), options).activation == "independent"
+    assert describe(write(tmp_path, found), options).activation == meant
+
+
+@pytest.mark.parametrize(("last", "activation"), [("Sigmoid", "softmax"), ("Softmax", "sigmoid")])
+def test_probabilities_get_no_other_activation(
+    last: str, activation: Activation, tmp_path: Path, labels: Path
+) -> None:
+    found = onnx_model(helper.make_node(last, ["scores"], ["p"]), output="p")
+    options = ModelOptions(labels=labels, preset="unit", activation=activation)
+    with pytest.raises(InvalidModelError, match="leave --activation out"):
+        describe(write(tmp_path, found), options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,12 @@ from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import Activation, Inspection, Label, TensorSpec, Weights
+
+# What a user may say of a graph that gives probabilities: its last operation is not run again.
+MEANT: Mapping[Activation, tuple[Activation, ...]] = {
+    "none": ("softmax",),
+    "independent": ("none", "sigmoid"),
+}
 
 
 def check_gives_scores(content: Weights, inspection: Inspection, options: ModelOptions) -> None:
@@ -35,9 +41,12 @@ def find_scores_output(
     output = only("output", outputs, None)
     found = inspection.activations.get(output.name)
     activation = options.activation or found
-    if activation in ("none", "sigmoid") and found == "independent":
-        # The graph ends with a sigmoid: these are probabilities, and a second one is never right.
+    if found is not None and activation in MEANT.get(found, ()):
         return output, found
+    if found in MEANT and activation in ("softmax", "sigmoid"):
+        raise InvalidModelError(
+            f"the output {output.name!r} holds probabilities already: leave --activation out"
+        )
     if activation is None:
         raise InvalidModelError(
             f"the last operation of {output.name!r} does not show whether it gives probabilities: "

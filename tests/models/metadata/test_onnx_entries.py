@@ -1,5 +1,6 @@
 """Entries of ONNX metadata: the order and range of pixels, and labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,17 @@ def test_the_order_of_the_channels_is_that_of_the_metadata(
     tmp_path: Path, labels: ModelOptions, stated: str, channels: str
 ) -> None:
     entries = CUSTOM_VISION | {"Image.BitmapPixelFormat": stated}
-    assert describe(write(tmp_path, entries), labels).preprocess.channels == channels
+    path = write(tmp_path, entries)
+    assert describe(path, labels).preprocess.channels == channels
+    # A preset that does not state an order leaves it to the file.
+    with_preset = replace(labels, preset="unit")
+    assert describe(path, with_preset).preprocess.channels == channels
+
+
+def test_a_grey_format_needs_a_grey_input(tmp_path: Path, labels: ModelOptions) -> None:
+    entries = CUSTOM_VISION | {"Image.BitmapPixelFormat": "Gray8"}
+    with pytest.raises(InvalidModelError, match="--channels RGB"):
+        describe(write(tmp_path, entries), labels)
 
 
 def test_a_picture_is_given_as_the_metadata_states(tmp_path: Path) -> None:
