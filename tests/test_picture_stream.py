@@ -170,7 +170,7 @@ def test_large_pictures_wait_for_each_other(budget: int, monkeypatch: pytest.Mon
 
 def test_models_share_the_memory_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits(memory_budget=5_000_000)
-    models = [ImageModel(fake.spec(["a"]), fake.FakeSession(1), limits) for _ in range(2)]
+    models = [ImageModel(fake.spec(["a", "b"]), fake.FakeSession(2), limits) for _ in range(2)]
     with models[0].budget.decoding.ticket() as other:
         other.reserve(5_000_000)
         done = threading.Event()
