@@ -1,5 +1,8 @@
 """Formats are detected from bytes; for other files the error names the format in one line."""
 
+import bz2
+import gzip
+import lzma
 import os
 import pickle
 import zipfile
@@ -148,6 +151,48 @@ def test_files_of_other_programs_are_named(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     assert words in refusal(tmp_path / name, InvalidModelError)
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"
+
+
+@pytest.mark.parametrize("name", ["model", "model.onnx", "model.pt", "model.keras", "net.xml"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (LFS_POINTER, "git lfs pull"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page"),
+        (b'<html lang="fr">\xe9', "a web page"),
+    ],
+)
+def test_what_a_download_gives_instead_of_a_model(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert words in refusal(tmp_path / name, InvalidModelError)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x1c\0\0\0ET12" + bytes(30), "ExecuTorch"),
+        (b"GGUF\x03\0\0\0" + bytes(30), "llama.cpp"),
+        (b'\x0f\0\0\0\0\0\0\0{"a":{"x":[0]}}\0\0', "safetensors"),
+        (b'{"nodes": [{"op": "null"}], "arg_nodes": [0], "heads": [[3, 0, 0]]}', "MXNet"),
+        (b'{"base_code": {"magic": "pir", "version": 1}}', "PaddlePaddle"),
+        (b'{"format": "layers-model", "modelTopology": {}}', "TensorFlow.js"),
+        (b'{"class_name": "Sequential", "config": {}}', "Keras"),
+        (gzip.compress(b"model"), "unpack"),
+        (bz2.compress(b"model"), "unpack"),
+        (lzma.compress(b"model"), "unpack"),
+        (bytes(257) + b"ustar" + bytes(250), "unpack"),
+    ],
+)
+def test_files_of_other_programs_are_named_by_their_content(
+    file: Path, content: bytes, words: str
+) -> None:
+    file.write_bytes(content)
+    assert words in refusal(file, InvalidModelError)
 
 
 def test_a_folder_of_core_ml_is_named(tmp_path: Path) -> None:

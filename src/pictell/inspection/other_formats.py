@@ -13,14 +13,17 @@ READ = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and Saved
 PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
 KERAS = (
     "a Keras file, which can contain code: with one that you trust, run "
-    "keras.models.load_model('{name}').export('my-model') in Python, and give the folder my-model"
+    "keras.models.load_model('{name}').export('my-model') in Python, and give the folder my-model; "
+    "a file of weights alone also needs the program that makes the model"
 )
 TORCH_EXPORT = (
     "a torch.export archive: run torch.onnx.export(torch.export.load('{name}'), (), 'model.onnx') "
-    "in Python, and give model.onnx"
+    "in Python with onnxscript installed, and give model.onnx"
 )
 TORCH_SCRIPT = "a TorchScript model, which can run code: export the model to ONNX with PyTorch"
 BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
+LFS = "a pointer of Git LFS, not the model itself: run git lfs pull in the repository"
+WEB_PAGE = "a web page, not a model: download the file itself"
 # More files than any archive of a model has.
 MAX_FILES = 100_000
 # The programs that write files and folders with these endings.
@@ -62,13 +65,17 @@ def by_name(path: Path, otherwise: str) -> InvalidModelError:
     """The error for a file or folder that is no model by its content."""
     suffix = path.suffix.lower()
     if suffix in PROGRAMS:
-        return InvalidModelError(
-            f"a file of {PROGRAMS[suffix]}: export ONNX or TFLite with the program that made the "
-            f"model; {READ}"
-        )
+        return InvalidModelError(of_program(PROGRAMS[suffix]))
     if suffix == ".bin":
         return InvalidModelError(f"weights without a graph; OpenVINO has that in a .xml: {READ}")
     return InvalidModelError(f"{otherwise}: {READ}")
+
+
+def of_program(program: str) -> str:
+    """The error for a file of another program."""
+    return (
+        f"a file of {program}: export ONNX or TFLite with the program that made the model; {READ}"
+    )
 
 
 def _kind(path: Path, names: Collection[str]) -> tuple[type[ModelError], str]:

@@ -12,7 +12,17 @@ from typing import BinaryIO
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.files import os_reason
 from pictell.inspection.model_files import SAVED_MODEL, read_head
-from pictell.inspection.other_formats import KERAS, PICKLE, PROGRAMS, READ, by_name, refuse_zip
+from pictell.inspection.other_formats import (
+    KERAS,
+    LFS,
+    PICKLE,
+    PROGRAMS,
+    READ,
+    WEB_PAGE,
+    by_name,
+    of_program,
+    refuse_zip,
+)
 from pictell.types import WeightsFormat
 
 # Enough for the first node of a graph, and to recognise text.
@@ -20,14 +30,22 @@ HEAD_BYTES = 64 * 1024
 # The files of a TensorFlow checkpoint.
 CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
 ZIP = rb"(PK\x03\x04|PK\x05\x06)"
+# gzip, bzip2, xz, Zstandard, 7z, tar.
+COMPRESSED = rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|7z\xbc\xaf|.{257}ustar"
 # Other files: patterns of the name in lower case and of the first bytes, and the error.
 # Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
 OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
     (r"", rb"\Z", InvalidModelError, "the file is empty"),
+    (r"", rb"version https://git-lfs", InvalidModelError, LFS),
+    (r"", rb"(\xef\xbb\xbf)?\s*<(?i:!doctype html|html)\b", InvalidModelError, WEB_PAGE),
     (r"", rb"\x80[\x02-\x05]", UnsafeModelError, PICKLE),
     (r".*\.(pkl|pickle|pth|pt|joblib)\Z", rb"(?!%b)" % ZIP, UnsafeModelError, PICKLE),
     (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
     (r"", rb"....ORTM", InvalidModelError, f"a model in ONNX Runtime's own format; {READ}"),
+    (r"", rb"....ET[0-9]{2}", InvalidModelError, of_program("ExecuTorch")),
+    (r"", rb"GGUF", InvalidModelError, of_program("llama.cpp")),
+    (r"", rb".{5}\0{3}\{\s*\"", InvalidModelError, of_program("safetensors")),
+    (r"(?!.*\.rds\Z)", COMPRESSED, InvalidModelError, f"an archive: unpack it first; {READ}"),
     (CHECKPOINT, rb"", InvalidModelError, "a checkpoint has no graph: freeze it with its graph"),
 )
 # Pickles of protocols 0 and 1 begin with a list, a dictionary or a name to import, as text may; but
@@ -43,8 +61,13 @@ PROTOBUF_TEXT = re.compile(
     r"\s*(#.*\s+)*(node|library|versions|ir_version|graph|meta_graphs|saved_model_schema_version)"
     r"\s*[:{]"
 )
-# A model.json: https://github.com/tensorflow/tfjs, tfjs-converter.
-TENSORFLOW_JS = re.compile(r'\s*\{.*"(modelTopology|weightsManifest)"\s*:', re.DOTALL)
+# JSON of TensorFlow.js (tfjs-converter), MXNet (nnvm), PaddlePaddle (PIR) and Keras (to_json).
+JSON_FORMS = (
+    (re.compile(r'\s*\{.*"(modelTopology|weightsManifest)"\s*:', re.DOTALL), "TensorFlow.js"),
+    (re.compile(r'\s*\{\s*"nodes"\s*:\s*\[\s*\{\s*"op"\s*:'), "MXNet"),
+    (re.compile(r'\s*\{.*"magic"\s*:\s*"pir"', re.DOTALL), "PaddlePaddle"),
+)
+KERAS_JSON = re.compile(r'\s*\{(?=.*"class_name"\s*:).*"config"\s*:', re.DOTALL)
 # Top-level fields, number -> wire type (0: a number, 2: bytes after their length): the required
 # ones of a ModelProto, all of the others.
 MODEL_PROTO = {1: 0, 7: 2}
@@ -169,6 +192,9 @@ def _refuse_text(path: Path, head: bytes) -> None:
     if not CONTROL.search(text):
         if PROTOBUF_TEXT.match(text):
             raise InvalidModelError("the graph is in text form: save it in binary form")
-        if TENSORFLOW_JS.match(text):
-            raise InvalidModelError(f"a model for TensorFlow.js: export it for another use; {READ}")
+        for form, program in JSON_FORMS:
+            if form.match(text):
+                raise InvalidModelError(of_program(program))
+        if KERAS_JSON.match(text):
+            raise InvalidModelError("the layers of a Keras model without its weights: export both")
         raise by_name(path, "a text file, such as labels, not a model")

@@ -7,6 +7,7 @@ from functools import reduce
 
 from pictell.models.metadata import classifier_node
 from pictell.models.metadata.onnx_entries import read_onnx_entries
+from pictell.models.metadata.openvino import read_openvino
 from pictell.models.metadata.tflite import read_tflite
 from pictell.models.metadata.ultralytics import read_ultralytics
 from pictell.models.stated import Stated, combine
@@ -19,6 +20,7 @@ READERS: tuple[Reader, ...] = (
     read_ultralytics,
     read_tflite,
     read_onnx_entries,
+    read_openvino,
 )
 
 
