@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -333,13 +333,12 @@ def test_damaged_metadata_is_a_problem_and_no_crash(data: Any) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"PK\x05\x06")  # the start of the end of a zip archive
 def test_any_bytes_as_metadata_are_a_problem_and_no_crash(content: bytes) -> None:
     found = stated_by(packed(colours(), content))
     assert found is not None
-    assert found.problems == {
-        "labels": "the TFLite metadata is damaged",
-        "mean": "the TFLite metadata is damaged",
-    }
+    assert found.problems["mean"] == "the TFLite metadata is damaged"
+    assert found.problems["labels"].endswith("is damaged")
 
 
 @given(st.data())
