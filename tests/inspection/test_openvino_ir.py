@@ -121,6 +121,24 @@ def test_hostile_files_are_refused(changes: dict[str, str], words: str) -> None:
         check_safe(small(**changes))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('layer id="1"', 'layer id="01"', "no id"),
+        ('layer id="1"', 'layer id="-1"', "no id"),
+        ('layer id="2"', 'layer id="1"', "two layers"),
+        ('from-layer="0"', 'from-layer="+0"', "no id"),
+        ('to-port="0"', 'to-port="00"', "no id"),
+        ('port id="1"', 'port id="one"', "no id"),
+        ('to-layer="2"', 'to-layer="1"', "two edges"),
+    ],
+)
+def test_ids_that_openvino_reads_otherwise_are_refused(old: str, new: str, words: str) -> None:
+    content = small().graph.replace(old.encode(), new.encode(), 1)
+    with pytest.raises(InvalidModelError, match=words):
+        check_safe(Weights("openvino", {"net.xml": content, "net.bin": bytes(8)}))
+
+
 def test_a_document_type_is_refused() -> None:
     content = small().graph.replace(b"<net ", b'<!DOCTYPE net [<!ENTITY a "b">]><net ', 1)
     with pytest.raises(InvalidModelError, match="document type"):

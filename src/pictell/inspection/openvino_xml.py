@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 from xml.parsers import expat
@@ -13,6 +14,7 @@ Value: TypeAlias = tuple[str, str]
 LAYER = ["net", "layers", "layer"]
 # Far more than the largest published classifiers have.
 MAX_ELEMENTS, MAX_DEPTH = 5_000_000, 200
+ID = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class Port(NamedTuple):
@@ -86,6 +88,13 @@ def _refuse_doctype(*_: object) -> None:
     raise InvalidModelError("the model has a document type, which no program writes: remove it")
 
 
+def _number(text: str) -> str:
+    """An id as OpenVINO writes it. Others are refused: OpenVINO takes 1 and 01 for one id."""
+    if not ID.fullmatch(text):
+        raise InvalidModelError(f"the model is damaged: {text!r:.50} is no id")
+    return text
+
+
 class _Reader:
     def __init__(self) -> None:
         self.graph = Graph()
@@ -107,8 +116,13 @@ class _Reader:
         if self._path[:3] == LAYER:
             self._in_layer(tag, values)
         elif self._path == ["net", "edges", "edge"]:
-            to = values.get("to-layer", ""), values.get("to-port", "")
-            self.graph.edges[to] = values.get("from-layer", ""), values.get("from-port", "")
+            source, place = (
+                (_number(values.get(f"{side}-layer", "")), _number(values.get(f"{side}-port", "")))
+                for side in ("from", "to")
+            )
+            if place in self.graph.edges:
+                raise InvalidModelError("the model is damaged: two edges lead to one input")
+            self.graph.edges[place] = source
         elif self._path[:2] == ["net", "rt_info"] and "value" in values:
             names = [*self._path[2:-1], values.get("name", tag)]
             self.graph.metadata[".".join(names)] = values["value"]
@@ -127,7 +141,10 @@ class _Reader:
         self.graph.ops.append((op, values.get("version", "")))
         if self._path == LAYER:
             self._layer = Layer(values.get("name", ""), op)
-            self.graph.layers[values.get("id", "")] = self._layer
+            key = _number(values.get("id", ""))
+            if key in self.graph.layers:
+                raise InvalidModelError(f"the model is damaged: two layers have the id {key}")
+            self.graph.layers[key] = self._layer
         self._layer.ops_inside.add(op)
 
     def _in_layer(self, tag: str, values: dict[str, str]) -> None:
@@ -135,8 +152,8 @@ class _Reader:
         if inside == ["data"]:
             self._layer.data = values
         elif inside == ["input", "port"]:
-            self._layer.inputs.append(values.get("id", ""))
+            self._layer.inputs.append(_number(values.get("id", "")))
         elif inside == ["output", "port"]:
             names = tuple(filter(None, values.get("names", "").split(",")))
             self._port = Port(names, values.get("precision", ""), [])
-            self._layer.outputs[values.get("id", "")] = self._port
+            self._layer.outputs[_number(values.get("id", ""))] = self._port
