@@ -11,6 +11,7 @@ value times a factor.
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -62,6 +63,20 @@ Source: TypeAlias = Callable[[T, int], Number | Noise | None]
 def unknown_number(name: str, trial: int) -> Number:
     """A number between 0 and 1 for one that the file does not tell."""
     return Number(0.2 + 0.6 * zlib.crc32(f"{trial} {name}".encode(errors="replace")) / 2**32)
+
+
+def unpack_number(content: bytes, layout: str, *, is_bfloat16: bool = False) -> float | None:
+    """The number in the bytes of a tensor of one number, ``None`` if they are not as many.
+
+    ``layout`` is the format of a number in ``struct``, ``H`` for bfloat16.
+    """
+    if len(content) != struct.calcsize(f"<{layout}"):
+        return None
+    (value,) = struct.unpack(f"<{layout}", content)
+    if is_bfloat16:
+        # The first half of a float32.
+        (value,) = struct.unpack("<f", struct.pack("<I", value << 16))
+    return float(value)
 
 
 def refuse_random(names: Sequence[str]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import prod
 from typing import NamedTuple
 
-from pictell.inspection.noise import Analysis, Noise, Number, refuse_random
+from pictell.inspection.noise import Analysis, Noise, Number, refuse_random, unpack_number
 from pictell.inspection.onnx_classifiers import makers_of
 from pictell.inspection.protobuf import Message
 
@@ -261,10 +260,4 @@ def _number(tensor: Message) -> float | None:
         if tensor.data_type not in HALVES:
             return float(values[0])
         content = (values[0] & 0xFFFF).to_bytes(2, "little")
-    if len(content) != struct.calcsize(f"<{layout}"):
-        return None
-    (value,) = struct.unpack(f"<{layout}", content)
-    if tensor.data_type == BFLOAT16:
-        # The first half of a float32.
-        (value,) = struct.unpack("<f", struct.pack("<I", value << 16))
-    return float(value)
+    return unpack_number(content, layout, is_bfloat16=tensor.data_type == BFLOAT16)

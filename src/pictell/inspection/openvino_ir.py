@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from pictell.errors import InvalidModelError
@@ -67,7 +66,7 @@ def check(weights: Weights) -> None:
             raise InvalidModelError("the model is damaged: values lie outside its .bin file")
 
 
-def inspect(weights: Weights, outputs: Seq[str]) -> Inspection:
+def inspect(weights: Weights, outputs: Sequence[str]) -> Inspection:
     """The graph's inputs and outputs. Raises ``InvalidModelError``."""
     graph = read_graph(weights.graph)
     inputs = [layer for layer in graph.layers.values() if layer.op == "Parameter"]
@@ -89,7 +88,7 @@ def inspect(weights: Weights, outputs: Seq[str]) -> Inspection:
     )
 
 
-def runnable(weights: Weights, outputs: Seq[str], _input_name: str | None) -> Runnable:
+def runnable(weights: Weights, outputs: Sequence[str], _input_name: str | None) -> Runnable:
     """The model as it is. Raises ``InvalidModelError`` if an output that is wanted is random."""
     graph = read_graph(weights.graph)
     found = _outputs(graph)

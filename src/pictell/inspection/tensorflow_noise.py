@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
@@ -14,6 +13,7 @@ from pictell.inspection.noise import (
     Number,
     refuse_random,
     unknown_number,
+    unpack_number,
 )
 from pictell.inspection.protobuf import Message, inside, new
 from pictell.inspection.tensorflow_graph import (
@@ -261,13 +261,7 @@ def _number(tensor: Message) -> float | None:
         if field != "half_val":
             return float(values[0])
         content = (values[0] & 0xFFFF).to_bytes(2, "little")
-    if len(content) != struct.calcsize(layout):
-        return None
-    (value,) = struct.unpack(f"<{layout}", content)
-    if tensor.dtype == BFLOAT16:
-        # The first half of a float32.
-        (value,) = struct.unpack("<f", struct.pack("<I", value << 16))
-    return float(value)
+    return unpack_number(content, layout, is_bfloat16=tensor.dtype == BFLOAT16)
 
 
 def _rename_output(function: Message, name: str) -> None:
