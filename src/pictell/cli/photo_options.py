@@ -1,0 +1,94 @@
+"""The options of the commands for a photo collection, and the survey of the photos they name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli import defaults
+from pictell.cli.answer_options import (
+    add_answer_options,
+    add_limits,
+    check_answer_options,
+    load_classifier,
+)
+from pictell.cli.model_options import add_engine_options, add_model_options, report_crashes
+from pictell.cli.output import say
+from pictell.cli.parser import Parser
+from pictell.cli.pictures import check_list, named_sources
+from pictell.cli.progress import Progress
+from pictell.errors import UsageError
+from pictell.images.sources import STDIN, is_url
+
+if TYPE_CHECKING:
+    from pictell.classifier import Classifier
+    from pictell.collection.survey import Survey
+    from pictell.index.photos import PhotoIndex
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """The photos of a command line; ``exit_status`` is 1 if some of them could not be read."""
+
+    classifier: Classifier
+    index: PhotoIndex
+    survey: Survey
+    exit_status: int
+
+
+def add_photo_options(parser: Parser) -> None:
+    """Add the photos and the options that ``survey_photos`` reads."""
+    add = parser.add_argument
+    photos = "a folder with everything below it, a file or a pattern"
+    add("pictures", nargs="*", metavar="PHOTO", help=photos)
+    add("--from-file", metavar="LIST", help="the photos listed in LIST, one a line; - is stdin")
+    add("-0", "--null", action="store_true", help="NUL separates the entries of LIST")
+    index = "keep what is known of the photos in FILE (a file in the user's data folder)"
+    add("--index", metavar="FILE", help=index)
+    add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
+    add("-q", "--quiet", action="store_true", help="no progress and no summary; only errors")
+    parser.set_defaults(allow_private=False, proxy=None)
+    add_answer_options(parser)
+    add_limits(parser)
+    add_model_options(parser)
+    add_engine_options(parser)
+
+
+def check_photo_options(options: argparse.Namespace) -> None:
+    """Check what ``add_photo_options`` added and fill in the defaults. Raises ``UsageError``."""
+    if not options.pictures and options.from_file is None:
+        raise UsageError("no photo given: name a file or a folder")
+    for name in options.pictures:
+        if name == STDIN or is_url(name):
+            what = "standard input" if name == STDIN else "a URL"
+            raise UsageError(f"{name} is {what}, not a file: this command takes files and folders")
+    check_list(options.from_file)
+    check_answer_options(options)
+    defaults.fill(options, "model", "min_confidence")
+
+
+@contextmanager
+def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
+    """Survey the photos; the index and the classifier are open inside ``with``.
+
+    Photos that cannot be read are named on stderr.
+    """
+    from pictell.collection.survey import survey
+    from pictell.index.photos import PhotoIndex
+
+    report_crashes(options.model)
+    index_path = None if options.index is None else Path(options.index)
+    with (
+        load_classifier(options, wait=False) as classifier,
+        PhotoIndex.open(index_path) as index,
+    ):
+        if index.note is not None:
+            say(index.note)
+        with Progress(quiet=options.quiet) as progress:
+            sources = named_sources(options, progress.skip)
+            found = survey(classifier, sources, index, progress.watch)
+        yield Surveyed(classifier, index, found, progress.exit_status)

@@ -1,0 +1,1 @@
+"""A collection of photos: sorted into folders, tagged in sidecars, searched, with undo."""
