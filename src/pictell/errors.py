@@ -5,6 +5,7 @@
     ├── DeadlineError              deadline
     ├── OutOfMemoryError           out_of_memory
     ├── OutputError                output
+    ├── JournalError               journal
     ├── ClusterError               cluster
     ├── ServerError                server
     │   └── ServerUnavailableError server_unavailable
@@ -102,6 +103,12 @@ class OutputError(PictellError):
     """The output of a batch cannot be read or written: a full disk, permissions, a storage."""
 
     code = "output"
+
+
+class JournalError(PictellError):
+    """The journal of changes cannot be used, so no file is changed without it."""
+
+    code = "journal"
 
 
 class ClusterError(PictellError):

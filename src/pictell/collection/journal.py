@@ -1,0 +1,243 @@
+"""The journal of a run: what it is about to change, on the disk before it does.
+
+A run has a folder, named by its time: ``journal.jsonl``, copies of the files that it replaces or
+removes (``kept-`` and the number of the step), ``lock`` while it works, and ``state`` after an
+undo. The first line of the journal says which run it is. Steps follow, each before it is made; no
+line says that a step was made, because undo looks at the files. A step that failed and changed
+nothing has a line, as has a file that was copied to another file system.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from pictell.collection.copies import copy_new, sync_folder
+from pictell.collection.stamp import Stamp
+from pictell.errors import JournalError
+from pictell.files import os_reason, write_file
+from pictell.version import __version__
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+JOURNAL, LOCK, STATE = "journal.jsonl", "lock", "state"
+UNDONE, PARTLY_UNDONE = "undone", "partly undone"
+
+
+class Header(msgspec.Struct, frozen=True, tag="run"):
+    """Which run it is; ``words`` is its command line, ``time`` is in UTC."""
+
+    command: str
+    words: list[bytes]
+    time: datetime
+    folder: bytes
+    version: str
+
+
+class Entry(msgspec.Struct, frozen=True, tag="step", omit_defaults=True):
+    """A step that is about to be made. All paths are absolute; nothing is there but ``before``.
+
+    ``before`` is the stamp of the source, or of the target that is written or removed; ``None`` if
+    there is no such target. ``digest_before`` and ``digest_after`` are the SHA-256 of what a target
+    that is written or removed has. ``draft`` is the file that becomes the target. ``folders`` did
+    not exist, the highest one first.
+    """
+
+    number: int
+    action: str
+    target: bytes
+    source: bytes = b""
+    draft: bytes = b""
+    before: Stamp | None = None
+    digest_before: str = ""
+    digest_after: str = ""
+    folders: list[bytes] = []
+
+
+class Placed(msgspec.Struct, frozen=True, tag="placed"):
+    """The step copied a file to another file system, and is about to remove the source."""
+
+    number: int
+    stamp: Stamp
+    digest: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The step failed and changed nothing."""
+
+    number: int
+
+
+Line = Header | Entry | Placed | Failed
+
+
+class Run:
+    """A run of a command, by its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = folder.name
+
+    def kept(self, number: int) -> Path:
+        """Where the file that a step replaces or removes is kept."""
+        return self.folder / f"kept-{number}"
+
+    @property
+    def state(self) -> str:
+        """``done``, ``undone``, ``partly undone`` or ``at work``."""
+        try:
+            with self.lock():
+                path = self.folder / STATE
+                return path.read_text(encoding="utf-8") if path.exists() else "done"
+        except JournalError:
+            return "at work"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """No other process works on the run meanwhile. Raises ``JournalError`` if one does."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                yield
+        except Timeout as error:
+            raise JournalError(f"the run {self.id} is still at work: wait until it ends") from error
+
+    def read(self) -> tuple[Header, list[Entry], dict[int, Placed]]:
+        """The run, its steps without those that failed, and what was placed, by the step's number.
+
+        Raises ``JournalError``.
+        """
+        path = self.folder / JOURNAL
+        try:
+            lines = path.read_bytes().split(b"\n")
+            # The last one is empty, or was being written when the run was killed.
+            header, *rest = [msgspec.json.decode(line, type=Line) for line in lines[:-1]]
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            reason = os_reason(error) if isinstance(error, OSError) else "it is damaged"
+            raise JournalError(f"cannot read the journal {path}: {reason}") from error
+        if not isinstance(header, Header):
+            raise JournalError(f"cannot read the journal {path}: it is damaged")
+        failed = {line.number for line in rest if isinstance(line, Failed)}
+        steps = [line for line in rest if isinstance(line, Entry) and line.number not in failed]
+        return header, steps, {line.number: line for line in rest if isinstance(line, Placed)}
+
+    def mark(self, state: str) -> None:
+        """Record what an undo achieved. A run that is undone keeps no files."""
+        write_file(self.folder / STATE, state.encode())
+        if state == UNDONE:
+            for path in self.folder.glob("kept-*"):
+                path.unlink()
+
+    def forget(self) -> None:
+        """Remove the journal and the files that are kept. Raises ``JournalError``."""
+        with self.lock():
+            # Without its journal it is no run, if this is killed.
+            (self.folder / JOURNAL).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Journal:
+    """The journal that a run writes. Every error of the file system is a ``JournalError``."""
+
+    def __init__(self, run: Run, lock: BaseFileLock, file: BinaryIO) -> None:
+        self.run = run
+        self._lock = lock
+        self._file = file
+
+    @classmethod
+    def begin(cls, journals: Path, command: str, words: Iterable[str]) -> Journal:
+        """A new run in the folder of journals."""
+        from filelock import FileLock
+
+        with _journal_errors(journals):
+            folder = _new_folder(journals)
+            lock = FileLock(folder / LOCK, timeout=0)
+            lock.acquire()
+            file = (folder / JOURNAL).open("xb", buffering=0)
+            journal = cls(Run(folder), lock, file)
+            names = [os.fsencode(word) for word in words]
+            where = os.fsencode(_working_folder())
+            journal.write([Header(command, names, datetime.now(UTC), where, __version__)])
+            sync_folder(folder)
+            sync_folder(journals)
+        return journal
+
+    def write(self, lines: Iterable[Line], *, sync: bool = True) -> None:
+        """Add lines; with ``sync``, they are on the disk when this returns."""
+        content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        end = self._file.tell()
+        with _journal_errors(self.run.folder):
+            try:
+                while content:
+                    content = content[self._file.write(content) :]
+                if sync:
+                    os.fsync(self._file.fileno())
+            except OSError:
+                # The next line must not follow half a line.
+                self._file.truncate(end)
+                self._file.seek(end)
+                raise
+
+    def keep(self, number: int, path: Path) -> str:
+        """Keep a copy of a file that a step replaces or removes; return its SHA-256."""
+        kept = self.run.kept(number)
+        with _journal_errors(self.run.folder):
+            return copy_new(path, kept, kept.with_name(f"draft-{number}"))
+
+    def close(self, *, forget: bool) -> None:
+        """The run has ended; ``forget`` removes it, because it changed nothing."""
+        self._file.close()
+        self._lock.release()
+        if forget:
+            self.run.forget()
+
+
+def journals_folder() -> Path:
+    """The folder of the user's journals."""
+    from platformdirs import user_data_path
+
+    return user_data_path("pictell", appauthor=False) / "undo"
+
+
+def find_runs(journals: Path) -> list[Run]:
+    """All runs, the last one first. Raises ``JournalError``."""
+    with _journal_errors(journals, "read"), suppress(FileNotFoundError):
+        folders = sorted(journals.iterdir(), reverse=True)
+        return [Run(folder) for folder in folders if os.path.isfile(folder / JOURNAL)]
+    return []
+
+
+def _new_folder(journals: Path) -> Path:
+    journals.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        folder = journals / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+
+
+def _working_folder() -> str:
+    # It may have been removed.
+    with suppress(FileNotFoundError):
+        return os.getcwd()  # noqa: PTH109
+    return ""
+
+
+@contextmanager
+def _journal_errors(path: Path, verb: str = "write") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(
+            f"cannot {verb} the journal in {path}, without which nothing can be undone: "
+            f"{os_reason(error)}"
+        ) from error

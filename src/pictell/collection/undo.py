@@ -1,0 +1,74 @@
+"""Undo a run: each file goes back to what it was, unless it has changed since.
+
+The journal says what a run was about to do; whether it did is decided by looking at the files. So
+a run that was killed can be undone, as can one whose undo was killed. Folders keep the times that
+they get.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pictell.collection.journal import PARTLY_UNDONE, UNDONE, Entry, Run
+from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
+from pictell.files import os_reason
+
+
+class Undone(NamedTuple):
+    """What became of a file: it is put back, or why not."""
+
+    path: Path
+    action: str
+    to: Path | None = None
+    refused: str | None = None
+
+
+def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
+    """Undo the steps of a run, the last one first; what is undone already is left out.
+
+    With ``dry_run`` nothing is changed. Raises ``JournalError``, also if the run is at work.
+    """
+    with run.lock():
+        _, entries, placed = run.read()
+        later, complete = set[bytes](), True
+        for entry in reversed(entries):
+            paths = {entry.target, entry.source} - {b""}
+            try:
+                if not dry_run:
+                    remove_drafts(entry)
+                # Without a change, the file is where a later step has put it.
+                looked = not (dry_run and later & paths)
+                back = find_way_back(run, entry, placed.get(entry.number)) if looked else None
+                if not looked:
+                    yield _of_entry(entry)
+                if back is not None:
+                    if not dry_run:
+                        back.do()
+                    yield Undone(back.path, back.action, back.to)
+            except (RefusedError, OSError) as error:
+                complete = False
+                reason = str(error) if isinstance(error, RefusedError) else os_reason(error)
+                yield Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
+            later |= paths
+        if not dry_run:
+            _remove_folders(entries)
+            run.mark(UNDONE if complete else PARTLY_UNDONE)
+
+
+def _of_entry(entry: Entry) -> Undone:
+    target, source = (Path(os.fsdecode(path)) for path in (entry.target, entry.source))
+    if entry.action == "move":
+        return Undone(target, "move back", source)
+    return Undone(target, "remove" if entry.source or entry.before is None else "put back")
+
+
+def _remove_folders(entries: list[Entry]) -> None:
+    """Remove the folders that the run made and that are empty, the lowest ones first."""
+    made = {folder for entry in entries for folder in entry.folders}
+    for folder in sorted(made, key=len, reverse=True):
+        with suppress(OSError):
+            Path(os.fsdecode(folder)).rmdir()
