@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from pictell.collection.copies import copy_new, sync_folder
+from pictell.collection.copying import copy_new, sync_folder
 from pictell.collection.stamp import Stamp
 from pictell.errors import JournalError
 from pictell.files import os_reason, write_file

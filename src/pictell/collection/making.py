@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pictell.collection.copies import copy_new, move_across, sync_folder, write_draft
+from pictell.collection.copying import copy_new, move_across, sync_folder, write_draft
 from pictell.collection.journal import Entry
 from pictell.collection.rename import NO_LINKS, rename_new
 from pictell.collection.stamp import Stamp, changed, digest_of, stat_of

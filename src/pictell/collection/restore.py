@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.copies import copy_new, move_across, sync_folder
+from pictell.collection.copying import copy_new, move_across, sync_folder
 from pictell.collection.journal import Entry, Placed, Run
 from pictell.collection.rename import rename_new
 from pictell.collection.stamp import Stamp, digest_of, stat_of
