@@ -19,9 +19,9 @@ from pictell.classifier import Classifier
 from pictell.errors import RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import read_dataset
 from pictell.image_model import ImageModel
+from pictell.index import blocks
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.results import Result
-from pictell.training import embed
 from pictell.training.embed import Embedded, embed_dataset
 
 
@@ -93,7 +93,7 @@ def test_blocks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     whole, _ = embedded(tmp_path / "data", tmp_path / "index")
     for name, size in (("BLOCK_PICTURES", 3), ("BLOCK_BYTES", 1)):
         with monkeypatch.context() as context:
-            context.setattr(embed, name, size)
+            context.setattr(blocks, name, size)
             assert_equal(embedded(tmp_path / "data", tmp_path / name)[0], whole)
 
 

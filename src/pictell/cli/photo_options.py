@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,9 @@ from pictell.cli.parser import Parser
 from pictell.cli.pictures import check_list, named_sources
 from pictell.cli.progress import Progress
 from pictell.errors import UsageError
-from pictell.images.sources import STDIN, is_url
+from pictell.images.formats import SUFFIXES
+from pictell.images.sources import STDIN, ignore, is_url
+from pictell.types import Source
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
@@ -67,28 +70,57 @@ def check_photo_options(options: argparse.Namespace) -> None:
             what = "standard input" if name == STDIN else "a URL"
             raise UsageError(f"{name} is {what}, not a file: this command takes files and folders")
     check_list(options.from_file)
+    _check_index(options.index)
     check_answer_options(options)
     defaults.fill(options, "model", "min_confidence")
+
+
+def _check_index(name: str | None) -> None:
+    """Raise ``UsageError`` for an ``--index`` that cannot be a file of its own."""
+    if name is None:
+        return
+    path = Path(name)
+    if path.suffix.lower() in SUFFIXES:
+        raise UsageError(f"--index {name}: {path.suffix} is for pictures: give another name")
+    if os.path.isdir(path) or not path.name:
+        raise UsageError(f"--index {name}: a folder, not a file: add the name of a file")
+    if not os.path.isdir(path.parent):
+        raise UsageError(f"--index {name}: there is no folder {path.parent}: make it first")
 
 
 @contextmanager
 def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
     """Survey the photos; the index and the classifier are open inside ``with``.
 
-    Photos that cannot be read are named on stderr.
+    Photos that cannot be read are named on stderr, and so is an index that is not used.
     """
     from pictell.collection.survey import survey
     from pictell.index.photos import PhotoIndex
 
     report_crashes(options.model)
     index_path = None if options.index is None else Path(options.index)
-    with (
-        load_classifier(options, wait=False) as classifier,
-        PhotoIndex.open(index_path) as index,
-    ):
-        if index.note is not None:
-            say(index.note)
-        with Progress(quiet=options.quiet) as progress:
-            sources = named_sources(options, progress.skip)
-            found = survey(classifier, sources, index, progress.watch)
-        yield Surveyed(classifier, index, found, progress.exit_status)
+    with load_classifier(options, wait=False) as classifier:
+        # All are listed before the index is open: a list may look into files that are no pictures,
+        # and to close a file ends the locks that this process has on it.
+        sources = list(named_sources(options, ignore))
+        with PhotoIndex.open(index_path) as index:
+            said = _say_note(index, None)
+            files = index.files
+            sources = [one for one in sources if not _is_one_of(one, files)]
+            with Progress(total=len(sources), quiet=options.quiet) as progress:
+                found = survey(classifier, sources, index, progress.watch)
+            said = _say_note(index, said)
+            yield Surveyed(classifier, index, found, progress.exit_status)
+            _say_note(index, said)
+
+
+def _say_note(index: PhotoIndex, said: str | None) -> str | None:
+    """Say why the index is not used, unless it was said already."""
+    if index.note is not None and index.note != said:
+        say(index.note)
+    return index.note
+
+
+def _is_one_of(source: Source, files: Collection[str]) -> bool:
+    content = source.content
+    return isinstance(content, Path) and os.path.abspath(content) in files  # noqa: PTH100

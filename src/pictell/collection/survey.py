@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pictell.classifier import Classifier
-from pictell.images.read import read_file
-from pictell.index.photos import PhotoIndex
+from pictell.collection.files import FileState, digest_in, find_state, with_digest
+from pictell.collection.scores import Facts, Scores
+from pictell.errors import PictellError, SourceUnreadableError, UsageError
+from pictell.image_model import named
+from pictell.images.taken import taken
+from pictell.index.blocks import ReadFile, read_blocks
+from pictell.index.photos import PhotoIndex, Rows
 from pictell.results import Result
 from pictell.types import Source
+
+FILE = "file"
+# Increase the number when another date is found than before.
+TAKEN = "taken 1"
+TOP_K = 5
+# Rows that are read from the index and decided together.
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +47,104 @@ class Photo:
     taken: datetime | None
 
 
+class _Known(NamedTuple):
+    """What is known of the content of a file."""
+
+    digest: str
+    taken: datetime | None
+    facts: Facts
+
+
+class _Item(NamedTuple):
+    """A source: the ``state`` of its file, and what the index knows of that."""
+
+    source: Source
+    state: FileState | None
+    known: _Known | None
+
+    def is_settled(self, read_ns: int) -> bool:
+        """Whether the file, read at ``read_ns``, is as it was before and keeps its stamp so."""
+        content, state = self.source.content, self.state
+        if not isinstance(content, Path) or state is None or find_state(content) != state:
+            return False
+        return state.is_settled(read_ns)
+
+
 @dataclass(frozen=True)
 class Survey:
     """What is known of the N ``photos`` that could be read, in the order of their sources.
 
-    ``failed`` are the results of the others, each with its ``error``.
+    ``failed`` are the results of the others, each with its ``error``. What the model says is read
+    from the index some rows at a time; it must be open.
     """
 
     photos: tuple[Photo, ...]
     failed: tuple[Result, ...]
-    _results: tuple[Result, ...]
+    _names: tuple[str, ...]
+    _facts: tuple[Facts, ...]
+    _scores: Scores
 
     def results(self) -> Iterator[Result]:
-        """What the model says of each photo: N results, without probabilities and embedding."""
-        return iter(self._results)
+        """What the model says of each photo: N results, without probabilities and embedding.
+
+        They have no timings either, so they are the same in every run. Raises as
+        ``probabilities``.
+        """
+        classifier = self._scores.classifier
+        known = self.known()
+        for start in range(0, len(self.photos), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            rows = self._rows(self._scores.probabilities, part)
+            decisions = classifier.scorer.decide(rows.astype(np.float64), known[part], TOP_K)
+            pictures = zip(self._names[part], self._facts[part], decisions, strict=True)
+            for name, facts, decision in pictures:
+                yield Result(
+                    source=name,
+                    model=classifier.spec.name,
+                    status=decision.status,
+                    answer=decision.answer,
+                    predictions=decision.predictions,
+                    width=facts.width,
+                    height=facts.height,
+                    warnings=facts.warnings,
+                )
+
+    def known(self) -> NDArray[np.bool_]:
+        """Whether each photo is like those that the model knows, (N,) bool."""
+        return np.array([one.known for one in self._facts], np.bool_)
 
     def probabilities(self) -> NDArray[np.float32]:
-        """The probabilities of all classes, (N, classes) float32 in 0..1."""
-        return np.array([one.probabilities for one in self._results], np.float32)
+        """The probabilities of all classes, (N, classes) float32 in 0..1.
+
+        Raises ``SourceUnreadableError`` if the index lost a row and the photo has changed.
+        """
+        classes = len(self._scores.classifier.scorer.labels)
+        return self._all_rows(self._scores.probabilities, classes)
 
     def embeddings(self) -> NDArray[np.float32]:
-        """The embeddings, (N, D) float32, each with an L2 norm of 1."""
-        return np.array([one.embedding for one in self._results], np.float32)
+        """The embeddings, (N, D) float32, each with an L2 norm of 1; (0, 0) without photos.
+
+        Raises ``UsageError`` for a model without an embedding, else as ``probabilities``.
+        """
+        kind = self._scores.embedding
+        if kind is None:
+            raise UsageError(f"the model {self._scores.classifier.spec.name} has no embedding")
+        size = self._rows(kind, slice(0, 1)).shape[1] if self.photos else 0
+        return self._all_rows(kind, size)
+
+    def _all_rows(self, kind: str, size: int) -> NDArray[np.float32]:
+        every = np.empty((len(self.photos), size), np.float32)
+        for start in range(0, len(self.photos), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            every[part] = self._rows(kind, part)
+        return every
+
+    def _rows(self, kind: str, part: slice) -> NDArray[np.float32]:
+        """Some rows of a kind, (n, D)."""
+        pictures = zip(self.photos[part], self._names[part], strict=True)
+        return self._scores.read(
+            kind, [(one.digest, Source(name, one.path)) for one, name in pictures]
+        )
 
 
 def survey(
@@ -62,20 +153,131 @@ def survey(
     index: PhotoIndex,
     watch: Callable[[Result], None] = lambda result: None,
 ) -> Survey:
-    """Read, date and classify photos; what the index knows is not computed again.
+    """Read, date and classify photos; a file that the index knows is not opened.
 
-    ``sources`` must be files, or errors. ``watch`` receives a result for each source, in order.
+    The index gets what is computed some photos at a time, so a run that is stopped loses little.
+    ``sources`` must be files, or errors; any other fails and is not fetched. ``watch`` receives a
+    result for each source, in order, with its warnings or its error but without predictions.
+    Raises ``RuntimeFailedError`` when the model fails.
     """
-    photos, results, failed = list[Photo](), list[Result](), list[Result]()
-    files = list(sources)
-    for source, result in zip(
-        files, classifier.stream(files, probabilities=True, embedding=True), strict=True
-    ):
-        watch(result)
-        if result.error is not None or not isinstance(source.content, Path):
-            failed.append(result)
-            continue
-        content = read_file(source.content, classifier.model.limits.max_bytes)
-        photos.append(Photo(source.content, hashlib.sha256(content).hexdigest(), None))
-        results.append(result)
-    return Survey(tuple(photos), tuple(failed), tuple(results))
+    scores = Scores(classifier, index)
+    found = _Found(classifier.spec.name, watch)
+    parts = _in_parts(map(_only_file, sources))
+    waiting = deque(item for part in parts for item in _look_up(scores, part))
+    unknown = [item for item in waiting if item.known is None]
+    read_ns, done = time.time_ns(), 0
+    for block in read_blocks((item.source for item in unknown), scores.limits.max_bytes):
+        items = unknown[done : done + len(block)]
+        done += len(block)
+        for item, outcome in zip(items, _add(scores, block, items, read_ns), strict=True):
+            while waiting[0] is not item:
+                found.add(waiting.popleft())
+            found.add(waiting.popleft(), outcome)
+        read_ns = time.time_ns()
+    for item in waiting:
+        found.add(item)
+    return Survey(
+        tuple(found.photos), tuple(found.failed), tuple(found.names), tuple(found.facts), scores
+    )
+
+
+class _Found:
+    """What becomes a survey."""
+
+    def __init__(self, model: str, watch: Callable[[Result], None]) -> None:
+        self.photos, self.failed = list[Photo](), list[Result]()
+        self.names, self.facts = list[str](), list[Facts]()
+        self._model, self._watch = model, watch
+
+    def add(self, item: _Item, outcome: _Known | PictellError | None = None) -> None:
+        """Add the next source, with its ``outcome`` if it was read."""
+        source, outcome = item.source, outcome or item.known
+        if isinstance(outcome, PictellError):
+            result = Result(source.name, self._model, error=named(outcome, source.name))
+            self.failed.append(result)
+        else:
+            assert outcome is not None
+            assert isinstance(source.content, Path)
+            result = Result(source.name, self._model, warnings=outcome.facts.warnings)
+            self.photos.append(Photo(source.content, outcome.digest, outcome.taken))
+            self.names.append(source.name)
+            self.facts.append(outcome.facts)
+        self._watch(result)
+
+
+def _only_file(source: Source) -> Source:
+    if isinstance(source.content, Path | PictellError):
+        return source
+    error = SourceUnreadableError("not a file: this command takes files and folders")
+    return Source(source.name, error)
+
+
+def _in_parts(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    left = iter(sources)
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        yield some
+
+
+def _look_up(scores: Scores, sources: Sequence[Source]) -> Iterator[_Item]:
+    """What the index knows of sources."""
+    index, max_bytes = scores.index, scores.limits.max_bytes
+    states = [find_state(one.content) if isinstance(one.content, Path) else None for one in sources]
+    stored = index.get_data(FILE, [state.path for state in states if state is not None])
+    digests = [
+        digest_in(stored.get(state.path, b""), state) if state and state.size <= max_bytes else ""
+        for state in states
+    ]
+    contents = [digest for digest in digests if digest]
+    dates, facts = index.get_data(TAKEN, contents), scores.find_facts(contents)
+    for source, state, digest in zip(sources, states, digests, strict=True):
+        known = None
+        if digest in dates and digest in facts:
+            known = _Known(digest, _read_date(dates[digest]), facts[digest])
+        yield _Item(source, state, known)
+
+
+def _add(
+    scores: Scores, block: Sequence[ReadFile], items: Sequence[_Item], read_ns: int
+) -> list[_Known | PictellError]:
+    """Compute what is not known of files that were read, and put it into the index.
+
+    ``items`` are those of the files, as they were before ``read_ns``, when they were read.
+    """
+    contents = {one.digest: one.source for one in block if one.digest}
+    facts: dict[str, Facts | PictellError] = {**scores.find_facts(contents)}
+    unknown = {digest: one for digest, one in contents.items() if digest not in facts}
+    computed, rows = scores.compute(unknown)
+    facts |= computed
+    dates = {
+        digest: taken(one.content)
+        for digest, one in contents.items()
+        if isinstance(one.content, bytes) and isinstance(facts[digest], Facts)
+    }
+    files: Rows = {
+        item.state.path: with_digest(item.state, one.digest)
+        for one, item in zip(block, items, strict=True)
+        if one.digest in dates and item.state and item.is_settled(read_ns)
+    }
+    written: Rows = {digest: _write_date(date) for digest, date in dates.items()}
+    scores.index.put_data({**rows, TAKEN: written, FILE: files})
+    return [_outcome(one, facts, dates) for one in block]
+
+
+def _outcome(
+    one: ReadFile,
+    facts: Mapping[str, Facts | PictellError],
+    dates: Mapping[str, datetime | None],
+) -> _Known | PictellError:
+    found = facts.get(one.digest, one.source.content)
+    if isinstance(found, Facts):
+        return _Known(one.digest, dates[one.digest], found)
+    assert isinstance(found, PictellError)
+    return found
+
+
+def _write_date(date: datetime | None) -> bytes:
+    return b"" if date is None else date.isoformat().encode()
+
+
+def _read_date(data: bytes) -> datetime | None:
+    return datetime.fromisoformat(data.decode()) if data else None

@@ -1,8 +1,7 @@
 """Embeddings kept between runs: the key of an extractor x the key of a picture → a vector.
 
-The index is one SQLite file with a write-ahead log: several processes may use it at once, and a
-process that is killed leaves whole rows only. It is a cache. One that cannot be used, or stops
-working because the disk is full, is off: it finds nothing and keeps nothing, and ``note`` says why.
+The index is a cache. One that cannot be used, or stops working because the disk is full, is off: it
+finds nothing and keeps nothing, and ``note`` says why.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from pictell.files import os_reason
+from pictell.index import database
 
 T = TypeVar("T")
 # The key of a picture, the day of its last use, the vector as it is stored.
@@ -27,34 +25,20 @@ Row = tuple[str, int, bytes]
 
 VARIABLE = "PICTELL_INDEX"
 MAX_BYTES = 2 * 1024**3
-# Marks the file as an index of pictell ("pctl"), and the version of its table.
-APPLICATION_ID, SCHEMA_VERSION = 0x7063746C, 1
-# With the default of 4096, 10,000 embeddings of 5 kB are written a third slower.
-PAGE_BYTES = 16_384
-WAIT_S = 30.0
 DAY_S = 24 * 3600
-# Older versions of SQLite take 999 parameters.
-KEYS_AT_ONCE = 500
-MAX_REASON = 100
 FLOAT32 = np.dtype("<f4")
-CHECKSUM_BYTES = 4
-REMEDIES = {
-    sqlite3.SQLITE_CORRUPT: "delete it to begin a new one",
-    sqlite3.SQLITE_NOTADB: f"delete it, or name another file in {VARIABLE}",
-    sqlite3.SQLITE_FULL: "free some space",
-    sqlite3.SQLITE_BUSY: "wait until the other programs that use it have ended",
-}
-
-CREATE = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS embedding (
-    extractor TEXT NOT NULL, content TEXT NOT NULL, used INTEGER NOT NULL, vector BLOB NOT NULL,
-    PRIMARY KEY (extractor, content)
-);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
+# The identifier is "pctl".
+LAYOUT = database.Layout(
+    0x7063746C,
+    1,
+    """
+    CREATE TABLE IF NOT EXISTS embedding (
+        extractor TEXT NOT NULL, content TEXT NOT NULL, used INTEGER NOT NULL, vector BLOB NOT NULL,
+        PRIMARY KEY (extractor, content)
+    );
+    """,
+    f"in {VARIABLE}",
+)
 SELECT = "SELECT content, used, vector FROM embedding WHERE extractor = ? AND content IN ({})"
 INSERT = "INSERT OR REPLACE INTO embedding VALUES (?, ?, ?, ?)"
 TOUCH = "UPDATE embedding SET used = ? WHERE extractor = ? AND content = ?"
@@ -94,7 +78,7 @@ class EmbeddingIndex:
         """
         index = cls(path or index_path(), max_bytes)
         try:
-            index._connection = _connect(index.path)
+            index._connection = database.open_file(index.path, LAYOUT)
         except (sqlite3.Error, OSError, ValueError) as error:
             index._turn_off(error)
         return index
@@ -106,23 +90,28 @@ class EmbeddingIndex:
         today = _today()
         old = [(today, extractor, content) for content, used, _ in rows if used != today]
         if old:
-            self._try(lambda connection: _write(connection, TOUCH, old), None)
+            self._try(lambda connection: database.write(connection, TOUCH, old), None)
         asked = set(contents)
         return {
-            content: np.frombuffer(blob[CHECKSUM_BYTES:], FLOAT32).astype(np.float32)
+            content: np.frombuffer(data, FLOAT32).astype(np.float32)
             for content, _, blob in rows
-            if content in asked and _is_whole(blob, extractor, content)
+            if content in asked
+            and (data := database.unseal(blob, _key(extractor, content))) is not None
         }
 
     def put(self, extractor: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep vectors (D,), all of them or none; they replace those with the same keys."""
         today = _today()
         rows = (
-            (extractor, content, today, _checksum(data, extractor, content) + data)
+            (
+                extractor,
+                content,
+                today,
+                database.seal(vector.astype(FLOAT32).tobytes(), _key(extractor, content)),
+            )
             for content, vector in vectors.items()
-            for data in [vector.astype(FLOAT32).tobytes()]
         )
-        self._try(lambda connection: _write(connection, INSERT, rows), None)
+        self._try(lambda connection: database.write(connection, INSERT, rows), None)
         self._try(lambda connection: _shrink(connection, self._max_bytes), None)
 
     def close(self) -> None:
@@ -147,61 +136,15 @@ class EmbeddingIndex:
             return otherwise
 
     def _turn_off(self, error: Exception) -> None:
-        # The low byte is the kind of error.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        remedy = REMEDIES.get(code, f"name a file that can be written in {VARIABLE}")
-        # SQLite quotes the damaged text of a table, which has several lines.
-        reason = " ".join(os_reason(error).split())[:MAX_REASON]
-        self.note = f"the index {self.path} is not used: {reason}: {remedy}"
+        self.note = database.why_unused(self.path, error, LAYOUT)
         self.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a file, or make it. Raises ``sqlite3.Error``, ``OSError`` or ``ValueError``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner may read it, as it tells about private pictures.
-    path.touch(0o600)
-    connection = sqlite3.connect(path, WAIT_S)
-    try:
-        if not _is_index(connection):
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            connection.executescript(CREATE)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A commit that a power failure undoes is only computed again.
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _is_index(connection: sqlite3.Connection) -> bool:
-    """Whether a file is an index; ``False`` for an empty one. Raises for every other file."""
-    pragmas = ("application_id", "user_version", "schema_version")
-    application, version, changes = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas
-    )
-    if changes and (application, version) != (APPLICATION_ID, SCHEMA_VERSION):
-        error = sqlite3.DatabaseError("it is not an index of this version of pictell")
-        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
-        raise error
-    return bool(changes)
-
-
 def _select(connection: sqlite3.Connection, extractor: str, contents: Iterable[str]) -> list[Row]:
-    keys, rows = list(dict.fromkeys(contents)), list[Row]()
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
-        marks = ",".join("?" * len(some))
+    rows = list[Row]()
+    for marks, some in database.in_parts(contents):
         rows += connection.execute(SELECT.format(marks), (extractor, *some)).fetchall()
     return rows
-
-
-def _write(
-    connection: sqlite3.Connection, statement: str, rows: Iterable[tuple[object, ...]]
-) -> None:
-    with connection:  # commits, or rolls back what an error or Ctrl-C interrupts
-        connection.executemany(statement, rows)
 
 
 def _shrink(connection: sqlite3.Connection, max_bytes: int) -> None:
@@ -220,17 +163,8 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
     return (pages - free) * size
 
 
-def _checksum(data: bytes, extractor: str, content: str) -> bytes:
-    """It is of the keys too, because a damaged file may give the vector of another row."""
-    return zlib.crc32(f"{extractor} {content}".encode() + data).to_bytes(CHECKSUM_BYTES)
-
-
-def _is_whole(blob: object, extractor: str, content: str) -> bool:
-    """Whether the bytes of a row are those that were written, which SQLite does not check."""
-    if not isinstance(blob, bytes):
-        return False
-    data = blob[CHECKSUM_BYTES:]
-    return _checksum(data, extractor, content) == blob[:CHECKSUM_BYTES]
+def _key(extractor: str, content: str) -> bytes:
+    return f"{extractor} {content}".encode()
 
 
 def _today() -> int:

@@ -80,7 +80,15 @@ class Scorer:
         ``familiarity`` (N,) is that output of the model, if it has one. Raises
         ``RuntimeFailedError`` for values that are not finite, or not one for each label.
         """
-        probabilities, known = self._probabilities(outputs, familiarity)
+        return self.decide(*self._probabilities(outputs, familiarity), k)
+
+    def decide(
+        self, probabilities: NDArray[np.float64], known: NDArray[np.bool_], k: int
+    ) -> list[Decision]:
+        """Decide pictures by their probabilities (N, classes), 0..1; keep the ``k`` best classes.
+
+        ``known`` (N,) is whether each picture is like those that the model knows.
+        """
         predictions = top_k(probabilities, self.labels, k)
         verdicts: Iterable[Verdict] = repeat((None, None), len(probabilities))
         if self.judges:

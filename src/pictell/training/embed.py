@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -14,23 +14,17 @@ from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.outcomes import FailedPicture, WarnedPicture
-from pictell.images.read import read_file
+from pictell.index.blocks import ReadFile, read_blocks
 from pictell.index.embeddings import EmbeddingIndex
+from pictell.index.keys import extractor_key
 from pictell.options import Limits
 from pictell.places import hide_credentials
 from pictell.results import Result
 from pictell.training.duplicates import HASH_KEY, PictureHash, hash_stream
-from pictell.types import ModelSpec, Source
+from pictell.types import Source
 
 Vector = NDArray[np.float32]
 Compute = Callable[[Iterable[Source]], Iterator[Vector | PictellError]]
-
-# Increase it when decoding or preprocessing gives other pixels than before.
-VERSION = 1
-# What is read before it is embedded: pictures, and bytes of their files. Progress is reported after
-# each block; smaller blocks, down to 32, take no more time on two processors.
-BLOCK_PICTURES = 64
-BLOCK_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +57,6 @@ class Labelled(NamedTuple):
     embedded: Embedded
 
 
-class _Picture(NamedTuple):
-    """A picture that was read: its source has the bytes of its file, or the error."""
-
-    number: int
-    source: Source
-    digest: str
-
-    @property
-    def key(self) -> str:
-        box = self.source.box
-        return self.digest if box is None else f"{self.digest} {','.join(map(repr, box))}"
-
-
 def embed_dataset(
     classifier: Classifier,
     dataset: Dataset,
@@ -92,23 +73,25 @@ def embed_dataset(
     limits, extractor = classifier.model.limits, extractor_key(classifier.spec)
     rows, failed = list[tuple[int, Vector, str, Vector]](), list[FailedPicture]()
     warned = list[WarnedPicture]()
-    for block in _blocks(dataset, limits):
-        read = {one.key: one.source for one in block if one.digest}
+    numbers = count()
+    for block in read_blocks(map(dataset.source, range(len(dataset))), limits.max_bytes):
+        read = {_key(one): one.source for one in block if one.digest}
         vectors = _complete(index, extractor, read, classifier.embed_stream)
-        whole = {one.digest: one.source for one in block if one.key in vectors}
+        whole = {one.digest: one.source for one in block if _key(one) in vectors}
         hashes = _hashes(index, whole, limits)
-        for one in block:
-            vector, hash_ = vectors.get(one.key), hashes.get(one.digest)
+        for number, one in zip(numbers, block, strict=False):
+            key = _key(one)
+            vector, hash_ = vectors.get(key), hashes.get(one.digest)
             stages = (one.source.content, vector, hash_)
             error = next((stage for stage in stages if isinstance(stage, PictellError)), None)
             warnings = hash_.warnings if error is None and isinstance(hash_, PictureHash) else ()
             watch(Result(one.source.name, classifier.spec.name, warnings=warnings, error=error))
-            file = dataset.files[one.number]
+            file = dataset.files[number]
             if error is not None:
                 shown = hide_credentials(file)
                 failed.append(FailedPicture(shown, error.code, error.message))
             elif isinstance(vector, np.ndarray) and isinstance(hash_, PictureHash):
-                rows.append((one.number, vector, one.key, hash_.bits))
+                rows.append((number, vector, key, hash_.bits))
                 if warnings:
                     warned.append(WarnedPicture(file, warnings))
     if not rows:
@@ -125,30 +108,9 @@ def digests_of(keys: Iterable[str]) -> list[str]:
     return [key.split(" ")[0] for key in keys]
 
 
-def extractor_key(spec: ModelSpec) -> str:
-    """The key of a model's embeddings: its weights, its output and its preprocessing."""
-    facts = (VERSION, spec.sha256, spec.embedding, spec.preprocess)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def _blocks(dataset: Dataset, limits: Limits) -> Iterator[list[_Picture]]:
-    """The pictures of a dataset with their bytes, some at a time."""
-    block, size = list[_Picture](), 0
-    for number in range(len(dataset)):
-        source, digest = dataset.source(number), ""
-        try:
-            data = read_file(dataset.path(number), limits.max_bytes)
-        except PictellError as error:
-            source = Source(source.name, error.with_traceback(None), source.box)
-        else:
-            source = Source(source.name, data, source.box)
-            digest, size = hashlib.sha256(data).hexdigest(), size + len(data)
-        block.append(_Picture(number, source, digest))
-        if len(block) == BLOCK_PICTURES or size >= BLOCK_BYTES:
-            yield block
-            block, size = [], 0
-    if block:
-        yield block
+def _key(one: ReadFile) -> str:
+    box = one.source.box
+    return one.digest if box is None else f"{one.digest} {','.join(map(repr, box))}"
 
 
 def _complete(

@@ -13,10 +13,10 @@ import numpy as np
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.files import read_bytes
+from pictell.index.keys import extractor_key
 from pictell.inspection.onnx import read_metadata
 from pictell.models.folder import store_errors
 from pictell.training.correct import corrected
-from pictell.training.embed import extractor_key
 from pictell.training.extractor import Extractor, feature_spec, read_extractor
 from pictell.training.graph import read_head
 from pictell.training.kept import KEPT_KEY, Place, read_kept

@@ -1,0 +1,135 @@
+"""What a model says of contents: from the index, or computed and then put there."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pictell.classifier import Classifier
+from pictell.errors import PictellError, RuntimeFailedError, SourceUnreadableError
+from pictell.index.blocks import read_blocks
+from pictell.index.keys import extractor_key, scores_key
+from pictell.index.photos import FLOAT32, PhotoIndex, Rows
+from pictell.results import Result, Status
+from pictell.types import PictureWarning, Source
+
+_FACTS = struct.Struct("<?IIB")
+# Each is a bit; a warning that is new is added at the end.
+_WARNINGS: tuple[PictureWarning, ...] = ("damaged", "truncated")
+
+
+class Facts(NamedTuple):
+    """What is known of a picture beside its scores.
+
+    ``known`` is whether it is like those that the model knows. ``width`` and ``height`` are the
+    upright picture's size in pixels.
+    """
+
+    known: bool
+    width: int
+    height: int
+    warnings: tuple[PictureWarning, ...]
+
+
+class Scores:
+    """What one model says of contents. ``index`` keeps it.
+
+    ``facts``, ``probabilities`` and ``embedding`` are its kinds of rows; the last is ``None`` for a
+    model without an embedding.
+    """
+
+    def __init__(self, classifier: Classifier, index: PhotoIndex) -> None:
+        spec, scorer = classifier.spec, classifier.scorer
+        self.classifier, self.index = classifier, index
+        self.limits = classifier.model.limits
+        key = scores_key(spec, scorer)
+        self.facts, self.probabilities = f"facts {key}", f"probabilities {key}"
+        self.embedding = None if spec.embedding is None else f"embedding {extractor_key(spec)}"
+        # It says of each picture whether it is known, also if the caller's gives only classes.
+        self._judging = Classifier(classifier.model, replace(scorer, flat=False))
+
+    def find_facts(self, digests: Collection[str]) -> dict[str, Facts]:
+        """The facts of contents that the index has and that the limits of the classifier allow."""
+        found = {
+            cast("str", digest): _unpack(data)
+            for digest, data in self.index.get_data(self.facts, digests).items()
+        }
+        limits = self.limits
+        return {
+            digest: one
+            for digest, one in found.items()
+            if one.width * one.height <= limits.max_pixels
+            and (limits.allow_truncated or "truncated" not in one.warnings)
+        }
+
+    def compute(
+        self, sources: Mapping[str, Source]
+    ) -> tuple[dict[str, Facts | PictellError], dict[str, Rows]]:
+        """The facts of contents, or their errors, and the rows for the index.
+
+        ``sources`` maps digests to sources with bytes. Raises ``RuntimeFailedError`` when the model
+        fails.
+        """
+        outcomes = dict[str, Facts | PictellError]()
+        kinds = [self.facts, self.probabilities, *([self.embedding] if self.embedding else [])]
+        rows = {kind: Rows() for kind in kinds}
+        results = self._judging.stream(
+            sources.values(), top_k=1, probabilities=True, embedding=self.embedding is not None
+        )
+        for digest, result in zip(sources, results, strict=True):
+            if isinstance(result.error, RuntimeFailedError):
+                raise result.error
+            if result.error is not None:
+                outcomes[digest] = result.error
+                continue
+            outcomes[digest] = facts = _facts(result)
+            rows[self.facts][digest] = _pack(facts)
+            rows[self.probabilities][digest] = _bytes(result.probabilities)
+            if self.embedding is not None:
+                rows[self.embedding][digest] = _bytes(result.embedding)
+        return outcomes, rows
+
+    def read(self, kind: str, sources: Sequence[tuple[str, Source]]) -> NDArray[np.float32]:
+        """The rows of a kind, (n, D), for contents that were computed: digests, with their files.
+
+        What the index has lost since is computed again. Raises ``SourceUnreadableError`` if the
+        file has changed too, else as ``compute``.
+        """
+        found = self.index.get_data(kind, [digest for digest, _ in sources])
+        lost = {digest: source for digest, source in sources if digest not in found}
+        for block in read_blocks(lost.values(), self.limits.max_bytes):
+            _, rows = self.compute({one.digest: one.source for one in block if one.digest})
+            self.index.put_data(rows)
+            found |= rows[kind]
+        for digest, source in lost.items():
+            if digest not in found:
+                message = "the file has changed since it was read: run the command again"
+                raise SourceUnreadableError(message, source=source.name)
+        joined = b"".join([found[digest] for digest, _ in sources])
+        return np.frombuffer(joined, FLOAT32).reshape(len(sources), -1)
+
+
+def _facts(result: Result) -> Facts:
+    known = result.status is not Status.UNKNOWN
+    return Facts(known, result.width or 0, result.height or 0, result.warnings)
+
+
+def _bytes(row: NDArray[np.generic] | None) -> bytes:
+    assert row is not None
+    return row.astype(FLOAT32).tobytes()
+
+
+def _pack(facts: Facts) -> bytes:
+    bits = sum(1 << _WARNINGS.index(one) for one in facts.warnings)
+    return _FACTS.pack(facts.known, facts.width, facts.height, bits)
+
+
+def _unpack(data: bytes) -> Facts:
+    known, width, height, bits = _FACTS.unpack(data)
+    warnings = tuple(one for number, one in enumerate(_WARNINGS) if bits >> number & 1)
+    return Facts(known, width, height, warnings)
