@@ -79,7 +79,7 @@ def embed_dataset(
         vectors = _complete(index, extractor, read, classifier.embed_stream)
         whole = {one.digest: one.source for one in block if _key(one) in vectors}
         hashes = _hashes(index, whole, limits)
-        for number, one in zip(numbers, block, strict=False):
+        for one, number in zip(block, numbers, strict=False):
             key = _key(one)
             vector, hash_ = vectors.get(key), hashes.get(one.digest)
             stages = (one.source.content, vector, hash_)
