@@ -20,7 +20,8 @@ PIECE_BYTES = 1024 * 1024
 def copy_new(source: Path, target: Path, draft: Path, *, verify: bool = False) -> str:
     """Copy a file with its times, permissions and attributes; return the SHA-256.
 
-    ``draft`` is filled, synced, read again with ``verify``, and then becomes the target. Raises
+    ``draft`` is filled, synced, and then becomes the target. With ``verify`` it is read again
+    before, and the disk has its new name when this returns: the source may go then. Raises
     ``FileExistsError``, and ``OSError`` also if the source changes meanwhile.
     """
     try:
@@ -28,7 +29,8 @@ def copy_new(source: Path, target: Path, draft: Path, *, verify: bool = False) -
         if verify and digest_of(draft) != digest:
             raise OSError(errno.EIO, "the copy differs from the file", str(source))
         rename_new(draft, target)
-        sync_folder(target.parent)
+        if verify:
+            sync_folder(target.parent)
     finally:
         draft.unlink(missing_ok=True)
     return digest

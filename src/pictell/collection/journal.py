@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 JOURNAL, LOCK, STATE = "journal.jsonl", "lock", "state"
+PROGRESS, NUMBER_WIDTH = "undone-steps", 8
 UNDONE, PARTLY_UNDONE = "undone", "partly undone"
 
 
@@ -130,6 +131,22 @@ class Run:
         steps = [line for line in rest if isinstance(line, Entry) and line.number not in failed]
         return header, steps, {line.number: line for line in rest if isinstance(line, Placed)}
 
+    def undone_steps(self) -> set[int]:
+        """The numbers of the steps that an undo has finished, even if it was killed later."""
+        with suppress(FileNotFoundError):
+            lines = (self.folder / PROGRESS).read_bytes().split(b"\n")
+            return {int(line) for line in lines if len(line) == NUMBER_WIDTH and line.isdigit()}
+        return set()
+
+    @contextmanager
+    def note_undone(self) -> Iterator[Callable[[int], None]]:
+        """A function that records a step that is undone. Raises ``JournalError``."""
+        with _journal_errors(self.folder):
+            file = (self.folder / PROGRESS).open("ab", buffering=0)
+        # A killed undo may have left half a line.
+        with file:
+            yield lambda number: _add(file, f"\n{number:0{NUMBER_WIDTH}}\n".encode())
+
     def mark(self, state: str) -> None:
         """Record what an undo achieved. A run that is undone keeps no files."""
         write_file(self.folder / STATE, state.encode())
@@ -162,18 +179,17 @@ class Journal:
             folder = _new_folder(journals)
             lock = FileLock(folder / LOCK, timeout=0)
             lock.acquire()
-            file = (folder / JOURNAL).open("xb", buffering=0)
-            journal = cls(Run(folder), lock, file)
             names = [os.fsencode(word) for word in words]
             where = os.fsencode(_working_folder())
-            journal.write([Header(command, names, datetime.now(UTC), where, __version__)])
-            sync_folder(folder)
+            header = Header(command, names, datetime.now(UTC), where, __version__)
+            # Written whole, so that every journal has its first line.
+            write_file(folder / JOURNAL, _encoded(header))
             sync_folder(journals)
-        return journal
+            return cls(Run(folder), lock, (folder / JOURNAL).open("ab", buffering=0))
 
     def write(self, lines: Iterable[Line], *, sync: bool = True) -> None:
         """Add lines; with ``sync``, they are on the disk when this returns."""
-        content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        content = b"".join(map(_encoded, lines))
         end = self._file.tell()
         with _journal_errors(self.run.folder):
             try:
@@ -191,7 +207,7 @@ class Journal:
         """Keep a copy of a file that a step replaces or removes; return its SHA-256."""
         kept = self.run.kept(number)
         with _journal_errors(self.run.folder):
-            return copy_new(path, kept, kept.with_name(f"draft-{number}"))
+            return copy_new(path, kept, kept.with_name(f"draft-{number}"), verify=True)
 
     def close(self, *, forget: bool) -> None:
         """The run has ended; ``forget`` removes it, because it changed nothing."""
@@ -214,6 +230,16 @@ def find_runs(journals: Path) -> list[Run]:
         folders = sorted(journals.iterdir(), reverse=True)
         return [Run(folder) for folder in folders if os.path.isfile(folder / JOURNAL)]
     return []
+
+
+def _add(file: BinaryIO, content: bytes) -> None:
+    # What is not recorded is seen in the files, except where a run moved a file twice.
+    with suppress(OSError):
+        file.write(content)
+
+
+def _encoded(line: Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _new_folder(journals: Path) -> Path:

@@ -175,7 +175,7 @@ def _back_to_content(run: Run, entry: Entry, target: Path) -> Back | None:
 
 def _put_back(kept: Path, target: Path, draft: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    copy_new(kept, target, draft)
+    copy_new(kept, target, draft, verify=True)
 
 
 def _replace(kept: Path, target: Path, draft: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.journal import PARTLY_UNDONE, UNDONE, Entry, Run
+from pictell.collection.journal import PARTLY_UNDONE, UNDONE, Entry, Placed, Run
 from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
 from pictell.files import os_reason
 
@@ -34,29 +34,59 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
     """
     with run.lock():
         _, entries, placed = run.read()
-        later, complete = set[bytes](), True
-        for entry in reversed(entries):
-            paths = {entry.target, entry.source} - {b""}
-            try:
-                if not dry_run:
-                    remove_drafts(entry)
-                # Without a change, the file is where a later step has put it.
-                looked = not (dry_run and later & paths)
-                back = find_way_back(run, entry, placed.get(entry.number)) if looked else None
-                if not looked:
-                    yield _of_entry(entry)
-                if back is not None:
-                    if not dry_run:
-                        back.do()
-                    yield Undone(back.path, back.action, back.to)
-            except (RefusedError, OSError) as error:
-                complete = False
-                reason = str(error) if isinstance(error, RefusedError) else os_reason(error)
-                yield Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
-            later |= paths
+        finished = run.undone_steps()
+        if dry_run:
+            yield from _foresee(run, entries, placed, finished)
+            return
+        complete = True
+        with run.note_undone() as note:
+            for entry in reversed(entries):
+                file = _undo_step(run, entry, placed.get(entry.number), finished)
+                if file is None or file.refused is None:
+                    note(entry.number)
+                else:
+                    complete = False
+                if file is not None:
+                    yield file
+        _remove_folders(entries)
+        run.mark(UNDONE if complete else PARTLY_UNDONE)
+
+
+def _undo_step(
+    run: Run, entry: Entry, placed: Placed | None, finished: set[int], *, dry_run: bool = False
+) -> Undone | None:
+    """Undo a step, if it was made. ``finished`` are the steps that were undone before."""
+    try:
         if not dry_run:
-            _remove_folders(entries)
-            run.mark(UNDONE if complete else PARTLY_UNDONE)
+            remove_drafts(entry)
+        back = find_way_back(run, entry, placed)
+        if back is None:
+            return None
+        if not dry_run:
+            back.do()
+        return Undone(back.path, back.action, back.to)
+    except (RefusedError, OSError) as error:
+        if entry.number in finished:
+            return None
+        reason = str(error) if isinstance(error, RefusedError) else os_reason(error)
+        return Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
+
+
+def _foresee(
+    run: Run, entries: list[Entry], placed: dict[int, Placed], finished: set[int]
+) -> Iterator[Undone]:
+    """What an undo would do."""
+    later = set[bytes]()
+    for entry in reversed(entries):
+        paths = {entry.target, entry.source} - {b""}
+        if later & paths and entry.number not in finished:
+            # The file is still where a later step has put it.
+            yield _of_entry(entry)
+        else:
+            file = _undo_step(run, entry, placed.get(entry.number), finished, dry_run=True)
+            if file is not None:
+                yield file
+        later |= paths
 
 
 def _of_entry(entry: Entry) -> Undone:
