@@ -148,11 +148,15 @@ class Run:
             yield lambda number: _add(file, f"\n{number:0{NUMBER_WIDTH}}\n".encode())
 
     def mark(self, state: str) -> None:
-        """Record what an undo achieved. A run that is undone keeps no files."""
-        write_file(self.folder / STATE, state.encode())
-        if state == UNDONE:
-            for path in self.folder.glob("kept-*"):
-                path.unlink()
+        """Record what an undo achieved. A run that is undone keeps no files.
+
+        Raises ``JournalError``.
+        """
+        with _journal_errors(self.folder):
+            write_file(self.folder / STATE, state.encode())
+            if state == UNDONE:
+                for path in self.folder.glob("kept-*"):
+                    path.unlink()
 
     def forget(self) -> None:
         """Remove the journal and the files that are kept. Raises ``JournalError``."""
