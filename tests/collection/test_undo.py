@@ -1,9 +1,11 @@
 """Undo brings back exactly what was there, also after a crash, and touches nothing that changed."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -237,3 +239,51 @@ def test_a_run_that_ends_at_any_line_is_undone(way: str, tmp_path: Path) -> None
         ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert all(int(lines) > 100 for lines in ended.stdout.split())
+
+
+@pytest.mark.slow
+@needs_other
+def test_a_run_that_is_killed_at_any_moment_is_undone(tmp_path: Path) -> None:
+    photos, here, journals = (tmp_path / name for name in ("photos", "here", "journals"))
+    photos.mkdir()
+    random = Random(17)
+    for number in range(300):
+        photo = photos / f"{number:03}.jpg"
+        photo.write_bytes(random.randbytes(random.choice([0, 100, 100_000])) + photo.name.encode())
+        photo.chmod(random.choice([0o600, 0o644, 0o444]))
+        os.utime(photo, ns=(1, random.randrange(2 * 10**18)))
+    before = tree(photos)
+    killed = 0
+    with TemporaryDirectory(dir=OTHER) as there:
+        for _ in range(50):
+            killed += kill_at_random([photos, here, Path(there), journals], random)
+            found = sorted(
+                (one.content, one.mtime_ns)
+                for folder in (photos, here, Path(there))
+                for path, one in tree(folder).items()
+                if path.endswith(".jpg")
+            )
+            # A move to another file system has a moment with two whole files.
+            assert {*found} == {(one.content, one.mtime_ns) for one in before.values()}
+            assert len(found) <= len(before) + 1
+            for run in find_runs(journals):
+                assert refused([*undo(run)]) == []
+            assert tree(photos) == before
+            assert not here.exists()
+            assert [*Path(there).iterdir()] == []
+    assert killed > 25
+
+
+def kill_at_random(folders: list[Path], random: Random) -> bool:
+    """Run ``many_moves.py`` and kill it; return whether it was still at work."""
+    script = Path(__file__).with_name("many_moves.py")
+    command = [sys.executable, str(script), *map(str, folders)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        # A sleep would hit the same steps on a fast machine and none on a slow one.
+        moved = random.randrange(300)
+        while process.poll() is None and len([*folders[0].iterdir()]) > 300 - moved:
+            pass
+        process.send_signal(signal.SIGKILL)
+    return process.returncode == -signal.SIGKILL

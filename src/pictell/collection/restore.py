@@ -109,11 +109,13 @@ def _restore_stamp(entry: Entry, path: Path) -> None:
     """Give a file its permissions and its time again, which another file system may round."""
     before = entry.before
     assert before is not None
-    if path.is_symlink():
+    if not path.is_symlink():
+        with suppress(PermissionError):
+            path.chmod(before.mode & 0o7777)
+    elif os.utime not in os.supports_follow_symlinks:
         return
-    with suppress(PermissionError):
-        path.chmod(before.mode & 0o7777)
-    os.utime(path, ns=(path.stat().st_atime_ns, before.mtime_ns))
+    times = (path.lstat().st_atime_ns, before.mtime_ns)
+    os.utime(path, ns=times, follow_symlinks=not path.is_symlink())
 
 
 def _without_copy(source: Path, target: Path) -> Back | None:
