@@ -1,5 +1,6 @@
 """The index of embeddings: what it keeps, and that nothing about it stops the work."""
 
+import os
 import signal
 import sqlite3
 import subprocess
