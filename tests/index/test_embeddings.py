@@ -245,7 +245,7 @@ with EmbeddingIndex.open(Path({str(tmp_path / "index")!r})) as index:
     for stop_after in (0, 3, 7):
         with subprocess.Popen(
             [sys.executable, "-c", program],
-            cwd=Path(__file__).parent,
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
