@@ -5,8 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,29 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from kept_vectors import Vectors, as_nobody, assert_same, vector, vectors
 from pictell.index.embeddings import EmbeddingIndex, index_path
 
-Vectors = dict[str, NDArray[np.float32]]
-D = 1280
-
-
-def vector(key: str, size: int = D) -> NDArray[np.float32]:
-    """A vector that only this key has."""
-    seed = np.frombuffer(key.encode(), np.uint8)
-    return np.random.default_rng(seed).standard_normal(size, np.float32)
-
-
-def vectors(*keys: str) -> Vectors:
-    return {key: vector(key) for key in keys}
-
-
-def assert_same(found: Vectors, expected: Vectors) -> None:
-    assert found.keys() == expected.keys()
-    for key, one in found.items():
-        assert one.dtype == np.float32
-        np.testing.assert_array_equal(one, expected[key])
+# Of programs that import these modules.
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
 
 
 def saved(path: Path, *keys: str) -> Path:
@@ -189,18 +170,6 @@ def test_damage_never_gives_a_wrong_vector(tmp_path: Path, data: st.DataObject) 
         assert index.note is None or "\n" not in index.note
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Give up the rights of root, who may write everywhere."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tmp_path.chmod(0o555)
@@ -225,7 +194,8 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
     program = f"""
 import resource, sys
 from pathlib import Path
-from test_embeddings import EmbeddingIndex, assert_off, vectors
+from kept_vectors import vectors
+from test_embeddings import EmbeddingIndex, assert_off
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 with EmbeddingIndex.open(Path({str(path)!r})) as index:
     index.put("model", vectors(*map(str, range(500))))
@@ -233,7 +203,7 @@ with EmbeddingIndex.open(Path({str(path)!r})) as index:
     print(index.note)
 """
     shown = subprocess.run(
-        [sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True
+        [sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert shown.returncode == 0, shown.stderr
     assert str(path) in shown.stdout
@@ -265,7 +235,8 @@ def test_processes_share_a_new_index(tmp_path: Path) -> None:
 def test_a_process_that_is_stopped_leaves_whole_batches(tmp_path: Path, sent: int) -> None:
     program = f"""
 from pathlib import Path
-from test_embeddings import EmbeddingIndex, vectors
+from kept_vectors import vectors
+from pictell.index.embeddings import EmbeddingIndex
 with EmbeddingIndex.open(Path({str(tmp_path / "index")!r})) as index:
     for batch in range(10_000):
         index.put("model", vectors(*(f"{{batch}}-{{number}}" for number in range(20))))
@@ -274,7 +245,7 @@ with EmbeddingIndex.open(Path({str(tmp_path / "index")!r})) as index:
     for stop_after in (0, 3, 7):
         with subprocess.Popen(
             [sys.executable, "-c", program],
-            cwd=Path(__file__).parent,
+            env=ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 # A file that changed so shortly before it was read may have changed again since, without another
 # time: file systems count in steps of up to 2 s (FAT). Git calls such a file racily clean.
 RACY_NS = 2_000_000_000
+_DIGEST_BYTES = 32
 _STAMP = struct.Struct("<QqqQ")
 
 
@@ -36,17 +38,30 @@ def find_state(path: Path) -> FileState | None:
         status = os.stat(path)  # noqa: PTH116
         size, mtime_ns = status.st_size, status.st_mtime_ns
         stamp = _STAMP.pack(size, mtime_ns, status.st_ctime_ns, status.st_ino)
-        return FileState(os.fsencode(os.path.abspath(path)), size, mtime_ns, stamp)  # noqa: PTH100
+        # Another way to write the same path is another file, which is only read again.
+        absolute = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
+        return FileState(os.fsencode(absolute), size, mtime_ns, stamp)
     except (OSError, ValueError, struct.error):
         return None
 
 
-def with_digest(state: FileState, digest: str) -> bytes:
-    """The row of a file whose content has this SHA-256."""
-    return state.stamp + bytes.fromhex(digest)
+class Content(NamedTuple):
+    """The SHA-256 of a content, in hexadecimal, and when the camera took it, if it says so."""
+
+    digest: str
+    taken: datetime | None
 
 
-def digest_in(row: bytes, state: FileState) -> str:
-    """The SHA-256 in a row, in hexadecimal; empty if the file is not as it was then."""
-    size = len(state.stamp)
-    return row[size:].hex() if row[:size] == state.stamp else ""
+def write_row(state: FileState, content: Content) -> bytes:
+    """The row of a file with a content."""
+    date = "" if content.taken is None else content.taken.isoformat()
+    return state.stamp + bytes.fromhex(content.digest) + date.encode()
+
+
+def read_row(row: bytes | None, state: FileState) -> Content | None:
+    """The content in the row of a file; ``None`` if the file is not as it was then."""
+    size, end = _STAMP.size, _STAMP.size + _DIGEST_BYTES
+    if row is None or row[:size] != state.stamp:
+        return None
+    date = datetime.fromisoformat(row[end:].decode()) if len(row) > end else None
+    return Content(row[size:end].hex(), date)

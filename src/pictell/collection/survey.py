@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.classifier import Classifier
-from pictell.collection.files import FileState, digest_in, find_state, with_digest
+from pictell.collection.files import Content, FileState, find_state, read_row, write_row
 from pictell.collection.scores import Facts, Scores
 from pictell.errors import PictellError, SourceUnreadableError, UsageError
 from pictell.image_model import named
@@ -25,9 +25,8 @@ from pictell.index.photos import PhotoIndex, Rows
 from pictell.results import Result
 from pictell.types import Source
 
-FILE = "file"
 # Increase the number when another date is found than before.
-TAKEN = "taken 1"
+FILE = "file 1"
 TOP_K = 5
 # Rows that are read from the index and decided together.
 ROWS_AT_ONCE = 500
@@ -50,8 +49,7 @@ class Photo:
 class _Known(NamedTuple):
     """What is known of the content of a file."""
 
-    digest: str
-    taken: datetime | None
+    content: Content
     facts: Facts
 
 
@@ -199,7 +197,7 @@ class _Found:
             assert outcome is not None
             assert isinstance(source.content, Path)
             result = Result(source.name, self._model, warnings=outcome.facts.warnings)
-            self.photos.append(Photo(source.content, outcome.digest, outcome.taken))
+            self.photos.append(Photo(source.content, *outcome.content))
             self.names.append(source.name)
             self.facts.append(outcome.facts)
         self._watch(result)
@@ -223,16 +221,15 @@ def _look_up(scores: Scores, sources: Sequence[Source]) -> Iterator[_Item]:
     index, max_bytes = scores.index, scores.limits.max_bytes
     states = [find_state(one.content) if isinstance(one.content, Path) else None for one in sources]
     stored = index.get_data(FILE, [state.path for state in states if state is not None])
-    digests = [
-        digest_in(stored.get(state.path, b""), state) if state and state.size <= max_bytes else ""
+    contents = [
+        read_row(stored.get(state.path), state) if state and state.size <= max_bytes else None
         for state in states
     ]
-    contents = [digest for digest in digests if digest]
-    dates, facts = index.get_data(TAKEN, contents), scores.find_facts(contents)
-    for source, state, digest in zip(sources, states, digests, strict=True):
+    facts = scores.find_facts([one.digest for one in contents if one is not None])
+    for source, state, content in zip(sources, states, contents, strict=True):
         known = None
-        if digest in dates and digest in facts:
-            known = _Known(digest, _read_date(dates[digest]), facts[digest])
+        if content is not None and content.digest in facts:
+            known = _Known(content, facts[content.digest])
         yield _Item(source, state, known)
 
 
@@ -248,36 +245,20 @@ def _add(
     unknown = {digest: one for digest, one in contents.items() if digest not in facts}
     computed, rows = scores.compute(unknown)
     facts |= computed
-    dates = {
-        digest: taken(one.content)
-        for digest, one in contents.items()
-        if isinstance(one.content, bytes) and isinstance(facts[digest], Facts)
-    }
+    found = [_outcome(one, facts) for one in block]
     files: Rows = {
-        item.state.path: with_digest(item.state, one.digest)
-        for one, item in zip(block, items, strict=True)
-        if one.digest in dates and item.state and item.is_settled(read_ns)
+        item.state.path: write_row(item.state, one.content)
+        for one, item in zip(found, items, strict=True)
+        if isinstance(one, _Known) and item.state and item.is_settled(read_ns)
     }
-    written: Rows = {digest: _write_date(date) for digest, date in dates.items()}
-    scores.index.put_data({**rows, TAKEN: written, FILE: files})
-    return [_outcome(one, facts, dates) for one in block]
-
-
-def _outcome(
-    one: ReadFile,
-    facts: Mapping[str, Facts | PictellError],
-    dates: Mapping[str, datetime | None],
-) -> _Known | PictellError:
-    found = facts.get(one.digest, one.source.content)
-    if isinstance(found, Facts):
-        return _Known(one.digest, dates[one.digest], found)
-    assert isinstance(found, PictellError)
+    scores.index.put_data({**rows, FILE: files})
     return found
 
 
-def _write_date(date: datetime | None) -> bytes:
-    return b"" if date is None else date.isoformat().encode()
-
-
-def _read_date(data: bytes) -> datetime | None:
-    return datetime.fromisoformat(data.decode()) if data else None
+def _outcome(one: ReadFile, facts: Mapping[str, Facts | PictellError]) -> _Known | PictellError:
+    content = one.source.content
+    found = facts.get(one.digest, content)
+    if isinstance(found, Facts) and isinstance(content, bytes):
+        return _Known(Content(one.digest, taken(content)), found)
+    assert isinstance(found, PictellError)
+    return found

@@ -211,10 +211,13 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
     they can form a loop.
     """
     # Not recursive: folders can be nested deeper than Python's stack. The last path is the next.
-    pending = [folder]
+    pending: list[str | os.DirEntry[str]] = [folder]
     while pending:
-        path = pending.pop()
-        if not os.path.isdir(path):
+        one = pending.pop()
+        path = os.fspath(one)
+        if isinstance(one, os.DirEntry) and _is_picture_file(one):
+            yield Source(path, Path(path))
+        elif not os.path.isdir(path):
             if _may_be_a_picture(Path(path)):
                 yield Source(path, Path(path))
             else:
@@ -223,9 +226,21 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
             try:
                 with os.scandir(path) as listing:
                     entries = sorted(listing, key=lambda one: natural_key(one.name), reverse=True)
-                pending += [one.path for one in entries if not one.name.startswith(".")]
+                pending += [one for one in entries if not one.name.startswith(".")]
             except OSError as error:
                 yield Source(path, unreadable(error))
+
+
+def _is_picture_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is surely a file named like a picture.
+
+    Most are, and on most systems the folder itself says that they are files.
+    """
+    try:
+        _, suffix = os.path.splitext(entry.name)  # noqa: PTH122
+        return suffix.lower() in SUFFIXES and entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _may_be_a_picture(path: Path) -> bool:

@@ -124,5 +124,5 @@ def unseal(blob: object, key: bytes) -> bytes | None:
     if not isinstance(blob, bytes):
         return None
     data = blob[CHECKSUM_BYTES:]
-    whole = zlib.crc32(data, zlib.crc32(key)).to_bytes(CHECKSUM_BYTES) == blob[:CHECKSUM_BYTES]
-    return data if whole else None
+    whole = zlib.crc32(data, zlib.crc32(key)) == int.from_bytes(blob[:CHECKSUM_BYTES])
+    return data if whole and len(blob) >= CHECKSUM_BYTES else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -101,16 +101,11 @@ class PhotoIndex:
         found = Rows()
         for store in tuple(self._stores):
             try:
-                rows = list(_select(store, kind, keys))
+                found |= _select(store, kind, keys)
             except (sqlite3.Error, UnicodeDecodeError) as error:  # damaged text
                 self._stores.remove(store)
                 store.close()
                 self._go_on_in_memory(error)
-                continue
-            for key, blob in rows:
-                data = database.unseal(blob, _sealing_key(kind, key))
-                if data is not None:
-                    found[key] = data
         return found
 
     def put_data(self, rows: Mapping[str, Rows]) -> None:
@@ -141,13 +136,18 @@ class PhotoIndex:
         self._stores.append(memory)
 
 
-def _select(
-    store: sqlite3.Connection, kind: str, keys: Iterable[Key]
-) -> Iterator[tuple[Key, bytes]]:
+def _select(store: sqlite3.Connection, kind: str, keys: Iterable[Key]) -> Rows:
     number = store.execute(FIND_KIND, (kind,)).fetchone()
+    found = Rows()
     if number is not None:
         for marks, some in database.in_parts(keys):
-            yield from store.execute(SELECT.format(marks), (*number, *some))
+            for key, blob in store.execute(SELECT.format(marks), (*number, *some)):
+                # A damaged key may be a number.
+                whole = isinstance(key, bytes | str)
+                data = database.unseal(blob, _sealing_key(kind, key)) if whole else None
+                if data is not None:
+                    found[key] = data
+    return found
 
 
 def _insert(store: sqlite3.Connection, rows: Mapping[str, Rows]) -> None:
@@ -155,11 +155,13 @@ def _insert(store: sqlite3.Connection, rows: Mapping[str, Rows]) -> None:
         store.execute("BEGIN IMMEDIATE")
         for kind, data_of in rows.items():
             store.execute(ADD_KIND, (kind,))
-            (number,) = store.execute(FIND_KIND, (kind,)).fetchone()
+            number = store.execute(FIND_KIND, (kind,)).fetchone()
+            if number is None:
+                raise sqlite3.DatabaseError("a table is damaged")
             store.executemany(
                 INSERT,
                 (
-                    (number, key, database.seal(data, _sealing_key(kind, key)))
+                    (*number, key, database.seal(data, _sealing_key(kind, key)))
                     for key, data in data_of.items()
                 ),
             )

@@ -1,0 +1,129 @@
+"""A collection of photos: the first survey against ``pictell batch``, and later ones.
+
+    python benchmarks/collection.py --photos 10000 --folder FOLDER
+
+Makes the photos in FOLDER, unless they are there. Prints tables in Markdown;
+``benchmarks/collection.md`` has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import pictell
+from batch import label
+from pictell.collection.survey import Survey, survey
+from pictell.images.sources import expand_path
+from pictell.index.photos import PhotoIndex
+from throughput import SHARED
+
+ROUNDS = 9
+# How long before its survey a file was changed, at least.
+OLD_S = 3600
+
+
+def make(folder: Path, count: int) -> None:
+    """Copies of photos in folders of 1000, which differ by a byte at their ends."""
+    folders = ("imagenet_train333", "imagenet_val650")
+    originals = [path for name in folders for path in sorted((SHARED / "images" / name).glob("*.JPEG"))]
+    long_ago = time.time() - OLD_S
+    for number in range(count):
+        path = folder / f"{number // 1000:02}" / f"IMG_{number:05}.jpg"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            original = originals[number % len(originals)]
+            path.write_bytes(original.read_bytes() + bytes([number // len(originals)]))
+            os.utime(path, (long_ago, long_ago))
+
+
+def run_survey(classifier: pictell.Classifier, folder: Path, file: Path) -> Survey:
+    """A survey of a folder."""
+    with PhotoIndex.open(file) as index:
+        found = survey(classifier, expand_path(str(folder)), index)
+        assert index.note is None
+        return found
+
+
+def print_first(classifier: pictell.Classifier, folder: Path, file: Path) -> None:
+    """The survey of new photos against a batch of the same ones."""
+
+    def batch() -> None:
+        label(classifier, [Path(one.name) for one in expand_path(str(folder))])
+
+    print("| what | photos/s | CPU ms a photo | batch / it |\n|---|---|---|---|")
+    found: Survey | None = None
+
+    def first() -> None:
+        nonlocal found
+        found = run_survey(classifier, folder, file)
+
+    costs = list[float]()
+    for name, run in (("pictell batch", batch), ("first survey", first)):
+        start_s, cpu_s = time.perf_counter(), time.process_time()
+        run()
+        took_s, cost_s = time.perf_counter() - start_s, time.process_time() - cpu_s
+        assert found is None or not found.failed
+        count = sum(1 for _ in expand_path(str(folder)))
+        costs.append(cost_s)
+        print(
+            f"| {name} | {count / took_s:.0f} | {cost_s / count * 1000:.2f} "
+            f"| {costs[0] / costs[-1]:.2f} |",
+            flush=True,
+        )
+
+
+@contextmanager
+def timed(times_ms: list[float]) -> Iterator[None]:
+    """Add the milliseconds that the block takes."""
+    start_s = time.perf_counter()
+    yield
+    times_ms.append((time.perf_counter() - start_s) * 1000)
+
+
+def print_later(classifier: pictell.Classifier, folder: Path, file: Path) -> None:
+    """What a run on photos that are all known takes."""
+    with PhotoIndex.open(file) as index:
+        sources = list(expand_path(str(folder)))
+        found = survey(classifier, sources, index)
+        stages: dict[str, Callable[[], object]] = {
+            "list the folder": lambda: list(expand_path(str(folder))),
+            "survey": lambda: survey(classifier, sources, index),
+            "probabilities": found.probabilities,
+            "embeddings": found.embeddings,
+            "results": lambda: sum(1 for _ in found.results()),
+        }
+        print("\n| stage | ms |\n|---|---|")
+        for name, stage in stages.items():
+            times_ms = list[float]()
+            for _ in range(ROUNDS):
+                with timed(times_ms):
+                    stage()
+            print(f"| {name} | {median(times_ms):.0f} |", flush=True)
+    print(f"\nThe index has {file.stat().st_size / 1e6:.0f} MB.")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"The largest resident set was {peak / 1024:.0f} MB.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--photos", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    with TemporaryDirectory() as temporary, pictell.load() as classifier:
+        folder = options.folder or Path(temporary, "photos")
+        make(folder, options.photos)
+        file = Path(temporary, "index.sqlite3")
+        print_first(classifier, folder, file)
+        print_later(classifier, folder, file)
+
+
+if __name__ == "__main__":
+    main()
