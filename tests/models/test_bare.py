@@ -499,3 +499,18 @@ def test_one_output_has_no_softmax(shared: Path) -> None:
     with pytest.raises(InvalidModelError, match="--activation sigmoid"):
         describe(model, replace(options, activation="softmax"))
     assert len(describe(model, replace(options, activation="sigmoid")).labels) == 1
+
+
+def test_an_input_of_a_type_that_no_option_helps_is_refused_at_once(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
+    model.graph.node.insert(0, helper.make_node("Cast", ["image"], ["numbers"], to=1))
+    model.graph.node[1].input[0] = "numbers"
+    onnx.save(model, path)
+    for options in (ModelOptions(labels=labels), ModelOptions(labels=labels, preset="unit")):
+        message = missing(path, options)
+        assert "takes int8: export the model with an input of float32 or uint8" in message
+        assert "--mean" not in message

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights, runnable
+from pictell.inspection.quantisation import LEAVE_OUT, check_range
 from pictell.inspection.scores import (
     UNKNOWN,
     check_activation,
@@ -88,27 +89,39 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     for size, axis, of_image in zip(wanted or given, AXES[spec.layout], given, strict=True):
         if size is not None and of_image not in (None, size):
             raise InvalidModelError(_misfit(tensor, spec, axis))
-    _check_type(tensor, spec)
+    check_numbers(tensor, spec.mean, spec.std)
 
 
-def _check_type(tensor: TensorSpec, spec: PreprocessSpec) -> None:
-    """Raise ``InvalidModelError`` if an input takes neither bytes nor real numbers as given."""
-    takes_numbers = tensor.quantisation is not None or tensor.dtype in FLOATS
-    if tensor.dtype == UNKNOWN:
-        return
-    if not takes_numbers and tensor.dtype != "uint8":
+def check_numbers(
+    tensor: TensorSpec, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> None:
+    """Raise ``InvalidModelError`` if an input does not take what a mean and a std make of pixels.
+
+    Without them it gets pixels as bytes.
+    """
+    check_type(tensor)
+    given = mean is not None or std is not None
+    if not given and tensor.dtype not in ("uint8", UNKNOWN):
+        raise InvalidModelError(
+            f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
+        )
+    if given and not _takes_numbers(tensor):
+        raise InvalidModelError(f"the input {tensor.name!r} takes {tensor.dtype}: {LEAVE_OUT}")
+    if given:
+        check_range(tensor, mean, std)
+
+
+def check_type(tensor: TensorSpec) -> None:
+    """Raise ``InvalidModelError`` if an input takes neither bytes nor real numbers."""
+    if tensor.dtype != "uint8" and not _takes_numbers(tensor):
         raise InvalidModelError(
             f"the input {tensor.name!r} takes {tensor.dtype}: export the model with an input of "
             "float32 or uint8"
         )
-    if spec.mean is None and tensor.dtype != "uint8":
-        raise InvalidModelError(
-            f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
-        )
-    if spec.mean is not None and not takes_numbers:
-        raise InvalidModelError(
-            f"the input {tensor.name!r} takes {tensor.dtype}: give neither --mean nor --std"
-        )
+
+
+def _takes_numbers(tensor: TensorSpec) -> bool:
+    return tensor.quantisation is not None or tensor.dtype in {*FLOATS, UNKNOWN}
 
 
 def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-import numpy as np
-
+from pictell.inspection.quantisation import real_range
 from pictell.types import Inspection
 
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
@@ -39,8 +38,8 @@ def guess(inspection: Inspection) -> Guess | None:
 def _guesses(inspection: Inspection) -> Iterator[Guess]:
     """All guesses, the best first."""
     for image in inspection.inputs:
-        if image.quantisation is not None:
-            yield from _by_quantisation(image.dtype, *image.quantisation)
+        if spanned := real_range(image):
+            yield from _by_range(*spanned)
     for output in inspection.outputs:
         if output.name.startswith(SLIM_SCOPES):
             yield Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
@@ -61,9 +60,7 @@ def _by_retrain(inspection: Inspection) -> Guess:
     return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
 
 
-def _by_quantisation(dtype: str, scale: float, zero_point: int) -> Iterator[Guess]:
-    limits = np.iinfo(dtype)
-    low, high = scale * (limits.min - zero_point), scale * (limits.max - zero_point)
+def _by_range(low: float, high: float) -> Iterator[Guess]:
     for preset, lowest in (("tf-slim", -1), ("unit", 0)):
         if abs(low - lowest) < TOLERANCE and abs(high - 1) < TOLERANCE:
             reason = f"the input takes values from {low:.3g} to {high:.3g}"

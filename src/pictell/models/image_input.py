@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from pictell.errors import InvalidModelError
 from pictell.inspection import inspect_weights
-from pictell.inspection.fit import CHANNELS, GIVEN
+from pictell.inspection.fit import CHANNELS, GIVEN, check_numbers, check_type
 from pictell.inspection.frozen_graph import pixel_nodes
 from pictell.inspection.selection import MAX_NAMES, listed, shape_text
 from pictell.models.bare_options import RESCALES
@@ -82,11 +82,13 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
 
 
 def _check_normalisation(image: TensorSpec, options: ModelOptions) -> None:
+    check_type(image)
     if options.mean is None and options.std is None and image.dtype != "uint8":
         raise InvalidModelError(
             f"the mean and std of the {image.dtype} input {image.name!r} are unknown: give --mean "
             f"and --std, or --preset ({', '.join(PRESETS)}; raw for {RESCALES})"
         )
+    check_numbers(image, options.mean, options.std)
 
 
 def _layout_and_size(
