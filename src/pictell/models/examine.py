@@ -127,7 +127,9 @@ def _find_out(model: BareModel) -> Examination:
     if single_file.carries_spec(model.inspection):
         return _checked(model, bare.spec_of(model), "from the file's metadata")
     try:
-        return _complete(model, bare.assemble(model), _origin(model))
+        spec = bare.assemble(model)
+        difference = bare.folder_difference(model, spec)
+        return _complete(model, spec, "; ".join(filter(None, (_origin(model), difference))))
     except InvalidModelError as error:
         missing = f"{error}{bare.folder_advice(model)}"
     draft = _draft(model)
