@@ -17,6 +17,7 @@ from pictell.images.preprocess import preprocess
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
 from pictell.models.calibration_file import read_calibration, to_toml
+from pictell.models.examine import examine
 from pictell.models.folder import create_model_folder, read_model_folder, read_weights
 from pictell.models.folder import to_toml as folder_toml
 from pictell.models.guess import Guess, guess
@@ -373,6 +374,7 @@ FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
         (inspection(quantised("int8", 1 / 127.5, 0)), ("tf-slim", "likely")),
         (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
         (inspection(quantised("int8", 1.0, 0)), None),
+        (inspection(quantised("int8", 1.0, -128)), ("raw", "likely")),
         (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
         (inspection(FLOATS, "final_result"), ("retrain", "possible")),
         (
@@ -514,3 +516,41 @@ def test_an_input_of_a_type_that_no_option_helps_is_refused_at_once(
         message = missing(path, options)
         assert "takes int8: export the model with an input of float32 or uint8" in message
         assert "--mean" not in message
+
+
+def test_an_unknown_mean_names_the_likely_preset_first(shared: Path, labels: Path) -> None:
+    path = shared / "models" / "panel_retrained_frozen" / "retrained_graph.pb"
+    message = missing(path, ModelOptions(labels=labels))
+    assert message.index("give --preset retrain ") < message.index("give --mean and --std, or")
+
+
+@pytest.mark.parametrize("layer", ["sequential/rescaling_1/mul", "model/normalization/Sub"])
+def test_a_layer_that_rescales_leads_to_raw_pixels(
+    tmp_path: Path, labels: Path, layer: str
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.node[0].name = layer
+    onnx.save(model, path)
+    assert "give --preset raw if it is right (likely: " in missing(path, ModelOptions())
+    found = examine(path, ModelOptions(labels=labels))
+    assert "likely preset raw" in found.preprocessing
+    model.graph.node[0].name = "model/batch_normalization/Sub"
+    onnx.save(model, path)
+    assert "--preset raw" not in examine(path, ModelOptions(labels=labels)).preprocessing
+
+
+@pytest.mark.parametrize("shape", [["N", 3, 24, 1], ["N", 1, 24, 3], ["N", 3, 24, 3]])
+def test_two_axes_that_may_be_the_channels_need_a_layout(
+    tmp_path: Path, labels: Path, shape: list[object]
+) -> None:
+    path = write_graph(tmp_path, shape)
+    options = ModelOptions(labels=labels, preset="unit")
+    assert missing(path, options) == (
+        "two.onnx: the channel axis of the input 'image' is unknown: give --layout"
+    )
+    found = describe(path, replace(options, layout="NHWC")).preprocess
+    assert (found.height, found.width) == (shape[1], 24)
+    if shape[1] != shape[3]:
+        grey = describe(path, replace(options, channels="grey")).preprocess
+        assert grey.layout == ("NCHW" if shape[1] == 1 else "NHWC")

@@ -23,6 +23,7 @@ from pictell.types import Channels, Inspection, ModelSpec, PreprocessSpec, Tenso
 FLOATS = frozenset({"float16", "float32", "float64"})
 # The channels of an image, by their number.
 CHANNELS: Mapping[int, Channels] = {1: "grey", 3: "RGB"}
+BATCHES = "(N, H, W, 3) or (N, 3, H, W), or with 1 for grey"
 GIVEN = "pictell gives 3 channels (RGB) or 1 (grey)"
 OUTPUTS = ("output_name", "embedding", "feature_map", "familiarity")
 AXES = {
@@ -83,7 +84,7 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     if wanted is not None and len(wanted) != 4:
         raise InvalidModelError(
             f"the input {tensor.name!r} has shape {shape_text(wanted)}, "
-            "not that of a batch of images, (N, H, W, 3) or (N, 3, H, W), or with 1 for grey"
+            f"not that of a batch of images, {BATCHES}"
         )
     given = (None, *spec.shape)
     for size, axis, of_image in zip(wanted or given, AXES[spec.layout], given, strict=True):

@@ -136,7 +136,7 @@ def _find_out(model: BareModel) -> Examination:
     if draft is not None:
         return _complete(model, draft, _origin(model))._replace(spec=None, missing=missing)
     text, toml = "unknown: nothing in the file hints at it", ""
-    guessed = guess(model.inspection)
+    guessed = guess(model.inspection, model.content)
     if guessed is not None:
         name = f"{guessed.sure} preset {guessed.preset}"
         text = f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right"
