@@ -1,12 +1,14 @@
 """What a graph must have to fit a model's spec, and what the errors ask for."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
 
 from pictell.errors import InvalidModelError
 from pictell.inspection.fit import check_fits
+from pictell.models.labels import complete
 from pictell.types import Label, Layout, ModelSpec, TensorSpec
 from real_models import spec
 
@@ -158,3 +160,33 @@ def test_a_mean_and_a_std_that_contradict_the_quantisation_are_refused(case: Giv
     with pytest.raises(InvalidModelError, match="is quantised for numbers from") as caught:
         check_fits([tensor], [SCORES], preprocessed(mean=mean, std=std))
     assert ("leave --preset out" in str(caught.value)) == (dtype == "uint8")
+
+
+@pytest.mark.parametrize(
+    ("names", "background", "unlabelled", "advice"),
+    [
+        (CLASSES, True, 0, "leave --background out"),
+        (CLASSES, False, 1, "leave --unlabelled out"),
+        (CLASSES, True, 2, "leave --background and --unlabelled out"),
+        (CLASSES - 1, True, 1, "leave --unlabelled out"),
+        (CLASSES - 1, False, 3, "give --unlabelled 1, not 3"),
+        (CLASSES - 2, True, 0, "give --unlabelled 1 if the last has no label"),
+        (CLASSES - 3, False, 1, "give --unlabelled 3 if the last 3 have no label"),
+        (CLASSES + 1, False, 0, "these labels are for another model"),
+        (CLASSES + 1, True, 1, "these labels are for another model"),
+    ],
+)
+def test_the_number_of_labels_tells_which_options_are_wrong(
+    names: int, background: bool, unlabelled: int, advice: str
+) -> None:
+    labels = complete([Label(f"class {n}") for n in range(names)], background, unlabelled)
+    with pytest.raises(InvalidModelError, match=f"classes: {advice}"):
+        check_fits([FLOAT], [SCORES], small(labels=labels))
+    right = re.search(r"give --unlabelled (\d+)", advice)
+    if "out" in advice or right:
+        options = (
+            background and "--background" not in advice,
+            int(right[1]) if right else 0,
+        )
+        fitting = complete([Label(f"class {n}") for n in range(names)], *options)
+        check_fits([FLOAT], [SCORES], small(labels=fitting))

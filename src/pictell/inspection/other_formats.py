@@ -22,6 +22,13 @@ TORCH_EXPORT = (
 )
 TORCH_SCRIPT = "a TorchScript model, which can run code: export the model to ONNX with PyTorch"
 BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
+SAFETENSORS = (
+    "weights of safetensors without a graph: export the model to ONNX, for example with "
+    f"optimum-cli export onnx for Hugging Face's transformers; {READ}"
+)
+TABLES = (
+    "a model of {program}, which takes tables, not pictures: pictell train learns from pictures"
+)
 LFS = "a pointer of Git LFS, not the model itself: run git lfs pull in the repository"
 WEB_PAGE = "a web page, not a model: download the file itself"
 # More files than any archive of a model has.
@@ -43,7 +50,6 @@ PROGRAMS = {
     ".prototxt": "Caffe",
     ".pte": "ExecuTorch",
     ".rds": "R",
-    ".safetensors": "safetensors",
     ".weights": "darknet",
 }
 
@@ -66,6 +72,8 @@ def by_name(path: Path, otherwise: str) -> InvalidModelError:
     suffix = path.suffix.lower()
     if suffix in PROGRAMS:
         return InvalidModelError(of_program(PROGRAMS[suffix]))
+    if suffix == ".safetensors":
+        return InvalidModelError(SAFETENSORS)
     if suffix == ".bin":
         return InvalidModelError(f"weights without a graph; OpenVINO has that in a .xml: {READ}")
     return InvalidModelError(f"{otherwise}: {READ}")

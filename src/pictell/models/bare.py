@@ -29,6 +29,7 @@ from pictell.models import single_file
 from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export
 from pictell.models.exports.contents import refuse_folder
+from pictell.models.exports.onnx_files import WEIGHTS as WITHOUT_GRAPH
 from pictell.models.image_input import check_takes_pictures, find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
@@ -248,6 +249,9 @@ def read_unchecked(path: Path) -> Unchecked:
 
     Raises ``InvalidModelError``.
     """
+    if path.name.lower().endswith(WITHOUT_GRAPH) and not os.path.isdir(path):
+        # If they are of a known tool, the error says how it exports them.
+        find_export(path.absolute().parent)
     export = find_export(path) if os.path.isdir(path) else None
     if export is None:
         refuse_folder(path)

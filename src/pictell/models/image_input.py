@@ -40,9 +40,13 @@ def check_takes_pictures(inspection: Inspection) -> None:
     shapes = [one.shape for one in inputs]
     if inputs and all(shape is not None and len(shape) != 4 for shape in shapes):
         text = ", ".join(f"{one.name} {shape_text(one.shape or ())}" for one in inputs[:MAX_NAMES])
-        raise InvalidModelError(
-            f"the model takes no batch of pictures ({text}): export it with an input {BATCHES}"
-        )
+        found = f"the model takes no batch of pictures ({text})"
+        if all(len(shape or ()) < 3 for shape in shapes):
+            raise InvalidModelError(
+                f"{found} but rows of numbers: if these are pixels, export it with a Flatten "
+                f"before it and an input {BATCHES}; pictell runs no models for tables"
+            )
+        raise InvalidModelError(f"{found}: export it with an input {BATCHES}")
 
 
 def find_image_input(
