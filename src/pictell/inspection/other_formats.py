@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.inspection.zip_directory import directory_bytes
 
 READ = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and SavedModels"
 PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
@@ -31,8 +33,8 @@ TABLES = (
 )
 LFS = "a pointer of Git LFS, not the model itself: run git lfs pull in the repository"
 WEB_PAGE = "a web page, not a model: download the file itself"
-# More files than any archive of a model has.
-MAX_FILES = 100_000
+# Of the directory of an archive: more than any archive of a model has.
+MAX_DIRECTORY_BYTES = 16 * 1024 * 1024
 # The programs that write files and folders with these endings.
 PROGRAMS = {
     ".caffemodel": "Caffe",
@@ -59,11 +61,14 @@ def refuse_zip(path: Path) -> None:
     from zipfile import BadZipFile, ZipFile
 
     try:
-        with ZipFile(path) as archive:
-            names = archive.namelist()
+        with path.open("rb") as file:
+            # ``ZipFile`` reads all of the directory at once.
+            too_large = directory_bytes(file) > MAX_DIRECTORY_BYTES
+        with nullcontext() if too_large else ZipFile(path) as archive:
+            names = archive.namelist() if archive else []
     except (BadZipFile, struct.error, zlib.error, EOFError, ValueError, NotImplementedError):
         names = []
-    error, text = _kind(path, names[:MAX_FILES])
+    error, text = _kind(path, names)
     raise error(text.replace("{name}", path.name))
 
 

@@ -63,8 +63,9 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
 OLD_PICKLE = re.compile(rb"\(?[\]}lcd](q\0|p0?\n|[\w.]+\n\w+\n)")
 PICKLE_END = b"."
 TFLITE = b"TFL3"
-OPENVINO = re.compile(rb'\s*(<\?xml[^>]*\?>\s*)?<net\b[^>]*\bversion="([0-9]+)"')
-OPENVINO_VERSIONS = (b"10", b"11")
+# Whitespace and the byte order marks of UTF-8 and UTF-16, then the start of a document.
+XML = re.compile(rb"(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*<")
+OPENVINO_VERSIONS = ("10", "11")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Text forms of protocol buffers, as TensorFlow and ONNX write them.
 PROTOBUF_TEXT = re.compile(
@@ -99,8 +100,8 @@ def sniff_format(path: Path) -> WeightsFormat:
         head = read_head(path, HEAD_BYTES)
         if head[4:8] == TFLITE:
             return "tflite"
-        if network := OPENVINO.match(head):
-            if network[2] in OPENVINO_VERSIONS:
+        if version := _openvino_version(head):
+            if version in OPENVINO_VERSIONS:
                 return "openvino"
             raise InvalidModelError(
                 "an OpenVINO model of another version than 10 and 11: convert it again"
@@ -110,6 +111,18 @@ def sniff_format(path: Path) -> WeightsFormat:
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
         raise InvalidModelError(f"the model cannot be read: {os_reason(error)}") from error
+
+
+def _openvino_version(head: bytes) -> str | None:
+    """The version that an OpenVINO model states, ``None`` for other files."""
+    if not XML.match(head):
+        return None
+    # Imported only when needed.
+    from pictell.inspection.openvino_xml import read_root
+
+    tag, values = read_root(head.lstrip()) or ("", {})
+    version = values.get("version", "")
+    return version if tag == "net" and version.isdecimal() else None
 
 
 def _sniff_folder(path: Path) -> WeightsFormat:
