@@ -62,6 +62,11 @@ def combine(first: Stated | None, second: Stated | None) -> Stated | None:
     )
 
 
+def unread(origin: str, what: str, value: str) -> str:
+    """The problem of a value that pictell does not make."""
+    return f"{origin} states {what} as {value[:40]!r}, which pictell does not make"
+
+
 def stated_licence(stated: Stated | None) -> str:
     """The first line of the licence that the files state."""
     lines = stated.facts.get("license", "").strip().splitlines() if stated else []
