@@ -1,5 +1,6 @@
 """A bare file becomes a spec: from the options, a preset, the catalogue and the file."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -554,3 +555,44 @@ def test_two_axes_that_may_be_the_channels_need_a_layout(
     if shape[1] != shape[3]:
         grey = describe(path, replace(options, channels="grey")).preprocess
         assert grey.layout == ("NCHW" if shape[1] == 1 else "NHWC")
+
+
+def edited(path: Path, edit: Callable[[onnx.ModelProto], object]) -> Path:
+    model = onnx.load(path)
+    edit(model)
+    onnx.save(model, path)
+    return path
+
+
+def add_input(model: onnx.ModelProto) -> None:
+    size = helper.make_tensor_value_info("size", TensorProto.FLOAT, ["N", 3, 24, 32])
+    model.graph.input.append(size)
+
+
+def add_custom_operation(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "mine"
+    model.opset_import.append(helper.make_opsetid("mine", 1))
+
+
+@pytest.mark.parametrize("edit", [add_input, add_custom_operation])
+def test_a_model_that_is_refused_gets_no_model_toml(
+    tmp_path: Path, labels: Path, edit: Callable[[onnx.ModelProto], object]
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    given = ModelOptions(preset="unit", input_name="image")
+    # Without labels it is a draft.
+    assert examine(path, given).toml
+    edited(path, edit)
+    for options in (given, replace(given, labels=labels), ModelOptions(input_name="image")):
+        found = examine(path, options)
+        assert found.refusal or found.missing
+        assert found.toml == ""
+
+
+def test_a_stored_model_that_is_refused_shows_no_model_toml(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="unit"))
+    create_model_folder(tmp_path / "mine", replace(spec, output_name="other"), read_weights(spec))
+    found = examine(tmp_path / "mine", ModelOptions())
+    assert found.missing is not None
+    assert found.toml == ""

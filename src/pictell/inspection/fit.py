@@ -62,7 +62,10 @@ def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -
 def check_fits(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], spec: ModelSpec
 ) -> None:
-    """Raise ``InvalidModelError`` if the graph does not have what the spec names."""
+    """Raise ``InvalidModelError`` if the graph does not have what the spec names.
+
+    A spec that is not complete may have no labels.
+    """
     _check_input(_picture_input(inputs, spec), spec.preprocess)
     _check_outputs({tensor.name: tensor for tensor in outputs}, spec)
 
@@ -136,7 +139,8 @@ def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None:
         check_activation(spec.activation, classes)
-        check_label_count(spec.labels, classes)
+        if spec.labels:
+            check_label_count(spec.labels, classes)
 
 
 def _picture_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:

@@ -164,8 +164,13 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         if classes:
             with naming_labels_file(options, model.stated):
                 check_label_count(labels, classes)
-        check_inspected(model.inspection, model.content, spec)
+        check_draft(model, spec)
     return spec
+
+
+def check_draft(model: BareModel, spec: ModelSpec) -> None:
+    """Raise ``InvalidModelError`` if a spec does not fit the model, whatever its labels."""
+    check_inspected(model.inspection, model.content, replace(spec, labels=()))
 
 
 def folder_advice(model: BareModel) -> str:

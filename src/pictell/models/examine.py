@@ -37,7 +37,8 @@ class Examination(NamedTuple):
 
     ``refusal`` says why pictell does not run it. ``preprocessing`` describes the preprocessing,
     where it comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are
-    marked; empty if too little is known. ``spec``, or ``missing``: what the user has to give.
+    marked; empty if too little is known, or if pictell refuses the model whatever its labels.
+    ``spec``, or ``missing``: what the user has to give.
     """
 
     model: BareModel
@@ -108,7 +109,8 @@ def preprocess_text(spec: PreprocessSpec) -> str:
 
 def _complete(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
     text = f"{preprocess_text(spec.preprocess)}; {origin}"
-    return Examination(model, _refusal(model.content), text, to_toml(spec), spec)
+    refusal = _refusal(model.content)
+    return Examination(model, refusal, text, "" if refusal else to_toml(spec), spec)
 
 
 def _checked(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
@@ -118,7 +120,7 @@ def _checked(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
         check_model(model.content, spec)
         build_scorer(spec, MIN_CONFIDENCE)
     except InvalidModelError as error:
-        return found._replace(spec=None, missing=str(error))
+        return found._replace(spec=None, missing=str(error), toml="")
     return found
 
 
@@ -134,15 +136,19 @@ def _find_out(model: BareModel) -> Examination:
         missing = f"{error}{bare.folder_advice(model)}"
     draft = _draft(model)
     if draft is not None:
-        return _complete(model, draft, _origin(model))._replace(spec=None, missing=missing)
+        found = _complete(model, draft, _origin(model))
+        toml = found.toml if _fits(model, draft) else ""
+        return found._replace(spec=None, missing=missing, toml=toml)
     text, toml = "unknown: nothing in the file hints at it", ""
     guessed = guess(model.inspection, model.content)
     if guessed is not None:
         name = f"{guessed.sure} preset {guessed.preset}"
         text = f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right"
         draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
-        toml = f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else ""
-    return Examination(model, _refusal(model.content), text, toml, missing=missing)
+        if draft is not None and _fits(model, draft):
+            toml = f"# [input] is a guess: {name}\n{to_toml(draft)}"
+    refusal = _refusal(model.content)
+    return Examination(model, refusal, text, "" if refusal else toml, missing=missing)
 
 
 def _draft(model: BareModel) -> ModelSpec | None:
@@ -151,6 +157,14 @@ def _draft(model: BareModel) -> ModelSpec | None:
         return bare.assemble(model, count_labels=False)
     except InvalidModelError:
         return None
+
+
+def _fits(model: BareModel, draft: ModelSpec) -> bool:
+    try:
+        bare.check_draft(model, draft)
+    except InvalidModelError:
+        return False
+    return True
 
 
 def _origin(model: BareModel) -> str:
