@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import TensorSpec
 from pictell.inspection.fit import check_fits
 from pictell.models.labels import complete
-from pictell.types import Label, Layout, ModelSpec, TensorSpec
+from pictell.types import Label, Layout, ModelSpec
 from real_models import spec
 
 CLASSES = 5

@@ -9,13 +9,13 @@ import pytest
 
 import pictell
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, inspect_weights, read_files, runnable
 from pictell.inspection.openvino_xml import read_graph
 from pictell.inspection.sniff import sniff_format
 from pictell.models.bare import describe
 from pictell.models.folder import create_model_folder, read_weights
 from pictell.options import ModelOptions
-from pictell.types import Weights
 from small_networks import CLASSES, HEIGHT, LAST_LAYERS, WIDTH, network
 
 SMALL = """<?xml version="1.0"?>

@@ -14,6 +14,7 @@ import pictell
 from fitted_calibration import FITTED
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError, UsageError
+from pictell.graphs import Inspection, TensorSpec
 from pictell.images.preprocess import preprocess
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
@@ -26,7 +27,7 @@ from pictell.models.labels import complete
 from pictell.models.presets import PRESETS
 from pictell.models.single_file import pack
 from pictell.options import EngineOptions, ModelOptions
-from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
+from pictell.types import Attachment, Label, PreprocessSpec
 from pictures import as_decoded, photo_as
 from real_models import run
 

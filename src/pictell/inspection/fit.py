@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights, runnable
 from pictell.inspection.quantisation import LEAVE_OUT, check_range
 from pictell.inspection.scores import (
@@ -17,7 +18,7 @@ from pictell.inspection.scores import (
     count_classes,
 )
 from pictell.inspection.selection import listed, select, shape_text
-from pictell.types import Channels, Inspection, ModelSpec, PreprocessSpec, TensorSpec, Weights
+from pictell.types import Channels, ModelSpec, PreprocessSpec
 
 # Of numpy, and so of the tensors that preprocessing makes.
 FLOATS = frozenset({"float16", "float32", "float64"})

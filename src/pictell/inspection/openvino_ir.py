@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.noise import refuse_random
 from pictell.inspection.openvino_xml import Graph, Layer, Port, Value, read_graph
 from pictell.inspection.selection import listed, select
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 # Those of OpenVINO 2026.4.
 OPSET = re.compile(r"opset([1-9]|1[0-7])")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pictell.errors import InvalidModelError
-from pictell.types import TensorSpec
+from pictell.graphs import TensorSpec
 
 LEAVE_OUT = "give neither --mean nor --std, and leave --preset out"
 # How far the numbers may be from the range of the input, as a share of it. Pixels as they are fit

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec
 from pictell.inspection.selection import listed, shape_text
-from pictell.types import Activation, Inspection, Label, TensorSpec
+from pictell.types import Activation, Label
 
 # Up to this many outputs without a label may be padding. With more, the labels are wrong.
 MAX_UNLABELLED = 16

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, ModelWarning, PictellError, UnsafeModelError
+from pictell.graphs import Inspection, Weights
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files, runnable
 from pictell.inspection.fit import check_inspected
@@ -42,7 +43,7 @@ from pictell.models.scores_output import (
 from pictell.models.stated import UNKNOWN, Stated, combine, fitted, stated_licence
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Inspection, ModelSpec, Weights
+from pictell.types import ModelSpec
 
 
 class Unchecked(NamedTuple):

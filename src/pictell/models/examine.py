@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe
 from pictell.inspection.fit import check_model
 from pictell.models import bare, single_file
@@ -25,7 +26,7 @@ from pictell.models.image_input import PREPROCESSING
 from pictell.models.presets import merge_options
 from pictell.models.scorer import build_scorer
 from pictell.options import MIN_CONFIDENCE, ModelOptions
-from pictell.types import ModelSpec, PreprocessSpec, Weights
+from pictell.types import ModelSpec, PreprocessSpec
 
 # The keys of ``single_file``.
 OWN_KEYS = "pictell."

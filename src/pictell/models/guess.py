@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from pictell.graphs import Inspection, Weights
 from pictell.inspection.quantisation import real_range
-from pictell.types import Inspection, Weights
 
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights
 from pictell.inspection.fit import BATCHES, CHANNELS, GIVEN, check_numbers, check_type
 from pictell.inspection.frozen_graph import pixel_nodes
@@ -14,15 +15,7 @@ from pictell.models.guess import Guess, guess
 from pictell.models.missing import all_or_missing, only
 from pictell.models.presets import PRESETS
 from pictell.options import ModelOptions
-from pictell.types import (
-    Channels,
-    Inspection,
-    Layout,
-    PreprocessSpec,
-    TensorSpec,
-    Weights,
-    WeightsFormat,
-)
+from pictell.types import Channels, Layout, PreprocessSpec, WeightsFormat
 
 # Options that are fields of a ``PreprocessSpec`` as they are.
 PREPROCESSING = ("resize_mode", "crop_fraction", "interpolation", "channels", "mean", "std")

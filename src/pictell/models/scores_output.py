@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights
 from pictell.inspection.scores import (
     count_classes,
@@ -21,7 +22,7 @@ from pictell.models.missing import only
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Activation, Inspection, Label, TensorSpec, Weights
+from pictell.types import Activation, Label
 
 # What a user may say of a graph that gives probabilities: its last operation is not run again.
 MEANT: Mapping[Activation, tuple[Activation, ...]] = {

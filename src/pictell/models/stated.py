@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pictell.graphs import Inspection
 from pictell.models.presets import merge_options
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label
+from pictell.types import Label
 
 UNKNOWN = "unknown"
 # Of a licence: some files have its whole text.

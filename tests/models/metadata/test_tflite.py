@@ -14,6 +14,7 @@ from PIL import Image
 
 import pictell
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights
 from pictell.models.bare import describe
 from pictell.models.folder import create_model_folder, read_model_folder, read_weights
@@ -21,7 +22,7 @@ from pictell.models.metadata import read_metadata
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Label, ModelSpec, Weights
+from pictell.types import Label, ModelSpec
 from tflite_files import (
     AXIS_LABELS,
     BOXES,

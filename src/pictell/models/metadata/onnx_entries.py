@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Weights
 from pictell.models.labels import labels_from_text
 from pictell.models.stated import Stated, unread
 from pictell.options import ModelOptions
-from pictell.types import Channels, Inspection, Label, Weights
+from pictell.types import Channels, Label
 
 ORIGIN = "the ONNX metadata"
 # Keys and values are compared without case. Custom Vision and WinML write them.

@@ -12,11 +12,12 @@ import re
 from collections.abc import Mapping
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.graphs import Inspection, Weights
 from pictell.models.labels import labels_from_text
 from pictell.models.presets import merge_options
 from pictell.models.stated import Stated, fitted, unread
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label, ResizeMode, Weights
+from pictell.types import Label, ResizeMode
 
 ORIGIN = "the model_info of OpenVINO"
 PREFIX = "model_info."
