@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from pictell.errors import InvalidModelError
 from pictell.graphs import Inspection, TensorSpec, Weights
@@ -49,7 +51,7 @@ def find_image_input(
     image = _find_input(content, inspection, options.input_name)
     (layout, channels, (width, height)), _ = all_or_missing(
         lambda: _layout_and_size(image, options, content.format),
-        lambda: _check_normalisation(image, options, guess(inspection, content)),
+        lambda: _check_normalisation(image, options, partial(guess, inspection, content)),
     )
     values = {name: getattr(options, name) for name in PREPROCESSING} | {"channels": channels}
     preprocess = PreprocessSpec(width=width, height=height, layout=layout, **values)
@@ -78,7 +80,9 @@ def _find_input(content: Weights, inspection: Inspection, name: str | None) -> T
     return only("input", batches if name is None and len(batches) == 1 else inputs, name)
 
 
-def _check_normalisation(image: TensorSpec, options: ModelOptions, guessed: Guess | None) -> None:
+def _check_normalisation(
+    image: TensorSpec, options: ModelOptions, find_preset: Callable[[], Guess | None]
+) -> None:
     check_type(image)
     mean, std = options.mean, options.std
     is_grey = "grey" in (options.channels, _channels(image, options))
@@ -91,7 +95,7 @@ def _check_normalisation(image: TensorSpec, options: ModelOptions, guessed: Gues
         numbers = "--mean and --std, one number each" if is_grey else "--mean and --std"
         raise InvalidModelError(
             f"the mean and std of the {image.dtype} input {image.name!r} are unknown: "
-            f"{_advice(guessed)}give {numbers}, or --preset ({_presets(is_grey)}; raw for "
+            f"{_advice(find_preset())}give {numbers}, or --preset ({_presets(is_grey)}; raw for "
             f"{RESCALES})"
         )
     check_numbers(image, mean, std)
