@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from pictell.types import Label, ModelSpec, PreprocessSpec, TensorSpec, Weights
+from pictell.graphs import TensorSpec, Weights
+from pictell.types import Label, ModelSpec, PreprocessSpec
 
 SIDE = 8
 SHARPNESS = 20.0

@@ -6,8 +6,9 @@ import onnx
 from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
+from pictell.graphs import Weights
 from pictell.inspection.protobuf import Message, new
-from pictell.types import Weights, WeightsFormat
+from pictell.types import WeightsFormat
 
 SIDE = 4
 CLASSES = 3

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pictell.graphs import Weights
 from pictell.images.decode import decode
 from pictell.images.preprocess import preprocess
 from pictell.runtimes import Session
-from pictell.types import Label, ModelSpec, PreprocessSpec, Weights, WeightsFormat
+from pictell.types import Label, ModelSpec, PreprocessSpec, WeightsFormat
 
 SLIM = (127.5, 127.5, 127.5)
 V1_PROBABILITIES = "MobilenetV1/Predictions/Reshape_1"

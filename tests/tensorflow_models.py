@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pictell.graphs import Weights
 from pictell.inspection import read_files
 from pictell.runtimes import tensorflow as runtime
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from real_models import spec
 
 tf = runtime.tf

@@ -12,7 +12,7 @@ from PIL import Image
 
 import pictell
 from command import pictell as run_command
-from pictell.errors import InvalidModelError
+from pictell.errors import InvalidModelError, RuntimeFailedError
 from pictell.models.examine import examine
 from pictell.options import ModelOptions
 from pictell.types import Activation
@@ -105,6 +105,32 @@ def test_a_softmax_over_the_only_output_is_refused_and_the_advice_works(tmp_path
     given = ModelOptions(labels=options.labels, preset="unit", activation="sigmoid")
     with pictell.load(path, options=given) as classifier:
         assert classifier.classify(plain(255, 0)).top.label == "red"
+
+
+@pytest.mark.parametrize("names", ["green\nred\n", "red\n"])
+@pytest.mark.parametrize("activation", ["none", "independent"])
+def test_a_single_logit_that_is_taken_for_a_probability_leads_to_sigmoid(
+    tmp_path: Path, names: str, activation: Activation
+) -> None:
+    path = write(tmp_path, "(N, 1)", "Identity")
+    (tmp_path / "labels.txt").write_text(names)
+    options = ModelOptions(
+        labels=tmp_path / "labels.txt", preset="unit", activation=activation, size=(SIDE, SIDE)
+    )
+    for colour in ((255, 0), (0, 255)):
+        with (
+            pictell.load(path, options=options) as classifier,
+            pytest.raises(RuntimeFailedError, match="give --activation sigmoid"),
+        ):
+            classifier.classify(plain(*colour))
+
+
+def test_an_unknown_activation_of_one_value_is_not_called_softmax(tmp_path: Path) -> None:
+    path = write(tmp_path, "(N, 1)", "Relu")
+    options = ModelOptions(labels=tmp_path / "labels.txt", preset="unit")
+    with pytest.raises(InvalidModelError, match=r"give --activation none .*, sigmoid") as caught:
+        pictell.load(path, options=options)
+    assert "softmax" not in str(caught.value)
 
 
 def test_one_output_and_three_labels_are_refused(tmp_path: Path) -> None:

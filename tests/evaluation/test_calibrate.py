@@ -19,11 +19,12 @@ from pictell.errors import UsageError
 from pictell.evaluation import calibrate
 from pictell.evaluation.calibrate import CalibrationResult, Sample, collect_sample, fit_calibration
 from pictell.evaluation.dataset import read_dataset
+from pictell.graphs import Weights
 from pictell.models.folder import create_model_folder
 from pictell.options import EngineOptions
 from pictell.scoring import calibration
 from pictell.scoring.taxonomy import flat_taxonomy
-from pictell.types import Label, ModelSpec, Weights
+from pictell.types import Label, ModelSpec
 
 PICTURES, CLASSES = 500, 6
 

@@ -21,11 +21,12 @@ from hostile_models import (
     tflite_model,
 )
 from pictell.errors import ModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, inspect_weights, saved_model
 from pictell.inspection.onnx import external_data
 from pictell.inspection.sniff import sniff_format
 from pictell.reports.escape import visible
-from pictell.types import Weights, WeightsFormat
+from pictell.types import WeightsFormat
 
 LIBRARY = function("f", node("a", "Relu", "arg0"), returns="a:activations:0", arguments=1)
 WHOLE: dict[WeightsFormat, bytes] = {

@@ -17,9 +17,9 @@ from hostile_models import (
     weights,
 )
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.graphs import TensorSpec, Weights
 from pictell.inspection import check_safe, inspect_weights
 from pictell.inspection.protobuf import Message, new
-from pictell.types import TensorSpec, Weights
 
 REAL = attr(type=1)
 DANGEROUS = [

@@ -21,10 +21,10 @@ from hostile_models import (
     weights,
 )
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.graphs import TensorSpec
 from pictell.inspection import check_safe, inspect_weights
 from pictell.inspection.expansion import MAX_OPERATIONS, refuse_growth
 from pictell.inspection.onnx import DTYPES, external_data, with_metadata
-from pictell.types import TensorSpec
 
 DEFAULT = Path(pictell.__file__).parent / "models/default/weights.onnx"
 # An operation that opens a file.

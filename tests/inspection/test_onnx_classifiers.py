@@ -11,13 +11,13 @@ from onnx import TensorProto, helper
 
 import pictell
 from pictell.errors import InvalidModelError
+from pictell.graphs import TensorSpec, Weights
 from pictell.inspection import checksum, inspect_weights, runnable
 from pictell.inspection.onnx import read
 from pictell.models.bare import describe
 from pictell.models.folder import create_model_folder, read_weights
 from pictell.models.single_file import write_single_file
 from pictell.options import ModelOptions
-from pictell.types import TensorSpec, Weights
 
 ML = "ai.onnx.ml"
 SIDE = 4

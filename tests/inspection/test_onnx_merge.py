@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection.onnx_merge import merge
-from pictell.types import Weights
 
 VALUES = np.arange(4, dtype=np.float32)
 

@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, runnable
 from pictell.inspection.onnx_noise import RANDOM_OPS
-from pictell.types import Weights
 
 SHAPE = (2, 3, 4, 4)
 FLOAT = TensorProto.FLOAT

@@ -9,12 +9,13 @@ import pytest
 
 import pictell
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, inspect_weights, read_files, runnable
+from pictell.inspection.openvino_xml import read_graph
 from pictell.inspection.sniff import sniff_format
 from pictell.models.bare import describe
 from pictell.models.folder import create_model_folder, read_weights
 from pictell.options import ModelOptions
-from pictell.types import Weights
 from small_networks import CLASSES, HEIGHT, LAST_LAYERS, WIDTH, network
 
 SMALL = """<?xml version="1.0"?>
@@ -166,3 +167,57 @@ def test_other_versions_are_named(tmp_path: Path, version: str) -> None:
     (tmp_path / "net.xml").write_bytes(small().graph.replace(b'"11"', f'"{version}"'.encode(), 1))
     with pytest.raises(InvalidModelError, match="OpenVINO"):
         sniff_format(tmp_path / "net.xml")
+
+
+def written(text: str, form: str) -> bytes:
+    """The same document as other programs may write it."""
+    body = text.partition("?>")[2] or text
+    return {
+        "mark": b"\xef\xbb\xbf" + text.encode(),
+        "no declaration": body.strip().encode(),
+        "comment": f"<!-- of a > b -->{body.strip()}".encode(),
+        "single quotes": text.replace('"', "'").encode(),
+        "sign in the name": text.replace("<net ", '<net note="a>b" ').encode(),
+        "UTF-16": f'<?xml version="1.0" encoding="utf-16"?>{body}'.encode("utf-16"),
+    }[form]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["mark", "no declaration", "comment", "single quotes", "sign in the name", "UTF-16"],
+)
+def test_other_ways_to_write_the_document(tmp_path: Path, form: str) -> None:
+    path = save(tmp_path, "gemm")
+    path.write_bytes(written(path.read_text(), form))
+    options = ModelOptions(labels=tmp_path / "labels.txt", preset="unit")
+    with pictell.load(path, options=options) as classifier:
+        assert classifier.classify(np.zeros((9, 9, 3), np.uint8)).predictions
+
+
+@pytest.mark.parametrize("kind", ["<!DOCTYPE net>", '<!DOCTYPE net [<!ENTITY a "b">]>'])
+def test_a_document_type_is_the_reason(tmp_path: Path, kind: str) -> None:
+    path = save(tmp_path, "gemm")
+    path.write_text(kind + (path.read_text().partition("?>")[2] or path.read_text()).strip())
+    with pytest.raises(InvalidModelError, match="has a document type"):
+        describe(path, ModelOptions())
+
+
+@pytest.mark.parametrize("text", ["<!DOCTYPE other><net version='11'/>", "<pmml version='4'/>"])
+def test_other_documents_are_no_models(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.xml").write_text(text)
+    with pytest.raises(InvalidModelError, match="a text file"):
+        sniff_format(tmp_path / "x.xml")
+
+
+@pytest.mark.parametrize("opset", ["opset0", "opset18", "opset99", "opset1x"])
+def test_an_unknown_set_of_operations_is_refused(opset: str) -> None:
+    with pytest.raises(InvalidModelError, match="custom operation"):
+        check_safe(small(opset=opset))
+
+
+def test_the_graph_is_read_once(tmp_path: Path) -> None:
+    path = save(tmp_path, "gemm")
+    options = ModelOptions(labels=tmp_path / "labels.txt", preset="unit")
+    before = read_graph.cache_info().misses
+    with pictell.load(path, options=options):
+        assert read_graph.cache_info().misses == before + 1

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, inspect_weights, read_files, saved_model
 from pictell.inspection.sniff import sniff_format
-from pictell.types import Weights
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,9 +17,9 @@ from hostile_models import (
     weights,
 )
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.graphs import TensorSpec, Weights
 from pictell.inspection import check_safe, inspect_weights, saved_model
 from pictell.inspection.protobuf import Message, new, parse
-from pictell.types import TensorSpec, Weights
 
 IMAGE, SCORES = tensor_info("image:0"), tensor_info("scores:0")
 

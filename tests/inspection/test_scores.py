@@ -21,9 +21,9 @@ from hostile_models import (
     weights,
 )
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, NotScores, Weights
 from pictell.inspection import inspect_weights
 from pictell.inspection.scores import count_classes, refusal, scores_before, scores_outputs
-from pictell.types import Inspection, NotScores, Weights
 
 OPS = schema.BuiltinOperator
 REAL = attr(type=1)

@@ -307,3 +307,38 @@ def test_a_large_file_is_not_read_whole(tmp_path: Path) -> None:
         sparse.write(b"\x32\x80\xa8\xd6\xb9\x07")
         sparse.truncate(len(content) + 2_000_000_000)
     assert sniff_format(path) == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("content", "program"),
+    [
+        (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
+        (b'{"learner":{"attributes":{}},"version":[2,1,0]}', "XGBoost"),
+        (b"{L\0\0\0\0\0\0\0\x07learner{L\0", "XGBoost"),
+        (b"binf\0\0\0?", "XGBoost"),
+        (b"CBM1\x10\0\0\0", "CatBoost"),
+    ],
+)
+def test_a_model_for_tables_says_so(file: Path, content: bytes, program: str) -> None:
+    file.write_bytes(content)
+    message = refusal(file, InvalidModelError)
+    assert message.startswith(f"a model of {program}, which takes tables")
+    assert "pictell train" in message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fingerprint.pb", "keras_metadata.pb", "variables", "variables/variables.index", "assets"],
+)
+def test_a_part_of_a_saved_model_leads_to_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "assets").mkdir()
+    for part in ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb"):
+        (tmp_path / part).write_bytes(b"\x08\x01\x12\x00")
+    (tmp_path / "variables" / "variables.index").write_bytes(b"\0")
+    message = refusal(tmp_path / name, InvalidModelError)
+    assert message == f"a part of a SavedModel: give its folder, {tmp_path}"
+
+
+def test_the_root_folder_is_no_model() -> None:
+    assert refusal(Path("/"), InvalidModelError).startswith("the folder has neither")

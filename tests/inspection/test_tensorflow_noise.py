@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe, runnable
 from pictell.inspection.allowed_ops import ALLOWED, STATE
 from pictell.inspection.fit import check_model
@@ -15,7 +16,7 @@ from pictell.inspection.tensorflow_noise import GLIMPSE, RANDOM_OPS, WORDS
 from pictell.models import bare
 from pictell.options import EngineOptions, ModelOptions
 from pictell.runtimes import open_session
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from real_models import spec
 from tensorflow_models import CLASSES, SIDE, batch, frozen, means, saved, tf, v1
 

@@ -11,10 +11,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from hostile_models import tflite, tflite_model, tflite_tensor, weights
 from pictell.errors import InvalidModelError
+from pictell.graphs import TensorSpec
 from pictell.inspection import check_safe, inspect_weights, runnable
 from pictell.inspection.tflite import DTYPES
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS
-from pictell.types import TensorSpec
 
 OPS = schema.BuiltinOperator
 CORAL = {

@@ -1,5 +1,6 @@
 """A bare file becomes a spec: from the options, a preset, the catalogue and the file."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pictell
 from fitted_calibration import FITTED
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, ModelWarning, UnsafeModelError, UsageError
+from pictell.graphs import Inspection, TensorSpec
 from pictell.images.preprocess import preprocess
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
 from pictell.models.calibration_file import read_calibration, to_toml
+from pictell.models.examine import examine
 from pictell.models.folder import create_model_folder, read_model_folder, read_weights
 from pictell.models.folder import to_toml as folder_toml
 from pictell.models.guess import Guess, guess
@@ -24,7 +27,7 @@ from pictell.models.labels import complete
 from pictell.models.presets import PRESETS
 from pictell.models.single_file import pack
 from pictell.options import EngineOptions, ModelOptions
-from pictell.types import Attachment, Inspection, Label, PreprocessSpec, TensorSpec
+from pictell.types import Attachment, Label, PreprocessSpec
 from pictures import as_decoded, photo_as
 from real_models import run
 
@@ -373,6 +376,7 @@ FLOATS = TensorSpec("image", (1, 224, 224, 3), "float32")
         (inspection(quantised("int8", 1 / 127.5, 0)), ("tf-slim", "likely")),
         (inspection(quantised("int8", 1 / 255, -128)), ("unit", "likely")),
         (inspection(quantised("int8", 1.0, 0)), None),
+        (inspection(quantised("int8", 1.0, -128)), ("raw", "likely")),
         (inspection(FLOATS, "MobilenetV1/Predictions/Reshape_1"), ("tf-slim", "likely")),
         (inspection(FLOATS, "final_result"), ("retrain", "possible")),
         (
@@ -499,3 +503,97 @@ def test_one_output_has_no_softmax(shared: Path) -> None:
     with pytest.raises(InvalidModelError, match="--activation sigmoid"):
         describe(model, replace(options, activation="softmax"))
     assert len(describe(model, replace(options, activation="sigmoid")).labels) == 1
+
+
+def test_an_input_of_a_type_that_no_option_helps_is_refused_at_once(
+    tmp_path: Path, labels: Path
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
+    model.graph.node.insert(0, helper.make_node("Cast", ["image"], ["numbers"], to=1))
+    model.graph.node[1].input[0] = "numbers"
+    onnx.save(model, path)
+    for options in (ModelOptions(labels=labels), ModelOptions(labels=labels, preset="unit")):
+        message = missing(path, options)
+        assert "takes int8: export the model with an input of float32 or uint8" in message
+        assert "--mean" not in message
+
+
+def test_an_unknown_mean_names_the_likely_preset_first(shared: Path, labels: Path) -> None:
+    path = shared / "models" / "panel_retrained_frozen" / "retrained_graph.pb"
+    message = missing(path, ModelOptions(labels=labels))
+    assert message.index("give --preset retrain ") < message.index("give --mean and --std, or")
+
+
+@pytest.mark.parametrize("layer", ["sequential/rescaling_1/mul", "model/normalization/Sub"])
+def test_a_layer_that_rescales_leads_to_raw_pixels(
+    tmp_path: Path, labels: Path, layer: str
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    model = onnx.load(path)
+    model.graph.node[0].name = layer
+    onnx.save(model, path)
+    assert "give --preset raw if it is right (likely: " in missing(path, ModelOptions())
+    found = examine(path, ModelOptions(labels=labels))
+    assert "likely preset raw" in found.preprocessing
+    model.graph.node[0].name = "model/batch_normalization/Sub"
+    onnx.save(model, path)
+    assert "--preset raw" not in examine(path, ModelOptions(labels=labels)).preprocessing
+
+
+@pytest.mark.parametrize("shape", [["N", 3, 24, 1], ["N", 1, 24, 3], ["N", 3, 24, 3]])
+def test_two_axes_that_may_be_the_channels_need_a_layout(
+    tmp_path: Path, labels: Path, shape: list[object]
+) -> None:
+    path = write_graph(tmp_path, shape)
+    options = ModelOptions(labels=labels, preset="unit")
+    assert missing(path, options) == (
+        "two.onnx: the channel axis of the input 'image' is unknown: give --layout"
+    )
+    found = describe(path, replace(options, layout="NHWC")).preprocess
+    assert (found.height, found.width) == (shape[1], 24)
+    if shape[1] != shape[3]:
+        grey = describe(path, replace(options, channels="grey")).preprocess
+        assert grey.layout == ("NCHW" if shape[1] == 1 else "NHWC")
+
+
+def edited(path: Path, edit: Callable[[onnx.ModelProto], object]) -> Path:
+    model = onnx.load(path)
+    edit(model)
+    onnx.save(model, path)
+    return path
+
+
+def add_input(model: onnx.ModelProto) -> None:
+    size = helper.make_tensor_value_info("size", TensorProto.FLOAT, ["N", 3, 24, 32])
+    model.graph.input.append(size)
+
+
+def add_custom_operation(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "mine"
+    model.opset_import.append(helper.make_opsetid("mine", 1))
+
+
+@pytest.mark.parametrize("edit", [add_input, add_custom_operation])
+def test_a_model_that_is_refused_gets_no_model_toml(
+    tmp_path: Path, labels: Path, edit: Callable[[onnx.ModelProto], object]
+) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    given = ModelOptions(preset="unit", input_name="image")
+    # Without labels it is a draft.
+    assert examine(path, given).toml
+    edited(path, edit)
+    for options in (given, replace(given, labels=labels), ModelOptions(input_name="image")):
+        found = examine(path, options)
+        assert found.refusal or found.missing
+        assert found.toml == ""
+
+
+def test_a_stored_model_that_is_refused_shows_no_model_toml(tmp_path: Path, labels: Path) -> None:
+    path = write_graph(tmp_path, ["N", 3, 24, 32])
+    spec = describe(path, ModelOptions(labels=labels, preset="unit"))
+    create_model_folder(tmp_path / "mine", replace(spec, output_name="other"), read_weights(spec))
+    found = examine(tmp_path / "mine", ModelOptions())
+    assert found.missing is not None
+    assert found.toml == ""

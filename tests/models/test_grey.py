@@ -1,5 +1,6 @@
 """Models whose input has one channel."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,30 @@ def test_frozen_graphs_and_tflite_files_may_be_grey(tmp_path: Path, labels: Path
             assert classifier.spec.preprocess.channels == "grey"
             light = classifier.classify(np.full((20, 30, 3), (0, 255, 0), np.uint8))
         assert light.top.score == pytest.approx(1 / (1 + np.exp(-2 * 150 / 255)), abs=1e-4)
+
+
+def test_a_grey_input_asks_for_one_number_at_once(tmp_path: Path, labels: Path) -> None:
+    path = write(tmp_path, ["N", SIDE, SIDE, 1])
+    asked = []
+    for options in (
+        ModelOptions(),
+        ModelOptions(preset="torchvision"),
+        ModelOptions(preset="caffe"),
+    ):
+        with pytest.raises(InvalidModelError, match="one number") as caught:
+            describe(path, replace(options, labels=labels))
+        asked.append(str(caught.value))
+    for message in asked:
+        assert "torchvision" not in message
+        for preset in ("unit", "raw", "tf-slim"):
+            assert preset in message
+            assert describe(path, ModelOptions(labels=labels, preset=preset)).preprocess.mean
+
+
+@pytest.mark.parametrize("shape", [["N", 784], [28, 28], ["N", 28, 28]])
+def test_a_shape_without_channels_names_the_grey_forms(
+    tmp_path: Path, labels: Path, shape: list[Any]
+) -> None:
+    path = write(tmp_path, shape)
+    with pytest.raises(InvalidModelError, match=r"or with 1 for grey"):
+        describe(path, ModelOptions(labels=labels, preset="unit"))

@@ -13,6 +13,7 @@ import fake_model as fake
 import hostile_models as hostile
 from pictell import models
 from pictell.errors import InvalidModelError, StoreError, UnknownModelError, UsageError
+from pictell.graphs import Weights
 from pictell.models.examine import examine
 from pictell.models.folder import (
     create_model_folder,
@@ -26,7 +27,7 @@ from pictell.models.folder import (
 from pictell.models.scorer import build_scorer
 from pictell.models.store import local as store
 from pictell.options import ModelOptions
-from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec, Weights
+from pictell.types import Attachment, Label, ModelSpec, PreprocessSpec
 
 WEIGHTS = fake.weights(2).graph
 SPEC = f"""\

@@ -11,13 +11,14 @@ from onnx import TensorProto, helper
 import pictell
 from hostile_models import classifier, constant, frozen, node, onnx_model
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection.protobuf import new
 from pictell.models.bare import describe
 from pictell.models.examine import examine
 from pictell.models.folder import create_model_folder
 from pictell.models.single_file import write_single_file
 from pictell.options import ModelOptions
-from pictell.types import Activation, Label, ModelSpec, Weights
+from pictell.types import Activation, Label, ModelSpec
 
 LABELS = (Label("a"), Label("b"), Label("c"))
 

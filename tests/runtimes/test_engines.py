@@ -21,13 +21,14 @@ from pictell.errors import (
     RuntimeMissingError,
     UsageError,
 )
+from pictell.graphs import Weights
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.processors import available_cores
 from pictell.runtimes import openvino
 from pictell.runtimes.files import temporary_files
 from pictell.runtimes.session import EngineSession
-from pictell.types import ModelSpec, Weights, WeightsFormat
+from pictell.types import ModelSpec, WeightsFormat
 from real_models import coral, frozen_graphs, pictures, run, spec
 
 READS: dict[str, WeightsFormat] = {

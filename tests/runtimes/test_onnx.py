@@ -15,9 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 import efficientnet_lite0
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
+from pictell.graphs import Weights
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
-from pictell.types import Label, ModelSpec, PreprocessSpec, Weights
+from pictell.types import Label, ModelSpec, PreprocessSpec
 from real_models import pictures, run, spec
 from system import work_s
 from waiting import wait_until
@@ -35,7 +36,7 @@ import signal
 from fake_model import spec
 from hostile_models import doubling
 from pictell.runtimes import open_session
-from pictell.types import Weights
+from pictell.graphs import Weights
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 weights = Weights("onnx", {"w.onnx": doubling(40).SerializeToString()})

@@ -18,11 +18,12 @@ import fake_model as fake
 from command import ROOT, environment, pictell
 from pictell import models, runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError, UsageError
+from pictell.graphs import Weights
 from pictell.inspection.fit import wanted_outputs
 from pictell.models.folder import read_weights
 from pictell.options import EngineOptions
 from pictell.runtimes import onnx as onnx_runtime
-from pictell.types import Label, Weights
+from pictell.types import Label
 from real_models import run
 
 DEFAULT = models.find("default")

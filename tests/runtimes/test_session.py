@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pictell.errors import OutOfMemoryError, RuntimeFailedError, UsageError
+from pictell.graphs import TensorSpec
 from pictell.runtimes.session import EngineSession
-from pictell.types import TensorSpec
 
 CLASSES = 5
 IMAGE = TensorSpec("input", (None, 8, 8, 3), "float32")

@@ -10,9 +10,10 @@ import pytest
 
 from pictell import runtimes
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe
 from pictell.options import EngineOptions
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from real_models import frozen_graphs, pictures, run, spec
 from tensorflow_models import (
     CLASSES,

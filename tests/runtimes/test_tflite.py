@@ -12,8 +12,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from pictell import runtimes
 from pictell.errors import InvalidModelError, RuntimeFailedError
+from pictell.graphs import Weights
 from pictell.options import EngineOptions
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from real_models import coral, pictures, run, spec, weights
 
 NAMES = [

@@ -16,11 +16,12 @@ import pytest
 import fake_model as fake
 from pictell import runtimes
 from pictell.errors import InvalidModelError, UnsafeModelError, UsageError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe
 from pictell.options import EngineOptions
 from pictell.runtimes import trial
 from pictell.runtimes.trial import try_in_child
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from real_models import frozen_graphs, spec
 from system import is_alive
 from tensorflow_models import CLASSES, SIDE, frozen, scores, tf, v1

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from pictell.errors import RuntimeFailedError
 from pictell.results import Prediction
-from pictell.scoring.postprocess import to_probabilities, top_k
-from pictell.types import Label
+from pictell.scoring.postprocess import as_classes, to_probabilities, top_k
+from pictell.types import Activation, Label
 
 LABELS = [Label("ant", "n1"), Label("bee"), Label("cat", "n3"), Label("dog")]
 logits = arrays(
@@ -95,3 +95,14 @@ def test_the_best_come_first_and_the_lower_index_wins_a_tie(scores: np.ndarray, 
 def test_values_that_are_not_probabilities_are_refused(values: list[float]) -> None:
     with pytest.raises(RuntimeFailedError, match="not probabilities: give --activation softmax"):
         to_probabilities(np.array(values), "none")
+
+
+@pytest.mark.parametrize("activation", ["none", "independent"])
+def test_a_single_value_that_is_no_probability_leads_to_sigmoid(activation: Activation) -> None:
+    values = np.array([[1.5]])
+    with pytest.raises(RuntimeFailedError, match="give --activation sigmoid"):
+        to_probabilities(*as_classes(values, activation, 2))
+    with pytest.raises(RuntimeFailedError, match="give --activation sigmoid"):
+        to_probabilities(*as_classes(values, activation, 1))
+    with pytest.raises(RuntimeFailedError, match="not a finite number"):
+        as_classes(np.array([[np.nan]]), activation, 2)

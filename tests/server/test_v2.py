@@ -16,9 +16,10 @@ from tritonclient.utils import InferenceServerException
 import small_networks as small
 from command import ROOT, pictell
 from pictell import load
+from pictell.graphs import Weights
 from pictell.inspection import checksum
 from pictell.models.folder import write_model_folder
-from pictell.types import Label, ModelSpec, PreprocessSpec, Source, Weights
+from pictell.types import Label, ModelSpec, PreprocessSpec, Source
 from serving import CAT, Server, serving
 
 SAMPLES = [CAT, ROOT / "samples" / "wall-clock.png"]

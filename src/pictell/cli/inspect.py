@@ -22,8 +22,8 @@ from pictell.reports.escape import visible
 from pictell.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
+    from pictell.graphs import Inspection, TensorSpec
     from pictell.models.examine import Examination
-    from pictell.types import Inspection, TensorSpec
 
 EXAMPLE = """\
 Show what is in a model's file, what pictell knows about it and what is missing to run it:

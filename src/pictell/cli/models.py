@@ -20,8 +20,9 @@ from pictell.models.store import local as store
 from pictell.reports.columns import aligned
 
 if TYPE_CHECKING:
+    from pictell.graphs import Weights
     from pictell.models.store.catalog import Row
-    from pictell.types import ModelSpec, Weights
+    from pictell.types import ModelSpec
 
 LIST_EXAMPLE = """\
 List the models, download one, use it:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+from pictell.graphs import Inspection, Runnable, Weights
 from pictell.inspection.model_files import OneFile as OneFile
 from pictell.inspection.model_files import read_files as read_files
-from pictell.types import Inspection, Runnable, Weights, WeightsFormat
+from pictell.types import WeightsFormat
 
 # The only list of formats, with the modules that read them.
 READERS: dict[WeightsFormat, str] = {

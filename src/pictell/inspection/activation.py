@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from pictell.types import Activation, NotScores
+from pictell.graphs import NotScores
+from pictell.types import Activation
 
 T = TypeVar("T", bound=Hashable)
 # From a value to the operation that computes it, with the inputs of that; ``None`` for a value that

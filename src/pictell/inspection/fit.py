@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights, runnable
+from pictell.inspection.quantisation import LEAVE_OUT, check_range
 from pictell.inspection.scores import (
     UNKNOWN,
     check_activation,
@@ -16,12 +18,13 @@ from pictell.inspection.scores import (
     count_classes,
 )
 from pictell.inspection.selection import listed, select, shape_text
-from pictell.types import Channels, Inspection, ModelSpec, PreprocessSpec, TensorSpec, Weights
+from pictell.types import Channels, ModelSpec, PreprocessSpec
 
 # Of numpy, and so of the tensors that preprocessing makes.
 FLOATS = frozenset({"float16", "float32", "float64"})
 # The channels of an image, by their number.
 CHANNELS: Mapping[int, Channels] = {1: "grey", 3: "RGB"}
+BATCHES = "(N, H, W, 3) or (N, 3, H, W), or with 1 for grey"
 GIVEN = "pictell gives 3 channels (RGB) or 1 (grey)"
 OUTPUTS = ("output_name", "embedding", "feature_map", "familiarity")
 AXES = {
@@ -60,7 +63,10 @@ def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -
 def check_fits(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], spec: ModelSpec
 ) -> None:
-    """Raise ``InvalidModelError`` if the graph does not have what the spec names."""
+    """Raise ``InvalidModelError`` if the graph does not have what the spec names.
+
+    A spec that is not complete may have no labels.
+    """
     _check_input(_picture_input(inputs, spec), spec.preprocess)
     _check_outputs({tensor.name: tensor for tensor in outputs}, spec)
 
@@ -82,33 +88,45 @@ def _check_input(tensor: TensorSpec, spec: PreprocessSpec) -> None:
     if wanted is not None and len(wanted) != 4:
         raise InvalidModelError(
             f"the input {tensor.name!r} has shape {shape_text(wanted)}, "
-            "not that of a batch of images, (N, H, W, 3) or (N, 3, H, W), or with 1 for grey"
+            f"not that of a batch of images, {BATCHES}"
         )
     given = (None, *spec.shape)
     for size, axis, of_image in zip(wanted or given, AXES[spec.layout], given, strict=True):
         if size is not None and of_image not in (None, size):
             raise InvalidModelError(_misfit(tensor, spec, axis))
-    _check_type(tensor, spec)
+    check_numbers(tensor, spec.mean, spec.std)
 
 
-def _check_type(tensor: TensorSpec, spec: PreprocessSpec) -> None:
-    """Raise ``InvalidModelError`` if an input takes neither bytes nor real numbers as given."""
-    takes_numbers = tensor.quantisation is not None or tensor.dtype in FLOATS
-    if tensor.dtype == UNKNOWN:
-        return
-    if not takes_numbers and tensor.dtype != "uint8":
+def check_numbers(
+    tensor: TensorSpec, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> None:
+    """Raise ``InvalidModelError`` if an input does not take what a mean and a std make of pixels.
+
+    Without them it gets pixels as bytes.
+    """
+    check_type(tensor)
+    given = mean is not None or std is not None
+    if not given and tensor.dtype not in ("uint8", UNKNOWN):
+        raise InvalidModelError(
+            f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
+        )
+    if given and not _takes_numbers(tensor):
+        raise InvalidModelError(f"the input {tensor.name!r} takes {tensor.dtype}: {LEAVE_OUT}")
+    if given:
+        check_range(tensor, mean, std)
+
+
+def check_type(tensor: TensorSpec) -> None:
+    """Raise ``InvalidModelError`` if an input takes neither bytes nor real numbers."""
+    if tensor.dtype != "uint8" and not _takes_numbers(tensor):
         raise InvalidModelError(
             f"the input {tensor.name!r} takes {tensor.dtype}: export the model with an input of "
             "float32 or uint8"
         )
-    if spec.mean is None and tensor.dtype != "uint8":
-        raise InvalidModelError(
-            f"the input {tensor.name!r} takes {tensor.dtype}, not bytes: give --mean and --std"
-        )
-    if spec.mean is not None and not takes_numbers:
-        raise InvalidModelError(
-            f"the input {tensor.name!r} takes {tensor.dtype}: give neither --mean nor --std"
-        )
+
+
+def _takes_numbers(tensor: TensorSpec) -> bool:
+    return tensor.quantisation is not None or tensor.dtype in {*FLOATS, UNKNOWN}
 
 
 def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
@@ -122,7 +140,8 @@ def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None:
         check_activation(spec.activation, classes)
-        check_label_count(spec.labels, classes)
+        if spec.labels:
+            check_label_count(spec.labels, classes)
 
 
 def _picture_input(inputs: Sequence[TensorSpec], spec: ModelSpec) -> TensorSpec:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import VARIABLES
 from pictell.inspection.protobuf import Message, inside, parse, with_graph
@@ -25,7 +26,6 @@ from pictell.inspection.tensorflow_graph import (
     sizes,
 )
 from pictell.inspection.tensorflow_noise import may_be_random, take_out
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 # Operations that only monitor others.
 MONITORS = frozenset(

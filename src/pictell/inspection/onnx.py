@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.expansion import refuse_growth, refuse_size
 from pictell.inspection.model_files import check_name
@@ -21,7 +22,6 @@ from pictell.inspection.onnx_classifiers import (
 from pictell.inspection.onnx_noise import may_be_random, take_out
 from pictell.inspection.protobuf import Message, inside, parse, with_graph
 from pictell.inspection.selection import listed, select
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 # numpy's names of TensorProto.DataType by number; 0 is undefined.
 DTYPES = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.graphs import Weights
 from pictell.inspection.onnx import is_external, read
 from pictell.inspection.protobuf import Message
-from pictell.types import Weights
 
 # Protocol Buffers, and with them ONNX, have no larger messages.
 MAX_FILE_BYTES = 2**31 - 1

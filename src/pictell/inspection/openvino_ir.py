@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.noise import refuse_random
 from pictell.inspection.openvino_xml import Graph, Layer, Port, Value, read_graph
 from pictell.inspection.selection import listed, select
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
-OPSET = re.compile(r"opset[1-9][0-9]?")
+# Those of OpenVINO 2026.4.
+OPSET = re.compile(r"opset([1-9]|1[0-7])")
 RANDOM = frozenset({"Multinomial", "RandomUniform"})
 # Operations whose results depend on what the model was given before.
 STATE = frozenset({"Assign", "ReadValue"})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from xml.parsers import expat
 
@@ -65,10 +68,35 @@ class Graph:
         return layer.outputs.get(value[1]) if layer else None
 
 
-def read_graph(content: bytes) -> Graph:
-    """The graph in a ``.xml``. Raises ``InvalidModelError``, also for a document type.
+def read_root(head: bytes) -> tuple[str, Mapping[str, str]] | None:
+    """The first element in the first bytes of a document, and its attributes; ``None`` without one.
 
-    A document type can define entities that grow without end, and name other files.
+    Raises ``InvalidModelError`` for a document type of OpenVINO's element.
+    """
+    found: list[tuple[str, Mapping[str, str]]] = []
+
+    def start(tag: str, values: dict[str, str]) -> None:
+        found.append((tag, values))
+        raise _FoundError
+
+    def refuse(name: str, *_: object) -> None:
+        if name == LAYER[0]:
+            _refuse_doctype()
+        raise _FoundError
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
+    with suppress(expat.ExpatError, ValueError, _FoundError):
+        parser.Parse(head, False)
+    return found[0] if found else None
+
+
+# The checks before a model runs all need its graph, and a large one takes long.
+@lru_cache(maxsize=1)
+def read_graph(content: bytes) -> Graph:
+    """The graph in a ``.xml``, not to be changed. Raises ``InvalidModelError``.
+
+    Also for a document type, which can define entities that grow without end, and name other files.
     """
     reader = _Reader()
     parser = expat.ParserCreate()
@@ -93,6 +121,10 @@ def _number(text: str) -> str:
     if not ID.fullmatch(text):
         raise InvalidModelError(f"the model is damaged: {text!r:.50} is no id")
     return text
+
+
+class _FoundError(Exception):
+    """Ends the reading of a document at its first element."""
 
 
 class _Reader:

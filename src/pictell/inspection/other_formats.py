@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.inspection.zip_directory import directory_bytes
 
 READ = "pictell reads ONNX, TFLite, OpenVINO, frozen TensorFlow graphs and SavedModels"
 PICKLE = f"a pickle, which can run code: export it to ONNX; {READ}"
@@ -22,10 +24,17 @@ TORCH_EXPORT = (
 )
 TORCH_SCRIPT = "a TorchScript model, which can run code: export the model to ONNX with PyTorch"
 BUNDLE = "a MediaPipe bundle, which is a zip archive: unpack it and give the .tflite file in it"
+SAFETENSORS = (
+    "weights of safetensors without a graph: export the model to ONNX, for example with "
+    f"optimum-cli export onnx for Hugging Face's transformers; {READ}"
+)
+TABLES = (
+    "a model of {program}, which takes tables, not pictures: pictell train learns from pictures"
+)
 LFS = "a pointer of Git LFS, not the model itself: run git lfs pull in the repository"
 WEB_PAGE = "a web page, not a model: download the file itself"
-# More files than any archive of a model has.
-MAX_FILES = 100_000
+# Of the directory of an archive: more than any archive of a model has.
+MAX_DIRECTORY_BYTES = 16 * 1024 * 1024
 # The programs that write files and folders with these endings.
 PROGRAMS = {
     ".caffemodel": "Caffe",
@@ -43,7 +52,6 @@ PROGRAMS = {
     ".prototxt": "Caffe",
     ".pte": "ExecuTorch",
     ".rds": "R",
-    ".safetensors": "safetensors",
     ".weights": "darknet",
 }
 
@@ -53,11 +61,14 @@ def refuse_zip(path: Path) -> None:
     from zipfile import BadZipFile, ZipFile
 
     try:
-        with ZipFile(path) as archive:
-            names = archive.namelist()
+        with path.open("rb") as file:
+            # ``ZipFile`` reads all of the directory at once.
+            too_large = directory_bytes(file) > MAX_DIRECTORY_BYTES
+        with nullcontext() if too_large else ZipFile(path) as archive:
+            names = archive.namelist() if archive else []
     except (BadZipFile, struct.error, zlib.error, EOFError, ValueError, NotImplementedError):
         names = []
-    error, text = _kind(path, names[:MAX_FILES])
+    error, text = _kind(path, names)
     raise error(text.replace("{name}", path.name))
 
 
@@ -66,6 +77,8 @@ def by_name(path: Path, otherwise: str) -> InvalidModelError:
     suffix = path.suffix.lower()
     if suffix in PROGRAMS:
         return InvalidModelError(of_program(PROGRAMS[suffix]))
+    if suffix == ".safetensors":
+        return InvalidModelError(SAFETENSORS)
     if suffix == ".bin":
         return InvalidModelError(f"weights without a graph; OpenVINO has that in a .xml: {READ}")
     return InvalidModelError(f"{otherwise}: {READ}")

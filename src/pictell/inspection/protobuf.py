@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 from pictell.errors import InvalidModelError
-from pictell.types import Weights
+from pictell.graphs import Weights
 
 # Messages are instances of generated classes, without a static type.
 Message = Any

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.allowed_ops import STATE, UNUSED, VARIABLES
 from pictell.inspection.checkpoint_keys import checkpoint_keys
@@ -31,7 +32,6 @@ from pictell.inspection.tensorflow_graph import (
     sizes,
 )
 from pictell.inspection.tensorflow_noise import may_be_random, take_out
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 SERVING_TAG = "serve"
 SERVING_KEY = "serving_default"

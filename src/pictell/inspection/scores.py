@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec
 from pictell.inspection.selection import listed, shape_text
-from pictell.types import Activation, Inspection, Label, TensorSpec
+from pictell.types import Activation, Label
 
 # Up to this many outputs without a label may be padding. With more, the labels are wrong.
 MAX_UNLABELLED = 16
+# The names of the classes that options add to the labels.
+BACKGROUND, UNLABELLED = "background", "unlabelled output "
+OF_ANOTHER_MODEL = "these labels are for another model"
 # What numpy calls a type that the file does not state.
 UNKNOWN = "object"
 MAX_REASONS = 3
@@ -89,21 +93,35 @@ def check_label_count(labels: Sequence[Label], classes: int) -> None:
 
     A single output may have two labels: see ``pictell.scoring.postprocess.as_classes``.
     """
-    missing = classes - len(labels)
-    if missing == 0 or (classes, len(labels)) == (1, 2):
+    if len(labels) == classes or (classes, len(labels)) == (1, 2):
         return
-    advice = "these labels are for another model"
-    if missing == 1:
-        advice = (
-            "give --background if class 0 is background, --unlabelled 1 if the last has no label"
-        )
-    elif 1 < missing <= MAX_UNLABELLED:
-        advice = f"give --unlabelled {missing} if the last {missing} have no label"
+    advice = _label_advice(labels, classes)
     first = " and ".join(f"{label.name!r:.60}" for label in labels[:2])
     raise InvalidModelError(
         f"{len(labels)} labels for an output of {classes} classes: {advice}"
         + f" (the labels begin with {first})" * bool(first)
     )
+
+
+def _label_advice(labels: Sequence[Label], classes: int) -> str:
+    """What to give or to leave out, if labels of the options explain the wrong number."""
+    background = bool(labels) and labels[0].name == BACKGROUND
+    unlabelled = sum(label.name.startswith(UNLABELLED) for label in labels)
+    rest = classes - len(labels) + unlabelled
+    if len(labels) > classes and rest + background == 0:
+        if unlabelled:
+            return f"leave {'--background and ' * background}--unlabelled out"
+        return (
+            f"leave --background out, or the line {BACKGROUND}" if background else OF_ANOTHER_MODEL
+        )
+    if len(labels) > classes and unlabelled and rest >= 0:
+        return f"give --unlabelled {rest}, not {unlabelled}" if rest else "leave --unlabelled out"
+    if rest == 1 and not background:
+        return "give --background if class 0 is background, --unlabelled 1 if the last has no label"
+    if len(labels) < classes and rest <= MAX_UNLABELLED:
+        last = "last has" if rest == 1 else f"last {rest} have"
+        return f"give --unlabelled {rest} if the {last} no label"
+    return OF_ANOTHER_MODEL
 
 
 def check_activation(activation: Activation, classes: int) -> None:

@@ -11,13 +11,15 @@ from typing import BinaryIO
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
 from pictell.files import os_reason
-from pictell.inspection.model_files import SAVED_MODEL, read_head
+from pictell.inspection.model_files import SAVED_MODEL, SAVED_MODEL_FOLDERS, read_head
 from pictell.inspection.other_formats import (
     KERAS,
     LFS,
     PICKLE,
     PROGRAMS,
     READ,
+    SAFETENSORS,
+    TABLES,
     WEB_PAGE,
     by_name,
     of_program,
@@ -29,9 +31,14 @@ from pictell.types import WeightsFormat
 HEAD_BYTES = 64 * 1024
 # The files of a TensorFlow checkpoint.
 CHECKPOINT = r"(checkpoint|.*\.(ckpt(-\d+)?|meta|index|data-\d+-of-\d+))\Z"
+# Files of a SavedModel besides its graph.
+SAVED_MODEL_FILES = ("fingerprint.pb", "keras_metadata.pb")
+SAVED_MODEL_PARTS = frozenset((*SAVED_MODEL_FILES, *SAVED_MODEL_FOLDERS))
 ZIP = rb"(PK\x03\x04|PK\x05\x06)"
 # gzip, bzip2, xz, Zstandard, 7z, tar.
 COMPRESSED = rb"\x1f\x8b\x08|BZh[1-9]1AY&SY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|7z\xbc\xaf|.{257}ustar"
+# Its old form, JSON and UBJSON.
+XGBOOST = rb"binf|\s*\{\s*\"learner\"\s*:|\{L.{8}learner"
 # Other files: patterns of the name in lower case and of the first bytes, and the error.
 # Pickles of protocols 2 to 5 begin with their number (CPython's Lib/pickletools.py).
 OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
@@ -43,8 +50,11 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
     (r"", rb"\x89HDF\r\n\x1a\n", UnsafeModelError, KERAS),
     (r"", rb"....ORTM", InvalidModelError, f"a model in ONNX Runtime's own format; {READ}"),
     (r"", rb"....ET[0-9]{2}", InvalidModelError, of_program("ExecuTorch")),
+    (r"", rb"tree\r?\nversion=v", InvalidModelError, TABLES.format(program="LightGBM")),
+    (r"", XGBOOST, InvalidModelError, TABLES.format(program="XGBoost")),
+    (r"", rb"CBM1", InvalidModelError, TABLES.format(program="CatBoost")),
     (r"", rb"GGUF", InvalidModelError, of_program("llama.cpp")),
-    (r"", rb".{5}\0{3}\{\s*\"", InvalidModelError, of_program("safetensors")),
+    (r"", rb".{5}\0{3}\{\s*\"", InvalidModelError, SAFETENSORS),
     (r"(?!.*\.rds\Z)", COMPRESSED, InvalidModelError, f"an archive: unpack it first; {READ}"),
     (CHECKPOINT, rb"", InvalidModelError, "a checkpoint has no graph: freeze it with its graph"),
 )
@@ -53,8 +63,9 @@ OTHERS: tuple[tuple[str, bytes, type[ModelError], str], ...] = (
 OLD_PICKLE = re.compile(rb"\(?[\]}lcd](q\0|p0?\n|[\w.]+\n\w+\n)")
 PICKLE_END = b"."
 TFLITE = b"TFL3"
-OPENVINO = re.compile(rb'\s*(<\?xml[^>]*\?>\s*)?<net\b[^>]*\bversion="([0-9]+)"')
-OPENVINO_VERSIONS = (b"10", b"11")
+# Whitespace and the byte order marks of UTF-8 and UTF-16, then the start of a document.
+XML = re.compile(rb"(\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*<")
+OPENVINO_VERSIONS = ("10", "11")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 # Text forms of protocol buffers, as TensorFlow and ONNX write them.
 PROTOBUF_TEXT = re.compile(
@@ -89,16 +100,29 @@ def sniff_format(path: Path) -> WeightsFormat:
         head = read_head(path, HEAD_BYTES)
         if head[4:8] == TFLITE:
             return "tflite"
-        if network := OPENVINO.match(head):
-            if network[2] in OPENVINO_VERSIONS:
+        if version := _openvino_version(head):
+            if version in OPENVINO_VERSIONS:
                 return "openvino"
             raise InvalidModelError(
                 "an OpenVINO model of another version than 10 and 11: convert it again"
             )
+        _refuse_part(path)
         _refuse_others(path, head)
         return _sniff_protobuf(path)
     except (OSError, ValueError) as error:
         raise InvalidModelError(f"the model cannot be read: {os_reason(error)}") from error
+
+
+def _openvino_version(head: bytes) -> str | None:
+    """The version that an OpenVINO model states, ``None`` for other files."""
+    if not XML.match(head):
+        return None
+    # Imported only when needed.
+    from pictell.inspection.openvino_xml import read_root
+
+    tag, values = read_root(head.lstrip()) or ("", {})
+    version = values.get("version", "")
+    return version if tag == "net" and version.isdecimal() else None
 
 
 def _sniff_folder(path: Path) -> WeightsFormat:
@@ -109,11 +133,26 @@ def _sniff_folder(path: Path) -> WeightsFormat:
         raise InvalidModelError("the SavedModel is in text form: save it in binary form")
     if path.suffix.lower() in PROGRAMS:
         raise by_name(path, "not a model")
+    _refuse_part(path)
     if any(re.match(CHECKPOINT, name) for name in names):
         raise InvalidModelError("the folder has a checkpoint, not a model: freeze it first")
     raise InvalidModelError(
-        f"the folder has neither model.toml nor {SAVED_MODEL}: give the model's file in it"
+        f"the folder has neither model.toml nor {SAVED_MODEL}, nor the file of a model: give a "
+        "model's file or folder"
     )
+
+
+def _refuse_part(path: Path) -> None:
+    """Refuse a file or a folder in a SavedModel."""
+    path = path.absolute()
+    for folder in (path.parent, path.parent.parent):
+        inside = path.relative_to(folder).parts[:1]
+        if SAVED_MODEL_PARTS.intersection(inside) and (folder / SAVED_MODEL).is_file():
+            raise InvalidModelError(f"a part of a SavedModel: give its folder, {folder}")
+    if path.name in SAVED_MODEL_FILES:
+        raise InvalidModelError(
+            f"a part of a SavedModel: give its folder, which also has a {SAVED_MODEL}"
+        )
 
 
 def _sniff_protobuf(path: Path) -> WeightsFormat:

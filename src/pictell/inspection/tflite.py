@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Runnable, TensorSpec, Weights
 from pictell.inspection.activation import judge_outputs
 from pictell.inspection.flatbuffer import Buffer, Table, damaged
 from pictell.inspection.noise import refuse_random
 from pictell.inspection.selection import listed, select
 from pictell.inspection.tflite_ops import BUILTIN_OPERATORS, CUSTOM
-from pictell.types import Inspection, Runnable, TensorSpec, Weights
 
 IDENTIFIER = b"TFL3"
 # The operation at the end of detectors, which chooses among boxes.

@@ -12,11 +12,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, ModelWarning, PictellError, UnsafeModelError
+from pictell.graphs import Inspection, Weights
 from pictell.images.formats import HEAD_BYTES, sniff
 from pictell.inspection import check_safe, checksum, inspect_weights, read_files, runnable
 from pictell.inspection.fit import check_inspected
@@ -29,6 +30,7 @@ from pictell.models import single_file
 from pictell.models.bare_options import all_options, check_stated, refuse_options
 from pictell.models.exports import find_export
 from pictell.models.exports.contents import refuse_folder
+from pictell.models.exports.onnx_files import WEIGHTS as WITHOUT_GRAPH
 from pictell.models.image_input import check_takes_pictures, find_image_input
 from pictell.models.metadata import read_metadata
 from pictell.models.missing import all_or_missing
@@ -41,7 +43,7 @@ from pictell.models.scores_output import (
 from pictell.models.stated import UNKNOWN, Stated, combine, fitted, stated_licence
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Inspection, ModelSpec, Weights
+from pictell.types import ModelSpec
 
 
 class Unchecked(NamedTuple):
@@ -57,7 +59,7 @@ class BareModel:
     """A model's files and what is known of it.
 
     ``row`` is its row of the catalogue, ``options`` are the user's, ``stated`` is what the files
-    state beside the graph.
+    state beside the graph. ``from_folder``: the user gave the folder of an export.
     """
 
     path: Path
@@ -67,6 +69,7 @@ class BareModel:
     options: ModelOptions
     inspection: Inspection
     stated: Stated | None
+    from_folder: bool = False
 
 
 def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) -> ModelSpec:
@@ -74,14 +77,19 @@ def describe(path: Path, options: ModelOptions, row: catalog.Row | None = None) 
 
     An ONNX file that carries its own spec takes no options. Raises ``InvalidModelError``,
     ``UnsafeModelError``, or ``UsageError`` for wrong options. Warns with ``ModelWarning`` if the
-    options differ from what the publisher of the file states.
+    options differ from what the publisher of the file states, and if the file is used otherwise
+    than its folder says.
     """
     with prefix_file_name(path):
         unchecked = read_unchecked(path)
         check_safe(unchecked.content)
         model = inspect_bare(unchecked, options, row)
         spec = spec_of(model)
-    if model.row and (warning := model.row.differences(spec.preprocess)):
+    differences = (
+        model.row.differences(spec.preprocess) if model.row else None,
+        folder_difference(model, spec),
+    )
+    for warning in filter(None, differences):
         # The level is that of the caller of pictell.load().
         warnings.warn(f"{path.name}: {warning}", ModelWarning, stacklevel=4)
     return spec
@@ -92,13 +100,14 @@ def inspect_bare(
 ) -> BareModel:
     """What is in the files and in the catalogue. Raises ``InvalidModelError`` or ``UsageError``."""
     path, content, beside = unchecked
+    from_folder = beside is not None
     sha256 = checksum(content.files)
     row = row or catalog.by_checksum(sha256)
     output = all_options(options, row, beside).output_name
     inspection = inspect_weights(content, [output] if output else [])
     beside = fitted(beside, inspection) if beside else None
     stated = combine(beside, read_metadata(content, inspection))
-    return BareModel(path, content, sha256, row, options, inspection, stated)
+    return BareModel(path, content, sha256, row, options, inspection, stated, from_folder)
 
 
 def spec_of(model: BareModel) -> ModelSpec:
@@ -156,20 +165,64 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
         if classes:
             with naming_labels_file(options, model.stated):
                 check_label_count(labels, classes)
-        check_inspected(model.inspection, model.content, spec)
+        check_draft(model, spec)
     return spec
+
+
+def check_draft(model: BareModel, spec: ModelSpec) -> None:
+    """Raise ``InvalidModelError`` if a spec does not fit the model, whatever its labels."""
+    check_inspected(model.inspection, model.content, replace(spec, labels=()))
 
 
 def folder_advice(model: BareModel) -> str:
     """Advice to give the folder of the file, if that is complete with what is stated there."""
+    with suppress(PictellError):
+        for folder, stated in _beside(model):
+            assemble(_with(stated, model))
+            return f"; or give {folder}, with {stated.origin}"
+    return ""
+
+
+def folder_difference(model: BareModel, spec: ModelSpec) -> str | None:
+    """What the folder of a file states otherwise than the spec of the file alone, as a sentence."""
+    for folder, stated in _beside(model):
+        try:
+            other = assemble(_with(stated, model))
+        except PictellError as error:
+            return f"{stated.origin} beside it does not fit: {error}"
+        parts = {"preprocess": "preprocessing", "labels": "labels", "activation": "activation"}
+        differ = [text for key, text in parts.items() if getattr(other, key) != getattr(spec, key)]
+        if differ:
+            what = " and ".join(differ)
+            return f"{stated.origin} beside it states other {what}: give them, or give {folder}"
+    return None
+
+
+def _beside(model: BareModel) -> Iterator[tuple[str, Stated]]:
+    """Which exported folder a file is part of, and what is stated there.
+
+    Nothing if the user gave the folder, and for a file that carries its spec.
+    """
+    if model.from_folder or single_file.carries_spec(model.inspection):
+        return
     path = model.path.absolute()
     for folder in path.parents[: 2 if path.parent.name == "onnx" else 1]:
         with suppress(PictellError):
-            unchecked = read_unchecked(folder)
-            if unchecked.stated is not None and unchecked.path == path:
-                assemble(inspect_bare(unchecked, model.options, model.row))
-                return f"; or give its folder, {folder}, with {unchecked.stated.origin}"
-    return ""
+            export = find_export(folder)
+            if export is None:
+                continue
+            if export.weights == path:
+                yield f"its folder, {folder}", export.stated
+            elif export.weights in (path.parent, path.with_name(export.weights.name)):
+                # Another form of the same model, such as a quantised one, if the labels fit.
+                options = replace(model.options, labels=None)
+                assemble(_with(export.stated, replace(model, options=options)))
+                yield f"its folder, {folder}, for {export.weights.name}", export.stated
+            return
+
+
+def _with(stated: Stated, model: BareModel) -> BareModel:
+    return inspect_bare(Unchecked(model.path, model.content, stated), model.options, model.row)
 
 
 def find_training(model: BareModel) -> tuple[str, ...]:
@@ -202,6 +255,9 @@ def read_unchecked(path: Path) -> Unchecked:
 
     Raises ``InvalidModelError``.
     """
+    if path.name.lower().endswith(WITHOUT_GRAPH) and not os.path.isdir(path):
+        # If they are of a known tool, the error says how it exports them.
+        find_export(path.absolute().parent)
     export = find_export(path) if os.path.isdir(path) else None
     if export is None:
         refuse_folder(path)

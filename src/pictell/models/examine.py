@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.errors import InvalidModelError, UnsafeModelError
+from pictell.graphs import Weights
 from pictell.inspection import check_safe
 from pictell.inspection.fit import check_model
 from pictell.models import bare, single_file
@@ -25,7 +26,7 @@ from pictell.models.image_input import PREPROCESSING
 from pictell.models.presets import merge_options
 from pictell.models.scorer import build_scorer
 from pictell.options import MIN_CONFIDENCE, ModelOptions
-from pictell.types import ModelSpec, PreprocessSpec, Weights
+from pictell.types import ModelSpec, PreprocessSpec
 
 # The keys of ``single_file``.
 OWN_KEYS = "pictell."
@@ -37,7 +38,8 @@ class Examination(NamedTuple):
 
     ``refusal`` says why pictell does not run it. ``preprocessing`` describes the preprocessing,
     where it comes from and how certain it is. ``toml`` is a ``model.toml`` in which guesses are
-    marked; empty if too little is known. ``spec``, or ``missing``: what the user has to give.
+    marked; empty if too little is known, or if pictell refuses the model whatever its labels.
+    ``spec``, or ``missing``: what the user has to give.
     """
 
     model: BareModel
@@ -108,7 +110,8 @@ def preprocess_text(spec: PreprocessSpec) -> str:
 
 def _complete(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
     text = f"{preprocess_text(spec.preprocess)}; {origin}"
-    return Examination(model, _refusal(model.content), text, to_toml(spec), spec)
+    refusal = _refusal(model.content)
+    return Examination(model, refusal, text, "" if refusal else to_toml(spec), spec)
 
 
 def _checked(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
@@ -118,7 +121,7 @@ def _checked(model: BareModel, spec: ModelSpec, origin: str) -> Examination:
         check_model(model.content, spec)
         build_scorer(spec, MIN_CONFIDENCE)
     except InvalidModelError as error:
-        return found._replace(spec=None, missing=str(error))
+        return found._replace(spec=None, missing=str(error), toml="")
     return found
 
 
@@ -127,20 +130,26 @@ def _find_out(model: BareModel) -> Examination:
     if single_file.carries_spec(model.inspection):
         return _checked(model, bare.spec_of(model), "from the file's metadata")
     try:
-        return _complete(model, bare.assemble(model), _origin(model))
+        spec = bare.assemble(model)
+        difference = bare.folder_difference(model, spec)
+        return _complete(model, spec, "; ".join(filter(None, (_origin(model), difference))))
     except InvalidModelError as error:
         missing = f"{error}{bare.folder_advice(model)}"
     draft = _draft(model)
     if draft is not None:
-        return _complete(model, draft, _origin(model))._replace(spec=None, missing=missing)
+        found = _complete(model, draft, _origin(model))
+        toml = found.toml if _fits(model, draft) else ""
+        return found._replace(spec=None, missing=missing, toml=toml)
     text, toml = "unknown: nothing in the file hints at it", ""
-    guessed = guess(model.inspection)
+    guessed = guess(model.inspection, model.content)
     if guessed is not None:
         name = f"{guessed.sure} preset {guessed.preset}"
         text = f"{name}: {guessed.reason}; give --preset {guessed.preset} if that is right"
         draft = _draft(replace(model, options=replace(model.options, preset=guessed.preset)))
-        toml = f"# [input] is a guess: {name}\n{to_toml(draft)}" if draft else ""
-    return Examination(model, _refusal(model.content), text, toml, missing=missing)
+        if draft is not None and _fits(model, draft):
+            toml = f"# [input] is a guess: {name}\n{to_toml(draft)}"
+    refusal = _refusal(model.content)
+    return Examination(model, refusal, text, "" if refusal else toml, missing=missing)
 
 
 def _draft(model: BareModel) -> ModelSpec | None:
@@ -149,6 +158,14 @@ def _draft(model: BareModel) -> ModelSpec | None:
         return bare.assemble(model, count_labels=False)
     except InvalidModelError:
         return None
+
+
+def _fits(model: BareModel, draft: ModelSpec) -> bool:
+    try:
+        bare.check_draft(model, draft)
+    except InvalidModelError:
+        return False
+    return True
 
 
 def _origin(model: BareModel) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from pictell.errors import InvalidModelError, StoreError
 from pictell.files import TextFileError, new_folder, os_reason, read_text, write_file
+from pictell.graphs import Weights
 from pictell.inspection import OneFile, check_safe, checksum, read_files
 from pictell.inspection.fit import check_model
 from pictell.models import toml
@@ -30,7 +31,6 @@ from pictell.types import (
     ModelSpec,
     PreprocessSpec,
     ResizeMode,
-    Weights,
     WeightsFormat,
 )
 

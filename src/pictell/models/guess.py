@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from pictell.types import Inspection
+from pictell.graphs import Inspection, Weights
+from pictell.inspection.quantisation import real_range
 
 # Scopes of TF-Slim's Inception and MobileNet definitions, which share their preprocessing.
 SLIM_SCOPES = ("MobilenetV1/", "MobilenetV2/", "InceptionV1/", "InceptionV3/", "InceptionV4/")
@@ -19,8 +18,11 @@ INCEPTION5H_CLASSES = 1008
 # MobileNet, TensorFlow Hub's to a module. Only the second has an unnamed placeholder as its input.
 RETRAINED = "final_result"
 HUB_INPUT = "Placeholder"
-# The allowed difference between the range of the input and the range of a preset.
-TOLERANCE = 0.02
+# The lowest and highest number of presets, and the allowed difference, as a share of the range.
+RANGES = {"tf-slim": (-1, 1), "unit": (0, 1), "raw": (0, 255)}
+TOLERANCE = 0.01
+# In the names that Keras gives to the operations of its layers.
+RESCALING = {"Rescaling": b"rescaling", "Normalization": b"/normalization"}
 
 
 class Guess(NamedTuple):
@@ -31,16 +33,18 @@ class Guess(NamedTuple):
     reason: str
 
 
-def guess(inspection: Inspection) -> Guess | None:
-    """The preset that the quantisation of the input or the names of tensors suggest, if any."""
-    return next(_guesses(inspection), None)
+def guess(inspection: Inspection, content: Weights | None = None) -> Guess | None:
+    """The preset that the quantisation of the input or names in the graph suggest, if any."""
+    return next(_guesses(inspection, content), None)
 
 
-def _guesses(inspection: Inspection) -> Iterator[Guess]:
+def _guesses(inspection: Inspection, content: Weights | None) -> Iterator[Guess]:
     """All guesses, the best first."""
     for image in inspection.inputs:
-        if image.quantisation is not None:
-            yield from _by_quantisation(image.dtype, *image.quantisation)
+        if spanned := real_range(image):
+            yield from _by_range(*spanned)
+    if content is not None:
+        yield from _by_layers(content.graph)
     for output in inspection.outputs:
         if output.name.startswith(SLIM_SCOPES):
             yield Guess("tf-slim", "likely", f"{output.name} is a name from TF-Slim")
@@ -54,6 +58,12 @@ def _guesses(inspection: Inspection) -> Iterator[Guess]:
             yield Guess("torchvision", "possible", "the channels come first, as in PyTorch")
 
 
+def _by_layers(graph: bytes) -> Iterator[Guess]:
+    for layer, name in RESCALING.items():
+        if name in graph:
+            yield Guess("raw", "likely", f"the graph has names of a {layer} layer of Keras")
+
+
 def _by_retrain(inspection: Inspection) -> Guess:
     if any(image.name == HUB_INPUT for image in inspection.inputs):
         reason = f"TensorFlow Hub's retrain.py names them {HUB_INPUT} and {RETRAINED}"
@@ -61,10 +71,9 @@ def _by_retrain(inspection: Inspection) -> Guess:
     return Guess("retrain", "possible", f"retrain.py names its output {RETRAINED}")
 
 
-def _by_quantisation(dtype: str, scale: float, zero_point: int) -> Iterator[Guess]:
-    limits = np.iinfo(dtype)
-    low, high = scale * (limits.min - zero_point), scale * (limits.max - zero_point)
-    for preset, lowest in (("tf-slim", -1), ("unit", 0)):
-        if abs(low - lowest) < TOLERANCE and abs(high - 1) < TOLERANCE:
+def _by_range(low: float, high: float) -> Iterator[Guess]:
+    for preset, (lowest, highest) in RANGES.items():
+        allowed = TOLERANCE * (highest - lowest)
+        if abs(low - lowest) < allowed and abs(high - highest) < allowed:
             reason = f"the input takes values from {low:.3g} to {high:.3g}"
             yield Guess(preset, "likely", reason)

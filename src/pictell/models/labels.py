@@ -10,13 +10,15 @@ from unicodedata import normalize
 
 from pictell.errors import InvalidModelError
 from pictell.files import TextFileError, read_text
+from pictell.inspection.scores import BACKGROUND as BACKGROUND_NAME
+from pictell.inspection.scores import UNLABELLED
 from pictell.types import MAX_LABELS, Label
 
 IMAGENET = Path(__file__).parent / "default" / "labels.tsv"
 IMAGENET_CLASSES = 1000
 # This share of the lines must be ImageNet names in order. The others are other spellings.
 IMAGENET_SHARE = 0.95
-BACKGROUND = Label("background")
+BACKGROUND = Label(BACKGROUND_NAME)
 
 OWN_FORMAT = re.compile(r"[^\S\t]*+[^\s][^\t]*+(\t(n[0-9]{8})?(\t.*)?)?")
 AFTER_TAB = re.compile(r"\t\s*+\S")
@@ -54,7 +56,7 @@ def complete(labels: Sequence[Label], background: bool, unlabelled: int) -> tupl
     first = (BACKGROUND,) if background else ()
     known = (*first, *labels)
     rest = range(len(known), len(known) + unlabelled)
-    return (*known, *(Label(f"unlabelled output {index}") for index in rest))
+    return (*known, *(Label(f"{UNLABELLED}{index}") for index in rest))
 
 
 def positions(keys: Iterable[str | None]) -> dict[str, list[int]]:

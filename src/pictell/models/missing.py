@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import TensorSpec
 from pictell.inspection.selection import listed
-from pictell.types import TensorSpec
 
 
 def all_or_missing(*parts: Callable[[], Any]) -> list[Any]:

@@ -7,15 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights
-from pictell.inspection.scores import problems, refusal, scores_before, scores_outputs
+from pictell.inspection.scores import (
+    count_classes,
+    problems,
+    refusal,
+    scores_before,
+    scores_outputs,
+)
 from pictell.inspection.selection import MAX_NAMES
 from pictell.models.labels import IMAGENET, complete, read_labels
 from pictell.models.missing import only
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Activation, Inspection, Label, TensorSpec, Weights
+from pictell.types import Activation, Label
 
 # What a user may say of a graph that gives probabilities: its last operation is not run again.
 MEANT: Mapping[Activation, tuple[Activation, ...]] = {
@@ -48,10 +55,15 @@ def find_scores_output(
             f"the output {output.name!r} holds probabilities already: leave --activation out"
         )
     if activation is None:
+        single = output.shape is not None and count_classes(output.name, output.shape) == 1
+        logits = (
+            "sigmoid for a logit"
+            if single
+            else "softmax for logits (independent or sigmoid if classes do not exclude each other)"
+        )
         raise InvalidModelError(
             f"the last operation of {output.name!r} does not show whether it gives probabilities: "
-            "give --activation none for probabilities, softmax for logits (independent or sigmoid "
-            "if classes do not exclude each other)"
+            f"give --activation none for {'a probability' if single else 'probabilities'}, {logits}"
         )
     return output, activation
 

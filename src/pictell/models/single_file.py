@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pictell.errors import InvalidModelError, StoreError, UsageError
 from pictell.files import write_file
+from pictell.graphs import Inspection, Weights
 from pictell.inspection import checksum
 from pictell.inspection.onnx import with_metadata
 from pictell.inspection.onnx_merge import merge
 from pictell.models.folder import SPEC_FILE, read_spec, store_errors, to_toml
 from pictell.models.labels import labels_from_text, to_text
-from pictell.types import Attachment, Inspection, ModelSpec, Weights
+from pictell.types import Attachment, ModelSpec
 
 SPEC_KEY = "pictell.model"
 LABELS_KEY = "pictell.labels"

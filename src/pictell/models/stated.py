@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pictell.graphs import Inspection
 from pictell.models.presets import merge_options
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label
+from pictell.types import Label
 
 UNKNOWN = "unknown"
 # Of a licence: some files have its whole text.
@@ -60,6 +61,11 @@ def combine(first: Stated | None, second: Stated | None) -> Stated | None:
     return replace(
         both, problems={name: text for name, text in problems.items() if not both.states(name)}
     )
+
+
+def unread(origin: str, what: str, value: str) -> str:
+    """The problem of a value that pictell does not make."""
+    return f"{origin} states {what} as {value[:40]!r}, which pictell does not make"
 
 
 def stated_licence(stated: Stated | None) -> str:

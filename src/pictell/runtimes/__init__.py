@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from pictell.errors import InvalidModelError, ModelWarning, RuntimeMissingError, UsageError
+from pictell.graphs import TensorSpec, Weights
 from pictell.inspection import runnable
 from pictell.options import EngineOptions
-from pictell.types import ModelSpec, TensorSpec, Weights, WeightsFormat
+from pictell.types import ModelSpec, WeightsFormat
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pictell.errors import InvalidModelError
-from pictell.types import Weights
+from pictell.graphs import Weights
 
 PREFIX = "pictell-run-"
 # What ``tempfile`` adds has eight characters.

@@ -9,11 +9,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from pictell.errors import UsageError
+from pictell.graphs import TensorSpec, Weights
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices
-from pictell.types import ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec
 
 
 class LitertEngine:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pictell.errors import RuntimeMissingError, UsageError
+from pictell.graphs import TensorSpec, Weights
 from pictell.options import EngineOptions
 from pictell.pipeline.deadline import run_with_deadline
 from pictell.runtimes import Tensor, Tensors
-from pictell.types import ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec
 
 # Unless this is set before the import, the published builds report every session to Microsoft and
 # store an identifier of the machine (onnxruntime/Privacy.md).

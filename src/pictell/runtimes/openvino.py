@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pictell.errors import InvalidModelError, PictellError, UsageError
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection import inspect_weights
 from pictell.inspection.fit import wanted_outputs
 from pictell.inspection.selection import listed
@@ -20,7 +21,7 @@ from pictell.runtimes import RUNTIMES, Tensor, Tensors
 from pictell.runtimes.files import PREFIX, temporary_files
 from pictell.runtimes.pool import Pool
 from pictell.runtimes.quiet import without_notices, without_package
-from pictell.types import Inspection, ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec
 
 # With this package, the import of OpenVINO reports to Intel and stores an identifier of the machine
 # in the home folder (openvino/tools/ovc/__init__.py). Without it OpenVINO uses a stub.

@@ -16,10 +16,10 @@ from pictell.errors import (
     RuntimeFailedError,
     UsageError,
 )
+from pictell.graphs import TensorSpec
 from pictell.inspection.scores import count_classes
 from pictell.inspection.selection import listed, shape_text
 from pictell.runtimes import Engine, Tensor, Tensors
-from pictell.types import TensorSpec
 
 # What the C++ library says, ONNX Runtime's allocator, and TensorFlow.
 NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "OOM when allocating")

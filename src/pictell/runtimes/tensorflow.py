@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pictell.errors import UsageError
+from pictell.graphs import TensorSpec, Weights
 from pictell.inspection import inspect_weights, saved_model
 from pictell.inspection.fit import wanted_outputs
 from pictell.options import EngineOptions
 from pictell.runtimes import Tensor, Tensors
 from pictell.runtimes.files import temporary_files
 from pictell.runtimes.quiet import temporary_settings, without_notices, without_package
-from pictell.types import ModelSpec, TensorSpec, Weights
+from pictell.types import ModelSpec
 
 # TensorFlow reports errors as exceptions; the rest of its log is about its build.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -16,13 +16,14 @@ from PIL import Image
 
 from pictell.errors import InvalidModelError, ModelWarning, OutOfMemoryError
 from pictell.files import os_reason
+from pictell.graphs import Weights
 from pictell.images.preprocess import preprocess
 from pictell.memory import available_memory
 from pictell.options import EngineOptions
 from pictell.pipeline.processes import CrashError, Processes, TaskError
 from pictell.runtimes import RUNTIMES, Runtime, open_session
 from pictell.runtimes.files import temporary_folder
-from pictell.types import DecodedImage, ModelSpec, Weights
+from pictell.types import DecodedImage, ModelSpec
 
 # On a slow machine the largest runtime takes ten seconds to load, and a large model more.
 DEADLINE_S = 120.0

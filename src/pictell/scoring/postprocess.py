@@ -25,7 +25,8 @@ def as_classes(
 
     A single score z with two classes is for the second one. Then the first has the logit 0, or the
     probability 1 - z, so the two exclude each other: sigmoid(z) is the softmax of (0, z). All else
-    stays as it is. Raises ``RuntimeFailedError`` for a softmax over a single value.
+    stays as it is. Raises ``RuntimeFailedError`` for a softmax over a single value, and for a
+    single value for two classes that is not in 0..1 and should be a probability.
     """
     if outputs.shape[-1] != 1:
         return outputs, activation
@@ -38,6 +39,7 @@ def as_classes(
     second = outputs.astype(np.float64)
     if activation == "sigmoid":
         return np.concatenate([np.zeros_like(second), second], axis=-1), "softmax"
+    _check_probable(second, "sigmoid")
     return np.concatenate([1 - second, second], axis=-1), "none"
 
 
@@ -50,14 +52,10 @@ def to_probabilities(logits: NDArray[np.generic], activation: Activation) -> NDA
     finite, or with these two not in 0..1.
     """
     values = logits.astype(np.float64, copy=False)
-    if not np.isfinite(values).all():
-        raise RuntimeFailedError("the model gave an output that is not a finite number")
+    _check_finite(values)
     if activation in PROBABILITIES:
-        if values.size and not -PROBABILITY_SLACK <= values.min() <= values.max() <= MAX_PROBABLE:
-            raise RuntimeFailedError(
-                "the model gave values outside 0..1, not probabilities: give --activation "
-                + ("softmax" if activation == "none" else "sigmoid")
-            )
+        exclusive = activation == "none" and values.shape[-1] > 1
+        _check_probable(values, "softmax" if exclusive else "sigmoid")
         return values.clip(0, 1)
     if activation == "sigmoid":
         # It is half of 1 + tanh(x / 2), which does not overflow.
@@ -68,6 +66,23 @@ def to_probabilities(logits: NDArray[np.generic], activation: Activation) -> NDA
     np.exp(probabilities, out=probabilities)
     probabilities /= probabilities.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def _check_finite(values: NDArray[np.float64]) -> None:
+    if not np.isfinite(values).all():
+        raise RuntimeFailedError("the model gave an output that is not a finite number")
+
+
+def _check_probable(values: NDArray[np.float64], of_logits: Activation) -> None:
+    """Raise ``RuntimeFailedError`` for values that are no probabilities.
+
+    ``of_logits`` is the activation if they are logits.
+    """
+    _check_finite(values)
+    if values.size and not -PROBABILITY_SLACK <= values.min() <= values.max() <= MAX_PROBABLE:
+        raise RuntimeFailedError(
+            f"the model gave values outside 0..1, not probabilities: give --activation {of_logits}"
+        )
 
 
 def top_k(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pictell import models, runtimes
 from pictell.classifier import Classifier
 from pictell.errors import UsageError
+from pictell.graphs import Weights
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum
 from pictell.models.folder import read_weights
@@ -18,7 +19,7 @@ from pictell.training.backbone import cut, find_taps
 from pictell.training.familiarity import Floats, origin_of
 from pictell.training.features import feature_graph
 from pictell.training.graph import EMBEDDING, features_of, is_trained, read_head
-from pictell.types import Label, ModelSpec, Weights
+from pictell.types import Label, ModelSpec
 
 GRAPH = Path("features.onnx")
 

@@ -12,6 +12,7 @@ from pictell.classifier import Classifier
 from pictell.errors import InvalidModelError, UsageError
 from pictell.evaluation.summary import Summary
 from pictell.files import write_file
+from pictell.graphs import Weights
 from pictell.image_model import ImageModel
 from pictell.inspection import checksum, inspect_weights
 from pictell.inspection.onnx import read_metadata, with_metadata
@@ -24,7 +25,7 @@ from pictell.training.data import DataReport
 from pictell.training.graph import EMBEDDING, FAMILIARITY, LOGITS
 from pictell.training.kept import Kept, beside, forget
 from pictell.training.measure import Accuracy, Measured, Suspect, to_summary
-from pictell.types import Activation, Attachment, Label, ModelSpec, Weights
+from pictell.types import Activation, Attachment, Label, ModelSpec
 from pictell.version import __version__
 
 GRAPH = Path("trained.onnx")

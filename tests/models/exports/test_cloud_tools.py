@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openvino
 import pytest
+from openvino import opset13 as op
 
 from exported_folders import LABELS, refusal, write
+from pictell.errors import ModelWarning
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
+from pictell.models.examine import examine
 from pictell.options import ModelOptions
 from small_networks import network
 from tensorflow_models import SIDE, frozen, module, scores
@@ -214,3 +219,43 @@ def test_a_saved_model_of_ultralytics(tmp_path: Path) -> None:
 def test_a_detector_of_ultralytics(tmp_path: Path) -> None:
     message = refusal(ultralytics(tmp_path, "detect"), ModelOptions(output_name="scores"))
     assert "YOLO detection" in message
+
+
+def openvino_of_ultralytics(folder: Path) -> Path:
+    """The network that takes the mean of each channel, with what Ultralytics writes."""
+    image = op.parameter([1, 3, 8, 8], np.float32, name="images")
+    scores = op.softmax(op.reduce_mean(image, np.array([2, 3])), 1)
+    model = openvino.Model([scores], [image], "mean")
+    info = {"model_type": "YOLO", "reverse_input_channels": True, "scale_values": [255.0]}
+    for key, value in {**info, "labels": ["red_thing", "green", "blue"]}.items():
+        model.set_rt_info(value, ["model_info", key])
+    folder.mkdir()
+    openvino.save_model(model, folder / "best.xml", compress_to_fp16=False)
+    names = "names:\n  0: red thing\n  1: green\n  2: blue\n"
+    text = YAML.format(task="classify").replace("16", "8").partition("names:")[0] + names
+    return write(folder, {"metadata.yaml": text})
+
+
+def test_the_file_of_an_ultralytics_folder_alone_warns_of_the_folder(tmp_path: Path) -> None:
+    folder = openvino_of_ultralytics(tmp_path / "best_openvino_model")
+    spec = describe(folder, ModelOptions())
+    assert (spec.labels[0].name, spec.preprocess.resize_mode) == ("red thing", "crop")
+    with pytest.warns(ModelWarning, match=r"other preprocessing and labels: .* give its folder, /"):
+        describe(folder / "best.xml", ModelOptions())
+    examination = examine(folder / "best.xml", ModelOptions())
+    assert f"give its folder, {folder}" in examination.preprocessing
+
+
+def test_options_that_agree_with_the_folder_need_no_warning(tmp_path: Path) -> None:
+    folder = openvino_of_ultralytics(tmp_path / "best_openvino_model")
+    labels = write(tmp_path, {"labels.txt": "red thing\ngreen\nblue\n"}) / "labels.txt"
+    options = ModelOptions(labels=labels, resize_mode="crop")
+    alone = describe(folder / "best.xml", options)
+    assert alone.preprocess == describe(folder, ModelOptions()).preprocess
+
+
+def test_a_file_of_automl_alone(tmp_path: Path) -> None:
+    folder = automl(tmp_path)
+    labels = write(tmp_path, {"mine.csv": "\n".join(NAMES)}) / "mine.csv"
+    assert f"give its folder, {folder}" in refusal(folder / "model.tflite")
+    assert describe(folder / "model.tflite", ModelOptions(labels=labels)).labels[0].name == NAMES[0]

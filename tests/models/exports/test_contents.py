@@ -65,7 +65,7 @@ def test_a_file_that_pictell_does_not_run_says_why(
 
 
 def test_nothing_that_could_be_a_model(tmp_path: Path) -> None:
-    assert "give the model's file in it" in refusal(write(tmp_path, {"notes.txt": "hello"}))
+    assert "nor the file of a model" in refusal(write(tmp_path, {"notes.txt": "hello"}))
 
 
 def test_a_config_of_another_program(tmp_path: Path) -> None:
@@ -84,3 +84,19 @@ def test_a_folder_of_another_tool_in_the_store(tmp_path: Path) -> None:
         assert not (folder / "config.json").exists()
     finally:
         store.remove("from-hugging-face")
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "cat/photo.PNG"])
+def test_a_folder_of_pictures_leads_to_the_training(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, {name: b"", "notes.md": "#"})
+    assert "pictell train" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_alone_say_how_their_folder_is_exported(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, {name: b"\x0f\0\0\0\0\0\0\0" + b'{"a":{"x":[0]}}'})
+    assert "optimum-cli export onnx --task" not in refusal(folder / name)
+    write(folder, {"config.json": {"model_type": "vit"}})
+    assert f"--model {folder} {folder}/onnx" in refusal(folder / name)
+    write(folder, {"config.json": {"pretrained_cfg": {"tag": "a1_in1k"}}})
+    assert "timm.create_model" in refusal(folder / name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from exported_folders import (
     refusal,
     write,
 )
+from pictell.errors import ModelWarning
 from pictell.models.bare import describe
 from pictell.options import ModelOptions
 from pictell.types import Label
@@ -270,3 +272,19 @@ def test_for_the_file_alone_the_folder_is_advised(tmp_path: Path, name: str) -> 
     (folder / "config.json").write_text('{"id2label": {"0": "only one"}}')
     # The folder would not do either.
     assert "give its folder" not in refusal(folder / name)
+
+
+def test_a_file_alone_warns_of_what_its_folder_asks_for(tmp_path: Path) -> None:
+    folder = hugging_face(tmp_path)
+    labels = write(tmp_path, {"labels.txt": "\n".join(LABELS)}) / "labels.txt"
+    options = ModelOptions(labels=labels, size=(10, 8), activation="softmax")
+    complete = replace(options, preset="unit")
+    assert describe(folder / "model.onnx", complete).preprocess.std == (255,) * 3
+    partly = replace(options, mean=(0,) * 3, std=(255,) * 3, crop_fraction=0.9, resize_mode="crop")
+    describe(folder / "model.onnx", partly)
+    write(folder, {"preprocessor_config.json": PROCESSOR | {"resample": 4}})
+    describe(folder / "model.onnx", complete)
+    with pytest.warns(
+        ModelWarning, match=r"preprocessor_config.json beside it does not fit: .*--in"
+    ):
+        describe(folder / "model.onnx", partly)

@@ -1,12 +1,14 @@
 """Folders of Teachable Machine."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import pictell
 from exported_folders import refusal, write
+from pictell.errors import ModelWarning
 from pictell.models.bare import describe
 from pictell.options import ModelOptions
 from tensorflow_models import SIDE, module
@@ -99,3 +101,24 @@ def test_a_link_to_a_saved_model(tmp_path: Path) -> None:
     (folder / "model.savedmodel").unlink()
     shutil.copytree(tmp_path / "elsewhere", folder / "model.savedmodel")
     assert describe(folder, ModelOptions(output_name="scores")).labels
+
+
+def test_a_file_alone_that_states_enough_warns_of_its_folder(tmp_path: Path) -> None:
+    """The float model has the labels and the crop; the quantised one is the same model."""
+    files = {"model_unquant.tflite": tflite(), "model.tflite": tflite(quantised=True)}
+    folder = write(tmp_path, {**files, "labels.txt": LABELS})
+    options = ModelOptions(labels=folder / "labels.txt")
+    with pytest.warns(ModelWarning, match="preprocessing: .* for model_unquant.tflite"):
+        describe(folder / "model.tflite", options)
+    given = replace(options, mean=(127.5,) * 3, std=(127.5,) * 3)
+    with pytest.warns(ModelWarning, match="give its folder"):
+        describe(folder / "model_unquant.tflite", given)
+    assert describe(folder / "model.tflite", replace(options, resize_mode="crop"))
+    assert "for model_unquant.tflite" in refusal(folder / "model.tflite")
+
+
+def test_another_model_in_the_folder_has_nothing_to_do_with_it(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"model_unquant.tflite": tflite(), "labels.txt": "0 one\n1 two\n"})
+    labels = write(tmp_path, {"mine.csv": "\n".join(NAMES)}) / "mine.csv"
+    write(folder, {"other.tflite": tflite(quantised=True)})
+    assert describe(folder / "other.tflite", ModelOptions(labels=labels))

@@ -14,12 +14,12 @@ from PIL import Image
 import pictell
 from hostile_models import onnx_model
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights
 from pictell.inspection.onnx import with_metadata
 from pictell.models.bare import describe
 from pictell.models.metadata import read_metadata
 from pictell.options import ModelOptions
-from pictell.types import Weights
 
 # As Custom Vision writes them.
 CUSTOM_VISION = {

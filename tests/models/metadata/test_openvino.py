@@ -10,11 +10,11 @@ from openvino import opset13 as op
 
 import pictell
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights, read_files
 from pictell.models.bare import describe
 from pictell.models.metadata import read_metadata
 from pictell.options import ModelOptions
-from pictell.types import Weights
 
 IMAGENET = {
     "mean_values": "123.675 116.28 103.53",

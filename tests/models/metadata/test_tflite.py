@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from PIL import Image
 
 import pictell
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights
 from pictell.models.bare import describe
+from pictell.models.folder import create_model_folder, read_model_folder, read_weights
 from pictell.models.metadata import read_metadata
 from pictell.models.stated import Stated
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import Label, ModelSpec, Weights
+from pictell.types import Label, ModelSpec
 from tflite_files import (
     AXIS_LABELS,
     BOXES,
@@ -366,3 +369,49 @@ def test_damaged_metadata_is_an_error_only_if_something_is_needed(tmp_path: Path
 def test_an_archive_after_a_larger_file_is_found(tmp_path: Path) -> None:
     content = packed(colours(), metadata()) + bytes(100_000) + archive({"labels.txt": LABELS})
     assert names(spec_of(tmp_path, content)) == NAMES
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ModelOptions(preset="torchvision"),
+        ModelOptions(preset="raw"),
+        ModelOptions(mean=(117.0,) * 3),
+        ModelOptions(std=(255.0,) * 3),
+        ModelOptions(mean=(0.0,) * 3, std=(255.0,) * 3),
+    ],
+)
+def test_a_quantised_input_of_bytes_obeys_no_other_mean_and_std(
+    tmp_path: Path, options: ModelOptions
+) -> None:
+    content = packed(colours("uint8", UINT8), None, {"labels.txt": LABELS})
+    assert "leave --preset out" in refusal(tmp_path, content, options)
+
+
+def test_a_quantised_input_of_bytes_gives_the_same_with_its_own_mean_and_std(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "colours.tflite"
+    path.write_bytes(packed(colours("uint8", UINT8), None, {"labels.txt": LABELS}))
+    stated = ModelOptions(mean=(127.5,) * 3, std=(127.5,) * 3)
+    picture = Image.new("RGB", (8, 8), COLOUR)
+    scores = []
+    for options in (ModelOptions(), stated):
+        with pictell.load(path, options=options) as classifier:
+            scores.append([one.score for one in classifier.classify(picture).predictions])
+    np.testing.assert_allclose(*scores, atol=0.01)
+
+
+def test_a_model_toml_that_contradicts_the_quantisation_is_refused(tmp_path: Path) -> None:
+    content = packed(colours("uint8", UINT8), None, {"labels.txt": LABELS})
+    spec = spec_of(tmp_path, content)
+    for mean, fits in ((127.5, True), (0.0, False)):
+        preprocess = replace(spec.preprocess, mean=(mean,) * 3, std=(127.5,) * 3)
+        folder = tmp_path / f"mean-{mean}"
+        stored = replace(spec, preprocess=preprocess)
+        create_model_folder(folder, stored, Weights("tflite", {"colours.tflite": content}))
+        if fits:
+            read_weights(read_model_folder(folder))
+            continue
+        with pytest.raises(InvalidModelError, match=r"is quantised for numbers from -0\.99"):
+            read_weights(read_model_folder(folder))

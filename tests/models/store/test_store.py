@@ -30,6 +30,7 @@ from pictell.errors import (
     UnsafeModelError,
     UsageError,
 )
+from pictell.graphs import Weights
 from pictell.models.calibration_file import read_calibration
 from pictell.models.folder import read_model_folder, read_weights
 from pictell.models.single_file import write_single_file
@@ -38,7 +39,7 @@ from pictell.models.store import local as store
 from pictell.models.store.catalog import Row
 from pictell.models.store.pull import pull
 from pictell.options import ModelOptions
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 from waiting import wait_until
 
 AT_ONCE = Retry(2)  # without waiting

@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from pictell.errors import InvalidModelError, ModelError, UnsafeModelError
+from pictell.images.formats import SUFFIXES
 from pictell.inspection.model_files import SAVED_MODEL
 from pictell.inspection.selection import listed
 from pictell.inspection.sniff import sniff_format
@@ -62,6 +63,10 @@ def refuse_folder(path: Path) -> None:
             sniff_format(path / name)
         except ModelError as error:
             raise type(error)(f"the folder has {name}: {error}") from error
+    if _has_pictures(path):
+        raise InvalidModelError(
+            "the folder has pictures, not a model: pictell train makes a model from pictures"
+        )
 
 
 def _refuse_part(path: Path) -> None:
@@ -85,6 +90,12 @@ def _models(folder: Path) -> Iterator[str]:
         inner = folder / name
         if any(os.path.isfile(inner / one) for one in (SAVED_MODEL, SPEC_FILE)):
             yield name
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Whether the folder, or one in it, has pictures by their names."""
+    inner = (folder / name for name in names_in(folder, "")[:MAX_TRIED])
+    return any(names_in(one, *SUFFIXES) for one in (folder, *inner))
 
 
 def _labels(folder: Path) -> Iterator[str]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights, read_files
 from pictell.inspection.model_files import SAVED_MODEL
 from pictell.inspection.sniff import sniff_format
 from pictell.models.exports.export import Export
 from pictell.models.exports.files import convert, find, labels_in, named, read_json, state
-from pictell.types import Weights
 
 SIGNATURE = "signature.json"
 # The second names are those of old versions (lobe-python's signature_constants.py).

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from pictell.graphs import Weights
 from pictell.inspection import inspect_weights, read_files
 from pictell.models.exports.export import Export
 from pictell.models.exports.files import convert, find, labels_in, read_json, state
 from pictell.models.exports.onnx_files import find_onnx
 from pictell.models.labels import IMAGENET, IMAGENET_CLASSES, read_labels
-from pictell.types import MAX_INPUT_SIDE, Label, Weights
+from pictell.types import MAX_INPUT_SIDE, Label
 
 CONFIG = "config.json"
 # The data of the last training, as the tags of timm's weights name it: ``augreg_in21k_ft_in1k``.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 
+from pictell.graphs import Inspection, Weights
 from pictell.models.metadata import classifier_node
 from pictell.models.metadata.onnx_entries import read_onnx_entries
 from pictell.models.metadata.openvino import read_openvino
 from pictell.models.metadata.tflite import read_tflite
 from pictell.models.metadata.ultralytics import read_ultralytics
 from pictell.models.stated import Stated, combine
-from pictell.types import Inspection, Weights
 
 Reader = Callable[[Weights, Inspection], Stated | None]
 # The only list of forms, the most specific first.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pictell.graphs import Inspection, Weights
 from pictell.models.stated import Stated
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label, Weights
+from pictell.types import Label
 
 
 def read(content: Weights, inspection: Inspection) -> Stated | None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Weights
 from pictell.models.labels import labels_from_text
-from pictell.models.stated import Stated
+from pictell.models.stated import Stated, unread
 from pictell.options import ModelOptions
-from pictell.types import Channels, Inspection, Label, Weights
+from pictell.types import Channels, Label
 
 ORIGIN = "the ONNX metadata"
 # Keys and values are compared without case. Custom Vision and WinML write them.
@@ -50,20 +51,16 @@ def _pixels(
     if stated := entries.get(PIXEL_FORMAT):
         channels = PIXEL_FORMATS.get(stated.lower())
         if stated.lower() not in PIXEL_FORMATS:
-            problems["channels"] = f"{_unread('pixels', stated)}: give --channels"
+            problems["channels"] = f"{unread(ORIGIN, 'pixels', stated)}: give --channels"
     if entries.get(GAMMA, "").lower() == "linear":
-        problems["mean"] = _unread("colours", "Linear")
+        problems["mean"] = unread(ORIGIN, "colours", "Linear")
     elif (stated := entries.get(PIXEL_RANGE)) and not takes_bytes:
         if stated.lower() in PIXEL_RANGES:
             one_mean, one_std = PIXEL_RANGES[stated.lower()]
             mean, std = 3 * (one_mean,), 3 * (one_std,)
         else:
-            problems["mean"] = _unread("pixels", stated)
+            problems["mean"] = unread(ORIGIN, "pixels", stated)
     return ModelOptions(channels=channels, mean=mean, std=std)
-
-
-def _unread(what: str, value: str) -> str:
-    return f"{ORIGIN} states {what} as {value[:40]!r}, which pictell does not make"
 
 
 def _labels(entries: Mapping[str, str], problems: dict[str, str]) -> tuple[Label, ...] | None:

@@ -12,11 +12,12 @@ import re
 from collections.abc import Mapping
 
 from pictell.errors import InvalidModelError, UsageError
+from pictell.graphs import Inspection, Weights
 from pictell.models.labels import labels_from_text
 from pictell.models.presets import merge_options
-from pictell.models.stated import Stated, fitted
+from pictell.models.stated import Stated, fitted, unread
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label, ResizeMode, Weights
+from pictell.types import Label, ResizeMode
 
 ORIGIN = "the model_info of OpenVINO"
 PREFIX = "model_info."
@@ -68,7 +69,7 @@ def _refusal(info: Mapping[str, str]) -> str | None:
 def _resize_mode(info: Mapping[str, str], problems: dict[str, str]) -> ResizeMode | None:
     stated = info.get("resize_type")
     if stated is not None and stated not in RESIZE_MODES:
-        problems["resize_mode"] = f"{_unread('resizing', stated)}: give --resize-mode"
+        problems["resize_mode"] = f"{unread(ORIGIN, 'resizing', stated)}: give --resize-mode"
     return RESIZE_MODES.get(stated or "")
 
 
@@ -134,7 +135,3 @@ def _labels(info: Mapping[str, str], problems: dict[str, str]) -> tuple[Label, .
     except (InvalidModelError, ValueError, RecursionError) as error:
         problems["labels"] = f"{ORIGIN}: {error}"
         return None
-
-
-def _unread(what: str, value: str) -> str:
-    return f"{ORIGIN} states {what} as {value[:40]!r}, which pictell does not make"

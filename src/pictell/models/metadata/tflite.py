@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.files import TextFileError, decode_text
+from pictell.graphs import Inspection, TensorSpec, Weights
 from pictell.inspection.appended_zip import AppendedZip
 from pictell.inspection.selection import listed
 from pictell.inspection.tflite_metadata import (
@@ -20,7 +21,7 @@ from pictell.inspection.tflite_metadata import (
 from pictell.models.labels import labels_from_text
 from pictell.models.stated import Stated
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Label, TensorSpec, Weights
+from pictell.types import Label
 
 ORIGIN = "the TFLite metadata"
 ZIP_ORIGIN = "the zip archive in the file"

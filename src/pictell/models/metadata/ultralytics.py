@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pictell.errors import InvalidModelError
+from pictell.graphs import Inspection, Weights
 from pictell.inspection.appended_zip import AppendedZip
 from pictell.models.label_forms import FormError
 from pictell.models.label_forms.python_text import read_dict
@@ -22,7 +23,6 @@ from pictell.models.metadata.tflite import text_of
 from pictell.models.presets import merge_options
 from pictell.models.stated import Stated
 from pictell.options import ModelOptions
-from pictell.types import Inspection, Weights
 
 ORIGIN = "the Ultralytics metadata"
 TFLITE_FILES = ("metadata.json", "temp_meta.txt")

@@ -23,6 +23,7 @@ from platformdirs import user_cache_path, user_data_path
 
 from pictell.errors import UnknownModelError, UsageError
 from pictell.files import new_folder
+from pictell.graphs import Weights
 from pictell.models import BUILT_IN, find
 from pictell.models.folder import (
     SPEC_FILE,
@@ -33,7 +34,7 @@ from pictell.models.folder import (
 )
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
-from pictell.types import ModelSpec, Weights
+from pictell.types import ModelSpec
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
