@@ -49,7 +49,16 @@ def test_an_index_among_the_photos(
 ) -> None:
     save(tmp_path / "0.png", 50)
     monkeypatch.chdir(tmp_path)
-    for words in ([tmp_path], ["."], [str(tmp_path / "*")], ["0.png", name], [tmp_path]):
+    link = tmp_path.with_name(f"{tmp_path.name}-link")
+    link.symlink_to(tmp_path)
+    for words in (
+        [tmp_path],
+        ["."],
+        [str(link / "*")],
+        [str(tmp_path / "*")],
+        ["0.png", name],
+        [tmp_path],
+    ):
         photos, status = look(*words, "--index", name)
         assert [one.path.name for one in photos] == ["0.png"]
         assert status == 0
@@ -64,7 +73,7 @@ def test_photos_that_fail_are_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert len(photos) == 1
     assert status == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "http://localhost:9/a.jpg: not a file" in line
+    assert "http://localhost:9/a.jpg: a URL" in line
 
 
 @pytest.mark.parametrize(

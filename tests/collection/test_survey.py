@@ -274,7 +274,7 @@ def test_what_is_no_file_fails_and_is_not_fetched(tmp_path: Path) -> None:
         found = look(model(), words, index)
     assert len(found.photos) == 1
     assert {str(one.error.message) for one in found.failed if one.error} == {
-        "not a file: this command takes files and folders"
+        "a URL: this command takes only files and folders"
     }
     assert found.failed[0].source == words[0]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +105,7 @@ def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
         sources = list(named_sources(options, ignore))
         with PhotoIndex.open(index_path) as index:
             said = _say_note(index, None)
-            files = index.files
-            sources = [one for one in sources if not _is_one_of(one, files)]
+            sources = [one for one in sources if not _is_part(index, one)]
             with Progress(total=len(sources), quiet=options.quiet) as progress:
                 found = survey(classifier, sources, index, progress.watch)
             said = _say_note(index, said)
@@ -121,6 +120,5 @@ def _say_note(index: PhotoIndex, said: str | None) -> str | None:
     return index.note
 
 
-def _is_one_of(source: Source, files: Collection[str]) -> bool:
-    content = source.content
-    return isinstance(content, Path) and os.path.abspath(content) in files  # noqa: PTH100
+def _is_part(index: PhotoIndex, source: Source) -> bool:
+    return isinstance(source.content, Path) and index.is_part(source.content)

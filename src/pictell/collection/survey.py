@@ -22,6 +22,7 @@ from pictell.image_model import named
 from pictell.images.taken import taken
 from pictell.index.blocks import ReadFile, read_blocks
 from pictell.index.photos import PhotoIndex, Rows
+from pictell.places import DataUrl, Url
 from pictell.results import Result
 from pictell.types import Source
 
@@ -206,7 +207,8 @@ class _Found:
 def _only_file(source: Source) -> Source:
     if isinstance(source.content, Path | PictellError):
         return source
-    error = SourceUnreadableError("not a file: this command takes files and folders")
+    what = "a URL" if isinstance(source.content, Url | DataUrl) else "not a file"
+    error = SourceUnreadableError(f"{what}: this command takes only files and folders")
     return Source(source.name, error)
 
 

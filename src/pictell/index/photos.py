@@ -77,11 +77,13 @@ class PhotoIndex:
             index._go_on_in_memory(error)
         return index
 
-    @property
-    def files(self) -> frozenset[str]:
-        """The absolute paths of the files that the index has or may have."""
-        path = os.path.abspath(self.path)  # noqa: PTH100
-        return frozenset(path + end for end in ("", "-wal", "-shm", "-journal"))
+    def is_part(self, path: Path) -> bool:
+        """Whether a file is the index, or one that SQLite makes beside it."""
+        own = os.path.realpath(self.path)
+        # Only few files have such a name, and to follow the links of all takes time.
+        return path.name.startswith((os.path.basename(own), self.path.name)) and (  # noqa: PTH119
+            os.path.realpath(path) in {own + end for end in ("", "-wal", "-shm", "-journal")}
+        )
 
     def get(self, kind: str, contents: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """The vectors (D,) of a kind that are known, by their contents."""
