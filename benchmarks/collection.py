@@ -110,6 +110,7 @@ def print_later(classifier: pictell.Classifier, folder: Path, file: Path) -> Non
 
 
 def main() -> None:
+    """Make the photos, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--folder", type=Path)
