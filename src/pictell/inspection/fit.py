@@ -42,10 +42,13 @@ def check_model(weights: Weights, spec: ModelSpec) -> None:
     check_inspected(inspect_weights(weights, outputs), weights, spec)
 
 
-def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -> None:
+def check_inspected(
+    inspection: Inspection, weights: Weights, spec: ModelSpec, *, count_labels: bool = True
+) -> None:
     """``check_model`` for an inspection that has the outputs of the spec.
 
-    Also raises ``InvalidModelError`` if these are random.
+    Also raises ``InvalidModelError`` if these are random. Without ``count_labels`` the spec may
+    have any number of labels.
     """
     inputs = inspection.inputs
     run = runnable(weights, wanted_outputs(spec), spec.input_name).weights
@@ -55,20 +58,24 @@ def check_inspected(inspection: Inspection, weights: Weights, spec: ModelSpec) -
 
         inputs = needed_inputs(run, spec.input_name, wanted_outputs(spec))
         spec = _without_indices(spec)
-    check_fits(inputs, inspection.outputs, spec)
+    check_fits(inputs, inspection.outputs, spec, count_labels=count_labels)
     if spec.output_name != spec.embedding:
         check_output(spec.output_name, inspection)
 
 
 def check_fits(
-    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], spec: ModelSpec
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    spec: ModelSpec,
+    *,
+    count_labels: bool = True,
 ) -> None:
     """Raise ``InvalidModelError`` if the graph does not have what the spec names.
 
-    A spec that is not complete may have no labels.
+    ``count_labels``: see ``check_inspected``.
     """
     _check_input(_picture_input(inputs, spec), spec.preprocess)
-    _check_outputs({tensor.name: tensor for tensor in outputs}, spec)
+    _check_outputs({tensor.name: tensor for tensor in outputs}, spec, count_labels)
 
 
 def wanted_outputs(spec: ModelSpec) -> tuple[str, ...]:
@@ -129,7 +136,7 @@ def _takes_numbers(tensor: TensorSpec) -> bool:
     return tensor.quantisation is not None or tensor.dtype in {*FLOATS, UNKNOWN}
 
 
-def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
+def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec, count_labels: bool) -> None:
     """Raise ``InvalidModelError`` if an output is missing or its classes do not fit."""
     select(wanted_outputs(spec), outputs)
     if spec.output_name == spec.embedding:
@@ -140,7 +147,7 @@ def _check_outputs(outputs: Mapping[str, TensorSpec], spec: ModelSpec) -> None:
     classes = None if output.shape is None else count_classes(output.name, output.shape)
     if classes is not None:
         check_activation(spec.activation, classes)
-        if spec.labels:
+        if count_labels:
             check_label_count(spec.labels, classes)
 
 

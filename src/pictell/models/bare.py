@@ -171,7 +171,7 @@ def assemble(model: BareModel, *, count_labels: bool = True) -> ModelSpec:
 
 def check_draft(model: BareModel, spec: ModelSpec) -> None:
     """Raise ``InvalidModelError`` if a spec does not fit the model, whatever its labels."""
-    check_inspected(model.inspection, model.content, replace(spec, labels=()))
+    check_inspected(model.inspection, model.content, spec, count_labels=False)
 
 
 def folder_advice(model: BareModel) -> str:
