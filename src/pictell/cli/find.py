@@ -48,22 +48,21 @@ MOST_ALIKE = 20
 def run(words: list[str]) -> int:
     """Search the photos and write what is found; 1 if some photos could not be read."""
     options = _parse(words)
-    from pictell.collection.search import search
+    from pictell.collection.search import search, to_matches
 
     wanted = _Wanted(options)
     with survey_photos(options, wanted.prepare) as surveyed:
-        matches = search(surveyed.survey, wanted.tree, wanted.search)
-        status = surveyed.exit_status
-    most = options.limit or (MOST_ALIKE if options.like else None)
-    shown = matches[:most]
+        found = search(surveyed.survey, wanted.search)
+        most = options.limit or (MOST_ALIKE if options.like else None)
+        matches = to_matches(found, surveyed.survey, wanted.search, wanted.tree, most)
     if not options.quiet:
-        _say_how_many(len(shown), len(matches), options)
+        _say_how_many(len(matches), len(found.rows), options)
     try:
-        _write(shown, options)
+        _write(matches, options)
     finally:
         if options.html is not None:
-            match_page.write(options.html, shown, _title(options), options.limits)
-    return status
+            match_page.write(options.html, matches, _title(options), options.limits)
+    return surveyed.exit_status
 
 
 class _Wanted:
@@ -89,6 +88,8 @@ class _Wanted:
         options = self._options
         self.tree = naming_tree(classifier.scorer, classifier.spec)
         words = None if options.query is None else parse_query(options.query, self.tree)
+        if words is None and len(options.pictures) > 1:
+            _check_no_query(options.pictures[0], self.tree)
         if words is not None and not options.quiet:
             _say_guesses(words)
         self.search = Search(
@@ -97,6 +98,17 @@ class _Wanted:
             options.taken,
             MIN_SCORE if options.min_score is None else options.min_score,
             exclusive=classifier.spec.activation not in INDEPENDENT,
+        )
+
+
+def _check_no_query(photo: str, tree: Taxonomy) -> None:
+    """Raise ``UsageError`` for a photo that may be meant as the query."""
+    from pictell.models.vocabulary import Names
+
+    if not _is_pattern(photo) and Names(tree).called(photo):
+        raise UsageError(
+            f"{photo} is a file or folder here and also a label: give ./{photo} for the photos, "
+            f"or --words {photo} for the label"
         )
 
 
@@ -111,15 +123,22 @@ def _say_guesses(words: Sequence[Alternative]) -> None:
 def _mean_embedding(classifier: Classifier, names: Sequence[str]) -> NDArray[np.float32]:
     """The mean of the embeddings of pictures, (D,) with an L2 norm of 1. Raises ``UsageError``."""
     import numpy as np
+    from numpy.typing import NDArray
 
-    total = np.zeros(0, np.float32)
-    rows = classifier.embed_stream([Path(name) for name in names])
-    for name, row in zip(names, rows, strict=True):
+    if classifier.spec.embedding is None:
+        raise UsageError(
+            f"the model {classifier.spec.name} has no embedding, so --like cannot compare pictures "
+            "with it: leave --like out, or use the model default"
+        )
+    rows = list[NDArray[np.float32]]()
+    found = classifier.embed_stream([Path(name) for name in names])
+    for name, row in zip(names, found, strict=True):
         if isinstance(row, PictellError):
             raise UsageError(f"--like {name}: {row.message}")
-        total = total + row if total.size else row
-    norm = float(np.linalg.norm(total))
-    return total / norm if norm else total
+        rows.append(row)
+    mean: NDArray[np.float32] = np.mean(rows, axis=0)
+    # Pictures that are exact opposites have none.
+    return mean / max(float(np.linalg.norm(mean)), float(np.finfo(np.float32).tiny))
 
 
 def _say_how_many(shown: int, found: int, options: argparse.Namespace) -> None:
@@ -178,25 +197,18 @@ def _period(text: str | None) -> Period | None:
 
 
 def _query(options: argparse.Namespace) -> str | None:
-    """Take the query from the photos, where it is the first word. Raises ``UsageError``.
+    """Take the query from the photos, where it is the first word.
 
     With --like or --taken it can be left out: then the first word is a photo if it is one.
     """
     if options.words is not None:
         return str(options.words)
-    pictures, may_lack = options.pictures, bool(options.like) or options.taken is not None
+    pictures = options.pictures
     if not pictures:
         return None
-    first = pictures[0]
-    if may_lack:
-        others = len(pictures) > 1 or options.from_file is not None
-        exists = os.path.lexists(first)
-        if exists and others and first.isalpha():
-            raise UsageError(
-                f"{first} is a file or folder here, and may be the query: give ./{first} for the "
-                f"photos, --words {first} for the query"
-            )
-        if exists or not others or _is_pattern(first):
+    if options.like or options.taken is not None:
+        first, only = pictures[0], len(pictures) == 1 and options.from_file is None
+        if only or os.path.lexists(first) or _is_pattern(first):
             return None
     return str(pictures.pop(0))
 

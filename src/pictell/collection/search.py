@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pictell.collection.query import Alternative, Period, Term
 from pictell.collection.survey import Photo, Survey
 from pictell.scoring.taxonomy import Taxonomy
 
+Scores: TypeAlias = "NDArray[np.float64]"
 # The least score of a photo that words find, where a search by one word is best: docs/photos.md.
 MIN_SCORE = 0.4
 
@@ -49,69 +50,77 @@ class Search(NamedTuple):
     exclusive: bool = True
 
 
-def search(survey: Survey, taxonomy: Taxonomy, wanted: Search) -> list[Match]:
+class Found(NamedTuple):
+    """The ``rows`` of a survey that a search finds, best first, (n,) intp.
+
+    ``scores`` and ``likeness`` are those of all N photos, as in ``Match``.
+    """
+
+    rows: NDArray[np.intp]
+    scores: Scores | None
+    likeness: Scores | None
+
+
+def search(survey: Survey, wanted: Search) -> Found:
     """The photos that are found: the likest first, else the most probable, else the oldest.
 
-    ``taxonomy`` names the classes. Equal ones stay in the order of the survey.
+    Equal ones stay in the order of the survey.
     """
-    rows = _in_period(survey.photos, wanted.taken)
-    probabilities, known = survey.probabilities()[rows], survey.known()[rows]
+    found = np.ones(len(survey.photos), np.bool_)
     scores = likeness = None
+    if wanted.taken is not None:
+        found &= [wanted.taken.includes(photo.taken) for photo in survey.photos]
     if wanted.words is not None:
-        scores = _scores(wanted.words, probabilities, wanted)
-        found = np.flatnonzero((scores >= 0) & known)
-        rows, probabilities, known = rows[found], probabilities[found], known[found]
-        scores = scores[found]
+        scores = _scores(wanted.words, survey.probabilities(), wanted)
+        found &= (scores >= 0) & survey.known()
     if wanted.like is not None:
-        likeness = (survey.embeddings()[rows] @ wanted.like).clip(-1, 1)
-    best = _best_classes(wanted.words, probabilities)
-    photos = [survey.photos[row] for row in rows]
-    matches = []
-    for place in _order(photos, scores, likeness):
-        match = Match(
-            photos[place],
-            None if scores is None else float(scores[place]),
-            None if likeness is None else float(likeness[place]),
+        likeness = (survey.embeddings() @ wanted.like).clip(-1, 1).astype(np.float64)
+    rows = np.flatnonzero(found)
+    best = likeness if likeness is not None else scores
+    order = (
+        _oldest_first(survey.photos, rows)
+        if best is None
+        else np.argsort(-best[rows], kind="stable")
+    )
+    return Found(rows[order], scores, likeness)
+
+
+def to_matches(
+    found: Found, survey: Survey, wanted: Search, taxonomy: Taxonomy, most: int | None = None
+) -> list[Match]:
+    """What is found, at most ``most`` photos; ``taxonomy`` names the classes."""
+    rows = found.rows[:most]
+    classes, probabilities = _best_classes(wanted.words, survey.probabilities(), rows)
+    known = survey.known()[rows]
+    return [
+        Match(
+            survey.photos[row],
+            None if found.scores is None else float(found.scores[row]),
+            None if found.likeness is None else float(found.likeness[row]),
+            taxonomy.labels[best].name if is_known else None,
+            float(probability) if is_known else None,
         )
-        if known[place]:
-            name = taxonomy.labels[best[place]].name
-            match = match._replace(
-                best_class=name, best_score=float(probabilities[place, best[place]])
-            )
-        matches.append(match)
-    return matches
+        for row, best, probability, is_known in zip(
+            rows.tolist(), classes.tolist(), probabilities.tolist(), known.tolist(), strict=True
+        )
+    ]
 
 
-def _in_period(photos: Sequence[Photo], taken: Period | None) -> NDArray[np.intp]:
-    """The numbers of the photos that were taken then."""
-    if taken is None:
-        return np.arange(len(photos))
-    return np.array([n for n, one in enumerate(photos) if taken.includes(one.taken)], np.intp)
-
-
-def _order(
-    photos: Sequence[Photo],
-    scores: NDArray[np.float64] | None,
-    likeness: NDArray[np.float32] | None,
-) -> NDArray[np.intp]:
-    """The places of the photos in the order in which they are shown."""
-    by = likeness if likeness is not None else scores
-    if by is not None:
-        return np.argsort(-by, kind="stable")
-    taken = np.array([one.taken or datetime.max for one in photos], "datetime64[us]")
-    return np.argsort(taken, kind="stable")
+def _oldest_first(photos: Sequence[Photo], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The order of these photos by their date; those without come last."""
+    dates = [photos[row].taken or datetime.max for row in rows.tolist()]
+    return np.argsort(np.array(dates, "datetime64[us]"), kind="stable")
 
 
 def _scores(
     words: Sequence[Alternative], probabilities: NDArray[np.float32], wanted: Search
-) -> NDArray[np.float64]:
+) -> Scores:
     """The best score of each photo (N,) by any of the alternatives; -1 if none finds it."""
-    return np.max([_score(one, probabilities, wanted) for one in words], axis=0)
+    best: Scores = np.max([_score(one, probabilities, wanted) for one in words], axis=0)
+    return best
 
 
-def _score(
-    alternative: Alternative, probabilities: NDArray[np.float32], wanted: Search
-) -> NDArray[np.float64]:
+def _score(alternative: Alternative, probabilities: NDArray[np.float32], wanted: Search) -> Scores:
     """The score of each photo (N,), 0..1; -1 for those that the alternative does not find.
 
     It is the least probability of the labels that must be shown. A model whose classes exclude each
@@ -126,7 +135,7 @@ def _score(
     each = [_probability(one & without, probabilities, wanted.exclusive) for one in shown]
     if not each:
         each = [1 - _probability(~without, probabilities, wanted.exclusive)]
-    scores: NDArray[np.float64] = np.min(each, axis=0).clip(0, 1)
+    scores: Scores = np.min(each, axis=0).clip(0, 1)
     found = scores >= wanted.min_score / (len(each) if wanted.exclusive else 1)
     for one in hidden:
         found &= _probability(one, probabilities, wanted.exclusive) < MIN_SCORE
@@ -151,17 +160,29 @@ def _most_specific(terms: list[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
 
 def _probability(
     chosen: NDArray[np.bool_], probabilities: NDArray[np.float32], exclusive: bool
-) -> NDArray[np.float64]:
+) -> Scores:
     """The probability that a photo (N,) shows any of the classes; the best one's if many can be."""
-    if exclusive:
-        return (probabilities @ chosen.astype(np.float32)).astype(np.float64)
-    return probabilities[:, chosen].max(axis=1, initial=0).astype(np.float64)
+    found: NDArray[np.float32] = (
+        probabilities @ chosen.astype(np.float32)
+        if exclusive
+        else probabilities[:, chosen].max(axis=1, initial=0)
+    )
+    return found.astype(np.float64)
 
 
 def _best_classes(
-    words: Sequence[Alternative] | None, probabilities: NDArray[np.float32]
-) -> NDArray[np.intp]:
-    """The most probable class of each photo (N,), of those that the words name if they name any."""
+    words: Sequence[Alternative] | None,
+    probabilities: NDArray[np.float32],
+    rows: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The most probable class of each row (n,), of those that the words name, and how probable.
+
+    Words that name none, as after ``not``, leave all classes.
+    """
     named = {one for part in words or () for term in part.shown for one in term.classes}
-    of = np.array(sorted(named) or range(probabilities.shape[1]))
-    return of[probabilities[:, of].argmax(axis=1)]
+    if not named:
+        best = probabilities.argmax(axis=1)[rows]
+    else:
+        classes = np.array(sorted(named))
+        best = classes[probabilities[np.ix_(rows, classes)].argmax(axis=1)]
+    return best, probabilities[rows, best]

@@ -42,7 +42,7 @@ def render(
     ``thumbnails``: JPEGs by the path of a photo; some may be missing. ``title`` says what was
     searched for. ``page`` is the page's file: links to photos in its folder are relative.
     """
-    folder = os.path.realpath(page.parent)
+    folder = Path(os.path.realpath(page.parent))
     cards = [
         _card(match, thumbnails.get(match.photo.path), folder) for match in matches[:MAX_PICTURES]
     ]
@@ -53,21 +53,19 @@ def render(
     return HEAD + b"\n" + text.encode()
 
 
-def link(photo: Path, folder: str) -> str:
+def link(photo: Path, folder: Path) -> str:
     """The address of a photo, percent-encoded: relative below the folder, else absolute.
 
     ``folder`` is the real path of the page's folder.
     """
     # A browser takes the .. of an address for the folder above, also after a link.
-    real = os.path.join(os.path.realpath(photo.parent), photo.name)
-    below = os.path.join(folder, "")
-    if real.startswith(below):
-        parts = real.removeprefix(below).replace(os.sep, "/")
-        return f"./{quote(os.fsencode(parts))}"
-    return Path(real).as_uri()
+    real = Path(os.path.realpath(photo.parent), photo.name)
+    if real.is_relative_to(folder):
+        return f"./{quote(os.fsencode(real.relative_to(folder).as_posix()))}"
+    return real.as_uri()
 
 
-def _card(match: Match, jpeg: bytes | None, folder: str) -> _Card:
+def _card(match: Match, jpeg: bytes | None, folder: Path) -> _Card:
     path = match.photo.path
     scores = [] if match.likeness is None else [f"likeness {match.likeness:.2f}"]
     scores += [] if match.score is None else [percent(match.score)]
