@@ -15,6 +15,8 @@ from pictell.types import Label
 
 MAX_NEAREST = 3
 WORD = re.compile(r"[^\W_]+")
+# What people leave out of names.
+PUNCTUATION = re.compile("[-().'’]")
 # In names of several things.
 KINDS = re.compile(r" (and|or) ")
 
@@ -68,6 +70,7 @@ class Names:
         self._by_name = defaultdict[str, list[int]](list)
         self._by_key = defaultdict[str, list[int]](list)
         self._by_synonym = defaultdict[str, list[int]](list)
+        self._by_letters = defaultdict[str, list[int]](list)
         self._written = dict[str, str]()
         for node, label in enumerate(taxonomy.labels):
             if node == taxonomy.root:
@@ -79,6 +82,7 @@ class Names:
                 self._by_synonym[synonym].append(node)
             for name in _names(label):
                 self._written.setdefault(folded(name), name)
+                self._by_letters[_unpunctuated(name)].append(node)
 
     def called(self, text: str) -> list[int]:
         """The labels that are called so, as ``named`` finds them; empty if there are none."""
@@ -87,6 +91,7 @@ class Names:
         for called, of_nodes in (
             ([wanted], self._by_name), ([wanted], self._by_key), ([wanted], self._by_synonym),
             (others, self._by_name), (others, self._by_synonym),
+            (list(filter(None, [_unpunctuated(text)])), self._by_letters),
         ):  # fmt: skip
             if found := {node for one in called for node in of_nodes.get(one, ())}:
                 return sorted(found)
@@ -115,8 +120,9 @@ class Names:
 def named(taxonomy: Taxonomy, text: str) -> list[int]:
     """The labels that are called so: by name, else by id or class index, else by a synonym.
 
-    Case is ignored. If there is none, the other grammatical number counts: ``cats``. Raises
-    ``UsageError``, which names the nearest names, if there is none either.
+    Case is ignored. If there is none, the other grammatical number counts: ``cats``; then hyphens,
+    brackets, points and apostrophes do not. Raises ``UsageError``, which names the nearest names,
+    if there is none either.
     """
     names = Names(taxonomy)
     if found := names.called(text):
@@ -153,6 +159,10 @@ def _keys(taxonomy: Taxonomy, node: int) -> set[str]:
 def _words(text: str) -> str:
     """The words of a text between single spaces: one text in another is then whole words of it."""
     return f" {' '.join(WORD.findall(folded(text)))} "
+
+
+def _unpunctuated(text: str) -> str:
+    return " ".join(PUNCTUATION.sub(" ", folded(text)).split())
 
 
 def _numbers(text: str) -> Iterator[str]:

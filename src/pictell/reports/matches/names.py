@@ -11,8 +11,12 @@ from pictell.reports.style import Style
 
 
 def render(matches: Sequence[Match], style: Style) -> Iterator[bytes]:
-    """Each path and ``style.end``; on a terminal without control characters."""
+    """Each path and ``style.end``; on a terminal without control characters.
+
+    A path that a program would take for an option is written as ``./-name``.
+    """
     for match in matches:
         path = str(match.photo.path)
+        path = f".{os.sep}{path}" if path.startswith("-") else path
         name = path if style.columns is None else visible(path)
         yield os.fsencode(name) + style.end.encode()
