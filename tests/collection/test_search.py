@@ -1,7 +1,7 @@
 """Which photos a search finds, their scores and their order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,28 +24,39 @@ CLASSES = tuple(map(Label, ("beagle", "collie", "cat", "ball", "cup")))
 TREE = build(CLASSES, (Label("dog"), Label("animal")), (6, 6, 7, 5, 5, 7, 5))
 
 
-@dataclass
 class Known:
     """What a survey says of photos, without files and a model."""
 
-    rows: Any
-    unknown: Sequence[int] = ()
-    taken: Sequence[datetime | None] = ()
-    vectors: Any = ()
+    def __init__(
+        self,
+        rows: Any,
+        unknown: Sequence[int] = (),
+        taken: Sequence[datetime | None] = (),
+        vectors: Any = (),
+    ) -> None:
+        dates = [*taken, *[None] * len(rows)]
+        self.photos = tuple(Photo(Path(str(n)), "", dates[n]) for n in range(len(rows)))
+        self._rows = np.array(rows, np.float32).reshape(-1, len(CLASSES))
+        self._known = np.array([n not in unknown for n in range(len(rows))], np.bool_)
+        self._vectors = np.array(vectors, np.float32)
 
-    @property
-    def photos(self) -> tuple[Photo, ...]:
-        dates = [*self.taken, *[None] * len(self.rows)]
-        return tuple(Photo(Path(str(n)), "", dates[n]) for n in range(len(self.rows)))
+    def only(self, rows: Sequence[int]) -> "Known":
+        some = copy(self)
+        some.photos = tuple(self.photos[row] for row in rows)
+        return some
+
+    def _numbers(self) -> list[int]:
+        return [int(str(photo.path)) for photo in self.photos]
 
     def probabilities(self) -> NDArray[np.float32]:
-        return np.array(self.rows, np.float32).reshape(-1, len(CLASSES))
+        return self._rows[self._numbers()]
 
     def known(self) -> NDArray[np.bool_]:
-        return np.array([n not in self.unknown for n in range(len(self.rows))], np.bool_)
+        return self._known[self._numbers()]
 
     def embeddings(self) -> NDArray[np.float32]:
-        return np.array(self.vectors, np.float32)
+        # A survey without photos does not know the model's size.
+        return self._vectors[self._numbers()] if self.photos else np.zeros((0, 0), np.float32)
 
 
 BEAGLE = [0.9, 0.05, 0.0, 0.05, 0.0]
@@ -53,14 +64,15 @@ SOME_DOG = [0.45, 0.45, 0.0, 0.0, 0.1]
 CAT = [0.0, 0.02, 0.95, 0.0, 0.03]
 DOG_WITH_BALL = [0.3, 0.18, 0.02, 0.5, 0.0]
 CUP = [0.0, 0.0, 0.0, 0.1, 0.9]
-PHOTOS = Known([CUP, SOME_DOG, CAT, DOG_WITH_BALL, BEAGLE])
+ROWS = [CUP, SOME_DOG, CAT, DOG_WITH_BALL, BEAGLE]
+PHOTOS = Known(ROWS)
 
 
 def matches(
     survey: Any, words: str | None = None, most: int | None = None, **more: Any
 ) -> list[Match]:
     wanted = Search(None if words is None else parse_query(words, TREE), **more)
-    return to_matches(search(survey, wanted), survey, wanted, TREE, most)
+    return to_matches(search(survey, wanted), wanted, TREE, most)
 
 
 def found(survey: Any, words: str | None = None, **more: Any) -> list[int]:
@@ -134,7 +146,7 @@ def test_classes_that_do_not_exclude_each_other() -> None:
 def test_likeness_orders_and_words_and_dates_filter() -> None:
     vectors = np.array([[0, 1], [0.6, 0.8], [-1, 0], [1, 0], [0.8, 0.6]], np.float32)
     dates = [None, datetime(2024, 6, 1), datetime(2024, 6, 2), datetime(2023, 1, 1), None]
-    survey = Known(PHOTOS.rows, taken=dates, vectors=vectors)
+    survey = Known(ROWS, taken=dates, vectors=vectors)
     like = np.array([1, 0], np.float32)
     assert found(survey, like=like) == [3, 4, 1, 0, 2]
     assert found(survey, "dog", like=like) == [3, 4, 1]
@@ -149,6 +161,8 @@ def test_likeness_orders_and_words_and_dates_filter() -> None:
 @pytest.mark.parametrize("words", [None, "dog", "not dog"])
 def test_no_photos(words: str | None) -> None:
     assert found(Known([]), words) == []
+    assert found(Known([]), words, like=np.array([1, 0], np.float32)) == []
+    assert found(PHOTOS, words, taken=parse_period("2024")) == []
 
 
 LABEL = st.sampled_from(["beagle", "collie", "cat", "ball", "cup", "dog", "animal"])

@@ -54,9 +54,9 @@ def run(words: list[str]) -> int:
     with survey_photos(options, wanted.prepare) as surveyed:
         found = search(surveyed.survey, wanted.search)
         most = options.limit or (MOST_ALIKE if options.like else None)
-        matches = to_matches(found, surveyed.survey, wanted.search, wanted.tree, most)
+        matches = to_matches(found, wanted.search, wanted.tree, most)
     if not options.quiet:
-        _say_how_many(len(matches), len(found.rows), options)
+        _say_how_many(len(matches), len(found.survey.photos), options)
     try:
         _write(matches, options)
     finally:

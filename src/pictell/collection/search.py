@@ -51,64 +51,91 @@ class Search(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The ``rows`` of a survey that a search finds, best first, (n,) intp.
+    """What a search finds: the n photos of ``survey``, best first.
 
-    ``scores`` and ``likeness`` are those of all N photos, as in ``Match``.
+    ``scores`` and ``likeness``, (n,), are as in ``Match``. ``probabilities`` are those of the
+    survey, (n, classes), if the search needed them.
     """
 
-    rows: NDArray[np.intp]
-    scores: Scores | None
-    likeness: Scores | None
+    survey: Survey
+    scores: Scores | None = None
+    likeness: Scores | None = None
+    probabilities: NDArray[np.float32] | None = None
 
 
 def search(survey: Survey, wanted: Search) -> Found:
     """The photos that are found: the likest first, else the most probable, else the oldest.
 
-    Equal ones stay in the order of the survey.
+    Equal ones stay in the order of the survey. Raises as ``Survey.probabilities``, and with
+    ``like`` as ``Survey.embeddings``.
     """
-    found = np.ones(len(survey.photos), np.bool_)
-    scores = likeness = None
     if wanted.taken is not None:
-        found &= [wanted.taken.includes(photo.taken) for photo in survey.photos]
-    if wanted.words is not None:
-        scores = _scores(wanted.words, survey.probabilities(), wanted)
-        found &= (scores >= 0) & survey.known()
+        taken = wanted.taken
+        photos = enumerate(survey.photos)
+        survey = survey.only([row for row, photo in photos if taken.includes(photo.taken)])
+    found = Found(survey) if wanted.words is None else _by_words(survey, wanted.words, wanted)
     if wanted.like is not None:
-        likeness = (survey.embeddings() @ wanted.like).clip(-1, 1).astype(np.float64)
-    rows = np.flatnonzero(found)
-    best = likeness if likeness is not None else scores
-    order = (
-        _oldest_first(survey.photos, rows)
-        if best is None
-        else np.argsort(-best[rows], kind="stable")
-    )
-    return Found(rows[order], scores, likeness)
+        found = found._replace(likeness=_likeness(found.survey, wanted.like))
+    best = found.scores if found.likeness is None else found.likeness
+    if best is None:
+        return _rows(found, _oldest_first(found.survey.photos))
+    return _rows(found, np.argsort(-best, kind="stable"))
 
 
 def to_matches(
-    found: Found, survey: Survey, wanted: Search, taxonomy: Taxonomy, most: int | None = None
+    found: Found, wanted: Search, taxonomy: Taxonomy, most: int | None = None
 ) -> list[Match]:
     """What is found, at most ``most`` photos; ``taxonomy`` names the classes."""
-    rows = found.rows[:most]
-    classes, probabilities = _best_classes(wanted.words, survey.probabilities(), rows)
-    known = survey.known()[rows]
+    shown = _rows(found, np.arange(len(found.survey.photos))[:most])
+    survey = shown.survey
+    known = survey.known().tolist()
+    probabilities = survey.probabilities() if shown.probabilities is None else shown.probabilities
+    classes = _best_classes(wanted.words, probabilities)
+    best_scores = np.take_along_axis(probabilities, classes[:, np.newaxis], axis=1)[:, 0].tolist()
     return [
         Match(
-            survey.photos[row],
-            None if found.scores is None else float(found.scores[row]),
-            None if found.likeness is None else float(found.likeness[row]),
-            taxonomy.labels[best].name if is_known else None,
-            float(probability) if is_known else None,
+            photo,
+            None if shown.scores is None else float(shown.scores[row]),
+            None if shown.likeness is None else float(shown.likeness[row]),
+            taxonomy.labels[classes[row]].name if known[row] else None,
+            best_scores[row] if known[row] else None,
         )
-        for row, best, probability, is_known in zip(
-            rows.tolist(), classes.tolist(), probabilities.tolist(), known.tolist(), strict=True
-        )
+        for row, photo in enumerate(survey.photos)
     ]
 
 
-def _oldest_first(photos: Sequence[Photo], rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The order of these photos by their date; those without come last."""
-    dates = [photos[row].taken or datetime.max for row in rows.tolist()]
+def _rows(found: Found, rows: NDArray[np.intp]) -> Found:
+    """Some of what is found, by its place, in this order."""
+    return Found(
+        found.survey.only(rows.tolist()),
+        None if found.scores is None else found.scores[rows],
+        None if found.likeness is None else found.likeness[rows],
+        None if found.probabilities is None else found.probabilities[rows],
+    )
+
+
+def _by_words(survey: Survey, words: Sequence[Alternative], wanted: Search) -> Found:
+    """The photos that words find, in the order of the survey."""
+    probabilities = survey.probabilities()
+    scores = _scores(words, probabilities, wanted)
+    return _rows(
+        Found(survey, scores, probabilities=probabilities),
+        np.flatnonzero((scores >= 0) & survey.known()),
+    )
+
+
+def _likeness(survey: Survey, like: NDArray[np.float32]) -> Scores:
+    """The cosine of each photo's embedding (N,) and another."""
+    if not survey.photos:
+        return np.zeros(0)
+    cosines: NDArray[np.float32] = survey.embeddings() @ like
+    # Rounding may lift a sum above 1.
+    return cosines.clip(-1, 1).astype(np.float64)
+
+
+def _oldest_first(photos: Sequence[Photo]) -> NDArray[np.intp]:
+    """The order of photos by their date; those without come last."""
+    dates = [photo.taken or datetime.max for photo in photos]
     return np.argsort(np.array(dates, "datetime64[us]"), kind="stable")
 
 
@@ -171,18 +198,14 @@ def _probability(
 
 
 def _best_classes(
-    words: Sequence[Alternative] | None,
-    probabilities: NDArray[np.float32],
-    rows: NDArray[np.intp],
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The most probable class of each row (n,), of those that the words name, and how probable.
+    words: Sequence[Alternative] | None, probabilities: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """The most probable class of each photo (N,), of those that the words name.
 
     Words that name none, as after ``not``, leave all classes.
     """
     named = {one for part in words or () for term in part.shown for one in term.classes}
-    if not named:
-        best = probabilities.argmax(axis=1)[rows]
-    else:
-        classes = np.array(sorted(named))
-        best = classes[probabilities[np.ix_(rows, classes)].argmax(axis=1)]
-    return best, probabilities[rows, best]
+    classes = np.array(sorted(named) or range(probabilities.shape[1]))
+    of = probabilities[:, classes] if named else probabilities
+    best: NDArray[np.intp] = classes[of.argmax(axis=1)]
+    return best
