@@ -6,9 +6,9 @@ The first table: a search by the name of each label on the pictures of ``imagene
 weights, all searches counted together. A picture is right if its class is below the label. The
 calibration in the package was fitted on these pictures, too.
 
-The second table: ``PAIRS`` pictures made of two of them with different classes, side by side, and a
-search by the names of both classes. ``found`` is the share of pairs that are found; ``wrong`` is the
-share of single pictures that a search by the names of their two best classes finds.
+The second table: pictures made of two of them with different classes, side by side, and a search by
+the names of both classes. ``found`` is the share of pairs that are found; ``wrong`` is the share of
+single pictures that a search by the names of their two best classes finds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pictell.collection.search import Search, search
 from pictell.collection.survey import Survey, survey
 from pictell.index.photos import PhotoIndex
 from pictell.loading import load
-from pictell.scoring.taxonomy import Taxonomy
+from pictell.scoring.taxonomy import Taxonomy, node_probabilities
 from pictell.types import Source
 
 FOLDER = IMAGES / "imagenet_val650"
@@ -69,22 +69,21 @@ def print_words(
         "2 to 20 classes": [node for node in broader if sizes[node] <= 20],
         "more classes": [node for node in broader if sizes[node] > 20],
     }
+    scores = node_probabilities(tree, photos.probabilities().astype(np.float64))
+    scores[~photos.known()] = 0
+    nodes = range(len(tree.labels))
+    truth = np.array([np.isin(targets, tree.classes_below(node)) for node in nodes]).T
     print("| least score | " + " | ".join(f"{name}: precision | recall | F1" for name in groups))
     for least in LEAST:
         cells = [f"{least:g}"]
-        for nodes in groups.values():
-            found = right = wanted = 0.0
-            for node in nodes:
-                classes = tree.classes_below(node)
-                of_label = np.isin(targets, classes)
-                rows = rows_found(photos, [tuple(classes.tolist())], least)
-                found += weights[rows].sum()
-                right += (weights[rows] * of_label[rows]).sum()
-                wanted += weights[of_label].sum()
-            precision, recall = right / found, right / wanted
+        for group in groups.values():
+            found, wanted = scores[:, group] >= least, truth[:, group]
+            right = weights @ (found & wanted).sum(axis=1)
+            precision = right / (weights @ found.sum(axis=1))
+            recall = right / (weights @ wanted.sum(axis=1))
             f1 = 2 * precision * recall / (precision + recall)
             cells += [f"{share:.3f}" for share in (precision, recall, f1)]
-        print("| " + " | ".join(cells) + " |")
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def print_pairs(
@@ -99,38 +98,34 @@ def print_pairs(
     chosen = [random.choice(len(files), 2, replace=False) for _ in range(PAIRS)]
     chosen = [two for two in chosen if targets[two[0]] != targets[two[1]]]
     paths = [
-        side_by_side([files[one] for one in two], folder / f"{n}.png")
-        for n, two in enumerate(chosen)
+        side_by_side([files[one] for one in two], folder / f"{number}.png")
+        for number, two in enumerate(chosen)
     ]
     pairs = survey_of(paths)
-    best = np.argsort(-singles.probabilities(), axis=1)[:, :2]
+    names = [[int(targets[one]) for one in two] for two in chosen]
+    best = np.argsort(-singles.probabilities(), axis=1)[:, :2].tolist()
     print("\n| least score | found | wrong |")
     for least in LEAST:
-        found = [
-            n in rows_found(pairs, [(int(targets[one]),) for one in two], least)
-            for n, two in enumerate(chosen)
-        ]
-        wrong = [
-            n in rows_found(singles, [(one,) for one in two], least)
-            for n, two in enumerate(best.tolist())
-        ]
-        print(f"| {least:g} | {np.mean(found):.3f} | {np.mean(wrong):.3f} |")
+        found, wrong = share_found(pairs, names, least), share_found(singles, best, least)
+        print(f"| {least:g} | {found:.3f} | {wrong:.3f} |", flush=True)
 
 
-def rows_found(photos: Survey, terms: Sequence[tuple[int, ...]], least: float) -> list[int]:
-    """The numbers of the photos that a search by labels, each its classes, finds."""
-    words = Alternative(tuple(Term("", classes) for classes in terms), ())
-    numbers = {photo.path: number for number, photo in enumerate(photos.photos)}
-    found = search(photos, Search([words], min_score=least))
-    return [numbers[photo.path] for photo in found.survey.photos]
+def share_found(photos: Survey, classes: Sequence[Sequence[int]], least: float) -> float:
+    """The share of photos that a search by the names of their classes finds."""
+    found = 0
+    for number, named in enumerate(classes):
+        words = Alternative(tuple(Term("", (one,)) for one in named), ())
+        photo = photos.only([number])
+        found += len(search(photo, Search([words], min_score=least)).survey.photos)
+    return found / len(classes)
 
 
 def side_by_side(pictures: Sequence[Path], path: Path) -> Path:
-    """A picture of two, each a square of ``SIDE``."""
-    both = Image.new("RGB", (2 * SIDE, SIDE))
+    """A square of two pictures, because the model sees only the middle of a wider one."""
+    both = Image.new("RGB", (SIDE, SIDE))
     for number, one in enumerate(pictures):
         with Image.open(one) as picture:
-            both.paste(picture.convert("RGB").resize((SIDE, SIDE)), (number * SIDE, 0))
+            both.paste(picture.convert("RGB").resize((SIDE // 2, SIDE)), (number * SIDE // 2, 0))
     both.save(path)
     return path
 
