@@ -14,7 +14,7 @@ from pictell.collection.survey import Photo, Survey
 from pictell.scoring.taxonomy import Taxonomy
 
 Scores: TypeAlias = "NDArray[np.float64]"
-# The least score of a photo that words find, where a search by one word is best: docs/photos.md.
+# The least score of a photo that words find: best for one word (benchmarks/search.md).
 MIN_SCORE = 0.4
 
 

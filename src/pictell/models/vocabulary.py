@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cached_property
 from typing import NamedTuple
 
 from pictell.errors import UsageError
@@ -105,9 +106,14 @@ class Names:
         ``big house`` for a prison; nor do names of several things, such as ``clock or watch``.
         """
         ends = tuple(f" {words}" for one in _numbers(text) if (words := _words(one).strip()))
-        kinds = ((name, nodes) for name, nodes in self._by_name.items() if not KINDS.search(name))
-        found = (nodes for name, nodes in kinds if f" {_words(name).strip()}".endswith(ends))
+        found = (nodes for name, nodes in self._kinds if name.endswith(ends))
         return sorted(node for nodes in found for node in nodes)
+
+    @cached_property
+    def _kinds(self) -> list[tuple[str, list[int]]]:
+        """The words of each name of one thing, with a space before, and the labels."""
+        names = ((name, nodes) for name, nodes in self._by_name.items() if not KINDS.search(name))
+        return [(_words(name).rstrip(), nodes) for name, nodes in names]
 
     def nearest(self, text: str) -> list[str]:
         """Names and synonyms that have the text as a word, or else are most similar."""
