@@ -51,6 +51,7 @@ Say what is in a picture:
 Other commands, each with its own --help:
 
   pictell batch       label many pictures into a table, with resuming
+  pictell find        search photos by words, by likeness and by date
   pictell train       train a model of your own classes on labelled photos
   pictell correct     tell a trained model what a picture really shows
   pictell labels      list and search what a model can say

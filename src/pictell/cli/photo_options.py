@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,13 @@ def _check_index(name: str | None) -> None:
 
 
 @contextmanager
-def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
+def survey_photos(
+    options: argparse.Namespace, prepare: Callable[[Classifier], None] = lambda classifier: None
+) -> Iterator[Surveyed]:
     """Survey the photos; the index and the classifier are open inside ``with``.
 
-    Photos that cannot be read are named on stderr, and so is an index that is not used.
+    Photos that cannot be read are named on stderr, and so is an index that is not used. ``prepare``
+    is called before any photo is read, so that what it raises costs no time.
     """
     from pictell.collection.survey import survey
     from pictell.index.photos import PhotoIndex
@@ -100,6 +103,7 @@ def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
     report_crashes(options.model)
     index_path = None if options.index is None else Path(options.index)
     with load_classifier(options, wait=False) as classifier:
+        prepare(classifier)
         # All are listed before the index is open: a list may look into files that are no pictures,
         # and to close a file ends the locks that this process has on it.
         sources = list(named_sources(options, ignore))

@@ -97,13 +97,10 @@ def _shows(words: Sequence[str], classifier: Classifier | None, least: float) ->
     if classifier is None:
         raise UsageError("--only and --not need the labels of a model on this machine")
     # Few runs search for names.
-    from pictell.models.scorer import answer_tree
+    from pictell.models.scorer import naming_tree
     from pictell.models.vocabulary import named
 
-    scorer = classifier.scorer
-    # With --flat the taxonomy gives no answers, but still names.
-    flat = scorer.flat and scorer.taxonomy is None
-    tree = answer_tree(classifier.spec) if flat else scorer.tree
+    tree = naming_tree(classifier.scorer, classifier.spec)
     nodes = [node for word in words for node in named(tree, word)]
     ids = {tree.ids[node] for node in nodes}
     classes = [tree.classes_below(node) for node in nodes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -82,6 +82,15 @@ class Survey:
     _names: tuple[str, ...]
     _facts: tuple[Facts, ...]
     _scores: Scores
+
+    def only(self, rows: Sequence[int]) -> Survey:
+        """The same of some of the photos, by their numbers, in this order."""
+        return replace(
+            self,
+            photos=tuple(self.photos[row] for row in rows),
+            _names=tuple(self._names[row] for row in rows),
+            _facts=tuple(self._facts[row] for row in rows),
+        )
 
     def results(self) -> Iterator[Result]:
         """What the model says of each photo: N results, without probabilities and embedding.

@@ -67,3 +67,11 @@ def answer_taxonomy(spec: ModelSpec, max_depth: int | None = None) -> Taxonomy |
         return None
     taxonomy = read_taxonomy(spec.taxonomy, spec.labels)
     return without_headings(taxonomy) if max_depth is None else limit_depth(taxonomy, max_depth)
+
+
+def naming_tree(scorer: Scorer, spec: ModelSpec) -> Taxonomy:
+    """The labels that words can name: those of answers, also of a ``flat`` scorer without a tree.
+
+    Raises ``InvalidModelError`` for a wrong taxonomy.
+    """
+    return answer_tree(spec) if scorer.flat and scorer.taxonomy is None else scorer.tree

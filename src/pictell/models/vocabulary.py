@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cached_property
 from typing import NamedTuple
 
 from pictell.errors import UsageError
@@ -15,6 +16,10 @@ from pictell.types import Label
 
 MAX_NEAREST = 3
 WORD = re.compile(r"[^\W_]+")
+# What people leave out of names.
+PUNCTUATION = re.compile("[-().'’]")
+# In names of several things.
+KINDS = re.compile(r" (and|or) ")
 
 
 class Entry(NamedTuple):
@@ -59,25 +64,76 @@ def search(taxonomy: Taxonomy, text: str) -> Iterator[Entry]:
             yield entry
 
 
+class Names:
+    """The names of the labels of a taxonomy, each in the form in which names are compared."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self._by_name = defaultdict[str, list[int]](list)
+        self._by_key = defaultdict[str, list[int]](list)
+        self._by_synonym = defaultdict[str, list[int]](list)
+        self._by_letters = defaultdict[str, list[int]](list)
+        self._written = dict[str, str]()
+        for node, label in enumerate(taxonomy.labels):
+            if node == taxonomy.root:
+                continue
+            self._by_name[folded(label.name)].append(node)
+            for key in _keys(taxonomy, node):
+                self._by_key[key].append(node)
+            for synonym in dict.fromkeys(map(folded, label.synonyms)):
+                self._by_synonym[synonym].append(node)
+            for name in _names(label):
+                self._written.setdefault(folded(name), name)
+                self._by_letters[_unpunctuated(name)].append(node)
+
+    def called(self, text: str) -> list[int]:
+        """The labels that are called so, as ``named`` finds them; empty if there are none."""
+        wanted = folded(text)
+        others = list(in_other_number(wanted))
+        for called, of_nodes in (
+            ([wanted], self._by_name), ([wanted], self._by_key), ([wanted], self._by_synonym),
+            (others, self._by_name), (others, self._by_synonym),
+            (list(filter(None, [_unpunctuated(text)])), self._by_letters),
+        ):  # fmt: skip
+            if found := {node for one in called for node in of_nodes.get(one, ())}:
+                return sorted(found)
+        return []
+
+    def ending(self, text: str) -> list[int]:
+        """The labels whose name ends in these words; empty if there are none.
+
+        The last words of a name say what kind of thing it is: a wall clock is a clock. ``clocks``
+        finds it, too. Synonyms do not count, because many are figures of speech, such as
+        ``big house`` for a prison; nor do names of several things, such as ``clock or watch``.
+        """
+        ends = tuple(f" {words}" for one in _numbers(text) if (words := _words(one).strip()))
+        found = (nodes for name, nodes in self._kinds if name.endswith(ends))
+        return sorted(node for nodes in found for node in nodes)
+
+    @cached_property
+    def _kinds(self) -> list[tuple[str, list[int]]]:
+        """The words of each name of one thing, with a space before, and the labels."""
+        names = ((name, nodes) for name, nodes in self._by_name.items() if not KINDS.search(name))
+        return [(_words(name).rstrip(), nodes) for name, nodes in names]
+
+    def nearest(self, text: str) -> list[str]:
+        """Names and synonyms that have the text as a word, or else are most similar."""
+        words = _words(text)
+        found = [name for name in self._written if words.strip() and words in _words(name)]
+        found = found or get_close_matches(folded(text), self._written, MAX_NEAREST)
+        return [self._written[name] for name in found[:MAX_NEAREST]]
+
+
 def named(taxonomy: Taxonomy, text: str) -> list[int]:
     """The labels that are called so: by name, else by id or class index, else by a synonym.
 
-    Case is ignored. If there is none, the other grammatical number counts: ``cats``. Raises
-    ``UsageError``, which names the nearest names, if there is none either.
+    Case is ignored. If there is none, the other grammatical number counts: ``cats``; then hyphens,
+    brackets, points and apostrophes do not. Raises ``UsageError``, which names the nearest names,
+    if there is none either.
     """
-    nodes = [node for node in range(len(taxonomy.labels)) if node != taxonomy.root]
-    keys = {node: _keys(taxonomy, node) for node in nodes}
-    names = {node: {folded(taxonomy.labels[node].name)} for node in nodes}
-    synonyms = {node: {*map(folded, taxonomy.labels[node].synonyms)} for node in nodes}
-    wanted = {folded(text)}
-    others = {*in_other_number(folded(text))}
-    for called, of_nodes in (
-        (wanted, names), (wanted, keys), (wanted, synonyms), (others, names), (others, synonyms)
-    ):  # fmt: skip
-        if found := [node for node in nodes if called & of_nodes[node]]:
-            return found
-    known = sorted(set().union(*names.values(), *synonyms.values()))
-    nearest = ", ".join(get_close_matches(folded(text), known, MAX_NEAREST))
+    names = Names(taxonomy)
+    if found := names.called(text):
+        return found
+    nearest = ", ".join(map(folded, names.nearest(text)))
     raise UsageError(f"no label is called {text!r}" + f" (nearest: {nearest})" * bool(nearest))
 
 
@@ -109,6 +165,16 @@ def _keys(taxonomy: Taxonomy, node: int) -> set[str]:
 def _words(text: str) -> str:
     """The words of a text between single spaces: one text in another is then whole words of it."""
     return f" {' '.join(WORD.findall(folded(text)))} "
+
+
+def _unpunctuated(text: str) -> str:
+    return " ".join(PUNCTUATION.sub(" ", folded(text)).split())
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """The text, then what it may be in the other grammatical number."""
+    yield folded(text)
+    yield from in_other_number(folded(text))
 
 
 def _nearest(wanted: str, labels: Iterable[Label]) -> str:

@@ -6,20 +6,15 @@ model names are HTML-escaped, and their control characters are spelled out.
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from pictell.evaluation.comparison import Evaluation
-from pictell.reports.escape import visible
 from pictell.reports.evaluation import figures, notes
 from pictell.reports.evaluation.plots import plots
 from pictell.reports.evaluation.tables import tables
+from pictell.reports.html_page import environment, image_source
 from pictell.results import warning_mark
 from pictell.training.measure import Suspect
 from pictell.version import __version__
@@ -27,8 +22,6 @@ from pictell.version import __version__
 MAX_THUMBNAILS = 100
 # The other rows of a table and the other thumbnails of a list are folded away.
 MAX_OPEN = 12
-# Where a line may break in names without spaces.
-BREAKS = re.compile(r"(?<=[_/-])")
 
 
 class Training(NamedTuple):
@@ -54,16 +47,9 @@ def render(
     evaluation: Evaluation, thumbnails: Mapping[int, bytes], training: Training | None = None
 ) -> str:
     """The page. ``thumbnails``: JPEGs by picture number; some may be missing."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"breakable": _breakable, "prose": _prose, "percent": figures.percent}
-    return environment.get_template("page.html").render(
+    pages = environment(Path(__file__).parent)
+    pages.filters["percent"] = figures.percent
+    return pages.get_template("page.html").render(
         evaluation=evaluation,
         summaries=evaluation.summaries,
         figures=figures,
@@ -81,21 +67,4 @@ def render(
 
 
 def _sources(thumbnails: Mapping[int, bytes]) -> dict[int, str]:
-    return {
-        number: f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"
-        for number, jpeg in thumbnails.items()
-    }
-
-
-def _harmless(value: object) -> object:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _breakable(text: str) -> Markup:
-    """The text, escaped, with a line-break opportunity after each of ``BREAKS``."""
-    return Markup("<wbr>").join(BREAKS.split(_prose(visible(text))))
-
-
-def _prose(text: str) -> str:
-    """The text with no line break between a number and its percent sign."""
-    return text.replace(" %", "\u00a0%")
+    return {number: image_source(jpeg) for number, jpeg in thumbnails.items()}

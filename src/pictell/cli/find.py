@@ -1,0 +1,239 @@
+"""``pictell find``: search photos by words, by likeness and by date."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli import match_page
+from pictell.cli.output import say, write
+from pictell.cli.parser import Parser, non_empty, positive_int, probability
+from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
+from pictell.cli.terminal import line_columns
+from pictell.errors import PictellError, UsageError
+from pictell.images.sources import find_missing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pictell.classifier import Classifier
+    from pictell.collection.query import Alternative, Period
+    from pictell.collection.search import Match, Search
+    from pictell.scoring.taxonomy import Taxonomy
+
+EXAMPLE = """\
+Search photos, the best first:
+
+  pictell find cat samples/
+  pictell find 'animal not dog' samples/
+  pictell find 'cat, espresso' samples/ --format json
+  pictell find --like samples/cat.jpg samples/ --limit 3
+  pictell find dog PHOTOS/ --taken 2024-06..2024-08 --html DOGS.html
+  pictell find dog PHOTOS/ --null | xargs -0 cp -t DOGS/
+
+The query is one word of the command line: put several words in quotes. A photo must show all of
+them; a comma or the word or separates alternatives, and the word not excludes the next label.
+Each label is any name that pictell labels shows, and finds all that is below it, too.
+"""
+
+FORMATS = ("text", "json", "jsonl", "csv")
+# Everything is like everything to some degree.
+MOST_ALIKE = 20
+
+
+def run(words: list[str]) -> int:
+    """Search the photos and write what is found; 1 if some photos could not be read."""
+    options = _parse(words)
+    from pictell.collection.search import search, to_matches
+
+    wanted = _Wanted(options)
+    with survey_photos(options, wanted.prepare) as surveyed:
+        found = search(surveyed.survey, wanted.search)
+        most = options.limit or (MOST_ALIKE if options.like else None)
+        matches = to_matches(found, wanted.search, wanted.tree, most)
+    if not options.quiet:
+        _say_how_many(len(matches), len(found.survey.photos), options)
+    try:
+        _write(matches, options)
+    finally:
+        if options.html is not None:
+            match_page.write(options.html, matches, _title(options), options.limits)
+    return surveyed.exit_status
+
+
+class _Wanted:
+    """What the options search for, by the labels and the embedding of a model."""
+
+    tree: Taxonomy
+    search: Search
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+
+    def prepare(self, classifier: Classifier) -> None:
+        """Read the words and the pictures of --like, before any photo is read.
+
+        Raises ``UsageError`` for words that are no label's, for a model without an embedding, and
+        for a picture of --like that cannot be read.
+        """
+        from pictell.collection.query import parse_query
+        from pictell.collection.search import MIN_SCORE, Search
+        from pictell.models.scorer import naming_tree
+        from pictell.types import INDEPENDENT
+
+        options = self._options
+        self.tree = naming_tree(classifier.scorer, classifier.spec)
+        words = None if options.query is None else parse_query(options.query, self.tree)
+        if words is None and len(options.pictures) > 1:
+            _check_no_query(options.pictures[0], self.tree)
+        if words is not None and not options.quiet:
+            _say_guesses(words)
+        self.search = Search(
+            words,
+            _mean_embedding(classifier, options.like) if options.like else None,
+            options.taken,
+            MIN_SCORE if options.min_score is None else options.min_score,
+            exclusive=classifier.spec.activation not in INDEPENDENT,
+        )
+
+
+def _check_no_query(photo: str, tree: Taxonomy) -> None:
+    """Raise ``UsageError`` for a photo that may be meant as the query."""
+    from pictell.models.vocabulary import Names
+
+    if not _is_pattern(photo) and Names(tree).called(photo):
+        raise UsageError(
+            f"{photo} is a file or folder here and also a label: give ./{photo} for the photos, "
+            f"or --words {photo} for the label"
+        )
+
+
+def _say_guesses(words: Sequence[Alternative]) -> None:
+    """Say which labels were meant if none is called so."""
+    for alternative in words:
+        for term in (*alternative.shown, *alternative.hidden):
+            if term.guessed:
+                say(f"no label is called {term.words!r}: taken as {', '.join(term.guessed)}")
+
+
+def _mean_embedding(classifier: Classifier, names: Sequence[str]) -> NDArray[np.float32]:
+    """The mean of the embeddings of pictures, (D,) with an L2 norm of 1. Raises ``UsageError``."""
+    import numpy as np
+    from numpy.typing import NDArray
+
+    if classifier.spec.embedding is None:
+        raise UsageError(
+            f"the model {classifier.spec.name} has no embedding, so --like cannot compare pictures "
+            "with it: leave --like out, or use the model default"
+        )
+    rows = list[NDArray[np.float32]]()
+    found = classifier.embed_stream([Path(name) for name in names])
+    for name, row in zip(names, found, strict=True):
+        if isinstance(row, PictellError):
+            raise UsageError(f"--like {name}: {row.message}")
+        rows.append(row)
+    mean: NDArray[np.float32] = np.mean(rows, axis=0)
+    # Pictures that are exact opposites have none.
+    return mean / max(float(np.linalg.norm(mean)), float(np.finfo(np.float32).tiny))
+
+
+def _say_how_many(shown: int, found: int, options: argparse.Namespace) -> None:
+    if not found:
+        say(f"no photo is found: {_title(options)}")
+    elif shown < found:
+        say(f"the best {shown} of {found} photos: --limit changes how many")
+
+
+def _title(options: argparse.Namespace) -> str:
+    """What is searched for, in words."""
+    parts = [] if options.query is None else [f"“{options.query}”"]
+    if options.like:
+        parts.append(f"like {', '.join(options.like)}")
+    if options.taken is not None:
+        parts.append(f"taken {options.taken.first} to {options.taken.last}")
+    return ", ".join(parts)
+
+
+def _write(matches: Sequence[Match], options: argparse.Namespace) -> None:
+    from pictell.reports.matches import MATCH_FORMATS
+    from pictell.reports.style import Style
+
+    style = Style(columns=line_columns(), end="\0" if options.null else "\n")
+    write(MATCH_FORMATS["names" if options.names_only else options.format](matches, style))
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    options = make_parser().parse(words)
+    options.query = _query(options)
+    if options.query is None and not options.like and options.taken is None:
+        raise UsageError("no query given: pictell find QUERY PHOTO …")
+    if options.null and options.from_file is None:
+        options.names_only = True
+    if options.names_only and options.format != "text":
+        raise UsageError(f"--names-only and --null are text, not {options.format}: leave one out")
+    if options.min_score is not None and options.query is None:
+        raise UsageError("--min-score is about the words of a query: give a query, or leave it out")
+    for name in options.like or ():
+        if (error := find_missing(name)) is not None:
+            raise UsageError(f"--like {name}: {error.message}")
+        if os.path.isdir(name):
+            raise UsageError(f"--like {name}: a folder: give a picture")
+    check_photo_options(options)
+    options.taken = _period(options.taken)
+    if options.html is not None:
+        options.html = Path(options.html)
+        match_page.check(options.html)
+    return options
+
+
+def _period(text: str | None) -> Period | None:
+    from pictell.collection.query import parse_period
+
+    return None if text is None else parse_period(text)
+
+
+def _query(options: argparse.Namespace) -> str | None:
+    """Take the query from the photos, where it is the first word.
+
+    With --like or --taken it can be left out: then the first word is a photo if it is one.
+    """
+    if options.words is not None:
+        return str(options.words)
+    pictures = options.pictures
+    if not pictures:
+        return None
+    if options.like or options.taken is not None:
+        first, only = pictures[0], len(pictures) == 1 and options.from_file is None
+        if only or os.path.lexists(first) or _is_pattern(first):
+            return None
+    return str(pictures.pop(0))
+
+
+def _is_pattern(word: str) -> bool:
+    """Whether a word is meant for files, not as a query."""
+    return "/" in word or os.sep in word or any(one in word for one in "*?[")
+
+
+def make_parser() -> Parser:
+    """The options of the command."""
+    parser = Parser("pictell find", "[OPTION …] QUERY PHOTO …", EXAMPLE)
+    add = parser.add_argument
+    like = "the photos most like this picture, which can be anywhere; can be repeated"
+    add("--like", action="append", type=non_empty, metavar="FILE", help=like)
+    taken = "only photos taken then: 2024, 2024-06, 2024-06-15, or a range: 2024-06..2024-08"
+    add("--taken", metavar="DATE", help=taken)
+    add("--words", metavar="QUERY", help="the query, if the first word is a photo")
+    least = "least score of a photo that words find, 0 to 1 (0.4)"
+    add("--min-score", type=probability, metavar="P", help=least)
+    limit = f"at most N photos (all; {MOST_ALIKE} with --like)"
+    add("-n", "--limit", type=positive_int, metavar="N", help=limit)
+    parser.add_format(FORMATS)
+    names = "only the names of the photos; --null separates them by NUL"
+    add("--names-only", action="store_true", help=names)
+    add("--html", metavar="FILE", help="write a page of thumbnails with links to the photos")
+    add_photo_options(parser)
+    return parser

@@ -1,0 +1,54 @@
+"""The HTML page of ``pictell find --html``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pictell.cli import output_file
+from pictell.cli.output import say
+from pictell.errors import PictellError, UsageError
+from pictell.options import Limits
+
+if TYPE_CHECKING:
+    from pictell.collection.search import Match
+
+
+def check(path: Path) -> None:
+    """Raise ``UsageError``, before anything is computed, if the page cannot be written."""
+    try:
+        html = import_module("pictell.reports.matches.html")
+    except ImportError as error:
+        raise UsageError("--html needs the extra photos: pip install 'pictell[photos]'") from error
+    output_file.check(path, "a page of pictell find", (html.HEAD,))
+
+
+def write(path: Path, matches: Sequence[Match], title: str, limits: Limits) -> None:
+    """Write the page and say so. Raises ``PictellError``."""
+    from pictell.reports.matches import html
+
+    shown = [match.photo.path for match in matches[: html.MAX_PICTURES]]
+    page = html.render(matches, _thumbnails(shown, html.SIDE, limits), title, path)
+    output_file.write(path, [page])
+    say(f"the page is in {path}")
+
+
+def _thumbnails(photos: Sequence[Path], side: int, limits: Limits) -> dict[Path, bytes]:
+    """JPEGs by the path of a photo, without photos that can no longer be read."""
+    from pictell.images.read import read_file
+    from pictell.images.thumbnail import thumbnail
+
+    found = {}
+    for photo in photos:
+        try:
+            found[photo] = thumbnail(
+                read_file(photo, limits.max_bytes),
+                side,
+                limits.max_pixels,
+                allow_truncated=limits.allow_truncated,
+            )
+        except PictellError:
+            continue
+    return found
