@@ -131,12 +131,15 @@ class Run:
         steps = [line for line in rest if isinstance(line, Entry) and line.number not in failed]
         return header, steps, {line.number: line for line in rest if isinstance(line, Placed)}
 
-    def undone_steps(self) -> set[int]:
-        """The numbers of the steps that an undo has finished, even if it was killed later."""
+    def undone_steps(self) -> set[int] | None:
+        """The numbers of the steps that an undo has finished, even if it was killed later.
+
+        ``None`` if no undo has begun.
+        """
         with suppress(FileNotFoundError):
             lines = (self.folder / PROGRESS).read_bytes().split(b"\n")
             return {int(line) for line in lines if len(line) == NUMBER_WIDTH and line.isdigit()}
-        return set()
+        return None
 
     @contextmanager
     def note_undone(self) -> Iterator[Callable[[int], None]]:

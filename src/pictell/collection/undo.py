@@ -53,33 +53,39 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
 
 
 def _undo_step(
-    run: Run, entry: Entry, placed: Placed | None, finished: set[int], *, dry_run: bool = False
+    run: Run,
+    entry: Entry,
+    placed: Placed | None,
+    finished: set[int] | None,
+    *,
+    dry_run: bool = False,
 ) -> Undone | None:
-    """Undo a step, if it was made. ``finished`` are the steps that were undone before."""
+    """Undo a step, if it was made. ``finished`` are the steps that an earlier undo has
+    finished, ``None`` if there was none."""
     try:
         if not dry_run:
             remove_drafts(entry)
-        back = find_way_back(run, entry, placed)
+        back = find_way_back(run, entry, placed, resumed=finished is not None)
         if back is None:
             return None
         if not dry_run:
             back.do()
         return Undone(back.path, back.action, back.to)
     except (RefusedError, OSError) as error:
-        if entry.number in finished:
+        if finished is not None and entry.number in finished:
             return None
         reason = str(error) if isinstance(error, RefusedError) else os_reason(error)
         return Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
 
 
 def _foresee(
-    run: Run, entries: list[Entry], placed: dict[int, Placed], finished: set[int]
+    run: Run, entries: list[Entry], placed: dict[int, Placed], finished: set[int] | None
 ) -> Iterator[Undone]:
     """What an undo would do."""
     later = set[bytes]()
     for entry in reversed(entries):
         paths = {entry.target, entry.source} - {b""}
-        if later & paths and entry.number not in finished:
+        if later & paths and entry.number not in (finished or ()):
             # The file is still where a later step has put it.
             yield _of_entry(entry)
         else:
