@@ -287,3 +287,11 @@ def kill_at_random(folders: list[Path], random: Random) -> bool:
             pass
         process.send_signal(signal.SIGKILL)
     return process.returncode == -signal.SIGKILL
+
+
+def test_an_empty_file_of_the_user_is_not_replaced(photos: Path) -> None:
+    run = make(photos, steps_of(photos)["move"])
+    (photos / "a.jpg").touch()
+    for _ in range(2):
+        assert refused([*undo(run)]) == [photos / "cat" / "a.jpg"]
+        assert (photos / "cat" / "a.jpg").exists()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -80,6 +80,13 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 Line = Header | Entry | Placed | Failed
 
 
+class EarlierUndo(NamedTuple):
+    """The numbers of the steps that are undone, and whether the last undo did not end."""
+
+    finished: set[int]
+    was_killed: bool
+
+
 class Run:
     """A run of a command, by its folder."""
 
@@ -131,18 +138,20 @@ class Run:
         steps = [line for line in rest if isinstance(line, Entry) and line.number not in failed]
         return header, steps, {line.number: line for line in rest if isinstance(line, Placed)}
 
-    def undone_steps(self) -> set[int]:
-        """The numbers of the steps that an undo has finished, even if it was killed later."""
+    def earlier_undo(self) -> EarlierUndo:
+        """What an earlier undo has finished, and whether it was killed."""
         with suppress(FileNotFoundError):
             lines = (self.folder / PROGRESS).read_bytes().split(b"\n")
-            return {int(line) for line in lines if len(line) == NUMBER_WIDTH and line.isdigit()}
-        return set()
+            done = {int(line) for line in lines if len(line) == NUMBER_WIDTH and line.isdigit()}
+            return EarlierUndo(done, was_killed=not (self.folder / STATE).exists())
+        return EarlierUndo(set(), was_killed=False)
 
     @contextmanager
     def note_undone(self) -> Iterator[Callable[[int], None]]:
         """A function that records a step that is undone. Raises ``JournalError``."""
         with _journal_errors(self.folder):
             file = (self.folder / PROGRESS).open("ab", buffering=0)
+            (self.folder / STATE).unlink(missing_ok=True)
         # A killed undo may have left half a line.
         with file:
             yield lambda number: _add(file, f"\n{number:0{NUMBER_WIDTH}}\n".encode())

@@ -31,16 +31,17 @@ class Back(NamedTuple):
     to: Path | None = None
 
 
-def find_way_back(run: Run, entry: Entry, placed: Placed | None) -> Back | None:
+def find_way_back(run: Run, entry: Entry, placed: Placed | None, *, resumed: bool) -> Back | None:
     """What undoes a step; ``None`` if the step was not made, or is undone.
 
+    ``resumed`` says that an undo of the run has begun before, and may have been killed.
     Raises ``RefusedError``, and ``OSError``.
     """
     target, source = (Path(os.fsdecode(path)) for path in (entry.target, entry.source))
     if not entry.source:
         return _back_to_content(run, entry, target)
     if entry.action == "move":
-        return _back_to_source(entry, placed, source, target)
+        return _back_to_source(entry, placed, source, target, resumed)
     return _without_copy(source, target)
 
 
@@ -68,7 +69,9 @@ def _remove_draft(draft: Path, place: Path | None) -> None:
     draft.unlink()
 
 
-def _back_to_source(entry: Entry, placed: Placed | None, source: Path, target: Path) -> Back | None:
+def _back_to_source(
+    entry: Entry, placed: Placed | None, source: Path, target: Path, resumed: bool
+) -> Back | None:
     before = entry.before
     assert before is not None
     at_source, at_target = stat_of(source), stat_of(target)
@@ -77,7 +80,9 @@ def _back_to_source(entry: Entry, placed: Placed | None, source: Path, target: P
         if at_source is not None and _is_same(at_source, before):
             return None
         raise RefusedError("the file is gone")
-    if at_source is None:
+    # A killed undo may have left an empty file in place of the name (`rename_new`).
+    is_reserved = at_source is not None and resumed and at_source.st_size == 0 < before.size
+    if at_source is None or is_reserved:
         if not _is_unchanged(at_target, moved):
             raise RefusedError("the file was changed since")
         return Back(target, "move back", lambda: _move_back(entry, target, source), source)
@@ -96,6 +101,8 @@ def _remove_second(entry: Entry, target: Path, source: Path) -> None:
 
 def _move_back(entry: Entry, target: Path, source: Path) -> None:
     source.parent.mkdir(parents=True, exist_ok=True)
+    if (found := stat_of(source)) is not None and found.st_size == 0:
+        source.unlink()
     try:
         rename_new(target, source)
     except OSError as error:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.journal import PARTLY_UNDONE, UNDONE, Entry, Placed, Run
+from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Entry, Placed, Run
 from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
 from pictell.files import os_reason
 
@@ -34,14 +34,14 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
     """
     with run.lock():
         _, entries, placed = run.read()
-        finished = run.undone_steps()
+        earlier = run.earlier_undo()
         if dry_run:
-            yield from _foresee(run, entries, placed, finished)
+            yield from _foresee(run, entries, placed, earlier)
             return
         complete = True
         with run.note_undone() as note:
             for entry in reversed(entries):
-                file = _undo_step(run, entry, placed.get(entry.number), finished)
+                file = _undo_step(run, entry, placed.get(entry.number), earlier)
                 if file is None or file.refused is None:
                     note(entry.number)
                 else:
@@ -53,37 +53,42 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
 
 
 def _undo_step(
-    run: Run, entry: Entry, placed: Placed | None, finished: set[int], *, dry_run: bool = False
+    run: Run,
+    entry: Entry,
+    placed: Placed | None,
+    earlier: EarlierUndo,
+    *,
+    dry_run: bool = False,
 ) -> Undone | None:
-    """Undo a step, if it was made. ``finished`` are the steps that were undone before."""
+    """Undo a step, if it was made. ``earlier`` is what an undo before this did."""
     try:
         if not dry_run:
             remove_drafts(entry)
-        back = find_way_back(run, entry, placed)
+        back = find_way_back(run, entry, placed, resumed=earlier.was_killed)
         if back is None:
             return None
         if not dry_run:
             back.do()
         return Undone(back.path, back.action, back.to)
     except (RefusedError, OSError) as error:
-        if entry.number in finished:
+        if entry.number in earlier.finished:
             return None
         reason = str(error) if isinstance(error, RefusedError) else os_reason(error)
         return Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
 
 
 def _foresee(
-    run: Run, entries: list[Entry], placed: dict[int, Placed], finished: set[int]
+    run: Run, entries: list[Entry], placed: dict[int, Placed], earlier: EarlierUndo
 ) -> Iterator[Undone]:
     """What an undo would do."""
     later = set[bytes]()
     for entry in reversed(entries):
         paths = {entry.target, entry.source} - {b""}
-        if later & paths and entry.number not in finished:
+        if later & paths and entry.number not in earlier.finished:
             # The file is still where a later step has put it.
             yield _of_entry(entry)
         else:
-            file = _undo_step(run, entry, placed.get(entry.number), finished, dry_run=True)
+            file = _undo_step(run, entry, placed.get(entry.number), earlier, dry_run=True)
             if file is not None:
                 yield file
         later |= paths
