@@ -94,6 +94,7 @@ def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
 
     Photos that cannot be read are named on stderr, and so is an index that is not used.
     """
+    from pictell.collection.companions import without_paired_raws
     from pictell.collection.survey import survey
     from pictell.index.photos import PhotoIndex
 
@@ -107,6 +108,7 @@ def survey_photos(options: argparse.Namespace) -> Iterator[Surveyed]:
             said = _say_note(index, None)
             files = index.files
             sources = [one for one in sources if not _is_one_of(one, files)]
+            sources = without_paired_raws(sources)
             with Progress(total=len(sources), quiet=options.quiet) as progress:
                 found = survey(classifier, sources, index, progress.watch)
             said = _say_note(index, said)

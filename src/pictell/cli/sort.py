@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pictell.cli.exit_status import SOME_FAILED
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.collection.placing import PlacedGroup
     from pictell.collection.sorting import Outcome, Way
-    from pictell.collection.survey import Survey
+    from pictell.collection.survey import Photo, Survey
 
 EXAMPLE = """\
 Copy photos to folders by what they show, SORTED/animal/cat/ and so on; or link, or move them:
@@ -81,9 +81,13 @@ class _Totals:
 def run(words: list[str]) -> int:
     """Sort the photos; 0 if all went well, 1 if some could not be read or sorted."""
     options = _parse(words)
-    totals = _Totals()
     with survey_photos(options) as surveyed:
-        groups = _place(surveyed.survey, surveyed.classifier, options, totals)
+        chosen = _choose(surveyed.survey, surveyed.classifier, options)
+        photos = len(surveyed.survey.photos)
+    # The index is closed: to close a file ends the locks that this process has on it.
+    groups = _place(chosen, options)
+    totals = _Totals()
+    totals.stayed["sorted"] = photos - len(chosen)
     outcomes = _plan(groups) if options.dry_run else _sort(groups, options.way, words)
     try:
         _write(_counted(outcomes, totals), options)
@@ -97,23 +101,28 @@ def run(words: list[str]) -> int:
     return SOME_FAILED if totals.failed else surveyed.exit_status
 
 
-def _place(found: Survey, classifier: Classifier, options: argparse.Namespace) -> list[PlacedGroup]:
-    """Where the photos go that were not sorted before."""
+def _choose(
+    found: Survey, classifier: Classifier, options: argparse.Namespace
+) -> list[tuple[Photo, PurePath]]:
+    """The photos that were not sorted before, and their folders below --into."""
     from pictell.collection.folder_names import LabelFolders
-    from pictell.collection.placing import choose_folder, place
+    from pictell.collection.placing import choose_folder
     from pictell.scoring.taxonomy import flat_taxonomy
 
-    scorer, into = classifier.scorer, Path(options.into)
+    scorer, wanted = classifier.scorer, _wanted(options)
     labels = LabelFolders(scorer.tree if scorer.judges else flat_taxonomy(scorer.labels))
-    wanted = _wanted(options)
-    chosen = [
+    return [
         (photo, choose_folder(photo, result, labels, options.by))
         for photo, result in zip(found.photos, found.results(), strict=True)
         if wanted(photo.path)
     ]
+
+
+def _place(chosen: list[tuple[Photo, PurePath]], options: argparse.Namespace) -> list[PlacedGroup]:
+    from pictell.collection.placing import place
+
     photos, folders = [one for one, _ in chosen], [folder for _, folder in chosen]
-    totals.stayed.update(sorted=len(found.photos) - len(photos))
-    return list(place(photos, folders, into, moves=options.way == "move"))
+    return list(place(photos, folders, Path(options.into), moves=options.way == "move"))
 
 
 def _wanted(options: argparse.Namespace) -> Callable[[Path], bool]:

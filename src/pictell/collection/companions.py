@@ -11,13 +11,15 @@ Files of one folder belong to a photo by their names, whatever the case of the s
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from pictell.images.formats import SUFFIXES as PICTURES
+from pictell.types import Source
 
 RAWS = frozenset(
     """.3fr .ari .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef
@@ -54,14 +56,42 @@ class Group(NamedTuple):
     members: tuple[Member, ...]
 
 
+def file_names(folder: Path) -> list[str]:
+    """The names of the files in a folder; none if it cannot be read."""
+    return [name for name, is_folder in entries(folder) if not is_folder]
+
+
+def entries(folder: Path) -> list[tuple[str, bool]]:
+    """The names in a folder, and whether each is a folder."""
+    try:
+        with os.scandir(folder) as listing:
+            return [(entry.name, entry.is_dir()) for entry in listing]
+    except OSError:
+        return []
+
+
 def split_name(name: str) -> tuple[str, str]:
     """The name of a file up to its suffix, and the suffix."""
     path = PurePath(name)
     return path.stem, path.suffix
 
 
+def without_paired_raws(sources: Sequence[Source]) -> list[Source]:
+    """The sources but the camera raws of which a picture is there too: the pair is one photo."""
+    paths = [one.content for one in sources if isinstance(one.content, Path)]
+    pictures = {path.with_suffix("") for path in paths if path.suffix.lower() in PICTURES}
+    return [one for one in sources if not _is_paired_raw(one, pictures)]
+
+
+def _is_paired_raw(source: Source, pictures: Set[Path]) -> bool:
+    path = source.content
+    if not isinstance(path, Path) or path.suffix.lower() not in RAWS:
+        return False
+    return path.with_suffix("") in pictures
+
+
 def find_groups(
-    photos: Sequence[Path], names_in: Callable[[Path], Iterable[str]]
+    photos: Sequence[Path], names_in: Callable[[Path], Iterable[str]] = file_names
 ) -> Iterator[Group]:
     """The groups of photos, in the order of their first photos; no file is in two groups.
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from pictell.collection.companions import Group, find_groups
 from pictell.collection.folder_names import NO_DATE, NOT_SURE, LabelFolders
 from pictell.collection.survey import Photo
-from pictell.collection.target_names import Origin, TargetFolder, file_names, find_number, numbered
+from pictell.collection.target_names import Origin, TargetFolder, find_number, numbered
 from pictell.results import Result
 
 By = Literal["date", "label"]
@@ -79,7 +79,7 @@ def place(
         sources.setdefault(path, number)
     numbers = list(sources.values())
     targets = _Targets(real, moves)
-    for group in find_groups(list(sources), file_names):
+    for group in find_groups(list(sources)):
         number = numbers[group.photo]
         files = targets.place(group, into / folders[number], photos[number].digest)
         named = frozenset(file.source for file in files if file.source in sources)

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.companions import RAWS, Member, split_name
+from pictell.collection.companions import RAWS, Member, entries, split_name
 from pictell.collection.folder_names import name_key
 from pictell.collection.stamp import digest_of
 from pictell.images.formats import SUFFIXES as PICTURES
@@ -43,7 +43,7 @@ class TargetFolder:
         self._by_size: dict[int, list[Path]] = defaultdict(list)
         self._names = dict[Path, str]()
         self._digests = dict[Path, str]()
-        for name, is_folder in _entries(path):
+        for name, is_folder in entries(path):
             self._files[name_key(name)] = path / name
             if not is_folder:
                 self.add(name, path / name, None)
@@ -120,11 +120,6 @@ class TargetFolder:
         return self._digests[file]
 
 
-def file_names(folder: Path) -> list[str]:
-    """The names of the files in a folder; none if it cannot be read."""
-    return [name for name, is_folder in _entries(folder) if not is_folder]
-
-
 def numbered(members: Sequence[Member], number: int) -> list[str]:
     """The names of a group with a number, ``IMG_1-2.jpg``; without one for 1.
 
@@ -145,15 +140,6 @@ def find_number(members: Sequence[Member], name: str) -> int | None:
         if numbered(members, number)[0] == name:
             return number
     return None
-
-
-def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """The names in a folder, and whether each is a folder."""
-    try:
-        with os.scandir(folder) as listing:
-            return [(entry.name, entry.is_dir()) for entry in listing]
-    except OSError:
-        return []
 
 
 def _cut(stem: str, max_bytes: int) -> str:
