@@ -167,6 +167,14 @@ def test_a_folder_with_the_name_of_a_photo_is_no_pair(tmp_path: Path) -> None:
     assert placed(photos, tmp_path / "out") == ["cat/a.jpg", "cat/b-2.jpg"]
 
 
+def test_a_photo_is_not_in_the_way_of_a_folder(tmp_path: Path) -> None:
+    photos = [photo(tmp_path / "in" / name, name) for name in ("cat", "a.jpg")]
+    folders = [PurePath("animal"), PurePath("animal", "cat")]
+    groups = place(photos, folders, tmp_path / "out", moves=True)
+    targets = [group.files[0].target.relative_to(tmp_path / "out") for group in groups]
+    assert targets == [Path("animal", "cat-2"), Path("animal", "cat", "a.jpg")]
+
+
 STEMS = st.sampled_from(["a", "A", "b", "a-2", "IMG_1234", "IMG_E1234", "é", "e\u0301", "x" * 251])
 FILES = st.tuples(
     st.sampled_from(["1", "2", "out/cat", "out/dog"]),

@@ -6,7 +6,9 @@ Nothing is changed here; the files of the sources and the targets are only looke
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
@@ -73,12 +75,12 @@ def place(
     ``moves`` its companions stay with it, and so do links, which would lead elsewhere. A photo that
     is named twice counts once.
     """
-    real = cache(lambda folder: Path(os.path.realpath(folder)))
+    identity = cache(_identity)
     sources = dict[Path, int]()
-    for number, path in enumerate(_spelled_alike((one.path for one in photos), real)):
+    for number, path in enumerate(_spelled_alike((one.path for one in photos), identity)):
         sources.setdefault(path, number)
     numbers = list(sources.values())
-    targets = _Targets(real, moves)
+    targets = _Targets(identity, _folders_inside(into, folders), moves)
     for group in find_groups(list(sources)):
         number = numbers[group.photo]
         files = targets.place(group, into / folders[number], photos[number].digest)
@@ -86,29 +88,50 @@ def place(
         yield PlacedGroup(files, named, NOT_SURE not in folders[number].parts)
 
 
-def _spelled_alike(paths: Iterable[Path], real: Callable[[Path], Path]) -> Iterator[Path]:
+def _spelled_alike(paths: Iterable[Path], identity: Callable[[Path], Hashable]) -> Iterator[Path]:
     """The paths, with one spelling for each folder."""
-    folders = dict[Path, Path]()
+    folders = dict[Hashable, Path]()
     for path in paths:
-        yield folders.setdefault(real(path.parent), path.parent) / path.name
+        yield folders.setdefault(identity(path.parent), path.parent) / path.name
+
+
+def _identity(folder: Path) -> Hashable:
+    """The same value for all paths of a folder, also those that differ in case."""
+    with suppress(OSError):
+        status = folder.stat()
+        if status.st_ino:
+            return status.st_dev, status.st_ino
+    return os.path.realpath(folder)
+
+
+def _folders_inside(into: Path, folders: Iterable[PurePath]) -> dict[Path, set[str]]:
+    """The names of the folders that each folder has, or will have, inside."""
+    inside: dict[Path, set[str]] = defaultdict(set)
+    for folder in set(folders):
+        for parent in (folder, *folder.parents):
+            inside[into / parent.parent].add(parent.name)
+    return inside
 
 
 class _Targets:
     """The folders that groups go to, each read once."""
 
-    def __init__(self, real: Callable[[Path], Path], moves: bool) -> None:
-        self._real = real
+    def __init__(
+        self, identity: Callable[[Path], Hashable], inside: Mapping[Path, Set[str]], moves: bool
+    ) -> None:
+        self._identity = identity
+        self._inside = inside
         self._moves = moves
         self._folders = dict[Path, TargetFolder]()
 
     def place(self, group: Group, path: Path, digest: str) -> tuple[Placement, ...]:
         photo = group.folder / group.members[0].name
-        if self._real(group.folder) == self._real(path):
+        if self._identity(group.folder) == self._identity(path):
             return self._all_stay(group, path, "in place")
         if self._moves and photo.is_symlink():
             return self._all_stay(group, group.folder, "link")
         if path not in self._folders:
-            self._folders[path] = TargetFolder(path)
+            self._folders[path] = TargetFolder(path, self._inside.get(path, frozenset()))
         folder = self._folders[path]
         origin = Origin(group.folder, group.members[0].stem)
         if (name := folder.find(photo, digest)) is not None:

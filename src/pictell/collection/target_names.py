@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
@@ -31,9 +31,10 @@ class TargetFolder:
 
     Names that differ only in case or in Unicode's normal form count as the same. A name up to the
     suffix belongs to one origin, because files with the same one would be taken for a pair.
+    ``folders`` are the names of folders that will be there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folders: Iterable[str] = ()) -> None:
         self.path = path
         # The file that has, or will give, the content of each name.
         self._files = dict[str, Path]()
@@ -43,6 +44,8 @@ class TargetFolder:
         self._by_size: dict[int, list[Path]] = defaultdict(list)
         self._names = dict[Path, str]()
         self._digests = dict[Path, str]()
+        for name in folders:
+            self._files[name_key(name)] = path / name
         for name, is_folder in entries(path):
             self._files[name_key(name)] = path / name
             if not is_folder:
