@@ -43,7 +43,7 @@ def test_the_examples_run_in_a_clone(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("page", [*PAGES, "train", "correct", "serve"])
+@pytest.mark.parametrize("page", [*PAGES, "train", "correct", "serve", "sort"])
 def test_a_page_fits_a_terminal(page: str) -> None:
     lines = pictell(*page.split(), "--help", env=environment(COLUMNS="80")).stdout.splitlines()
     assert [line for line in lines if len(line) > 80] == []

@@ -97,6 +97,7 @@ def survey_photos(
     Photos that cannot be read are named on stderr, and so is an index that is not used. ``prepare``
     is called before any photo is read, so that what it raises costs no time.
     """
+    from pictell.collection.companions import without_paired_raws
     from pictell.collection.survey import survey
     from pictell.index.photos import PhotoIndex
 
@@ -110,6 +111,7 @@ def survey_photos(
         with PhotoIndex.open(index_path) as index:
             said = _say_note(index, None)
             sources = [one for one in sources if not _is_part(index, one)]
+            sources = without_paired_raws(sources)
             with Progress(total=len(sources), quiet=options.quiet) as progress:
                 found = survey(classifier, sources, index, progress.watch)
             said = _say_note(index, said)
