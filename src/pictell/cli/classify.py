@@ -54,6 +54,7 @@ Other commands, each with its own --help:
   pictell find        search photos by words, by likeness and by date
   pictell train       train a model of your own classes on labelled photos
   pictell correct     tell a trained model what a picture really shows
+  pictell tag         write keywords into the sidecars of photos
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs
