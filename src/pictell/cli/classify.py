@@ -59,6 +59,7 @@ Other commands, each with its own --help:
   pictell verify      check that a model still gives its recorded answers
   pictell evaluate    measure a model on labelled pictures
   pictell calibrate   fit a model's scores to labelled pictures
+  pictell dedupe      list the photos that are copies of each other
   pictell undo        put back the files that a run changed
   pictell config      show the defaults of options and where they come from
   pictell completion  print the script for completion in bash, zsh or fish

@@ -21,7 +21,7 @@ from pictell.files import os_reason
 # Modules of this package. A picture with one of these names is given as ./NAME.
 COMMANDS = (
     "batch", "serve", "train", "correct", "labels", "models", "inspect", "verify", "evaluate",
-    "calibrate", "undo", "config", "completion",
+    "calibrate", "dedupe", "undo", "config", "completion",
 )  # fmt: skip
 HELP = "help"
 

@@ -1,0 +1,164 @@
+"""``pictell dedupe``: near-duplicates of photos, listed and never deleted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pictell.cli.amounts import pictures, size
+from pictell.cli.exit_status import SOME_FAILED
+from pictell.cli.output import say, write, write_json
+from pictell.cli.parser import Parser, probability
+from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
+from pictell.cli.terminal import line_columns
+from pictell.errors import UsageError
+from pictell.images.perceptual_hash import check_hashing
+from pictell.reports.escape import visible
+from pictell.reports.text import display_width
+from pictell.results import percent, warning_mark
+
+if TYPE_CHECKING:
+    from pictell.collection.candidates import PhotoFile
+    from pictell.collection.copies import Group, Kind
+
+EXAMPLE = """\
+List the photos that are copies of each other; nothing is deleted or changed:
+
+  pictell dedupe samples/
+  pictell dedupe photos/ --kind re-encoded
+  pictell dedupe photos/ --copies --null | xargs -0 trash
+  pictell dedupe photos/ --format json > COPIES.json
+
+The first photo of each group is the best one: the largest, then the one with most bytes, then the
+oldest. The others are identical to it (the same bytes), re-encoded (the same picture in another
+size, format or quality), or near (cropped, turned, edited, or taken at the same moment).
+
+With --copies, only the paths of the others are listed, and only if they are identical or
+re-encoded, unless --kind says otherwise. The best one is never listed.
+"""
+KINDS = ("identical", "re-encoded", "near")
+KEEP, COPY = "keep?", "     "
+
+
+def run(words: list[str]) -> int:
+    """Write the groups of copies; return the exit status. Raises ``PictellError``."""
+    options = make_parser().parse(words)
+    check_photo_options(options)
+    _check(options)
+    with survey_photos(options) as found:
+        from pictell.collection.candidates import candidates
+        from pictell.collection.copies import MIN_LIKENESS, Kind, find_copies
+
+        limits = found.classifier.model.limits
+        photos = candidates(found.survey, found.index, limits)
+        likeness = MIN_LIKENESS if options.min_likeness is None else options.min_likeness
+        groups = find_copies(photos, Kind(options.kind), likeness)
+    for one in photos.failed:
+        say(f"{one.source}: {one.error.message if one.error else ''}")
+    _write(groups, options)
+    if not options.quiet:
+        _say_how_many(groups, len(photos.files))
+    return SOME_FAILED if photos.failed else found.exit_status
+
+
+def make_parser() -> Parser:
+    """The parser of the command."""
+    parser = Parser("pictell dedupe", "[OPTION …] PHOTO …", EXAMPLE)
+    add_photo_options(parser)
+    parser.add_format(("text", "json"))
+    add = parser.add_argument_group("the copies").add_argument
+    add("--copies", action="store_true", help="only the paths of the copies, not of the best one")
+    kind = "the least alike copies that count (near; with --copies re-encoded)"
+    add("--kind", choices=KINDS, metavar="K", help=f"{', '.join(KINDS)}: {kind}")
+    likeness = "how alike two embeddings of near photos are at least, 0 to 1 (0.87)"
+    add("--min-likeness", type=probability, metavar="P", help=likeness)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` for options that contradict each other; fill in the kind."""
+    check_hashing("photos")
+    if options.copies and options.format != "text":
+        raise UsageError(f"--copies lists paths, not {options.format}: leave one out")
+    if options.null and options.from_file is None and not options.copies:
+        raise UsageError("--null needs paths: give --from-file or --copies")
+    if options.kind is None:
+        options.kind = "re-encoded" if options.copies else "near"
+    if options.min_likeness is not None and options.kind != "near":
+        raise UsageError("--min-likeness is about near copies: give --kind near, or leave it out")
+
+
+def _write(groups: Sequence[Group], options: argparse.Namespace) -> None:
+    if options.copies:
+        write(_names(groups, "\0" if options.null else "\n"))
+    elif options.format == "json":
+        write_json([_record(group) for group in groups])
+    else:
+        write(_text(groups))
+
+
+def _names(groups: Sequence[Group], end: str) -> Iterator[bytes]:
+    """The paths of what may be removed. Raises ``UsageError`` for one that is no line."""
+    paths = [str(file.photo.path) for group in groups for file in group.removable()]
+    # Other programs would read it as an option.
+    paths = [f".{os.sep}{path}" if path.startswith("-") else path for path in paths]
+    for path in paths:
+        if end in path:
+            raise UsageError(f"the path {path!r} has a line break: give --null")
+    shown = paths if line_columns() is None else map(visible, paths)
+    return (os.fsencode(path) + end.encode() for path in shown)
+
+
+def _record(group: Group) -> dict[str, object]:
+    """A group as JSON shows it."""
+    copies = [
+        _file_record(copy.file) | {"kind": copy.kind.value, "likeness": round(copy.likeness, 6)}
+        for copy in group.copies
+    ]
+    return {"best": _file_record(group.best), "copies": copies}
+
+
+def _file_record(file: PhotoFile) -> dict[str, object]:
+    taken = file.photo.taken
+    return {
+        "path": str(file.photo.path),
+        "sha256": file.photo.digest,
+        "width": file.width,
+        "height": file.height,
+        "bytes": file.n_bytes,
+        "taken": None if taken is None else taken.isoformat(),
+        "warnings": list(file.warnings),
+    }
+
+
+def _text(groups: Sequence[Group]) -> Iterator[bytes]:
+    """A paragraph for each group."""
+    for number, group in enumerate(groups):
+        kinds = ["", *(_in_words(copy.kind, copy.likeness) for copy in group.copies)]
+        files = [group.best, *(copy.file for copy in group.copies)]
+        paths = [visible(str(file.photo.path)) for file in files]
+        widest = max(map(display_width, paths))
+        lines = [
+            f"{KEEP if not kind else COPY}  {path}{' ' * (widest - display_width(path))}  "
+            f"{f'{file.width}x{file.height}':>11}  {size(file.n_bytes):>8}  {kind}"
+            f"{warning_mark(file.warnings)}".rstrip()
+            for path, file, kind in zip(paths, files, kinds, strict=True)
+        ]
+        yield ("\n" * (number > 0) + "\n".join(lines) + "\n").encode()
+
+
+def _in_words(kind: Kind, likeness: float) -> str:
+    return f"{kind.value} {percent(max(likeness, 0))}" if kind.value == "near" else kind.value
+
+
+def _say_how_many(groups: Sequence[Group], total: int) -> None:
+    copies = [copy for group in groups for copy in group.copies]
+    if not copies:
+        say(f"no copies in {pictures(total)}")
+        return
+    n_bytes = sum(copy.file.n_bytes for copy in copies)
+    noun = "copy" if len(copies) == 1 else "copies"
+    of = "1 photo" if len(groups) == 1 else f"{len(groups):,} photos"
+    say(f"{pictures(total)}: {len(copies):,} {noun} of {of}, {size(n_bytes)}")
