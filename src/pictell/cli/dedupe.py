@@ -33,12 +33,13 @@ List the photos that are copies of each other; nothing is deleted or changed:
 
 The first photo of each group is the best one: the largest, then the one with most bytes, then the
 oldest. The others are identical to it (the same bytes), re-encoded (the same picture in another
-size, format or quality), or near (cropped, turned, edited, or taken at the same moment).
+size, format or quality), or near (slightly cropped, turned, edited, or taken at the same moment).
+With --kind similar, more photos are found, and some of them only show similar things.
 
 With --copies, only the paths of the others are listed, and only if they are identical or
 re-encoded, unless --kind says otherwise. The best one is never listed.
 """
-KINDS = ("identical", "re-encoded", "near")
+KINDS = ("identical", "re-encoded", "near", "similar")
 KEEP, COPY = "keep?", "     "
 
 
@@ -72,7 +73,7 @@ def make_parser() -> Parser:
     add("--copies", action="store_true", help="only the paths of the copies, not of the best one")
     kind = "the least alike copies that count (near; with --copies re-encoded)"
     add("--kind", choices=KINDS, metavar="K", help=f"{', '.join(KINDS)}: {kind}")
-    likeness = "how alike two embeddings of near photos are at least, 0 to 1 (0.87)"
+    likeness = "how alike the embeddings of similar photos are at least, 0 to 1 (0.87)"
     add("--min-likeness", type=probability, metavar="P", help=likeness)
     return parser
 
@@ -84,10 +85,10 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(f"--copies lists paths, not {options.format}: leave one out")
     if options.null and options.from_file is None and not options.copies:
         raise UsageError("--null needs paths: give --from-file or --copies")
+    if options.min_likeness is not None and options.kind != "similar":
+        raise UsageError("--min-likeness is for similar photos: give --kind similar too")
     if options.kind is None:
         options.kind = "re-encoded" if options.copies else "near"
-    if options.min_likeness is not None and options.kind != "near":
-        raise UsageError("--min-likeness is about near copies: give --kind near, or leave it out")
 
 
 def _write(groups: Sequence[Group], options: argparse.Namespace) -> None:
@@ -150,7 +151,7 @@ def _text(groups: Sequence[Group]) -> Iterator[bytes]:
 
 
 def _in_words(kind: Kind, likeness: float) -> str:
-    return f"{kind.value} {percent(max(likeness, 0))}" if kind.value == "near" else kind.value
+    return f"{kind.value} {percent(max(likeness, 0))}" if kind.value == "similar" else kind.value
 
 
 def _say_how_many(groups: Sequence[Group], total: int) -> None:

@@ -1,13 +1,14 @@
 """Groups of copies: photos that are like the best one of their group.
 
-Two photos are copies of each other by the perceptual hash, which stays the same when a picture is
-encoded again or resized, or by the embedding, which also finds larger crops. The limits are those
-at which no two different photos of three data sets are copies (``benchmarks/dedupe.md``).
+The perceptual hash stays nearly the same when a picture is encoded again, resized or slightly
+cropped, and it can be compared with those of the picture mirrored or turned. The embedding also
+finds larger crops. The limits are those at which no two different photos of three data sets are
+near or similar (``benchmarks/dedupe.md``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,30 +17,33 @@ from numpy.typing import NDArray
 
 from pictell.collection.candidates import Candidates, PhotoFile
 from pictell.images.perceptual_hash import HASH_BYTES
-from pictell.index.copies import MAX_DISTANCE, by_symmetry, distances, turned_distances
+from pictell.index.copies import by_symmetry, distances, turned_distances
 
-# The cosine of two embeddings from which two photos are near, whatever their hashes say.
+# The cosine of the embeddings of two similar photos, whatever their hashes are.
 MIN_LIKENESS = 0.87
-# Hashes that differ in fewer bits of 256 need no embedding; up to ``MAX_DISTANCE``, embeddings
-# that are as unlike as this say that the photos differ.
-MAX_SURE_DISTANCE, MIN_COMMON_LIKENESS = 40, 0.5
-# A picture that is encoded again: bits of 256 of the hash, and levels of 256 of its colours.
-MAX_SAME_DISTANCE, MAX_SAME_LEVELS = 16, 16
-ROWS_AT_ONCE = 128
+# Two photos are near if their hashes differ in so many bits of 256 at most and the cosine of their
+# embeddings is as high as this.
+NEAR = ((40, -1.0), (72, 0.5), (96, 0.85))
+# A picture that is encoded again: bits of 256 of its hash, and levels of 256 of its colours.
+MAX_SAME_BITS, MAX_SAME_LEVELS = 16, 16
+ROWS_AT_ONCE = 64
 # Added to the closeness of two photos, so that the kind counts more than the rest.
-_NEAR_BY_HASH, _REENCODED = 1, 2
+_NEAR, _REENCODED = 1, 2
 
 
 class Kind(StrEnum):
     """What a photo is of the best one in its group, the surest first.
 
     ``identical``: the same bytes. ``re-encoded``: the same picture in another size, format or
-    quality. ``near``: cropped, mirrored, turned, edited, or another photo of the same moment.
+    quality. ``near``: slightly cropped, mirrored, turned or edited, or another photo of the same
+    moment. ``similar``: as ``near``, by the embeddings alone, which also finds photos that are
+    only of the same kind.
     """
 
     IDENTICAL = "identical"
     REENCODED = "re-encoded"
     NEAR = "near"
+    SIMILAR = "similar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ def _group(found: Candidates, members: Sequence[tuple[list[int], float]]) -> Gro
     (best, *twins), _ = members[0]
     copies = [Copy(found.files[twin], Kind.IDENTICAL, 1.0) for twin in twins]
     for numbers, closeness in members[1:]:
-        kind = Kind.REENCODED if closeness >= _REENCODED else Kind.NEAR
+        kind = Kind.SIMILAR if closeness <= 1 else Kind.NEAR
+        if closeness > _REENCODED:
+            kind = Kind.REENCODED
         likeness = float(found.embeddings[best] @ found.embeddings[numbers[0]])
         copies += [Copy(found.files[number], kind, likeness) for number in numbers]
     return Group(found.files[best], tuple(copies))
@@ -147,54 +153,56 @@ class _Pairs:
         self._has_contrast: NDArray[np.bool] = np.any(self._hashes, axis=1)
         self._symmetric = by_symmetry(self._hashes)
         self._embeddings = found.embeddings[rows]
-        self._taken = [found.files[row].photo.taken for row in rows]
-        self._near, self._min_likeness = widest is Kind.NEAR, min_likeness
+        self._taken = np.array([found.files[row].photo.taken for row in rows], "datetime64[us]")
+        self._widest, self._min_likeness = widest, min_likeness
 
     def close(
         self, block: NDArray[np.int64]
-    ) -> Iterable[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
         """For some contents: the number, those of the later ones close to it, and how close.
 
-        The closeness is higher for re-encoded pictures than for those near by their hashes, and
-        lowest for those near by their embeddings only.
+        The closeness is highest for re-encoded pictures and lowest for similar ones.
         """
         block = block[self._has_contrast[block]]
         if not len(block):
             return
-        start = int(block[0]) + 1
-        closeness = self._closeness(block, start)
-        closeness[:, ~self._has_contrast[start:]] = 0
-        for row, line in zip(block.tolist(), closeness, strict=True):
-            others = np.flatnonzero(line)
-            others = others[others + start > row]
+        first = int(block[0]) + 1
+        bits = turned_distances(self._symmetric[block], self._symmetric[first:])
+        perhaps = bits <= (MAX_SAME_BITS if self._widest is Kind.REENCODED else NEAR[-1][0])
+        if self._widest is Kind.SIMILAR:
+            likeness = self._embeddings[block] @ self._embeddings[first:].T
+            perhaps |= likeness >= self._min_likeness
+        perhaps &= self._has_contrast[first:]
+        for row, of_row, bits_of_row in zip(block.tolist(), perhaps, bits, strict=True):
+            others = row + 1 + np.flatnonzero(of_row[row + 1 - first :])
             if len(others):
-                yield row, others + start, line[others]
+                closeness = self._closeness(row, others, bits_of_row[others - first])
+                yield row, others[closeness > 0], closeness[closeness > 0]
 
-    def _closeness(self, block: NDArray[np.int64], start: int) -> NDArray[np.float32]:
-        """The closeness of some contents to those from ``start`` on; 0 where they are not close."""
-        if self._near:
-            closeness = self._nearness(block, start)
-        else:
-            closeness = np.zeros((len(block), len(self._hashes) - start), np.float32)
-        differing = distances(self._hashes[block], self._hashes[start:])
-        for one, other in np.argwhere(differing <= MAX_SAME_DISTANCE):
-            if self._is_same(int(block[one]), int(other) + start):
-                closeness[one, other] = _REENCODED + 1 - differing[one, other] / 256
+    def _closeness(
+        self, row: int, others: NDArray[np.int64], bits: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """How close some contents are to one, (M,); 0 for those that are not close."""
+        closeness = np.zeros(len(others), np.float32)
+        agreement = 1 - bits.astype(np.float32) / 256
+        if self._widest is not Kind.REENCODED:
+            likeness = self._embeddings[others] @ self._embeddings[row]
+            if self._widest is Kind.SIMILAR:
+                similar = likeness >= self._min_likeness
+                closeness[similar] = np.maximum(likeness[similar], np.finfo(np.float32).tiny)
+            for max_bits, min_likeness in NEAR:
+                near = (bits <= max_bits) & (likeness >= min_likeness)
+                closeness[near] = _NEAR + agreement[near]
+        same = np.flatnonzero(bits <= MAX_SAME_BITS)
+        same = same[self._is_same(row, others[same])]
+        closeness[same] = _REENCODED + agreement[same]
         return closeness
 
-    def _nearness(self, block: NDArray[np.int64], start: int) -> NDArray[np.float32]:
-        likeness = self._embeddings[block] @ self._embeddings[start:].T
-        differing = turned_distances(self._symmetric[block], self._symmetric[start:])
-        near = (differing <= MAX_DISTANCE) & (likeness >= MIN_COMMON_LIKENESS)
-        near |= differing <= MAX_SURE_DISTANCE
-        likeness[likeness < self._min_likeness] = 0
-        likeness[near] = _NEAR_BY_HASH + 1 - differing[near] / 256
-        return likeness
-
-    def _is_same(self, one: int, other: int) -> bool:
-        """Whether two pictures with nearly the same hash have the same colours and date."""
-        dates = self._taken[one], self._taken[other]
-        if None not in dates and dates[0] != dates[1]:
-            return False
-        levels = self._colours[one].astype(np.int16) - self._colours[other]
-        return int(np.abs(levels).max()) <= MAX_SAME_LEVELS
+    def _is_same(self, row: int, others: NDArray[np.int64]) -> NDArray[np.bool]:
+        """Whether upright pictures have nearly the same hash and colours and no other date."""
+        bits = distances(self._hashes[[row]], self._hashes[others])[0]
+        levels = np.abs(self._colours[others].astype(np.int16) - self._colours[row]).max(axis=1)
+        dates = self._taken[row], self._taken[others]
+        same_date = (dates[0] == dates[1]) | np.isnat(dates[0]) | np.isnat(dates[1])
+        same: NDArray[np.bool] = (bits <= MAX_SAME_BITS) & (levels <= MAX_SAME_LEVELS)
+        return same & same_date

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 # Of 256 bits; see above.
 MAX_DISTANCE = 72
-SIDE, HASH_BITS, WORD_BITS = 16, 256, 64
+SIDE = 16
 ROWS_AT_ONCE = 256
 
 
@@ -67,25 +67,23 @@ def by_symmetry(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.concatenate(words, axis=1).reshape(-1, 2, 4)
 
 
-def turned_distances(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint16]:
+def turned_distances(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """The bits, (N, M), in which pictures differ from others that are mirrored or turned by 90°.
 
     It is the least of the eight ways to do so. ``first`` (N, 2, 4) and ``second`` (M, 2, 4) come
     from ``by_symmetry``.
     """
-    found = np.full((len(first), len(second)), HASH_BITS, np.uint16)
+    found = np.full((len(first), len(second)), 127, np.int8)
     for form in (0, 1):
+        # Each is the number of bits that differ, less the middle: to invert a word is to negate it.
         even, column, row, both = (
-            np.bitwise_count(one[:, np.newaxis] ^ other).astype(np.uint16)
+            np.bitwise_count(one[:, np.newaxis] ^ other).view(np.int8) - np.int8(32)
             for one, other in zip(first[:, 0].T, second[:, form].T, strict=True)
         )
-        # The words that a mirror inverts differ in all bits but those in which they differed.
-        for columns, rows in ((False, False), (True, False), (False, True), (True, True)):
-            total = even + (WORD_BITS - column if columns else column)
-            total += WORD_BITS - row if rows else row
-            total += WORD_BITS - both if columns != rows else both
-            np.minimum(found, total, out=found)
-    return found
+        mirrored = np.minimum(column - np.abs(row + both), -column - np.abs(row - both))
+        np.minimum(found, even + mirrored, out=found)
+    # From -128..127 to 0..255.
+    return found.view(np.uint8) ^ np.uint8(128)
 
 
 def _near_pairs(
