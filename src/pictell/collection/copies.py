@@ -204,5 +204,5 @@ class _Pairs:
         levels = np.abs(self._colours[others].astype(np.int16) - self._colours[row]).max(axis=1)
         dates = self._taken[row], self._taken[others]
         same_date = (dates[0] == dates[1]) | np.isnat(dates[0]) | np.isnat(dates[1])
-        same: NDArray[np.bool] = (bits <= MAX_SAME_BITS) & (levels <= MAX_SAME_LEVELS)
+        same: NDArray[np.bool] = np.logical_and(bits <= MAX_SAME_BITS, levels <= MAX_SAME_LEVELS)
         return same & same_date
