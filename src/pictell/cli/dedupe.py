@@ -53,9 +53,16 @@ def run(words: list[str]) -> int:
         from pictell.collection.copies import MIN_LIKENESS, Kind, find_copies
 
         limits = found.classifier.model.limits
-        photos = candidates(found.survey, found.index, limits)
+        kind = Kind(options.kind)
+        photos = candidates(
+            found.survey,
+            found.index,
+            limits,
+            fingerprints=kind is not Kind.IDENTICAL,
+            embeddings=kind in {Kind.NEAR, Kind.SIMILAR},
+        )
         likeness = MIN_LIKENESS if options.min_likeness is None else options.min_likeness
-        groups = find_copies(photos, Kind(options.kind), likeness)
+        groups = find_copies(photos, kind, likeness)
     for one in photos.failed:
         say(f"{one.source}: {one.error.message if one.error else ''}")
     _write(groups, options)
@@ -80,7 +87,8 @@ def make_parser() -> Parser:
 
 def _check(options: argparse.Namespace) -> None:
     """Raise ``UsageError`` for options that contradict each other; fill in the kind."""
-    check_hashing("photos")
+    if options.kind != "identical":
+        check_hashing("photos")
     if options.copies and options.format != "text":
         raise UsageError(f"--copies lists paths, not {options.format}: leave one out")
     if options.null and options.from_file is None and not options.copies:
@@ -115,7 +123,8 @@ def _names(groups: Sequence[Group], end: str) -> Iterator[bytes]:
 def _record(group: Group) -> dict[str, object]:
     """A group as JSON shows it."""
     copies = [
-        _file_record(copy.file) | {"kind": copy.kind.value, "likeness": round(copy.likeness, 6)}
+        _file_record(copy.file)
+        | {"kind": copy.kind.value, "likeness": copy.likeness and round(copy.likeness, 6)}
         for copy in group.copies
     ]
     return {"best": _file_record(group.best), "copies": copies}
@@ -150,8 +159,8 @@ def _text(groups: Sequence[Group]) -> Iterator[bytes]:
         yield ("\n" * (number > 0) + "\n".join(lines) + "\n").encode()
 
 
-def _in_words(kind: Kind, likeness: float) -> str:
-    return f"{kind.value} {percent(max(likeness, 0))}" if kind.value == "similar" else kind.value
+def _in_words(kind: Kind, likeness: float | None) -> str:
+    return f"{kind.value} {percent(max(likeness or 0, 0))}" if kind == "similar" else kind.value
 
 
 def _say_how_many(groups: Sequence[Group], total: int) -> None:

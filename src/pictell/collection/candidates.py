@@ -53,9 +53,9 @@ class PhotoFile:
 class Candidates:
     """N files, no two of which are one file under two names.
 
-    ``fingerprints`` (N, 800) uint8 are those of ``pictell.images.fingerprint``, ``embeddings``
-    (N, D) float32 have an L2 norm of 1. ``failed`` are the results of photos whose files changed
-    after the survey, each with its ``error``.
+    ``fingerprints`` (N, 801) uint8 are those of ``pictell.images.fingerprint``, ``embeddings``
+    (N, D) float32 have an L2 norm of 1; each may be (N, 0) if nothing reads it. ``failed`` are the
+    results of photos whose files changed after the survey, each with its ``error``.
     """
 
     files: tuple[PhotoFile, ...]
@@ -64,39 +64,61 @@ class Candidates:
     failed: tuple[Result, ...] = ()
 
 
-def candidates(survey: Survey, index: Vectors, limits: Limits) -> Candidates:
-    """The photos of a survey. A file is read again only if the index has no fingerprint of it."""
-    prints = _fingerprints(survey.photos, index, limits)
-    files, numbers, failed = dict[tuple[int, int], PhotoFile](), dict[tuple[int, int], int](), []
+def candidates(
+    survey: Survey,
+    index: Vectors,
+    limits: Limits,
+    *,
+    fingerprints: bool = True,
+    embeddings: bool = True,
+) -> Candidates:
+    """The photos of a survey, with fingerprints and embeddings if they are asked for.
+
+    A file is read again only if the index has no fingerprint of its content. Raises ``UsageError``
+    for a model without an embedding, if that is asked for.
+    """
+    found = dict[str, Fingerprint | PictellError]()
+    if fingerprints:
+        found = _fingerprints(survey.photos, index, limits)
+    files, failed = _distinct_files(survey, found)
+    prints = np.zeros((len(files), FINGERPRINT_LENGTH if fingerprints else 0), np.uint8)
+    for number, file in enumerate(files.values()):
+        row = found.get(file.photo.digest)
+        if isinstance(row, np.ndarray):
+            prints[number] = row
+    vectors = survey.embeddings()[list(files)] if embeddings else np.zeros((len(files), 0))
+    return Candidates(tuple(files.values()), prints, vectors.astype(np.float32), tuple(failed))
+
+
+def _distinct_files(
+    survey: Survey, found: Mapping[str, Fingerprint | PictellError]
+) -> tuple[dict[int, PhotoFile], list[Result]]:
+    """The files of photos by their number in the survey, and what failed.
+
+    Of the names of one file, one that is no symbolic link is chosen.
+    """
+    files, failed = dict[tuple[int, int], tuple[int, PhotoFile]](), list[Result]()
     for number, (photo, result) in enumerate(zip(survey.photos, survey.results(), strict=True)):
-        found = prints[photo.digest]
         try:
-            if isinstance(found, PictellError):
-                raise found
+            error = found.get(photo.digest)
+            if isinstance(error, PictellError):
+                raise error
             status = photo.path.stat()
-        except (PictellError, OSError) as error:
-            reason = error if isinstance(error, PictellError) else unreadable(error)
+        except (PictellError, OSError) as caught:
+            reason = unreadable(caught) if isinstance(caught, OSError) else caught
             failed.append(Result(result.source, result.model, error=named(reason, result.source)))
             continue
-        # Of the names of one file, one that is no symbolic link.
         key = (status.st_dev, status.st_ino)
-        if key not in files or files[key].photo.path.is_symlink():
+        if key not in files or files[key][1].photo.path.is_symlink():
             size = (result.width or 0, result.height or 0, status.st_size)
-            files[key] = PhotoFile(photo, *size, status.st_mtime, result.warnings)
-            numbers[key] = number
-    chosen = tuple(files.values())
-    rows = [prints[one.photo.digest] for one in chosen]
-    return Candidates(
-        chosen,
-        np.array(rows, np.uint8).reshape(-1, FINGERPRINT_LENGTH),
-        survey.embeddings()[list(numbers.values())],
-        tuple(failed),
-    )
+            file = PhotoFile(photo, *size, status.st_mtime, result.warnings)
+            files[key] = (number, file)
+    return dict(files.values()), failed
 
 
 def _fingerprints(
     photos: Iterable[Photo], index: Vectors, limits: Limits
-) -> Mapping[str, Fingerprint | PictellError]:
+) -> dict[str, Fingerprint | PictellError]:
     """The fingerprints of photos, or why there is none, by their digests."""
     paths = dict[str, list[Path]]()
     for photo in photos:

@@ -26,6 +26,8 @@ MIN_LIKENESS = 0.87
 NEAR = ((40, -1.0), (72, 0.5), (96, 0.85))
 # A picture that is encoded again: bits of 256 of its hash, and levels of 256 of its colours.
 MAX_SAME_BITS, MAX_SAME_LEVELS = 16, 16
+# How much the proportions of its sides may differ: those of a thumbnail are whole pixels.
+MAX_OTHER_SHAPE = 0.03
 ROWS_AT_ONCE = 64
 # Added to the closeness of two photos, so that the kind counts more than the rest.
 _NEAR, _REENCODED = 1, 2
@@ -48,11 +50,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A photo, what it is of the best one, and the cosine of their embeddings, -1..1."""
+    """A photo, what it is of the best one, and the cosine of their embeddings, -1..1.
+
+    ``likeness`` is ``None`` if the embeddings were not asked for.
+    """
 
     file: PhotoFile
     kind: Kind
-    likeness: float
+    likeness: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,9 @@ def _group(found: Candidates, members: Sequence[tuple[list[int], float]]) -> Gro
         kind = Kind.SIMILAR if closeness <= 1 else Kind.NEAR
         if closeness > _REENCODED:
             kind = Kind.REENCODED
-        likeness = float(found.embeddings[best] @ found.embeddings[numbers[0]])
+        likeness = None
+        if found.embeddings.shape[1]:
+            likeness = float(found.embeddings[best] @ found.embeddings[numbers[0]])
         copies += [Copy(found.files[number], kind, likeness) for number in numbers]
     return Group(found.files[best], tuple(copies))
 
@@ -149,7 +156,10 @@ class _Pairs:
         self, found: Candidates, rows: NDArray[np.int64], widest: Kind, min_likeness: float
     ) -> None:
         self._hashes = found.fingerprints[rows, :HASH_BYTES]
-        self._colours = found.fingerprints[rows, HASH_BYTES:]
+        self._colours = found.fingerprints[rows, HASH_BYTES:-1]
+        self._may_have_several = found.fingerprints[rows, -1] != 0
+        sides = [(found.files[row].width, found.files[row].height) for row in rows]
+        self._sides = np.array(sides, np.float64).reshape(-1, 2)
         self._has_contrast: NDArray[np.bool] = np.any(self._hashes, axis=1)
         self._symmetric = by_symmetry(self._hashes)
         self._embeddings = found.embeddings[rows]
@@ -189,7 +199,7 @@ class _Pairs:
             likeness = self._embeddings[others] @ self._embeddings[row]
             if self._widest is Kind.SIMILAR:
                 similar = likeness >= self._min_likeness
-                closeness[similar] = np.maximum(likeness[similar], np.finfo(np.float32).tiny)
+                closeness[similar] = np.clip(likeness[similar], np.finfo(np.float32).tiny, 1)
             for max_bits, min_likeness in NEAR:
                 near = (bits <= max_bits) & (likeness >= min_likeness)
                 closeness[near] = _NEAR + agreement[near]
@@ -199,10 +209,16 @@ class _Pairs:
         return closeness
 
     def _is_same(self, row: int, others: NDArray[np.int64]) -> NDArray[np.bool]:
-        """Whether upright pictures have nearly the same hash and colours and no other date."""
+        """Whether pictures are the same upright, with the same colours, shape and date."""
         bits = distances(self._hashes[[row]], self._hashes[others])[0]
         levels = np.abs(self._colours[others].astype(np.int16) - self._colours[row]).max(axis=1)
         dates = self._taken[row], self._taken[others]
         same_date = (dates[0] == dates[1]) | np.isnat(dates[0]) | np.isnat(dates[1])
-        same: NDArray[np.bool] = np.logical_and(bits <= MAX_SAME_BITS, levels <= MAX_SAME_LEVELS)
-        return same & same_date
+        across = self._sides[row, 0] * self._sides[others, 1]
+        down = self._sides[row, 1] * self._sides[others, 0]
+        same_shape = np.abs(across - down) <= MAX_OTHER_SHAPE * np.maximum(across, down)
+        alone = ~(self._may_have_several[row] | self._may_have_several[others])
+        same: NDArray[np.bool] = (
+            (bits <= MAX_SAME_BITS) & (levels <= MAX_SAME_LEVELS) & same_date & same_shape & alone
+        )
+        return same

@@ -59,7 +59,7 @@ def by_symmetry(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """
     upright = np.unpackbits(hashes, axis=1).reshape(-1, SIDE, SIDE)
     words = [
-        np.packbits(bits[:, row::2, column::2].reshape(len(bits), -1), axis=1).view(np.uint64)
+        np.packbits(bits[:, row::2, column::2].reshape(-1, SIDE**2 // 4), axis=1).view(np.uint64)
         for bits in (upright, upright.transpose(0, 2, 1))
         for row in (0, 1)
         for column in (0, 1)
