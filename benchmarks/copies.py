@@ -19,8 +19,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from accuracy import IMAGES
 from pictell.index.copies import MAX_DISTANCE
-from pictell.index.hashes import hash_stream
 from pictell.options import Limits
+from pictell.training.hashes import hash_stream
 from pictell.types import Source
 
 PHOTOS = {

@@ -1,6 +1,5 @@
 """Changes of files on real file systems: nothing is overwritten, nothing is lost."""
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from file_trees import tree
 from pictell.collection.changes import Changes, Made, Step
 from pictell.collection.journal import find_runs
-from pictell.errors import JournalError
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from pictell.index.copies import MAX_DISTANCE, find_groups
-from pictell.index.hashes import hash_stream
+from pictell.images.perceptual_hash import hash_picture
+from pictell.index.copies import MAX_DISTANCE, by_symmetry, find_groups, turned_distances
 from pictell.options import Limits
-from pictell.types import Source
 
 
 def encoded(image: Image.Image, quality: int = 90) -> bytes:
@@ -40,8 +39,7 @@ def photos(shared: Path) -> list[Path]:
 
 
 def hashes_of(pictures: list[bytes]) -> np.ndarray:
-    found = hash_stream((Source(str(n), one) for n, one in enumerate(pictures)), Limits())
-    return np.stack([one.bits for one in found]).astype(np.uint8)
+    return np.stack([hash_picture(one, Limits()).bits for one in pictures]).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", COPIES)
@@ -79,6 +77,32 @@ def test_copies_of_copies_are_together() -> None:
     assert groups.tolist() == expected.tolist()
 
 
-def test_a_picture_that_cannot_be_hashed_is_an_error() -> None:
-    (found,) = hash_stream([Source("a", b"no picture")], Limits())
-    assert getattr(found, "code", None) == "not_a_picture"
+@pytest.mark.parametrize("turn", [None, *Image.Transpose])
+def test_mirrored_and_turned_photos_have_nearly_the_same_hash(
+    shared: Path, turn: Image.Transpose | None
+) -> None:
+    pictures, turned = [], []
+    for path in photos(shared)[:20]:
+        with Image.open(path) as image:
+            pictures.append(encoded(image))
+            turned.append(encoded(image if turn is None else image.transpose(turn)))
+    hashes, others = hashes_of(pictures), hashes_of(turned)
+    bits = turned_distances(by_symmetry(hashes), by_symmetry(others))
+    assert bits.diagonal().max() <= 40
+    assert bits[~np.eye(20, dtype=bool)].min() > MAX_DISTANCE
+
+
+def test_the_distance_of_turned_hashes_is_the_least_of_eight() -> None:
+    hashes = np.random.default_rng(0).integers(0, 256, (30, 32)).astype(np.uint8)
+    hashes[1] = ~hashes[0]
+    bits = np.unpackbits(hashes, axis=1).reshape(-1, 16, 16)
+    odd = np.arange(16) % 2
+    least = np.full((30, 30), 256)
+    for form in (bits, bits.transpose(0, 2, 1)):
+        for rows in (0, odd[:, np.newaxis]):
+            for columns in (0, odd):
+                other = form ^ (rows ^ columns)
+                differing = (bits[:, np.newaxis] != other).sum(axis=(2, 3))
+                least = np.minimum(least, differing)
+    found = turned_distances(by_symmetry(hashes), by_symmetry(hashes))
+    np.testing.assert_array_equal(found, least)

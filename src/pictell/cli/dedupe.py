@@ -12,6 +12,7 @@ from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.output import say, write, write_json
 from pictell.cli.parser import Parser, probability
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
+from pictell.cli.progress import Progress
 from pictell.cli.terminal import line_columns
 from pictell.errors import UsageError
 from pictell.images.perceptual_hash import check_hashing
@@ -54,17 +55,19 @@ def run(words: list[str]) -> int:
 
         limits = found.classifier.model.limits
         kind = Kind(options.kind)
-        photos = candidates(
-            found.survey,
-            found.index,
-            limits,
-            fingerprints=kind is not Kind.IDENTICAL,
-            embeddings=kind in {Kind.NEAR, Kind.SIMILAR},
-        )
+        with Progress("comparing", len(found.survey.photos), quiet=options.quiet) as progress:
+            photos = candidates(
+                found.survey,
+                found.index,
+                limits,
+                fingerprints=kind is not Kind.IDENTICAL,
+                embeddings=kind in {Kind.NEAR, Kind.SIMILAR},
+                count=progress.count,
+            )
         likeness = MIN_LIKENESS if options.min_likeness is None else options.min_likeness
         groups = find_copies(photos, kind, likeness)
-    for one in photos.failed:
-        say(f"{one.source}: {one.error.message if one.error else ''}")
+    for error in photos.failed:
+        say(f"{error.source}: {error.message}")
     _write(groups, options)
     if not options.quiet:
         _say_how_many(groups, len(photos.files))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +17,14 @@ from pictell.image_model import named
 from pictell.images.fingerprint import FINGERPRINT_KEY, FINGERPRINT_LENGTH, fingerprint
 from pictell.images.read import read_file
 from pictell.images.unreadable import unreadable
-from pictell.index.hashes import Vectors
+from pictell.index.photos import PhotoIndex, Rows
 from pictell.options import Limits
 from pictell.pipeline.executor import Threads
-from pictell.results import Result
 from pictell.types import PictureWarning
 
-Fingerprint = NDArray[np.float32]
-# How many new fingerprints go to the index at once.
-KEPT_AT_ONCE = 256
+Count = Callable[[Iterable[Photo]], Iterable[Photo]]
+# How many fingerprints are looked up, computed and kept at once.
+PHOTOS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,97 +54,100 @@ class Candidates:
 
     ``fingerprints`` (N, 801) uint8 are those of ``pictell.images.fingerprint``, ``embeddings``
     (N, D) float32 have an L2 norm of 1; each may be (N, 0) if nothing reads it. ``failed`` are the
-    results of photos whose files changed after the survey, each with its ``error``.
+    errors of photos whose files changed after the survey, each with its ``source``.
     """
 
     files: tuple[PhotoFile, ...]
     fingerprints: NDArray[np.uint8]
     embeddings: NDArray[np.float32]
-    failed: tuple[Result, ...] = ()
+    failed: tuple[PictellError, ...] = ()
 
 
 def candidates(
     survey: Survey,
-    index: Vectors,
+    index: PhotoIndex,
     limits: Limits,
     *,
     fingerprints: bool = True,
     embeddings: bool = True,
+    count: Count = iter,
 ) -> Candidates:
     """The photos of a survey, with fingerprints and embeddings if they are asked for.
 
-    A file is read again only if the index has no fingerprint of its content. Raises ``UsageError``
-    for a model without an embedding, if that is asked for.
+    A file is read again only if the index has no fingerprint of its content. ``count`` gives back
+    the photos one by one as they are done. Raises ``UsageError`` for a model without an embedding,
+    if that is asked for.
     """
-    found = dict[str, Fingerprint | PictellError]()
+    prints, errors = np.zeros((len(survey.photos), 0), np.uint8), dict[str, PictellError]()
     if fingerprints:
-        found = _fingerprints(survey.photos, index, limits)
-    files, failed = _distinct_files(survey, found)
-    prints = np.zeros((len(files), FINGERPRINT_LENGTH if fingerprints else 0), np.uint8)
-    for number, file in enumerate(files.values()):
-        row = found.get(file.photo.digest)
-        if isinstance(row, np.ndarray):
-            prints[number] = row
-    vectors = survey.embeddings()[list(files)] if embeddings else np.zeros((len(files), 0))
-    return Candidates(tuple(files.values()), prints, vectors.astype(np.float32), tuple(failed))
+        prints, errors = _fingerprints(survey.photos, index, limits, count)
+    files, failed = _distinct_files(survey, errors)
+    vectors = np.zeros((len(files), 0), np.float32)
+    if embeddings:
+        vectors = survey.embeddings()[list(files)]
+    return Candidates(tuple(files.values()), prints[list(files)], vectors, tuple(failed))
 
 
 def _distinct_files(
-    survey: Survey, found: Mapping[str, Fingerprint | PictellError]
-) -> tuple[dict[int, PhotoFile], list[Result]]:
-    """The files of photos by their number in the survey, and what failed.
+    survey: Survey, errors: Mapping[str, PictellError]
+) -> tuple[dict[int, PhotoFile], list[PictellError]]:
+    """The files of photos by their number in the survey, and why others have none.
 
-    Of the names of one file, one that is no symbolic link is chosen.
+    ``errors`` are those of digests. Of the names of one file, one that is no symbolic link is
+    chosen.
     """
-    files, failed = dict[tuple[int, int], tuple[int, PhotoFile]](), list[Result]()
-    for number, (photo, result) in enumerate(zip(survey.photos, survey.results(), strict=True)):
+    files, failed = dict[tuple[int, int], tuple[int, PhotoFile]](), list[PictellError]()
+    for number, (photo, facts) in enumerate(zip(survey.photos, survey.facts(), strict=True)):
         try:
-            error = found.get(photo.digest)
-            if isinstance(error, PictellError):
-                raise error
+            if photo.digest in errors:
+                raise errors[photo.digest]
             status = photo.path.stat()
-        except (PictellError, OSError) as caught:
-            reason = unreadable(caught) if isinstance(caught, OSError) else caught
-            failed.append(Result(result.source, result.model, error=named(reason, result.source)))
+        except (PictellError, OSError) as error:
+            reason = unreadable(error) if isinstance(error, OSError) else error
+            failed.append(named(reason, os.fspath(photo.path)))
             continue
         key = (status.st_dev, status.st_ino)
         if key not in files or files[key][1].photo.path.is_symlink():
-            size = (result.width or 0, result.height or 0, status.st_size)
-            file = PhotoFile(photo, *size, status.st_mtime, result.warnings)
-            files[key] = (number, file)
+            size = (facts.width, facts.height, status.st_size)
+            files[key] = (number, PhotoFile(photo, *size, status.st_mtime, facts.warnings))
     return dict(files.values()), failed
 
 
 def _fingerprints(
-    photos: Iterable[Photo], index: Vectors, limits: Limits
-) -> dict[str, Fingerprint | PictellError]:
-    """The fingerprints of photos, or why there is none, by their digests."""
+    photos: Sequence[Photo], index: PhotoIndex, limits: Limits, count: Count
+) -> tuple[NDArray[np.uint8], dict[str, PictellError]]:
+    """The fingerprints of N photos, (N, 801), and the errors of digests that have none."""
     paths = dict[str, list[Path]]()
     for photo in photos:
         paths.setdefault(photo.digest, []).append(photo.path)
-    found: dict[str, Fingerprint | PictellError] = {**index.get(FINGERPRINT_KEY, paths)}
-    unknown = {digest: names for digest, names in paths.items() if digest not in found}
-    made = Threads().map(lambda item: _compute(*item, limits), unknown.items())
-    new = dict[str, Fingerprint]()
-    for digest, one in zip(unknown, made, strict=True):
-        found[digest] = one
-        if not isinstance(one, PictellError):
-            new[digest] = one
-        if len(new) == KEPT_AT_ONCE:
-            index.put(FINGERPRINT_KEY, new)
-            new = {}
-    index.put(FINGERPRINT_KEY, new)
-    return found
+    prints = np.zeros((len(photos), FINGERPRINT_LENGTH), np.uint8)
+    errors = dict[str, PictellError]()
+    counted = iter(count(photos))
+    for start in range(0, len(photos), PHOTOS_AT_ONCE):
+        part = photos[start : start + PHOTOS_AT_ONCE]
+        found = dict(index.get_data(FINGERPRINT_KEY, {one.digest for one in part}))
+        unknown = {one.digest: paths[one.digest] for one in part if one.digest not in found}
+        made = Threads().map(lambda item: _compute(*item, limits), unknown.items())
+        new = dict(zip(unknown, made, strict=True))
+        errors |= {key: one for key, one in new.items() if isinstance(one, PictellError)}
+        rows: Rows = {key: one for key, one in new.items() if isinstance(one, bytes)}
+        index.put_data({FINGERPRINT_KEY: rows})
+        found |= rows
+        for number, photo in enumerate(part, start):
+            next(counted)
+            if photo.digest in found:
+                prints[number] = np.frombuffer(found[photo.digest], np.uint8)
+    return prints, errors
 
 
-def _compute(digest: str, paths: list[Path], limits: Limits) -> Fingerprint | PictellError:
+def _compute(digest: str, paths: Sequence[Path], limits: Limits) -> bytes | PictellError:
     """The fingerprint of a content, from the first file that still has it."""
     error: PictellError = SourceUnreadableError("it changed while pictell ran: run pictell again")
     for path in paths:
         try:
             content = read_file(path, limits.max_bytes)
             if hashlib.sha256(content).hexdigest() == digest:
-                return fingerprint(content, limits)
+                return fingerprint(content, limits).tobytes()
         except (PictellError, MemoryError) as caught:
             error = named(caught, os.fspath(path))
     return error

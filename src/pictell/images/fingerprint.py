@@ -23,8 +23,8 @@ FINGERPRINT_LENGTH = HASH_BYTES + COLOURS_SIDE**2 * 3 + 1
 _WEBP_FLAGS, _WEBP_ANIMATION = 20, 0x02
 
 
-def fingerprint(content: bytes, limits: Limits) -> NDArray[np.float32]:
-    """The fingerprint (801,) of the picture in the bytes of a file: whole numbers in 0..255.
+def fingerprint(content: bytes, limits: Limits) -> NDArray[np.uint8]:
+    """The fingerprint (801,) uint8 of the picture in the bytes of a file.
 
     First the 32 of the hash, zeros for a picture without contrast; then the colours, row by row;
     then 1 if the file may have further pictures, else 0. Raises ``PictellError`` if the picture
@@ -32,9 +32,9 @@ def fingerprint(content: bytes, limits: Limits) -> NDArray[np.float32]:
     """
     image, _ = decode_small(content, limits)
     size = (COLOURS_SIDE, COLOURS_SIDE)
-    colours = np.asarray(image.convert("RGB").resize(size, Resampling.BILINEAR), np.float32)
-    several = np.array([may_have_several(content)], np.float32)
-    return np.concatenate([hash_bits(image), colours.ravel(), several])
+    colours = np.asarray(image.convert("RGB").resize(size, Resampling.BILINEAR), np.uint8)
+    several = np.array([may_have_several(content)], np.uint8)
+    return np.concatenate([hash_bits(image).astype(np.uint8), colours.ravel(), several])
 
 
 def may_have_several(content: bytes) -> bool:
