@@ -11,7 +11,12 @@ from pictell.cli.amounts import pictures, size
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.output import say, write, write_json
 from pictell.cli.parser import Parser, probability
-from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
+from pictell.cli.photo_options import (
+    Surveyed,
+    add_photo_options,
+    check_photo_options,
+    survey_photos,
+)
 from pictell.cli.progress import Progress
 from pictell.cli.terminal import line_columns
 from pictell.errors import UsageError
@@ -21,16 +26,16 @@ from pictell.reports.text import display_width
 from pictell.results import percent, warning_mark
 
 if TYPE_CHECKING:
-    from pictell.collection.candidates import PhotoFile
+    from pictell.collection.candidates import Candidates, PhotoFile
     from pictell.collection.copies import Group, Kind
 
 EXAMPLE = """\
 List the photos that are copies of each other; nothing is deleted or changed:
 
   pictell dedupe samples/
-  pictell dedupe photos/ --kind re-encoded
-  pictell dedupe photos/ --copies --null | xargs -0 trash
-  pictell dedupe photos/ --format json > COPIES.json
+  pictell dedupe samples/ --kind re-encoded
+  pictell dedupe samples/ --format json
+  pictell dedupe PHOTOS/ --copies --null | xargs -0 trash
 
 The first photo of each group is the best one: the largest, then the one with most bytes, then the
 oldest. The others are identical to it (the same bytes), re-encoded (the same picture in another
@@ -41,6 +46,9 @@ With --copies, only the paths of the others are listed, and only if they are ide
 re-encoded, unless --kind says otherwise. The best one is never listed.
 """
 KINDS = ("identical", "re-encoded", "near", "similar")
+BY_EMBEDDING = ("near", "similar")
+# The cosine of two photos that are similar; other models have other ones.
+MIN_LIKENESS = 0.87
 KEEP, COPY = "keep?", "     "
 
 
@@ -50,28 +58,37 @@ def run(words: list[str]) -> int:
     check_photo_options(options)
     _check(options)
     with survey_photos(options) as found:
-        from pictell.collection.candidates import candidates
-        from pictell.collection.copies import MIN_LIKENESS, Kind, find_copies
+        photos = _candidates(found, options)
+        from pictell.collection.copies import Kind, find_copies
 
-        limits = found.classifier.model.limits
-        kind = Kind(options.kind)
-        with Progress("comparing", len(found.survey.photos), quiet=options.quiet) as progress:
-            photos = candidates(
-                found.survey,
-                found.index,
-                limits,
-                fingerprints=kind is not Kind.IDENTICAL,
-                embeddings=kind in {Kind.NEAR, Kind.SIMILAR},
-                count=progress.count,
-            )
-        likeness = MIN_LIKENESS if options.min_likeness is None else options.min_likeness
-        groups = find_copies(photos, kind, likeness)
+        groups = find_copies(photos, Kind(options.kind), options.min_likeness)
     for error in photos.failed:
         say(f"{error.source}: {error.message}")
     _write(groups, options)
     if not options.quiet:
         _say_how_many(groups, len(photos.files))
     return SOME_FAILED if photos.failed else found.exit_status
+
+
+def _candidates(found: Surveyed, options: argparse.Namespace) -> Candidates:
+    """The photos with what their kind of copies needs. Raises ``UsageError``."""
+    # They import the image library.
+    from pictell.collection.candidates import candidates
+
+    classifier, kind = found.classifier, options.kind
+    by_embedding = kind in BY_EMBEDDING
+    if by_embedding and classifier.spec.embedding is None:
+        name = classifier.spec.name
+        raise UsageError(f"{name} has no embedding: give --kind re-encoded, or another model")
+    with Progress("comparing", len(found.survey.photos), quiet=options.quiet) as progress:
+        return candidates(
+            found.survey,
+            found.index,
+            classifier.model.limits,
+            fingerprints=kind != "identical",
+            embeddings=by_embedding,
+            count=progress.count,
+        )
 
 
 def make_parser() -> Parser:
@@ -98,6 +115,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--null needs paths: give --from-file or --copies")
     if options.min_likeness is not None and options.kind != "similar":
         raise UsageError("--min-likeness is for similar photos: give --kind similar too")
+    if options.min_likeness is None:
+        options.min_likeness = MIN_LIKENESS
     if options.kind is None:
         options.kind = "re-encoded" if options.copies else "near"
 

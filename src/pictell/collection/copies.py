@@ -19,8 +19,6 @@ from pictell.collection.candidates import Candidates, PhotoFile
 from pictell.images.perceptual_hash import HASH_BYTES
 from pictell.index.copies import by_symmetry, distances, turned_distances
 
-# The cosine of the embeddings of two similar photos, whatever their hashes are.
-MIN_LIKENESS = 0.87
 # Two photos are near if their hashes differ in so many bits of 256 at most and the cosine of their
 # embeddings is as high as this.
 NEAR = ((40, -1.0), (72, 0.5), (96, 0.85))
@@ -79,9 +77,12 @@ class Group:
 
 
 def find_copies(
-    found: Candidates, widest: Kind = Kind.NEAR, min_likeness: float = MIN_LIKENESS
+    found: Candidates, widest: Kind = Kind.NEAR, min_likeness: float = 0.87
 ) -> list[Group]:
     """The groups of two or more copies up to the kind ``widest``, in the order of their best.
+
+    ``min_likeness`` is the least cosine of the embeddings of similar photos, whatever their hashes
+    are; its default is for the default model.
 
     Each photo is in one group at most, and each copy is like the best photo of its group, not only
     like another copy. A photo without contrast has only identical copies.
