@@ -4,7 +4,7 @@
 
 Each photo of ``hymenoptera_data`` is copied in several ways and encoded again. Then all pairs of
 different photos of this set, ``imagenet_train333`` and ``imagenet_val650`` are compared, each
-within its set. The limit in between is ``pictell.training.duplicates.MAX_DISTANCE``.
+within its set. The limit in between is ``pictell.index.copies.MAX_DISTANCE``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from accuracy import IMAGES
+from pictell.index.copies import MAX_DISTANCE
 from pictell.options import Limits
-from pictell.training.duplicates import MAX_DISTANCE, hash_stream
+from pictell.training.hashes import hash_stream
 from pictell.types import Source
 
 PHOTOS = {
@@ -59,9 +60,8 @@ COPIES: Mapping[str, tuple[Callable[[Image.Image], Image.Image], int]] = {
 def _hashes(files: list[bytes]) -> NDArray[np.uint64]:
     """The hashes (N, 4) of pictures."""
     rows = []
-    for one in hash_stream(Limits())(
-        Source(str(number), data) for number, data in enumerate(files)
-    ):
+    sources = (Source(str(number), data) for number, data in enumerate(files))
+    for one in hash_stream(sources, Limits()):
         if isinstance(one, Exception):
             raise one
         rows.append(one.bits)

@@ -11,7 +11,8 @@ from command import PICTELL, ROOT, environment, pictell
 
 PAGES = (
     "", "labels", "models", "models pull", "models import", "models path", "models rm",
-    "inspect", "verify", "evaluate", "calibrate", "find", "config", "completion", "batch",
+    "inspect", "verify", "evaluate", "calibrate", "sort", "tag", "find", "dedupe", "undo", "config",
+    "completion", "batch",
 )  # fmt: skip
 # A word in capitals stands for something of the reader's own; the others need the internet.
 NOT_IN_A_CLONE = re.compile(r"\b[A-Z][A-Z-]+\b|https?://|models pull|inception5h|my-model")

@@ -1,24 +1,19 @@
 """What is found in labelled pictures: bad labels, copies, contradictions."""
 
-import io
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from embedding_model import model
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset, read_dataset
 from pictell.index.embeddings import EmbeddingIndex
-from pictell.options import Limits
 from pictell.training.data import Conflict, DataReport, check_labels, review
-from pictell.training.duplicates import MAX_DISTANCE, find_groups, hash_stream
 from pictell.training.embed import embed_dataset
-from pictell.types import Source
 
 
 def noise(path: Path, seed: int) -> Path:
@@ -119,77 +114,10 @@ def test_plain_pictures_are_no_copies_of_each_other(tmp_path: Path) -> None:
     assert report(read_dataset(tmp_path)).copies == ()
 
 
-def encoded(image: Image.Image, quality: int = 90) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=quality)
-    return stream.getvalue()
-
-
-def without_edges(image: Image.Image, share: float) -> Image.Image:
-    width, height = image.size
-    dx, dy = int(width * share), int(height * share)
-    return image.crop((dx, dy, width - dx, height - dy))
-
-
-COPIES: dict[str, Callable[[Image.Image], bytes]] = {
-    "half the size": lambda image: encoded(image.reduce(2)),
-    "thumbnail": lambda image: encoded(image.resize((150, 150)), 60),
-    "low quality": lambda image: encoded(image, 30),
-    "brighter": lambda image: encoded(ImageEnhance.Brightness(image).enhance(1.2)),
-    "cropped": lambda image: encoded(without_edges(image, 0.02)),
-}
-
-
-def photos(shared: Path) -> list[Path]:
-    return sorted((shared / "images" / "hymenoptera_data" / "val").glob("*/*.jpg"))
-
-
-def hashes_of(pictures: list[bytes]) -> np.ndarray:
-    found = hash_stream(Limits())(Source(str(n), one) for n, one in enumerate(pictures))
-    return np.stack([one.bits for one in found]).astype(np.uint8)
-
-
-@pytest.mark.parametrize("kind", COPIES)
-def test_copies_of_photos_are_found(shared: Path, kind: str) -> None:
-    files = photos(shared)[:40]
-    pictures = [path.read_bytes() for path in files]
-    for path in files:
-        with Image.open(path) as image:
-            pictures.append(COPIES[kind](image.convert("RGB")))
-    groups = find_groups(list(map(str, range(80))), hashes_of(pictures))
-    assert groups.tolist() == [*range(40), *range(40)]
-
-
-def test_different_photos_of_one_class_are_no_copies(shared: Path) -> None:
-    hashes = hashes_of([path.read_bytes() for path in photos(shared)])
-    groups = find_groups(list(map(str, range(len(hashes)))), hashes)
-    assert groups.tolist() == list(range(len(hashes)))
-    # The limit is far from both sides.
-    bits = np.unpackbits(hashes, axis=1).astype(int)
-    distances = np.abs(bits[:, np.newaxis] - bits).sum(axis=2)[np.triu_indices(len(bits), 1)]
-    assert distances.min() > MAX_DISTANCE + 10
-
-
-def test_copies_of_copies_are_together() -> None:
-    hashes = np.random.default_rng(0).integers(0, 256, (600, 32)).astype(np.uint8)
-    hashes[599] = hashes[7]
-    hashes[598] = hashes[5]
-    hashes[598, :8] ^= 255
-    hashes[300] = hashes[598]
-    hashes[300, 8:16] ^= 255
-    groups = find_groups([*map(str, range(599)), "7"], hashes)
-    expected = np.arange(600)
-    expected[[5, 598, 300]] = 5
-    expected[599] = 7
-    assert groups.tolist() == expected.tolist()
-
-
-def test_a_picture_that_cannot_be_hashed_is_an_error() -> None:
-    (found,) = hash_stream(Limits())([Source("a", b"no picture")])
-    assert getattr(found, "code", None) == "not_a_picture"
-
-
-def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_extra_is_named_where_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise(tmp_path / "a.png", 0)
     monkeypatch.setitem(sys.modules, "imagehash", None)
     with pytest.raises(UsageError, match=r"pip install 'pictell\[train\]'"):
-        list(hash_stream(Limits())([Source("a", b"")]))
+        report(listed(tmp_path, ("a.png", "cat")))

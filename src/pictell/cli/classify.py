@@ -51,18 +51,19 @@ Say what is in a picture:
 Other commands, each with its own --help:
 
   pictell batch       label many pictures into a table, with resuming
+  pictell sort        put photos into folders by what they show
+  pictell tag         write keywords into the sidecars of photos
   pictell find        search photos by words, by likeness and by date
+  pictell dedupe      list the photos that are copies of each other
+  pictell undo        put back the files that a run changed
   pictell train       train a model of your own classes on labelled photos
   pictell correct     tell a trained model what a picture really shows
-  pictell tag         write keywords into the sidecars of photos
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
   pictell inspect     show what a model file contains and what it needs
   pictell verify      check that a model still gives its recorded answers
   pictell evaluate    measure a model on labelled pictures
   pictell calibrate   fit a model's scores to labelled pictures
-  pictell sort        put photos into folders by what they show
-  pictell undo        put back the files that a run changed
   pictell config      show the defaults of options and where they come from
   pictell completion  print the script for completion in bash, zsh or fish
 """

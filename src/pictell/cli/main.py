@@ -20,8 +20,8 @@ from pictell.files import os_reason
 
 # Modules of this package. A picture with one of these names is given as ./NAME.
 COMMANDS = (
-    "batch", "serve", "train", "correct", "labels", "models", "inspect", "verify", "evaluate",
-    "calibrate", "sort", "tag", "find", "dedupe", "undo", "config", "completion",
+    "batch", "serve", "sort", "tag", "find", "dedupe", "undo", "train", "correct", "labels",
+    "models", "inspect", "verify", "evaluate", "calibrate", "config", "completion",
 )  # fmt: skip
 HELP = "help"
 

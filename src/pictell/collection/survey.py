@@ -117,6 +117,10 @@ class Survey:
                     warnings=facts.warnings,
                 )
 
+    def facts(self) -> tuple[Facts, ...]:
+        """The size in pixels and the warnings of each photo."""
+        return self._facts
+
     def known(self) -> NDArray[np.bool_]:
         """Whether each photo is like those that the model knows, (N,) bool."""
         return np.array([one.known for one in self._facts], np.bool_)

@@ -10,8 +10,8 @@ from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import MAX_SHOWN, listed
 from pictell.evaluation.outcomes import FailedPicture
+from pictell.index.copies import find_groups
 from pictell.models.labels import folded
-from pictell.training.duplicates import find_groups
 from pictell.training.embed import Embedded
 
 # A head of more classes takes hours to fit. Often, files were taken for classes.
@@ -34,8 +34,8 @@ class DataReport:
     - ``pictures``: how many could be read; ``failed``: the others.
     - ``without_pictures``: labels with none that could be read.
     - ``conflicts``: the same picture with different labels.
-    - ``copies``: pictures that are the same file or look the same (``duplicates``), as groups of
-      two or more.
+    - ``copies``: pictures that are the same file or look the same (``pictell.index.copies``), as
+      groups of two or more.
     """
 
     pictures: int

@@ -14,13 +14,14 @@ from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.outcomes import FailedPicture, WarnedPicture
+from pictell.images.perceptual_hash import HASH_KEY, PictureHash, check_hashing
 from pictell.index.blocks import ReadFile, read_blocks
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.index.keys import extractor_key
 from pictell.options import Limits
 from pictell.places import hide_credentials
 from pictell.results import Result
-from pictell.training.duplicates import HASH_KEY, PictureHash, hash_stream
+from pictell.training.hashes import hash_stream
 from pictell.types import Source
 
 Vector = NDArray[np.float32]
@@ -34,7 +35,7 @@ class Embedded:
     ``pictures`` (M,) int64 are their numbers in the dataset, ``vectors`` (M, D) float32 their
     embeddings, each with an L2 norm of 1. ``keys`` (M) are the SHA-256 of their files, followed by
     the box if they have one, and ``hashes`` (M, 32) uint8 the perceptual hashes of the whole
-    pictures (see ``pictell.training.duplicates``). Something is wrong with the ``warned`` ones.
+    pictures (see ``pictell.images.perceptual_hash``). Something is wrong with the ``warned`` ones.
     """
 
     pictures: NDArray[np.int64]
@@ -70,6 +71,7 @@ def embed_dataset(
     model fails, and ``UsageError`` for a model without an embedding, without the extra ``train``,
     and when no picture could be read.
     """
+    check_hashing("train")
     limits, extractor = classifier.model.limits, extractor_key(classifier.spec)
     rows, failed = list[tuple[int, Vector, str, Vector]](), list[FailedPicture]()
     warned = list[WarnedPicture]()
@@ -141,7 +143,7 @@ def _hashes(
     }
     unknown = {key: source for key, source in sources.items() if key not in found}
     if unknown:
-        made = dict(zip(unknown, hash_stream(limits)(unknown.values()), strict=True))
+        made = dict(zip(unknown, hash_stream(unknown.values(), limits), strict=True))
         sound = {
             key: one.bits
             for key, one in made.items()

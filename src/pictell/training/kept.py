@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pictell.errors import InvalidModelError, UsageError
 from pictell.files import os_reason
-from pictell.training.duplicates import HASH_BYTES
+from pictell.images.perceptual_hash import HASH_BYTES
 from pictell.training.samples import STORED, Samples
 
 Place = Literal["beside", "inside", "nowhere"]

@@ -17,6 +17,7 @@ from pictell.evaluation.intervals import Interval, wilson
 from pictell.evaluation.matching import MAX_SHOWN, Match, listed, target_nodes
 from pictell.evaluation.outcomes import TOP, FailedPicture, WarnedPicture
 from pictell.evaluation.summary import Summary, summarise
+from pictell.index.copies import find_groups
 from pictell.models.labels import folded
 from pictell.models.scorer import build_scorer
 from pictell.options import MIN_CONFIDENCE
@@ -24,7 +25,6 @@ from pictell.results import Result
 from pictell.scoring.calibration import Calibration, evidence, to_logits
 from pictell.scoring.decision import Scorer
 from pictell.scoring.postprocess import to_probabilities
-from pictell.training.duplicates import find_groups
 from pictell.training.embed import Embedded, Labelled
 from pictell.training.familiarity import Scores, Targets
 from pictell.training.head import Has, Head, HeldOut

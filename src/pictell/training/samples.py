@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset
 from pictell.evaluation.matching import MAX_SHOWN, listed
-from pictell.training.duplicates import HASH_BYTES
+from pictell.images.perceptual_hash import HASH_BYTES
 from pictell.training.embed import Embedded, digests_of
 from pictell.training.familiarity import Floats, Targets
 

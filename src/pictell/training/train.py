@@ -12,6 +12,7 @@ import numpy as np
 
 from pictell.errors import UsageError
 from pictell.evaluation.dataset import Dataset, read_dataset, read_unlabelled
+from pictell.index.copies import find_groups
 from pictell.index.embeddings import EmbeddingIndex
 from pictell.index.keys import extractor_key
 from pictell.models.calibration_file import FittedCalibration
@@ -19,7 +20,6 @@ from pictell.options import EngineOptions
 from pictell.results import Result
 from pictell.training.calibrate import calibrate
 from pictell.training.data import check_labels, review
-from pictell.training.duplicates import find_groups
 from pictell.training.embed import Labelled, embed_dataset
 from pictell.training.extractor import Extractor, feature_spec, open_extractor, read_extractor
 from pictell.training.familiarity import Floats
