@@ -232,7 +232,7 @@ def make_parser() -> Parser:
     limit = f"at most N photos (all; {MOST_ALIKE} with --like)"
     add("-n", "--limit", type=positive_int, metavar="N", help=limit)
     parser.add_format(FORMATS)
-    names = "only the names of the photos; --null separates them by NUL"
+    names = "only the names of the photos; --null does this, too, with NUL between them"
     add("--names-only", action="store_true", help=names)
     add("--html", metavar="FILE", help="write a page of thumbnails with links to the photos")
     add_photo_options(parser)
