@@ -18,6 +18,8 @@ os.environ["PICTELL_MODELS"] = mkdtemp(prefix="pictell-tests-")
 atexit.register(shutil.rmtree, os.environ["PICTELL_MODELS"], ignore_errors=True)
 os.environ["PICTELL_INDEX"] = str(Path(os.environ["PICTELL_MODELS"], "index.sqlite3"))
 os.environ["PICTELL_PHOTO_INDEX"] = str(Path(os.environ["PICTELL_MODELS"], "photos.sqlite3"))
+# Nor that user's journals.
+os.environ["XDG_DATA_HOME"] = os.environ["PICTELL_MODELS"]
 # Nor that user's defaults.
 os.environ["PICTELL_CONFIG"] = str(Path(os.environ["PICTELL_MODELS"], "none.toml"))
 for variable in (

@@ -31,6 +31,7 @@ PAGES = (
     "docs/command-line.md",
     "docs/models.md",
     "docs/output.md",
+    "docs/photos.md",
     "docs/train.md",
     "docs/trust.md",
 )
