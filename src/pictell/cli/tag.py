@@ -37,8 +37,8 @@ Write keywords into XMP sidecars, which photo programs read; the photos never ch
 IMG_1.jpg gets IMG_1.jpg.xmp. If it has no such sidecar but an IMG_1.xmp, the keywords go there: a
 photo program made it. IMG_1.xmp also belongs to a raw file IMG_1.CR2, and to every other IMG_1.
 
-digiKam, darktable and Immich read both. Lightroom reads sidecars of raw files only, and only as
-IMG_1.xmp.
+digiKam, darktable and Immich read IMG_1.jpg.xmp. Lightroom reads sidecars of raw files only, and
+only as IMG_1.xmp.
 
 Everything else in a sidecar stays as it is, byte for byte. A keyword that you had before is
 yours: pictell never removes it. A keyword of pictell that you delete is not written again. A second
