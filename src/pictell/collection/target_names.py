@@ -41,7 +41,9 @@ class TargetFolder:
         self._owners = dict[str, Origin | None]()
         self._numbers = dict[Origin, int]()
         self._next: dict[str, int] = defaultdict(lambda: 1)
-        self._by_size: dict[int, list[Path]] = defaultdict(list)
+        # Files whose content is not known yet, by size; then names, by the digest of the content.
+        self._by_size: dict[int | None, list[Path]] = defaultdict(list)
+        self._same: dict[str | None, list[str]] = defaultdict(list)
         self._names = dict[Path, str]()
         self._digests = dict[Path, str]()
         for name in folders:
@@ -52,13 +54,11 @@ class TargetFolder:
                 self.add(name, path / name, None)
 
     def find(self, source: Path, digest: str) -> str | None:
-        """The name of a file with the same content, if there is one or will be."""
-        same_size = self._by_size.get(_size(source) or 0, ())
-        # Most often the one with the same name.
-        for file in sorted(same_size, key=lambda one: self._names[one] != source.name):
-            if self._digest(file) == digest:
-                return self._names[file]
-        return None
+        """The name of a file with the same content, if there is one or will be; its own first."""
+        for file in self._by_size.pop(_size(source), ()):
+            self._same[self._digest(file)].append(self._names[file])
+        same = self._same.get(digest, [])
+        return source.name if source.name in same else next(iter(same), None)
 
     def has_content(self, name: str, source: Path) -> bool:
         """Whether the file of a name that is not free has the content of ``source``."""
@@ -93,8 +93,7 @@ class TargetFolder:
         self._names[source] = name
         for stem in _stems(name):
             self._owners.setdefault(name_key(stem), origin)
-        if (size := _size(source)) is not None:
-            self._by_size[size].append(source)
+        self._by_size[_size(source)].append(source)
 
     def belongs(self, origin: Origin, number: int) -> None:
         """The number of an origin, which its other groups get too."""
@@ -116,6 +115,9 @@ class TargetFolder:
 
     def _digest(self, file: Path) -> str | None:
         if file not in self._digests:
+            # Opening a pipe would block.
+            if not os.path.isfile(file):
+                return None
             try:
                 self._digests[file] = digest_of(file)
             except OSError:
