@@ -21,20 +21,32 @@ def add_answer_options(parser: Parser) -> None:
     depth = "answer with the top N levels of the taxonomy: 1 for animal, food, …"
     add("--max-depth", type=positive_int, metavar="N", help=depth)
     add("--flat", action="store_true", help="only the best classes, without an answer")
+    add_names_option(parser)
+
+
+def add_names_option(parser: Parser) -> None:
+    """Add the option for other names of the labels."""
     names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
-    add("--labels-from", metavar="FILE", help=names)
+    parser.add_argument("--labels-from", metavar="FILE", help=names)
 
 
-def add_limits(parser: Parser, *, isolate: bool = False, limits: Limits = Limits()) -> None:
+def add_limits(
+    parser: Parser, *, isolate: bool = False, downloads: bool = True, limits: Limits = Limits()
+) -> None:
     """Add ``limits``: what one picture may cost. Help shows the defaults of another ``limits``.
 
     With ``isolate``, pictures are decoded in other processes unless the user says otherwise.
+    Without ``downloads``, there is no option for their time.
     """
     parser.parts["limits"] = Limits
     add = parser.add_argument_group("limits").add_argument
     isolated = "" if isolate else "with --isolate: "
+    if downloads:
+        text = f"seconds for a download ({limits.timeout_s})"
+        add("--timeout", dest="timeout_s", type=number, metavar="N", help=text)
+    else:
+        parser.set_defaults(timeout_s=None)
     for option, name, kind, meaning in (
-        ("--timeout", "timeout_s", number, "seconds for a download"),
         ("--max-bytes", "max_bytes", whole_number, "largest file, in bytes"),
         ("--max-pixels", "max_pixels", whole_number, "largest picture, in pixels"),
         ("--decode-timeout", "decode_timeout_s", number, f"{isolated}seconds to decode one"),

@@ -94,7 +94,7 @@ def _candidates(found: Surveyed, options: argparse.Namespace) -> Candidates:
 def make_parser() -> Parser:
     """The parser of the command."""
     parser = Parser("pictell dedupe", "[OPTION …] PHOTO …", EXAMPLE)
-    add_photo_options(parser)
+    add_photo_options(parser, answers=False)
     parser.add_format(("text", "json"))
     add = parser.add_argument_group("the copies").add_argument
     add("--copies", action="store_true", help="only the paths of the copies, not of the best one")

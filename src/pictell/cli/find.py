@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import match_page
+from pictell.cli.answer_options import add_names_option
 from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, non_empty, positive_int, probability
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
@@ -62,6 +63,8 @@ def run(words: list[str]) -> int:
     finally:
         if options.html is not None:
             match_page.write(options.html, matches, _title(options), options.limits)
+            if not options.quiet:
+                say(f"the page is in {options.html}")
     return surveyed.exit_status
 
 
@@ -235,5 +238,6 @@ def make_parser() -> Parser:
     names = "only the names of the photos; --null does this, too, with NUL between them"
     add("--names-only", action="store_true", help=names)
     add("--html", metavar="FILE", help="write a page of thumbnails with links to the photos")
-    add_photo_options(parser)
+    add_photo_options(parser, answers=False)
+    add_names_option(parser)
     return parser

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pictell import models
 from pictell.cli import defaults
+from pictell.cli.answer_options import add_names_option
 from pictell.cli.model_options import add_model_options
 from pictell.cli.output import write, write_json
 from pictell.cli.parser import Parser
@@ -75,8 +76,7 @@ def make_parser() -> Parser:
     add = parser.add_argument
     add("words", nargs="*", metavar="WORD", help="a name, some words of it or a part of a word")
     add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
-    names = "show other names: lines of WordNet id or class index, comma or tab, name; or JSON"
-    add("--labels-from", metavar="FILE", help=names)
+    add_names_option(parser)
     parser.add_format(("text", "json"))
     add_model_options(parser)
     return parser

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import output_file
-from pictell.cli.output import say
 from pictell.errors import PictellError, UsageError
 from pictell.options import Limits
 
@@ -26,13 +25,12 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, matches: Sequence[Match], title: str, limits: Limits) -> None:
-    """Write the page and say so. Raises ``PictellError``."""
+    """Write the page. Raises ``PictellError``."""
     from pictell.reports.matches import html
 
     shown = [match.photo.path for match in matches[: html.MAX_PICTURES]]
     page = html.render(matches, _thumbnails(shown, html.SIDE, limits), title, path)
     output_file.write(path, [page])
-    say(f"the page is in {path}")
 
 
 def _thumbnails(photos: Sequence[Path], side: int, limits: Limits) -> dict[Path, bytes]:

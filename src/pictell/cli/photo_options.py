@@ -43,8 +43,11 @@ class Surveyed:
     exit_status: int
 
 
-def add_photo_options(parser: Parser) -> None:
-    """Add the photos and the options that ``survey_photos`` reads."""
+def add_photo_options(parser: Parser, *, answers: bool = True) -> None:
+    """Add the photos and the options that ``survey_photos`` reads.
+
+    Without ``answers``, there are no options for these.
+    """
     add = parser.add_argument
     photos = "a folder with everything below it, a file or a pattern"
     add("pictures", nargs="*", metavar="PHOTO", help=photos)
@@ -55,8 +58,11 @@ def add_photo_options(parser: Parser) -> None:
     add("-m", "--model", metavar="M", help="a model's name, folder or file (default)")
     add("-q", "--quiet", action="store_true", help="no progress and no summary; only errors")
     parser.set_defaults(allow_private=False, proxy=None)
-    add_answer_options(parser)
-    add_limits(parser)
+    if answers:
+        add_answer_options(parser)
+    else:
+        parser.set_defaults(min_confidence=None, max_depth=None, flat=False, labels_from=None)
+    add_limits(parser, downloads=False)
     add_model_options(parser)
     add_engine_options(parser)
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from pictell.collection.survey import Photo, Survey
 
 EXAMPLE = """\
-Copy photos to folders by what they show, SORTED/animal/cat/ and so on; or link, or move them:
+Copy photos to folders by what they show, such as sorted/animal/mammal/cat/; or link or move them:
 
-  pictell sort PHOTOS/ --into SORTED/ --copy
+  pictell sort samples/ --into sorted/ --copy
+  pictell sort samples/ --into sorted/ --copy --by date,label --max-depth 1
   pictell sort PHOTOS/ --into SORTED/ --move --dry-run
-  pictell sort PHOTOS/ --into SORTED/ --move --by date,label --max-depth 2
   pictell undo
 
 Photos without an answer go to not-sure/. Sidecars, Live Photos and raws travel with their photo.

@@ -22,6 +22,7 @@ from pictell.reports.escape import visible
 from pictell.results import Status
 
 if TYPE_CHECKING:
+    from pictell.classifier import Classifier
     from pictell.collection.changes import Step
     from pictell.collection.sidecars import Plan, Target
 
@@ -96,18 +97,22 @@ def _tag(options: argparse.Namespace) -> int:
     from pictell.collection.keywords import Labels
     from pictell.collection.sidecars import targets_to_tag
 
-    with survey_photos(options) as surveyed:
-        if not surveyed.classifier.scorer.judges:
-            raise UsageError(
-                f"{options.model} has no calibration and gives no answers, which are the "
-                "keywords: run pictell calibrate, or use another model"
-            )
+    with survey_photos(options, _check_answers) as surveyed:
         labels, survey = Labels(surveyed.classifier.scorer.tree), surveyed.survey
         photos = [
             (photo.path, labels.keywords(result, options.status))
             for photo, result in zip(survey.photos, survey.results(), strict=True)
         ]
     return max(surveyed.exit_status, _change(targets_to_tag(photos, options.sidecar), options))
+
+
+def _check_answers(classifier: Classifier) -> None:
+    """Raise ``UsageError`` for a model that gives no answers."""
+    if not classifier.scorer.judges:
+        raise UsageError(
+            f"the model {classifier.spec.name} has no calibration and gives no answers, which are "
+            "the keywords: run pictell calibrate, or use another model"
+        )
 
 
 def _remove(options: argparse.Namespace) -> int:
@@ -204,8 +209,11 @@ def _record(plan: Plan, outcome: str, error: str | None) -> dict[str, object]:
 
 
 def _summarise(done: Counter[str], options: argparse.Namespace) -> None:
-    counts = [f"{done[outcome]:,} {outcome}" for outcome in ("written", "removed", "unchanged")]
+    would = "would be " if options.dry_run else ""
+    counts = [f"{done[outcome]:,} {would}{outcome}" for outcome in ("written", "removed")]
+    counts += [f"{done['unchanged']:,} unchanged"]
     if done["failed"]:
         counts.append(f"{done['failed']:,} failed")
-    would = "would be " if options.dry_run else ""
-    say(f"sidecars: {would}{', '.join(counts)}")
+    say(f"sidecars: {', '.join(counts)}")
+    if done["written"] + done["removed"] and not options.dry_run:
+        say("to take it back: pictell undo")

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 Put back the files that the last run of pictell sort or pictell tag changed, or another run:
 
-  pictell undo
-  pictell undo --dry-run
   pictell undo --list
+  pictell undo --dry-run
+  pictell undo
   pictell undo RUN
 
 What was changed since by someone else is not touched: it is named, and the exit status is 1. Undo
