@@ -238,6 +238,7 @@ def test_a_model_without_embedding_finds_the_surest_copies(photos: Path, tmp_pat
         (("--min-likeness", "0.9", "--kind", "near", CAT), "--kind similar"),
         (("--min-likeness", "2", "--kind", "similar", CAT), "must be in 0..1"),
         (("--kind", "exact", CAT), "--kind"),
+        (("--isolate", CAT), "--kind identical"),
     ],
 )
 def test_wrong_use_is_one_line(words: tuple[str | Path, ...], message: str) -> None:

@@ -109,6 +109,11 @@ def _check(options: argparse.Namespace) -> None:
     """Raise ``UsageError`` for options that contradict each other; fill in the kind."""
     if options.kind != "identical":
         check_hashing("photos")
+        if options.limits.isolate:
+            raise UsageError(
+                "--isolate does not cover the comparison of pictures, which decodes them in this "
+                "process: leave it out, or give --kind identical"
+            )
     if options.copies and options.format != "text":
         raise UsageError(f"--copies lists paths, not {options.format}: leave one out")
     if options.null and options.from_file is None and not options.copies:

@@ -2,7 +2,7 @@
 
 Copies without 3 % at each edge differ in at most 72 of 256 bits, smaller or recompressed ones in
 much fewer; of 344,413 pairs of different photos, many of the same class, the nearest differ in 84
-(``benchmarks/copies.py``). ``find_groups`` does not find mirrored copies.
+(``benchmarks/dedupe.md``). ``find_groups`` does not find mirrored copies.
 """
 
 from __future__ import annotations
