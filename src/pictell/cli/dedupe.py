@@ -26,6 +26,7 @@ from pictell.reports.text import display_width
 from pictell.results import percent, warning_mark
 
 if TYPE_CHECKING:
+    from pictell.classifier import Classifier
     from pictell.collection.candidates import Candidates, PhotoFile
     from pictell.collection.copies import Group, Kind
 
@@ -57,7 +58,7 @@ def run(words: list[str]) -> int:
     options = make_parser().parse(words)
     check_photo_options(options)
     _check(options)
-    with survey_photos(options) as found:
+    with survey_photos(options, lambda model: _check_model(model, options.kind)) as found:
         photos = _candidates(found, options)
         from pictell.collection.copies import Kind, find_copies
 
@@ -71,24 +72,25 @@ def run(words: list[str]) -> int:
 
 
 def _candidates(found: Surveyed, options: argparse.Namespace) -> Candidates:
-    """The photos with what their kind of copies needs. Raises ``UsageError``."""
+    """The photos with what their kind of copies needs."""
     # They import the image library.
     from pictell.collection.candidates import candidates
 
-    classifier, kind = found.classifier, options.kind
-    by_embedding = kind in BY_EMBEDDING
-    if by_embedding and classifier.spec.embedding is None:
-        name = classifier.spec.name
-        raise UsageError(f"{name} has no embedding: give --kind re-encoded, or another model")
     with Progress("comparing", len(found.survey.photos), quiet=options.quiet) as progress:
         return candidates(
             found.survey,
             found.index,
-            classifier.model.limits,
-            fingerprints=kind != "identical",
-            embeddings=by_embedding,
+            found.classifier.model.limits,
+            fingerprints=options.kind != "identical",
+            embeddings=options.kind in BY_EMBEDDING,
             count=progress.count,
         )
+
+
+def _check_model(classifier: Classifier, kind: str) -> None:
+    if kind in BY_EMBEDDING and classifier.spec.embedding is None:
+        name = classifier.spec.name
+        raise UsageError(f"{name} has no embedding: give --kind re-encoded, or another model")
 
 
 def make_parser() -> Parser:
@@ -97,7 +99,8 @@ def make_parser() -> Parser:
     add_photo_options(parser, answers=False)
     parser.add_format(("text", "json"))
     add = parser.add_argument_group("the copies").add_argument
-    add("--copies", action="store_true", help="only the paths of the copies, not of the best one")
+    copies = "only the paths of the copies, not of the best one; with --null, NUL between them"
+    add("--copies", action="store_true", help=copies)
     kind = "the least alike copies that count (near; with --copies re-encoded)"
     add("--kind", choices=KINDS, metavar="K", help=f"{', '.join(KINDS)}: {kind}")
     likeness = "how alike the embeddings of similar photos are at least, 0 to 1 (0.87)"
