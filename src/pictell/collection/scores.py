@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
 
@@ -94,14 +94,17 @@ class Scores:
                 rows[self.embedding][digest] = _bytes(result.embedding)
         return outcomes, rows
 
-    def read(self, kind: str, sources: Sequence[tuple[str, Source]]) -> NDArray[np.float32]:
-        """The rows of a kind, (n, D), for contents that were computed: digests, with their files.
+    def read(
+        self, kind: str, digests: Sequence[str], find_source: Callable[[int], Source]
+    ) -> NDArray[np.float32]:
+        """The rows of a kind, (n, D), for n contents that were computed.
 
-        What the index has lost since is computed again. Raises ``SourceUnreadableError`` if the
-        file has changed too, else as ``compute``.
+        What the index has lost since is computed again from the file that ``find_source`` gives for
+        the number of a content. Raises ``SourceUnreadableError`` if the file has changed too, else
+        as ``compute``.
         """
-        found = self.index.get_data(kind, [digest for digest, _ in sources])
-        lost = {digest: source for digest, source in sources if digest not in found}
+        found = self.index.get_data(kind, digests)
+        lost = {one: find_source(at) for at, one in enumerate(digests) if one not in found}
         for block in read_blocks(lost.values(), self.limits.max_bytes):
             _, rows = self.compute({one.digest: one.source for one in block if one.digest})
             self.index.put_data(rows)
@@ -110,8 +113,8 @@ class Scores:
             if digest not in found:
                 message = "the file has changed since it was read: run the command again"
                 raise SourceUnreadableError(message, source=source.name)
-        joined = b"".join([found[digest] for digest, _ in sources])
-        return np.frombuffer(joined, FLOAT32).reshape(len(sources), -1)
+        joined = b"".join([found[digest] for digest in digests])
+        return np.frombuffer(joined, FLOAT32).reshape(len(digests), -1)
 
 
 def _facts(result: Result) -> Facts:
@@ -131,5 +134,6 @@ def _pack(facts: Facts) -> bytes:
 
 def _unpack(data: bytes) -> Facts:
     known, width, height, bits = _FACTS.unpack(data)
-    warnings = tuple(one for number, one in enumerate(_WARNINGS) if bits >> number & 1)
+    # Nearly all have none.
+    warnings = tuple(one for at, one in enumerate(_WARNINGS) if bits >> at & 1) if bits else ()
     return Facts(known, width, height, warnings)

@@ -153,9 +153,9 @@ class Survey:
 
     def _rows(self, kind: str, part: slice) -> NDArray[np.float32]:
         """Some rows of a kind, (n, D)."""
-        pictures = zip(self.photos[part], self._names[part], strict=True)
+        photos, names = self.photos[part], self._names[part]
         return self._scores.read(
-            kind, [(one.digest, Source(name, one.path)) for one, name in pictures]
+            kind, [one.digest for one in photos], lambda at: Source(names[at], photos[at].path)
         )
 
 
@@ -175,7 +175,12 @@ def survey(
     scores = Scores(classifier, index)
     found = _Found(classifier.spec.name, watch)
     parts = _in_parts(map(_only_file, sources))
-    waiting = deque(item for part in parts for item in _look_up(scores, part))
+    waiting = deque[_Item]()
+    for item in (item for part in parts for item in _look_up(scores, part)):
+        if item.known is None or waiting:
+            waiting.append(item)
+        else:
+            found.add(item)
     unknown = [item for item in waiting if item.known is None]
     read_ns, done = time.time_ns(), 0
     for block in read_blocks((item.source for item in unknown), scores.limits.max_bytes):

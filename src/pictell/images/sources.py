@@ -39,6 +39,7 @@ STDIN = "-"
 # At least two letters, so that C:\ is not a scheme (RFC 3986, 3.1).
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PATTERN = re.compile(r"[*?\[]")
+_NUMBERS = re.compile(r"([0-9]+)")
 
 
 def ignore(path: Path) -> None:
@@ -225,8 +226,8 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
         elif path == folder or not Path(path).is_symlink():
             try:
                 with os.scandir(path) as listing:
-                    entries = sorted(listing, key=lambda one: natural_key(one.name), reverse=True)
-                pending += [one for one in entries if not one.name.startswith(".")]
+                    entries = [one for one in listing if not one.name.startswith(".")]
+                pending += sorted(entries, key=lambda one: natural_key(one.name), reverse=True)
             except OSError as error:
                 yield Source(path, unreadable(error))
 
@@ -237,8 +238,8 @@ def _is_picture_file(entry: os.DirEntry[str]) -> bool:
     Most are, and on most systems the folder itself says that they are files.
     """
     try:
-        _, suffix = os.path.splitext(entry.name)  # noqa: PTH122
-        return suffix.lower() in SUFFIXES and entry.is_file(follow_symlinks=False)
+        _, dot, end = entry.name.rpartition(".")
+        return dot + end.lower() in SUFFIXES and entry.is_file(follow_symlinks=False)
     except OSError:
         return False
 
@@ -262,8 +263,9 @@ def _may_be_a_picture(path: Path) -> bool:
         return named or not (path.suffix or path.is_symlink())
 
 
-def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sorts ``img2`` before ``img10`` and ignores case. No two names have the same key."""
-    parts = re.split(r"([0-9]+)", name.casefold())
-    numbered = [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)]
-    return numbered, name
+    parts: list[str | int] = [*_NUMBERS.split(name.casefold())]
+    # Every second part is a number in all names, so no text is compared with a number.
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
