@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was read, without reading it again."""
+"""What a file had when it was read, and whether it is still the same, without reading it again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from pictell.collection.scores import FACTS_BYTES, Facts, pack, unpack
+
 # A file that changed so shortly before it was read may have changed again since, without another
 # time: file systems count in steps of up to 2 s (FAT). Git calls such a file racily clean.
 RACY_NS = 2_000_000_000
-_DIGEST_BYTES = 32
 _STAMP = struct.Struct("<QqqQ")
+# Where the parts of a row end.
+_STAMP_END = _STAMP.size
+_DIGEST_END = _STAMP_END + 32
+_FACTS_END = _DIGEST_END + FACTS_BYTES
 
 
 class FileState(NamedTuple):
@@ -45,23 +50,28 @@ def find_state(path: Path) -> FileState | None:
         return None
 
 
-class Content(NamedTuple):
-    """The SHA-256 of a content, in hexadecimal, and when the camera took it, if it says so."""
+class Known(NamedTuple):
+    """What is known of the picture in a file.
+
+    ``digest`` is the SHA-256 of its content in hexadecimal, ``taken`` when the camera took it, if
+    it says so.
+    """
 
     digest: str
     taken: datetime | None
+    facts: Facts
 
 
-def write_row(state: FileState, content: Content) -> bytes:
-    """The row of a file with a content."""
-    date = "" if content.taken is None else content.taken.isoformat()
-    return state.stamp + bytes.fromhex(content.digest) + date.encode()
+def write_row(state: FileState, known: Known) -> bytes:
+    """The row of a file."""
+    date = "" if known.taken is None else known.taken.isoformat()
+    return state.stamp + bytes.fromhex(known.digest) + pack(known.facts) + date.encode()
 
 
-def read_row(row: bytes | None, state: FileState) -> Content | None:
-    """The content in the row of a file; ``None`` if the file is not as it was then."""
-    size, end = _STAMP.size, _STAMP.size + _DIGEST_BYTES
-    if row is None or row[:size] != state.stamp:
+def read_row(row: bytes | None, state: FileState) -> Known | None:
+    """What the row of a file says; ``None`` if the file is not as it was then."""
+    if row is None or row[:_STAMP_END] != state.stamp:
         return None
-    date = datetime.fromisoformat(row[end:].decode()) if len(row) > end else None
-    return Content(row[size:end].hex(), date)
+    date = datetime.fromisoformat(row[_FACTS_END:].decode()) if len(row) > _FACTS_END else None
+    digest, facts = row[_STAMP_END:_DIGEST_END].hex(), unpack(row[_DIGEST_END:_FACTS_END])
+    return Known(digest, date, facts)

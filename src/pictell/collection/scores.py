@@ -19,6 +19,7 @@ from pictell.results import Result, Status
 from pictell.types import PictureWarning, Source
 
 _FACTS = struct.Struct("<?IIB")
+FACTS_BYTES = _FACTS.size
 # Each is a bit; a warning that is new is added at the end.
 _WARNINGS: tuple[PictureWarning, ...] = ("damaged", "truncated")
 
@@ -39,7 +40,7 @@ class Facts(NamedTuple):
 class Scores:
     """What one model says of contents. ``index`` keeps it.
 
-    ``facts``, ``probabilities`` and ``embedding`` are its kinds of rows; the last is ``None`` for a
+    ``key`` tells apart models that say something else. ``facts``, ``probabilities`` and ``embedding`` are its kinds of rows; the last is ``None`` for a
     model without an embedding.
     """
 
@@ -47,7 +48,7 @@ class Scores:
         spec, scorer = classifier.spec, classifier.scorer
         self.classifier, self.index = classifier, index
         self.limits = classifier.model.limits
-        key = scores_key(spec, scorer)
+        self.key = key = scores_key(spec, scorer)
         self.facts, self.probabilities = f"facts {key}", f"probabilities {key}"
         self.embedding = None if spec.embedding is None else f"embedding {extractor_key(spec)}"
         # It says of each picture whether it is known, also if the caller's gives only classes.
@@ -56,16 +57,16 @@ class Scores:
     def find_facts(self, digests: Collection[str]) -> dict[str, Facts]:
         """The facts of contents that the index has and that the limits of the classifier allow."""
         found = {
-            cast("str", digest): _unpack(data)
+            cast("str", digest): unpack(data)
             for digest, data in self.index.get_data(self.facts, digests).items()
         }
-        limits = self.limits
-        return {
-            digest: one
-            for digest, one in found.items()
-            if one.width * one.height <= limits.max_pixels
-            and (limits.allow_truncated or "truncated" not in one.warnings)
-        }
+        return {digest: one for digest, one in found.items() if self.allows(one)}
+
+    def allows(self, facts: Facts) -> bool:
+        """Whether the limits of the classifier allow a picture."""
+        return facts.width * facts.height <= self.limits.max_pixels and (
+            self.limits.allow_truncated or "truncated" not in facts.warnings
+        )
 
     def compute(
         self, sources: Mapping[str, Source]
@@ -88,7 +89,7 @@ class Scores:
                 outcomes[digest] = result.error
                 continue
             outcomes[digest] = facts = _facts(result)
-            rows[self.facts][digest] = _pack(facts)
+            rows[self.facts][digest] = pack(facts)
             rows[self.probabilities][digest] = _bytes(result.probabilities)
             if self.embedding is not None:
                 rows[self.embedding][digest] = _bytes(result.embedding)
@@ -127,12 +128,14 @@ def _bytes(row: NDArray[np.generic] | None) -> bytes:
     return row.astype(FLOAT32).tobytes()
 
 
-def _pack(facts: Facts) -> bytes:
+def pack(facts: Facts) -> bytes:
+    """The bytes of facts, ``FACTS_BYTES`` of them."""
     bits = sum(1 << _WARNINGS.index(one) for one in facts.warnings)
     return _FACTS.pack(facts.known, facts.width, facts.height, bits)
 
 
-def _unpack(data: bytes) -> Facts:
+def unpack(data: bytes) -> Facts:
+    """The facts in their bytes."""
     known, width, height, bits = _FACTS.unpack(data)
     # Nearly all have none.
     warnings = tuple(one for at, one in enumerate(_WARNINGS) if bits >> at & 1) if bits else ()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictell.classifier import Classifier
-from pictell.collection.files import Content, FileState, find_state, read_row, write_row
+from pictell.collection.files import FileState, Known, find_state, read_row, write_row
 from pictell.collection.scores import Facts, Scores
 from pictell.errors import PictellError, SourceUnreadableError, UsageError
 from pictell.image_model import named
@@ -47,19 +47,12 @@ class Photo:
     taken: datetime | None
 
 
-class _Known(NamedTuple):
-    """What is known of the content of a file."""
-
-    content: Content
-    facts: Facts
-
-
 class _Item(NamedTuple):
     """A source: the ``state`` of its file, and what the index knows of that."""
 
     source: Source
     state: FileState | None
-    known: _Known | None
+    known: Known | None
 
     def is_settled(self, read_ns: int) -> bool:
         """Whether the file, read at ``read_ns``, is as it was before and keeps its stamp so."""
@@ -206,7 +199,7 @@ class _Found:
         self.names, self.facts = list[str](), list[Facts]()
         self._model, self._watch = model, watch
 
-    def add(self, item: _Item, outcome: _Known | PictellError | None = None) -> None:
+    def add(self, item: _Item, outcome: Known | PictellError | None = None) -> None:
         """Add the next source, with its ``outcome`` if it was read."""
         source, outcome = item.source, outcome or item.known
         if isinstance(outcome, PictellError):
@@ -216,7 +209,7 @@ class _Found:
             assert outcome is not None
             assert isinstance(source.content, Path)
             result = Result(source.name, self._model, warnings=outcome.facts.warnings)
-            self.photos.append(Photo(source.content, *outcome.content))
+            self.photos.append(Photo(source.content, outcome.digest, outcome.taken))
             self.names.append(source.name)
             self.facts.append(outcome.facts)
         self._watch(result)
@@ -240,22 +233,23 @@ def _look_up(scores: Scores, sources: Sequence[Source]) -> Iterator[_Item]:
     """What the index knows of sources."""
     index, max_bytes = scores.index, scores.limits.max_bytes
     states = [find_state(one.content) if isinstance(one.content, Path) else None for one in sources]
-    stored = index.get_data(FILE, [state.path for state in states if state is not None])
-    contents = [
-        read_row(stored.get(state.path), state) if state and state.size <= max_bytes else None
-        for state in states
-    ]
-    facts = scores.find_facts([one.digest for one in contents if one is not None])
-    for source, state, content in zip(sources, states, contents, strict=True):
+    stored = index.get_data(_kind(scores), [state.path for state in states if state is not None])
+    for source, state in zip(sources, states, strict=True):
         known = None
-        if content is not None and content.digest in facts:
-            known = _Known(content, facts[content.digest])
-        yield _Item(source, state, known)
+        if state is not None and state.size <= max_bytes:
+            known = read_row(stored.get(state.path), state)
+        allowed = known is not None and scores.allows(known.facts)
+        yield _Item(source, state, known if allowed else None)
+
+
+def _kind(scores: Scores) -> str:
+    """The kind of the rows of files."""
+    return f"{FILE} {scores.key}"
 
 
 def _add(
     scores: Scores, block: Sequence[ReadFile], items: Sequence[_Item], read_ns: int
-) -> list[_Known | PictellError]:
+) -> list[Known | PictellError]:
     """Compute what is not known of files that were read, and put it into the index.
 
     ``items`` are those of the files, as they were before ``read_ns``, when they were read.
@@ -267,18 +261,18 @@ def _add(
     facts |= computed
     found = [_outcome(one, facts) for one in block]
     files: Rows = {
-        item.state.path: write_row(item.state, one.content)
+        item.state.path: write_row(item.state, one)
         for one, item in zip(found, items, strict=True)
-        if isinstance(one, _Known) and item.state and item.is_settled(read_ns)
+        if isinstance(one, Known) and item.state and item.is_settled(read_ns)
     }
-    scores.index.put_data({**rows, FILE: files})
+    scores.index.put_data({**rows, _kind(scores): files})
     return found
 
 
-def _outcome(one: ReadFile, facts: Mapping[str, Facts | PictellError]) -> _Known | PictellError:
+def _outcome(one: ReadFile, facts: Mapping[str, Facts | PictellError]) -> Known | PictellError:
     content = one.source.content
     found = facts.get(one.digest, content)
     if isinstance(found, Facts) and isinstance(content, bytes):
-        return _Known(Content(one.digest, taken(content)), found)
+        return Known(one.digest, taken(content), found)
     assert isinstance(found, PictellError)
     return found

@@ -227,7 +227,8 @@ def walk(folder: str, on_skip: OnSkip = ignore) -> Iterator[Source]:
             try:
                 with os.scandir(path) as listing:
                     entries = [one for one in listing if not one.name.startswith(".")]
-                pending += sorted(entries, key=lambda one: natural_key(one.name), reverse=True)
+                entries.sort(key=lambda one: natural_key(one.name), reverse=True)
+                pending += entries
             except OSError as error:
                 yield Source(path, unreadable(error))
 

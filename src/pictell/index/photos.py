@@ -20,6 +20,7 @@ from pictell.index import database
 
 # The path of a file as the system has it, or the SHA-256 of a content in hexadecimal.
 Key: TypeAlias = "bytes | str"
+KEY_TYPES = (bytes, str)
 # The data of a kind, by their keys.
 Rows: TypeAlias = dict[Key, bytes]
 
@@ -145,7 +146,7 @@ def _select(store: sqlite3.Connection, kind: str, keys: Iterable[Key]) -> Rows:
         for marks, some in database.in_parts(keys):
             for key, blob in store.execute(SELECT.format(marks), (*number, *some)):
                 # A damaged key may be a number.
-                whole = isinstance(key, bytes | str)
+                whole = isinstance(key, KEY_TYPES)
                 data = database.unseal(blob, _sealing_key(kind, key)) if whole else None
                 if data is not None:
                     found[key] = data
