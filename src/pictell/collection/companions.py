@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -79,15 +79,12 @@ def split_name(name: str) -> tuple[str, str]:
 def without_paired_raws(sources: Sequence[Source]) -> list[Source]:
     """The sources but the camera raws of which a picture is there too: the pair is one photo."""
     paths = [one.content for one in sources if isinstance(one.content, Path)]
+    raws = {path: path.with_suffix("") for path in paths if path.suffix.lower() in RAWS}
+    if not raws:  # most folders; to look at the other paths takes time
+        return list(sources)
     pictures = {path.with_suffix("") for path in paths if path.suffix.lower() in PICTURES}
-    return [one for one in sources if not _is_paired_raw(one, pictures)]
-
-
-def _is_paired_raw(source: Source, pictures: Set[Path]) -> bool:
-    path = source.content
-    if not isinstance(path, Path) or path.suffix.lower() not in RAWS:
-        return False
-    return path.with_suffix("") in pictures
+    paired = {path for path, stem in raws.items() if stem in pictures}
+    return [one for one in sources if not (isinstance(one.content, Path) and one.content in paired)]
 
 
 def find_groups(

@@ -44,7 +44,7 @@ def find_state(path: Path) -> FileState | None:
         size, mtime_ns = status.st_size, status.st_mtime_ns
         stamp = _STAMP.pack(size, mtime_ns, status.st_ctime_ns, status.st_ino)
         # Another way to write the same path is another file, which is only read again.
-        absolute = os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
+        absolute = path if path.is_absolute() else os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118
         return FileState(os.fsencode(absolute), size, mtime_ns, stamp)
     except (OSError, ValueError, struct.error):
         return None

@@ -40,8 +40,8 @@ class Facts(NamedTuple):
 class Scores:
     """What one model says of contents. ``index`` keeps it.
 
-    ``key`` tells apart models that say something else. ``facts``, ``probabilities`` and ``embedding`` are its kinds of rows; the last is ``None`` for a
-    model without an embedding.
+    ``key`` is the ``scores_key`` of the model. ``facts``, ``probabilities`` and ``embedding`` are
+    its kinds of rows; the last is ``None`` for a model without an embedding.
     """
 
     def __init__(self, classifier: Classifier, index: PhotoIndex) -> None:

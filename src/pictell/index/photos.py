@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -80,11 +81,18 @@ class PhotoIndex:
 
     def is_part(self, path: Path) -> bool:
         """Whether a file is the index, or one that SQLite makes beside it."""
-        own = os.path.realpath(self.path)
         # Only few files have such a name, and to follow the links of all takes time.
-        return path.name.startswith((os.path.basename(own), self.path.name)) and (  # noqa: PTH119
-            os.path.realpath(path) in {own + end for end in ("", "-wal", "-shm", "-journal")}
-        )
+        return path.name.startswith(self._own_names) and os.path.realpath(path) in self._own_files
+
+    @cached_property
+    def _own_files(self) -> list[str]:
+        own = os.path.realpath(self.path)
+        return [own + end for end in ("", "-wal", "-shm", "-journal")]
+
+    @cached_property
+    def _own_names(self) -> tuple[str, str]:
+        """What the names of ``_own_files`` and of links to them begin with."""
+        return Path(self._own_files[0]).name, self.path.name
 
     def get(self, kind: str, contents: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """The vectors (D,) of a kind that are known, by their contents."""
