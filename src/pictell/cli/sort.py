@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -134,8 +135,10 @@ def _wanted(options: argparse.Namespace) -> Callable[[Path], bool]:
     words = [Path(os.path.realpath(word)) for word in options.pictures]
     inside = [word for word in words if word.is_relative_to(into)]
 
+    real_folder = cache(os.path.realpath)
+
     def wanted(path: Path) -> bool:
-        real = Path(os.path.realpath(path.parent), path.name)
+        real = Path(real_folder(path.parent), path.name)
         return not real.is_relative_to(into) or any(map(real.is_relative_to, inside))
 
     return wanted
