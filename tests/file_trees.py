@@ -25,6 +25,8 @@ def tree(folder: Path) -> dict[str, Found]:
             one = Found(stats.st_mode, "", 0)
         elif stat.S_ISLNK(stats.st_mode):
             one = Found(stats.st_mode, os.fsdecode(path.readlink()), stats.st_mtime_ns)
+        elif not stat.S_ISREG(stats.st_mode):
+            one = Found(stats.st_mode, "", stats.st_mtime_ns)
         else:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             one = Found(stats.st_mode, digest, stats.st_mtime_ns)

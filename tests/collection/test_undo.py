@@ -116,6 +116,44 @@ def test_a_copy_that_is_the_last_one_is_not_removed(loss: str, photos: Path) -> 
     assert (photos / "cat" / "a.jpg").read_bytes() == b"a.jpg" * 100
 
 
+@pytest.mark.parametrize("action", ["copy", "link", "move"])
+@pytest.mark.parametrize("link", ["photo", "folder"])
+def test_a_file_to_which_its_original_leads_is_not_removed(
+    action: str, link: str, photos: Path, tmp_path: Path
+) -> None:
+    sorted_photo = tmp_path / "sorted" / "a.jpg"
+    run = make(photos, Step(action, sorted_photo, photos / "a.jpg"))
+    if link == "photo":
+        (photos / "a.jpg").unlink(missing_ok=True)
+        (photos / "a.jpg").symlink_to(sorted_photo)
+    else:
+        photos.rename(tmp_path / "old")
+        (tmp_path / "old" / "a.jpg").unlink(missing_ok=True)
+        photos.symlink_to(sorted_photo.parent)
+    assert refused([*undo(run)]) == [sorted_photo]
+    assert sorted_photo.read_bytes() == b"a.jpg" * 100
+
+
+@pytest.mark.parametrize("action", ["write", "replace"])
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_what_took_the_place_of_a_sidecar_stays(
+    action: str, kind: str, photos: Path, tmp_path: Path
+) -> None:
+    step = steps_of(photos)[action]
+    run = make(photos, step)
+    step.target.rename(tmp_path / "moved.xmp")
+    if kind == "link":
+        step.target.symlink_to(tmp_path / "moved.xmp")
+    elif kind == "folder":
+        step.target.mkdir()
+    else:
+        os.mkfifo(step.target)
+    before = tree(photos)
+    assert refused([*undo(run)]) == [step.target]
+    assert tree(photos) == before
+    assert (tmp_path / "moved.xmp").read_bytes() == b"new"
+
+
 def test_a_removed_sidecar_does_not_replace_a_new_one(photos: Path) -> None:
     run = make(photos, steps_of(photos)["remove"])
     (photos / "b.xmp").write_bytes(b"new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -131,7 +132,8 @@ def _without_copy(source: Path, target: Path) -> Back | None:
         return None
     if not source.exists():
         raise RefusedError(f"its original {source} is gone")
-    if not _is_copy(target, at_target, source, source.stat()):
+    original = Path(os.path.realpath(source))
+    if not _is_copy(target, at_target, original, original.stat()):
         raise RefusedError(f"the file or its original {source} was changed since")
     return Back(target, "remove", target.unlink)
 
@@ -139,8 +141,13 @@ def _without_copy(source: Path, target: Path) -> Back | None:
 def _is_copy(
     copy: Path, of_copy: os.stat_result, original: Path, of_original: os.stat_result
 ) -> bool:
-    """Whether two names lead to one file, or to files with the same time and content."""
+    """Whether these are two names of one file, or files with the same time and content.
+
+    Raises ``RefusedError`` if both paths lead to one name: without it the file would be gone.
+    """
     if os.path.samestat(of_copy, of_original):
+        if of_copy.st_nlink < 2 or _name_of(copy) == _name_of(original):
+            raise RefusedError(f"{original} now leads to this file")
         return True
     if copy.is_symlink() or original.is_symlink():
         return (
@@ -151,6 +158,11 @@ def _is_copy(
         and abs(of_copy.st_mtime_ns - of_original.st_mtime_ns) < TIME_STEP_NS
         and digest_of(copy) == digest_of(original)
     )
+
+
+def _name_of(path: Path) -> str:
+    """The path of a name, without links in the folders above it."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
 def _is_unchanged(found: os.stat_result, stamp: Stamp) -> bool:
@@ -167,6 +179,9 @@ def _is_same(found: os.stat_result, stamp: Stamp) -> bool:
 
 def _back_to_content(run: Run, entry: Entry, target: Path) -> Back | None:
     found, before = stat_of(target), entry.before
+    # A pipe cannot be read, and a link leads to a file that pictell did not write.
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        raise RefusedError("the file was changed since")
     digest = "" if found is None else digest_of(target)
     if digest == entry.digest_before and (
         found is None or before is None or found.st_mtime_ns == before.mtime_ns
