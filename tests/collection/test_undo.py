@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -168,6 +169,14 @@ def test_a_folder_that_is_used_since_stays(photos: Path) -> None:
     assert (photos / "cat" / "notes.txt").exists()
 
 
+def test_a_file_whose_name_a_folder_took_comes_back(photos: Path) -> None:
+    before = tree(photos)
+    moved = Step("move", photos / "x.jpg", photos / "a.jpg")
+    run = make(photos, moved, Step("copy", photos / "a.jpg" / "x.jpg", photos / "x.jpg"))
+    assert refused([*undo(run)]) == []
+    assert tree(photos) == before
+
+
 def test_folders_that_the_user_removed_are_made_again(photos: Path, tmp_path: Path) -> None:
     run = make(photos, Step("move", tmp_path / "a.jpg", photos / "a.jpg"))
     for path in photos.iterdir():
@@ -212,12 +221,27 @@ def test_a_journal_may_end_anywhere(photos: Path) -> None:
     assert tree(photos) == before
 
 
-def test_a_damaged_journal_is_an_error(photos: Path) -> None:
-    run = make(photos, steps_of(photos)["move"])
+def test_a_damaged_journal_is_an_error_and_changes_nothing(photos: Path) -> None:
+    run = make(photos, *(steps_of(photos)[name] for name in ("move", "write", "remove")))
     path = run.folder / "journal.jsonl"
-    path.write_bytes(path.read_bytes().replace(b'"step"', b'"stop"'))
-    with pytest.raises(JournalError, match="damaged"):
+    whole, after = path.read_bytes(), tree(photos)
+    # Without its last byte, the last line is one that was not finished.
+    for at in range(len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(JournalError, match="damaged"):
+            list(undo(run))
+    assert tree(photos) == after
+
+
+def test_a_journal_of_a_later_version_is_an_error(photos: Path) -> None:
+    run = make(photos, steps_of(photos)["move"])
+    after = tree(photos)
+    content = b'{"type":"step of tomorrow"}'
+    with (run.folder / "journal.jsonl").open("ab") as file:
+        file.write(b"%s %08x\n" % (content, crc32(content)))
+    with pytest.raises(JournalError, match="version"):
         list(undo(run))
+    assert tree(photos) == after
 
 
 def test_a_run_at_work_is_not_undone(photos: Path) -> None:

@@ -4,7 +4,8 @@ A run has a folder, named by its time: ``journal.jsonl``, copies of the files th
 removes (``kept-`` and the number of the step), ``lock`` while it works, and ``state`` after an
 undo. The first line of the journal says which run it is. Steps follow, each before it is made; no
 line says that a step was made, because undo looks at the files. A step that failed and changed
-nothing has a line, as has a file that was copied to another file system.
+nothing has a line, as has a file that was copied to another file system. A line is JSON and its
+CRC-32: a path with a wrong letter could be that of another file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -128,12 +130,11 @@ class Run:
         try:
             lines = path.read_bytes().split(b"\n")
             # The last one is empty, or was being written when the run was killed.
-            header, *rest = [msgspec.json.decode(line, type=Line) for line in lines[:-1]]
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            reason = os_reason(error) if isinstance(error, OSError) else "it is damaged"
-            raise JournalError(f"cannot read the journal {path}: {reason}") from error
-        if not isinstance(header, Header):
-            raise JournalError(f"cannot read the journal {path}: it is damaged")
+            header, *rest = map(_decoded, lines[:-1])
+            if not isinstance(header, Header):
+                raise ValueError("it is damaged")
+        except (OSError, ValueError) as error:
+            raise JournalError(f"cannot read the journal {path}: {os_reason(error)}") from error
         failed = {line.number for line in rest if isinstance(line, Failed)}
         steps = [line for line in rest if isinstance(line, Entry) and line.number not in failed]
         return header, steps, {line.number: line for line in rest if isinstance(line, Placed)}
@@ -252,7 +253,19 @@ def _add(file: BinaryIO, content: bytes) -> None:
 
 
 def _encoded(line: Line) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
+    content = msgspec.json.encode(line)
+    return content + b" %08x\n" % crc32(content)
+
+
+def _decoded(line: bytes) -> Line:
+    """The line in some bytes without their end. Raises ``ValueError``, which says why."""
+    content, _, checksum = line.rpartition(b" ")
+    if checksum != b"%08x" % crc32(content):
+        raise ValueError("it is damaged")
+    try:
+        return msgspec.json.decode(content, type=Line)
+    except msgspec.MsgspecError as error:
+        raise ValueError("it is of another version of pictell") from error
 
 
 def _new_folder(journals: Path) -> Path:

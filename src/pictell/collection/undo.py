@@ -42,13 +42,14 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
         with run.note_undone() as note:
             for entry in reversed(entries):
                 file = _undo_step(run, entry, placed.get(entry.number), earlier)
+                # At once: a file may have had the name of a folder before.
+                _remove_folders(entry)
                 if file is None or file.refused is None:
                     note(entry.number)
                 else:
                     complete = False
                 if file is not None:
                     yield file
-        _remove_folders(entries)
         run.mark(UNDONE if complete else PARTLY_UNDONE)
 
 
@@ -101,9 +102,8 @@ def _of_entry(entry: Entry) -> Undone:
     return Undone(target, "remove" if entry.source or entry.before is None else "put back")
 
 
-def _remove_folders(entries: list[Entry]) -> None:
-    """Remove the folders that the run made and that are empty, the lowest ones first."""
-    made = {folder for entry in entries for folder in entry.folders}
-    for folder in sorted(made, key=len, reverse=True):
+def _remove_folders(entry: Entry) -> None:
+    """Remove the folders that the run made for a step and that are empty, the lowest one first."""
+    for folder in reversed(entry.folders):
         with suppress(OSError):
             Path(os.fsdecode(folder)).rmdir()
