@@ -15,6 +15,7 @@ from pictell.batch.rows import PartFormat
 from pictell.batch.storage import JOB, OWN, Folder, LocalFolder, part_files, part_name, read_rows
 from pictell.errors import OutputError, UsageError
 from pictell.files import os_reason
+from pictell.user_folders import cache_folder
 
 LOCK = "lock"
 PARTS_SUFFIX = ".parts"
@@ -51,12 +52,10 @@ def open_output(text: str, format_: str | None, formats: Sequence[str]) -> Outpu
         path = Path(f"{text}{PARTS_SUFFIX}" if is_file else text)
         return Output(LocalFolder(path), chosen, file, path / OWN)
     # Only runs with a storage pay for importing its library.
-    from platformdirs import user_cache_path
-
     from pictell.batch.remote import RemoteFolder
 
     folder = RemoteFolder(f"{text}{PARTS_SUFFIX}" if is_file else text)
-    cache = user_cache_path("pictell", appauthor=False) / "batch"
+    cache = cache_folder() / "batch"
     return Output(folder, chosen, file, cache / sha256(folder.name.encode()).hexdigest()[:16])
 
 

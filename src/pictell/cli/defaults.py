@@ -58,9 +58,9 @@ def config_path() -> Path:
         folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
         folder = folder if folder.is_absolute() else _expanded("~/.config")
         return folder / "pictell" / FILE
-    from platformdirs import user_config_path
+    from pictell.user_folders import config_folder
 
-    return user_config_path("pictell", appauthor=False) / FILE
+    return config_folder() / FILE
 
 
 def fill(options: argparse.Namespace, *keys: str) -> None:

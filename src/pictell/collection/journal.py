@@ -25,6 +25,7 @@ from pictell.collection.copying import copy_new, sync_folder
 from pictell.collection.stamp import Stamp
 from pictell.errors import JournalError
 from pictell.files import os_reason, write_file
+from pictell.user_folders import data_folder
 from pictell.version import __version__
 
 if TYPE_CHECKING:
@@ -232,10 +233,8 @@ class Journal:
 
 
 def journals_folder() -> Path:
-    """The folder of the user's journals."""
-    from platformdirs import user_data_path
-
-    return user_data_path("pictell", appauthor=False) / "undo"
+    """The folder of the user's journals. Raises ``UsageError`` for a user without a home."""
+    return data_folder() / "undo"
 
 
 def find_runs(journals: Path) -> list[Run]:

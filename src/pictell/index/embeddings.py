@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from pictell.index import database
+from pictell.user_folders import cache_folder
 
 T = TypeVar("T")
 # The key of a picture, the day of its last use, the vector as it is stored.
@@ -54,7 +54,7 @@ DELETE FROM embedding WHERE rowid IN (
 def index_path() -> Path:
     """The file of the index: ``PICTELL_INDEX``, or one in the user's cache folder."""
     chosen = os.environ.get(VARIABLE)
-    return Path(chosen) if chosen else user_cache_path("pictell", appauthor=False) / "index.sqlite3"
+    return Path(chosen) if chosen else cache_folder() / "index.sqlite3"
 
 
 class EmbeddingIndex:
@@ -71,10 +71,10 @@ class EmbeddingIndex:
 
     @classmethod
     def open(cls, path: Path | None = None, max_bytes: int = MAX_BYTES) -> EmbeddingIndex:
-        """Open or make the index at ``path``, by default ``index_path()``; never raises.
+        """Open or make the index at ``path``, by default ``index_path()``.
 
         When the file has more than ``max_bytes``, the vectors that were not used for longest are
-        removed.
+        removed. Raises ``UsageError`` only if a user without a home folder gives no path.
         """
         index = cls(path or index_path(), max_bytes)
         try:

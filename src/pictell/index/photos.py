@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_data_path
 
 from pictell.index import database
+from pictell.user_folders import data_folder
 
 # The path of a file as the system has it, or the SHA-256 of a content in hexadecimal.
 Key: TypeAlias = "bytes | str"
@@ -52,7 +52,7 @@ ON CONFLICT (kind, key) DO UPDATE SET data = excluded.data
 def index_path() -> Path:
     """The file of the index: ``PICTELL_PHOTO_INDEX``, or one in the user's data folder."""
     chosen = os.environ.get(VARIABLE)
-    return Path(chosen) if chosen else user_data_path("pictell", appauthor=False) / "photos.sqlite3"
+    return Path(chosen) if chosen else data_folder() / "photos.sqlite3"
 
 
 class PhotoIndex:
@@ -71,7 +71,10 @@ class PhotoIndex:
 
     @classmethod
     def open(cls, path: Path | None = None) -> PhotoIndex:
-        """Open or make the index at ``path``, by default ``index_path()``; never raises."""
+        """Open or make the index at ``path``, by default ``index_path()``.
+
+        Raises ``UsageError`` only if a user without a home folder gives no path.
+        """
         index = cls(path or index_path())
         try:
             index._stores.append(database.open_file(index.path, LAYOUT))

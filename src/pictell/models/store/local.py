@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path, user_data_path
 
 from pictell.errors import UnknownModelError, UsageError
 from pictell.files import new_folder
@@ -35,6 +34,7 @@ from pictell.models.folder import (
 from pictell.models.store import catalog
 from pictell.options import ModelOptions
 from pictell.types import ModelSpec
+from pictell.user_folders import cache_folder, data_folder
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -46,12 +46,12 @@ FAILED = "the model store {} cannot be used"
 
 def cache_root() -> Path:
     """The folder of pulled models. It need not exist yet."""
-    return _chosen_root() or user_cache_path("pictell", appauthor=False) / "models"
+    return _chosen_root() or cache_folder() / "models"
 
 
 def data_root() -> Path:
     """The folder of imported models. It need not exist yet."""
-    return _chosen_root() or user_data_path("pictell", appauthor=False) / "models"
+    return _chosen_root() or data_folder() / "models"
 
 
 def installed() -> dict[str, Path]:
