@@ -35,8 +35,16 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("homeless")
 @pytest.mark.parametrize(
     "find",
-    [cache_folder, config_folder, data_folder, journals_folder, local.cache_root, local.data_root]
-    + [embeddings.index_path, photos.index_path],
+    [
+        cache_folder,
+        config_folder,
+        data_folder,
+        embeddings.index_path,
+        journals_folder,
+        local.cache_root,
+        local.data_root,
+        photos.index_path,
+    ],
 )
 def test_a_user_without_a_home_is_told_what_to_set(find: type) -> None:
     with pytest.raises(UsageError, match="set HOME or XDG_"):

@@ -244,6 +244,27 @@ def test_a_journal_of_a_later_version_is_an_error(photos: Path) -> None:
     assert tree(photos) == after
 
 
+def test_a_run_that_cannot_be_locked_is_an_error(photos: Path) -> None:
+    run = make(photos, steps_of(photos)["move"])
+    (run.folder / "lock").unlink(missing_ok=True)
+    (run.folder / "lock").mkdir()
+    after = tree(photos)
+    for work in (lambda: run.state, run.forget, lambda: list(undo(run))):
+        with pytest.raises(JournalError, match="lock"):
+            work()
+    assert tree(photos) == after
+    assert run.read()
+
+
+def test_a_run_whose_state_is_damaged_can_be_undone(photos: Path) -> None:
+    before = tree(photos)
+    run = make(photos, steps_of(photos)["move"])
+    (run.folder / "state").write_bytes(b"\xff\0")
+    assert run.state == "partly undone"
+    assert refused([*undo(run)]) == []
+    assert tree(photos) == before
+
+
 def test_a_run_at_work_is_not_undone(photos: Path) -> None:
     with Changes.begin("sort", photos.parent / "journals") as changes:
         assert [made.error for made in changes.make([steps_of(photos)["move"]])] == [None]

@@ -109,7 +109,7 @@ def _list(runs: list[Run], format_: str) -> int:
     records = list[dict[str, object]]()
     for one in runs:
         try:
-            header, entries, _ = one.read()
+            (header, entries, _), state = one.read(), one.state
         except JournalError as error:
             say(str(error))
             continue
@@ -117,11 +117,11 @@ def _list(runs: list[Run], format_: str) -> int:
         folder = str(Path(os.fsdecode(header.folder)))
         record = {"run": one.id, "time": header.time.isoformat(), "command": header.command}
         records.append(
-            {**record, "words": words, "folder": folder, "files": len(entries), "state": one.state}
+            {**record, "words": words, "folder": folder, "files": len(entries), "state": state}
         )
         if format_ == "text":
             local = f"{header.time.astimezone():%Y-%m-%d %H:%M}"
-            print(visible(f"{one.id}  {local}  {one.state:13}  {len(entries):6} files  {words}"))
+            print(visible(f"{one.id}  {local}  {state:13}  {len(entries):6} files  {words}"))
     if format_ == "json":
         write_json(records)
     return 0 if len(records) == len(runs) else SOME_FAILED

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pictell.collection.journal import Entry, Failed, Journal, Placed, journals_folder
+from pictell.collection.journal import Journal, journals_folder
+from pictell.collection.journal_lines import Entry, Failed, Placed
 from pictell.collection.making import make_step
 from pictell.collection.stamp import Stamp, changed, digest_of, stat_of
 

@@ -4,8 +4,7 @@ A run has a folder, named by its time: ``journal.jsonl``, copies of the files th
 removes (``kept-`` and the number of the step), ``lock`` while it works, and ``state`` after an
 undo. The first line of the journal says which run it is. Steps follow, each before it is made; no
 line says that a step was made, because undo looks at the files. A step that failed and changed
-nothing has a line, as has a file that was copied to another file system. A line is JSON and its
-CRC-32: a path with a wrong letter could be that of another file.
+nothing has a line, as has a file that was copied to another file system.
 """
 
 from __future__ import annotations
@@ -17,12 +16,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
-from zlib import crc32
-
-import msgspec
 
 from pictell.collection.copying import copy_new, sync_folder
-from pictell.collection.stamp import Stamp
+from pictell.collection.journal_lines import (
+    Entry,
+    Failed,
+    Header,
+    Line,
+    Placed,
+    decode,
+    encode,
+)
 from pictell.errors import JournalError
 from pictell.files import os_reason, write_file
 from pictell.user_folders import data_folder
@@ -36,51 +40,8 @@ PROGRESS, NUMBER_WIDTH = "undone-steps", 8
 UNDONE, PARTLY_UNDONE = "undone", "partly undone"
 
 
-class Header(msgspec.Struct, frozen=True, tag="run"):
-    """Which run it is; ``words`` is its command line, ``time`` is in UTC."""
-
-    command: str
-    words: list[bytes]
-    time: datetime
-    folder: bytes
-    version: str
-
-
-class Entry(msgspec.Struct, frozen=True, tag="step", omit_defaults=True):
-    """A step that is about to be made. All paths are absolute; nothing is there but ``before``.
-
-    ``before`` is the stamp of the source, or of the target that is written or removed; ``None`` if
-    there is no such target. ``digest_before`` and ``digest_after`` are the SHA-256 of what a target
-    that is written or removed has. ``draft`` is the file that becomes the target. ``folders`` did
-    not exist, the highest one first.
-    """
-
-    number: int
-    action: str
-    target: bytes
-    source: bytes = b""
-    draft: bytes = b""
-    before: Stamp | None = None
-    digest_before: str = ""
-    digest_after: str = ""
-    folders: list[bytes] = []
-
-
-class Placed(msgspec.Struct, frozen=True, tag="placed"):
-    """The step copied a file to another file system, and is about to remove the source."""
-
-    number: int
-    stamp: Stamp
-    digest: str
-
-
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The step failed and changed nothing."""
-
-    number: int
-
-
-Line = Header | Entry | Placed | Failed
+class _AtWorkError(JournalError):
+    """Another process works on the run."""
 
 
 class EarlierUndo(NamedTuple):
@@ -103,12 +64,14 @@ class Run:
 
     @property
     def state(self) -> str:
-        """``done``, ``undone``, ``partly undone`` or ``at work``."""
+        """``done``, ``undone``, ``partly undone`` or ``at work``. Raises ``JournalError``."""
+        path = self.folder / STATE
         try:
-            with self.lock():
-                path = self.folder / STATE
-                return path.read_text(encoding="utf-8") if path.exists() else "done"
-        except JournalError:
+            with self.lock(), _journal_errors(self.folder, "read"):
+                if not path.exists():
+                    return "done"
+                return UNDONE if path.read_bytes() == UNDONE.encode() else PARTLY_UNDONE
+        except _AtWorkError:
             return "at work"
 
     @contextmanager
@@ -116,11 +79,19 @@ class Run:
         """No other process works on the run meanwhile. Raises ``JournalError`` if one does."""
         from filelock import FileLock, Timeout
 
+        lock = FileLock(self.folder / LOCK, timeout=0)
         try:
-            with FileLock(self.folder / LOCK, timeout=0):
-                yield
+            lock.acquire()
         except Timeout as error:
-            raise JournalError(f"the run {self.id} is still at work: wait until it ends") from error
+            text = f"the run {self.id} is still at work: wait until it ends"
+            raise _AtWorkError(text) from error
+        except (OSError, NotImplementedError) as error:
+            text = f"cannot lock the run {self.id} in {self.folder.parent}: {os_reason(error)}"
+            raise JournalError(text) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def read(self) -> tuple[Header, list[Entry], dict[int, Placed]]:
         """The run, its steps without those that failed, and what was placed, by the step's number.
@@ -131,7 +102,7 @@ class Run:
         try:
             lines = path.read_bytes().split(b"\n")
             # The last one is empty, or was being written when the run was killed.
-            header, *rest = map(_decoded, lines[:-1])
+            header, *rest = map(decode, lines[:-1])
             if not isinstance(header, Header):
                 raise ValueError("it is damaged")
         except (OSError, ValueError) as error:
@@ -173,7 +144,11 @@ class Run:
         """Remove the journal and the files that are kept. Raises ``JournalError``."""
         with self.lock():
             # Without its journal it is no run, if this is killed.
-            (self.folder / JOURNAL).unlink(missing_ok=True)
+            try:
+                (self.folder / JOURNAL).unlink(missing_ok=True)
+            except OSError as error:
+                text = f"cannot remove the journal in {self.folder}: {os_reason(error)}"
+                raise JournalError(text) from error
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -198,13 +173,13 @@ class Journal:
             where = os.fsencode(_working_folder())
             header = Header(command, names, datetime.now(UTC), where, __version__)
             # Written whole, so that every journal has its first line.
-            write_file(folder / JOURNAL, _encoded(header))
+            write_file(folder / JOURNAL, encode(header))
             sync_folder(journals)
             return cls(Run(folder), lock, (folder / JOURNAL).open("ab", buffering=0))
 
     def write(self, lines: Iterable[Line], *, sync: bool = True) -> None:
         """Add lines; with ``sync``, they are on the disk when this returns."""
-        content = b"".join(map(_encoded, lines))
+        content = b"".join(map(encode, lines))
         end = self._file.tell()
         with _journal_errors(self.run.folder):
             try:
@@ -249,22 +224,6 @@ def _add(file: BinaryIO, content: bytes) -> None:
     # What is not recorded is seen in the files, except where a run moved a file twice.
     with suppress(OSError):
         file.write(content)
-
-
-def _encoded(line: Line) -> bytes:
-    content = msgspec.json.encode(line)
-    return content + b" %08x\n" % crc32(content)
-
-
-def _decoded(line: bytes) -> Line:
-    """The line in some bytes without their end. Raises ``ValueError``, which says why."""
-    content, _, checksum = line.rpartition(b" ")
-    if checksum != b"%08x" % crc32(content):
-        raise ValueError("it is damaged")
-    try:
-        return msgspec.json.decode(content, type=Line)
-    except msgspec.MsgspecError as error:
-        raise ValueError("it is of another version of pictell") from error
 
 
 def _new_folder(journals: Path) -> Path:

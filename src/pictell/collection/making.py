@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pictell.collection.copying import copy_new, move_across, sync_folder, write_draft
-from pictell.collection.journal import Entry
+from pictell.collection.journal_lines import Entry
 from pictell.collection.rename import NO_LINKS, rename_new
 from pictell.collection.stamp import Stamp, changed, digest_of, stat_of
 

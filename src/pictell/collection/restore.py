@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pictell.collection.copying import copy_new, move_across, sync_folder
-from pictell.collection.journal import Entry, Placed, Run
+from pictell.collection.journal import Run
+from pictell.collection.journal_lines import Entry, Placed
 from pictell.collection.rename import rename_new
 from pictell.collection.stamp import Stamp, digest_of, stat_of
 

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Entry, Placed, Run
+from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Run
+from pictell.collection.journal_lines import Entry, Placed
 from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
 from pictell.files import os_reason
 

@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from pictell.errors import UnknownModelError, UsageError
 from pictell.files import new_folder
 from pictell.graphs import Weights
