@@ -198,6 +198,20 @@ def test_runs_that_touch_the_same_files_are_undone_from_the_last_one(photos: Pat
     assert tree(photos) == before
 
 
+@pytest.mark.parametrize("action", ["copy", "link", "write"])
+def test_what_a_later_run_moved_is_undone_after_that(action: str, photos: Path) -> None:
+    before = tree(photos)
+    step = steps_of(photos)[action]
+    first = make(photos, step)
+    second = make(photos, Step("move", photos / "elsewhere.jpg", step.target))
+    assert refused([*undo(first, dry_run=True)]) == [step.target]
+    assert refused([*undo(first)]) == [step.target]
+    assert first.state == "partly undone"
+    for run in (second, first):
+        assert refused([*undo(run)]) == []
+    assert tree(photos) == before
+
+
 def test_steps_that_were_announced_but_not_made_are_no_harm(photos: Path) -> None:
     before = tree(photos)
     with Changes.begin("sort", photos.parent / "journals") as changes:

@@ -8,14 +8,16 @@ they get.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Run
+from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Run, find_runs
 from pictell.collection.journal_lines import Entry, Placed
 from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
+from pictell.collection.stamp import stat_of
+from pictell.errors import JournalError
 from pictell.files import os_reason
 
 
@@ -39,10 +41,12 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
         if dry_run:
             yield from _foresee(run, entries, placed, earlier)
             return
-        complete = True
+        complete, moved = True, _moved_since(run)
         with run.note_undone() as note:
             for entry in reversed(entries):
                 file = _undo_step(run, entry, placed.get(entry.number), earlier)
+                if file is None and entry.number not in earlier.finished:
+                    file = _moved_away(entry, moved)
                 # At once: a file may have had the name of a folder before.
                 _remove_folders(entry)
                 if file is None or file.refused is None:
@@ -79,10 +83,32 @@ def _undo_step(
         return Undone(Path(os.fsdecode(entry.target)), entry.action, refused=reason)
 
 
+def _moved_since(run: Run) -> dict[bytes, str]:
+    """Which later run, that is not undone, moved a file, by the path that it had before."""
+    moved = dict[bytes, str]()
+    for later in find_runs(run.folder.parent):
+        # A journal that cannot be read says nothing.
+        with suppress(JournalError):
+            if later.id > run.id and later.state != UNDONE:
+                _, entries, _ = later.read()
+                moved |= {one.source: later.id for one in entries if one.action == "move"}
+    return moved
+
+
+def _moved_away(entry: Entry, moved: Mapping[bytes, str]) -> Undone | None:
+    """Why a step with nothing to undo is not undone: a later run has moved the file."""
+    path = Path(os.fsdecode(entry.target))
+    if entry.target not in moved or not (entry.source or entry.digest_after) or stat_of(path):
+        return None
+    reason = f"the run {moved[entry.target]} moved the file: undo that first"
+    return Undone(path, entry.action, refused=reason)
+
+
 def _foresee(
     run: Run, entries: list[Entry], placed: dict[int, Placed], earlier: EarlierUndo
 ) -> Iterator[Undone]:
     """What an undo would do."""
+    moved = _moved_since(run)
     later = set[bytes]()
     for entry in reversed(entries):
         paths = {entry.target, entry.source} - {b""}
@@ -91,6 +117,8 @@ def _foresee(
             yield _of_entry(entry)
         else:
             file = _undo_step(run, entry, placed.get(entry.number), earlier, dry_run=True)
+            if file is None and entry.number not in earlier.finished:
+                file = _moved_away(entry, moved)
             if file is not None:
                 yield file
         later |= paths
