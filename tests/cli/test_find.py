@@ -108,6 +108,14 @@ def test_names_end_with_nul_for_xargs(folder: Path, tmp_path: Path) -> None:
     assert sorted(listed) == sorted([*odd[:2], f"./{odd[2]}"])
 
 
+def test_a_name_that_is_two_lines_needs_null(folder: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "new\nline.jpg"):
+        shutil.copy(SAMPLES / "cat.jpg", tmp_path / name)
+    run = find(folder, "cat", tmp_path, "--names-only")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "--null" in run.stderr
+
+
 def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_searched(
     folder: Path, tmp_path: Path
 ) -> None:
