@@ -48,7 +48,9 @@ def move_across(
     if source.is_symlink():
         digest = ""
         target.symlink_to(source.readlink())
-        shutil.copystat(source, target, follow_symlinks=False)
+        # Its times do not matter.
+        with suppress(OSError):
+            shutil.copystat(source, target, follow_symlinks=False)
     else:
         digest = copy_new(source, target, draft, verify=True)
     try:
