@@ -3,15 +3,17 @@
 import json
 import os
 import shutil
+import signal
 import stat
+import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from command import ROOT, environment, pictell
-from sidecar_files import FORMS
+from command import PICTELL, ROOT, environment, pictell
+from sidecar_files import DC, FORMS, described, listed, packet
 
 SAMPLES = ROOT / "samples"
 BROKEN = b"<x:xmpmeta>"
@@ -57,7 +59,7 @@ def test_sure_answers_become_keywords(photos: Path) -> None:
         f"{photos}/cat.jpg  + cat",
         f"{photos}/golf-ball.png  + sports equipment, ball, golf ball",
     ]
-    assert "2 written" in run.stderr
+    assert "2 sidecars written; 2 photos without a sure answer" in run.stderr
     assert sidecars(photos) == {"cat.jpg.xmp", "golf-ball.png.xmp"}
     assert {name: contents(photos)[name] for name in before} == before
     text = (photos / "cat.jpg.xmp").read_text()
@@ -151,12 +153,26 @@ def test_json(photos: Path) -> None:
     (photos / "golf-ball.png.xmp").write_bytes(BROKEN)
     run = tag(photos, photos, "--format", "json")
     assert run.returncode == 1
-    found = {Path(one["photos"][0]).name: one for one in json.loads(run.stdout)}
+    found = {Path(one["source"]).name: one for one in json.loads(run.stdout)}
     assert found["cat.jpg"]["outcome"] == "written"
     assert found["cat.jpg"]["added"] == ["cat"]
-    assert found["noise.png"]["outcome"] == "unchanged"
+    assert found["noise.png"]["outcome"] == "absent"
     assert found["golf-ball.png"]["outcome"] == "failed"
     assert found["golf-ball.png"]["error"]
+    run = tag(photos, photos, "--format", "jsonl")
+    assert run.returncode == 1
+    outcomes = {Path(one["source"]).name: one["outcome"] for one in map(json.loads, run.stdout.splitlines())}
+    assert outcomes["cat.jpg"] == "unchanged"
+    assert len(outcomes) == 4
+
+
+def test_json_has_a_record_for_each_photo_of_a_sidecar(photos: Path) -> None:
+    shutil.copy(SAMPLES / "golf-ball.png", photos / "cat.png")
+    run = tag(photos, photos / "cat.jpg", photos / "cat.png", "--sidecar", "stem", "-f", "jsonl")
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [one["source"] for one in records] == [f"{photos}/cat.jpg", f"{photos}/cat.png"]
+    assert {one["sidecar"] for one in records} == {f"{photos}/cat.xmp"}
+    assert "1 sidecar written" in run.stderr
 
 
 def test_an_existing_sidecar_of_a_photo_program_is_used(photos: Path) -> None:
@@ -259,6 +275,11 @@ def test_a_photo_that_cannot_be_read_keeps_its_keywords(photos: Path) -> None:
         ["cat.jpg", "--flat"],
         ["cat.jpg", "--status", "unsure"],
         ["cat.jpg", "--sidecar", "beside"],
+        ["cat.jpg", "--remove", "--status", "sure"],
+        ["cat.jpg", "--remove", "--min-confidence", "0.9"],
+        ["cat.jpg", "--remove", "--max-depth", "1"],
+        ["cat.jpg", "--remove", "--labels-from", "names.csv"],
+        ["cat.jpg", "--remove", "--model", "default"],
     ],
 )
 def test_wrong_use(photos: Path, words: list[str]) -> None:
@@ -274,3 +295,88 @@ def test_a_missing_photo_is_named(photos: Path) -> None:
         assert run.returncode == 1
         assert "none.jpg" in run.stderr
         assert "cat.jpg  " in run.stdout
+
+
+@pytest.fixture
+def many(photos: Path) -> Path:
+    for number in range(200):
+        shutil.copy(SAMPLES / "cat.jpg", photos / f"{number}.jpg")
+    return photos
+
+
+def stopped(photos: Path, *words: str | Path, stdout: int) -> tuple[int, str, int]:
+    """The exit status, the messages and the number of sidecars of a run whose output fails."""
+    variables = environment(XDG_DATA_HOME=str(photos.parent / "data"))
+    run = subprocess.run(
+        [PICTELL, "tag", *words, "-q"],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=variables,
+        text=True,
+        timeout=60,
+    )
+    return run.returncode, run.stderr, len(sidecars(photos))
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "jsonl"])
+def test_a_run_whose_output_fails_says_how_far_it_came(many: Path, format_: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    status, messages, made = stopped(many, many, "-f", format_, stdout=writer)
+    os.close(writer)
+    assert status == -signal.SIGPIPE
+    assert made == (202 if format_ == "json" else 1)
+    assert f"stopped: {made} of 202 sidecars" in messages
+    assert undo(many).returncode == 0
+    assert not sidecars(many)
+    with open("/dev/full", "wb") as full:
+        status, messages, made = stopped(many, many, "-f", format_, stdout=full.fileno())
+    assert status == 1
+    assert f"stopped: {made} of 202 sidecars" in messages
+    assert "cannot write the output" in messages
+
+
+def test_a_dry_run_that_stops_wrote_nothing(photos: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        status, messages, _ = stopped(photos, photos, "-n", stdout=full.fileno())
+    assert (status, len(messages.splitlines())) == (1, 1)
+
+
+def test_ctrl_c_says_how_far_it_came(many: Path) -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [PICTELL, "tag", many, "-q", "-f", "jsonl"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=environment(XDG_DATA_HOME=str(many.parent / "data")),
+        text=True,
+    ) as process:
+        os.close(writer)
+        assert os.read(reader, 10)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+    os.close(reader)
+    if process.returncode == -signal.SIGINT:
+        made = len(sidecars(many))
+        assert f"stopped: {made} of 202 sidecars" in messages or f"stopped: {made - 1} of" in messages
+
+
+def test_only_the_keywords_of_pictell_are_shown(photos: Path) -> None:
+    sidecar = photos / "cat.jpg.xmp"
+    sidecar.write_text(packet(described(listed("dc:subject", "Bag", "holiday", "cat"), DC)))
+    line = f"{photos}/cat.jpg  {{}} animal/mammal/cat\n"
+    assert tag(photos, photos / "cat.jpg").stdout == line.format("+")
+    assert "<rdf:li>holiday</rdf:li>" in sidecar.read_text()
+    assert tag(photos, photos / "cat.jpg", "--remove").stdout == line.format("-")
+
+
+def test_a_deleted_keyword_has_no_line_when_the_rest_is_removed(photos: Path) -> None:
+    tag(photos, photos / "cat.jpg")
+    sidecar = photos / "cat.jpg.xmp"
+    text = sidecar.read_text()
+    for value in ("cat", "animal|mammal|cat", "animal/mammal/cat"):
+        text = text.replace(f"<rdf:li>{value}</rdf:li>", "", 1)
+    sidecar.write_text(text)
+    run = tag(photos, photos / "cat.jpg", "--remove")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert "pictell:ns" not in sidecar.read_text()

@@ -30,3 +30,11 @@ def write_json(record: object) -> None:
 
     lines = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2).split("\n")
     write(f"{json_escaped(line)}\n".encode() for line in lines)
+
+
+def write_line(record: object) -> None:
+    """Write a JSON document on a line of its own to stdout, in the same way."""
+    import json
+
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    write([f"{json_escaped(line)}\n".encode()])

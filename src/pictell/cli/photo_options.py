@@ -76,9 +76,30 @@ def check_photo_options(options: argparse.Namespace) -> None:
             what = "standard input" if name == STDIN else "a URL"
             raise UsageError(f"{name} is {what}, not a file: this command takes files and folders")
     check_list(options.from_file)
+    _check_sidecars(options)
     _check_index(options.index)
     check_answer_options(options)
     defaults.fill(options, "model", "min_confidence")
+
+
+def _check_sidecars(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` if nothing but sidecars is named: a shell names them beside photos."""
+    from pictell.collection.companions import is_sidecar
+
+    def is_photo(name: str) -> bool:
+        return not is_sidecar(Path(name)) or os.path.isdir(name)
+
+    if options.from_file is None and not any(map(is_photo, options.pictures)):
+        raise UsageError(f"{options.pictures[0]} is a sidecar: give its photo, or a folder")
+
+
+def photo_sources(
+    options: argparse.Namespace, on_skip: Callable[[Path], object] = ignore
+) -> list[Source]:
+    """The photos of a command line, without the sidecars and films that are named beside them."""
+    from pictell.collection.companions import without_companions
+
+    return without_companions(list(named_sources(options, on_skip)))
 
 
 def _check_index(name: str | None) -> None:
@@ -113,7 +134,7 @@ def survey_photos(
         prepare(classifier)
         # All are listed before the index is open: a list may look into files that are no pictures,
         # and to close a file ends the locks that this process has on it.
-        sources = list(named_sources(options, ignore))
+        sources = photo_sources(options)
         with PhotoIndex.open(index_path) as index:
             said = _say_note(index, None)
             sources = [one for one in sources if not _is_part(index, one)]

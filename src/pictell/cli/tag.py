@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.output import say, write, write_json
+from pictell.cli.output import say, write, write_json, write_line
 from pictell.cli.parser import Parser, add_choice
-from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
-from pictell.cli.pictures import named_sources
+from pictell.cli.photo_options import (
+    add_photo_options,
+    check_photo_options,
+    photo_sources,
+    survey_photos,
+)
 from pictell.cli.progress import Progress
 from pictell.errors import PictellError, UsageError
 from pictell.files import os_reason
@@ -42,12 +46,15 @@ digiKam, darktable and Immich read IMG_1.jpg.xmp. Lightroom reads sidecars of ra
 only as IMG_1.xmp.
 
 Everything else in a sidecar stays as it is, byte for byte. A keyword that you had before is
-yours: pictell never removes it. A keyword of pictell that you delete is not written again. A second
-run, with another model or threshold, replaces what pictell wrote before; --remove takes it
-away, and pictell undo takes the last run back.
+yours: pictell never removes it. A keyword of pictell that you delete is not written again until
+--remove. A second run, with another model or threshold, replaces what pictell wrote before;
+--remove takes it away, and pictell undo takes the last run back.
 """
 # Answers have one of these.
 STATUSES = (Status.SURE, Status.LIKELY)
+FORMATS = ("text", "json", "jsonl")
+# What says which keywords there are.
+FOR_KEYWORDS = ("status", "model", "min_confidence", "max_depth", "flat", "labels_from")
 
 
 def run(words: list[str]) -> int:
@@ -66,23 +73,24 @@ def make_parser() -> Parser:
     forms = "IMG_1.jpg.xmp or IMG_1.xmp (the one there is, else name)"
     add_choice(parser, "--sidecar", ("name", "stem"), forms)
     statuses = "write the answers with these statuses: sure, likely (sure)"
-    add("--status", type=_statuses, default=(Status.SURE,), metavar="S,S", help=statuses)
+    add("--status", type=_statuses, metavar="S,S", help=statuses)
     add("-n", "--dry-run", action="store_true", help="show what would change, and change nothing")
-    parser.add_format(("text", "json"))
+    parser.add_format(FORMATS)
     add_photo_options(parser)
     return parser
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    options = make_parser().parse(words)
-    # A shell gives the sidecars too: pictell tag PHOTOS/*
-    photos = [one for one in options.pictures if not one.lower().endswith(".xmp")]
-    if options.pictures and not photos:
-        raise UsageError(f"{options.pictures[0]} is a sidecar: give its photo, or a folder")
-    options.pictures = photos
+    parser = make_parser()
+    options = parser.parse(words)
+    given = parser.given(options)
+    idle = [given[name] for name in FOR_KEYWORDS if name in given]
+    if options.remove and idle:
+        raise UsageError(f"{idle[0]} has no effect with --remove: leave one out")
     check_photo_options(options)
     if options.flat:
         raise UsageError("--flat gives no answers, which are the keywords: leave it out")
+    options.status = options.status or (Status.SURE,)
     return options
 
 
@@ -103,7 +111,9 @@ def _tag(options: argparse.Namespace) -> int:
             (photo.path, labels.keywords(result, options.status))
             for photo, result in zip(survey.photos, survey.results(), strict=True)
         ]
-    return max(surveyed.exit_status, _change(targets_to_tag(photos, options.sidecar), options))
+    without = sum(not keywords for _, keywords in photos)
+    targets = targets_to_tag(photos, options.sidecar)
+    return max(surveyed.exit_status, _change(targets, options, without))
 
 
 def _check_answers(classifier: Classifier) -> None:
@@ -120,7 +130,7 @@ def _remove(options: argparse.Namespace) -> int:
 
     photos = list[Path]()
     with Progress(quiet=options.quiet) as progress:
-        for source in named_sources(options, progress.skip):
+        for source in photo_sources(options, progress.skip):
             photo = source.content
             if isinstance(photo, Path) and os.path.lexists(photo):
                 photos.append(photo)
@@ -132,27 +142,54 @@ def _remove(options: argparse.Namespace) -> int:
     return max(progress.exit_status, _change(targets_to_untag(photos, options.sidecar), options))
 
 
-def _change(targets: list[Target], options: argparse.Namespace) -> int:
-    """Change the sidecars and say how; return the exit status."""
+def _change(targets: list[Target], options: argparse.Namespace, without: int = 0) -> int:
+    """Change the sidecars and say how; return the exit status.
+
+    ``without`` is the number of photos without keywords.
+    """
     from pictell.collection.sidecars import plans
 
     done = Counter[str]()
-    records = list[dict[str, object]]()
     found = plans(targets, remove=options.remove)
-    for plan, error in _dry(found) if options.dry_run else _made(found, options.words):
+    changes = _dry(found) if options.dry_run else _made(found, options.words)
+    try:
+        _write(_counted(changes, done), options)
+    except BaseException:
+        if _changed(done) and not options.dry_run:
+            total = sum(1 for one in targets if one.keywords or os.path.lexists(one.path))
+            say(
+                f"stopped: {_changed(done):,} of {_sidecars(total)} "
+                f"{'are changed' if options.remove else 'are written'}; "
+                "pictell undo takes that back"
+            )
+        raise
+    if not options.quiet:
+        _summarise(done, without, options)
+    return SOME_FAILED if done["failed"] else 0
+
+
+def _counted(
+    changes: Iterable[tuple[Plan, str | None]], done: Counter[str]
+) -> Iterator[tuple[Plan, str, str | None]]:
+    """The plans with their outcomes; those that failed are named on stderr."""
+    for plan, error in changes:
         outcome = _outcome(plan, error)
         done[outcome] += 1
         if error is not None:
             say(f"{plan.target.path}: {error}")
-        if options.format == "json":
-            records.append(_record(plan, outcome, error))
-        elif error is None and plan.step is not None:
-            write(_lines(plan))
+        yield plan, outcome, error
+
+
+def _write(changes: Iterable[tuple[Plan, str, str | None]], options: argparse.Namespace) -> None:
+    if options.format == "text":
+        write(line for plan, _, error in changes if error is None for line in _lines(plan))
+        return
+    records = (record for change in changes for record in _records(*change))
     if options.format == "json":
-        write_json(records)
-    if not options.quiet:
-        _summarise(done, options)
-    return SOME_FAILED if done["failed"] else 0
+        write_json(list(records))
+    else:
+        for record in records:
+            write_line(record)
 
 
 def _dry(found: Iterable[Plan]) -> Iterator[tuple[Plan, str | None]]:
@@ -185,35 +222,50 @@ def _outcome(plan: Plan, error: str | None) -> str:
     if error is not None:
         return "failed"
     if plan.step is None:
-        return "unchanged"
+        return "absent" if plan.tagged.content is None else "unchanged"
     return "removed" if plan.step.action == "remove" else "written"
 
 
 def _lines(plan: Plan) -> Iterator[bytes]:
-    """A line for each photo: ``a.jpg  + cat  - dog``."""
+    """A line for each photo whose keywords change: ``a.jpg  + cat  - dog``."""
     changes = [("+", plan.tagged.added), ("-", plan.tagged.removed)]
     words = "  ".join(f"{sign} {', '.join(names)}" for sign, names in changes if names)
+    if words:
+        for photo in plan.target.photos:
+            yield f"{visible(str(photo))}  {visible(words)}\n".encode()
+
+
+def _records(plan: Plan, outcome: str, error: str | None) -> Iterator[dict[str, object]]:
+    """A record for each photo; several may have one sidecar."""
     for photo in plan.target.photos:
-        yield f"{visible(str(photo))}  {visible(words)}\n".encode()
+        yield {
+            "source": str(photo),
+            "sidecar": str(plan.target.path),
+            "outcome": outcome,
+            "added": plan.tagged.added,
+            "removed": plan.tagged.removed,
+            "error": error,
+        }
 
 
-def _record(plan: Plan, outcome: str, error: str | None) -> dict[str, object]:
-    return {
-        "photos": [str(photo) for photo in plan.target.photos],
-        "sidecar": str(plan.target.path),
-        "outcome": outcome,
-        "added": plan.tagged.added,
-        "removed": plan.tagged.removed,
-        "error": error,
-    }
-
-
-def _summarise(done: Counter[str], options: argparse.Namespace) -> None:
+def _summarise(done: Counter[str], without: int, options: argparse.Namespace) -> None:
     would = "would be " if options.dry_run else ""
-    counts = [f"{done[outcome]:,} {would}{outcome}" for outcome in ("written", "removed")]
-    counts += [f"{done['unchanged']:,} unchanged"]
-    if done["failed"]:
-        counts.append(f"{done['failed']:,} failed")
-    say(f"sidecars: {', '.join(counts)}")
-    if done["written"] + done["removed"] and not options.dry_run:
+    main, other = ("removed", "written") if options.remove else ("written", "removed")
+    counts = [f"{_sidecars(done[main])} {would}{main}"]
+    counts += [f"{done[other]:,} {would}{other}"] if done[other] else []
+    counts += [f"{done[name]:,} {name}" for name in ("unchanged", "failed") if done[name]]
+    text = ", ".join(counts)
+    if without:
+        photos = "1 photo" if without == 1 else f"{without:,} photos"
+        text += f"; {photos} without a {' or '.join(options.status)} answer"
+    say(text)
+    if _changed(done) and not options.dry_run:
         say("to take it back: pictell undo")
+
+
+def _changed(done: Counter[str]) -> int:
+    return done["written"] + done["removed"]
+
+
+def _sidecars(number: int) -> str:
+    return "1 sidecar" if number == 1 else f"{number:,} sidecars"

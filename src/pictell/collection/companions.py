@@ -29,6 +29,8 @@ RAWS = frozenset(
 AFTER_NAME = frozenset([".xmp", ".aae", ".pp3", ".dop", ".json"])
 # Instead of the suffix of a picture; .thm is a camera's thumbnail.
 INSTEAD_OF_SUFFIX = frozenset([".xmp", ".aae", ".mov", ".thm"])
+# Never a picture, whatever is beside it; those with .json or .mov may be files of other kinds.
+SIDECARS = (AFTER_NAME | INSTEAD_OF_SUFFIX) - {".json", ".mov"}
 EDITED = re.compile(r"(IMG_)[EO]([0-9]{4,})", re.ASCII | re.IGNORECASE)
 ORIGINAL = re.compile(r"(IMG_)([0-9]{4,})", re.ASCII | re.IGNORECASE)
 
@@ -85,6 +87,32 @@ def without_paired_raws(sources: Sequence[Source]) -> list[Source]:
     pictures = {path.with_suffix("") for path in paths if path.suffix.lower() in PICTURES}
     paired = {path for path, stem in raws.items() if stem in pictures}
     return [one for one in sources if not (isinstance(one.content, Path) and one.content in paired)]
+
+
+def is_sidecar(path: PurePath) -> bool:
+    """Whether a file is a sidecar by its name alone, such as ``IMG_1.xmp`` or ``IMG_1.jpg.json``."""
+    stem, suffix = split_name(path.name)
+    if suffix.lower() == ".json":
+        return split_name(stem)[1].lower() in PICTURES | RAWS
+    return suffix.lower() in SIDECARS
+
+
+def without_companions(sources: Sequence[Source]) -> list[Source]:
+    """The sources but sidecars, and the films of Live Photos whose photo is there too."""
+    paths = [one.content for one in sources if isinstance(one.content, Path)]
+    ends = tuple(AFTER_NAME | INSTEAD_OF_SUFFIX)
+    others = {path for path in paths if path.name.lower().endswith(ends)}
+    if not others:  # most folders
+        return list(sources)
+    photos = {path.with_suffix("") for path in paths if path.suffix.lower() in PICTURES | RAWS}
+    left_out = {
+        path
+        for path in others
+        if is_sidecar(path) or (path.suffix.lower() == ".mov" and path.with_suffix("") in photos)
+    }
+    return [
+        one for one in sources if not (isinstance(one.content, Path) and one.content in left_out)
+    ]
 
 
 def find_groups(

@@ -12,6 +12,7 @@ from pictell.collection.keywords import (
     Property,
     Values,
     additions,
+    copies,
     exact,
     kept,
 )
@@ -58,6 +59,8 @@ FRAME = b"""\
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
+# The names say most; paths are shown if only they differ.
+SHOWN: tuple[Property, ...] = ("subject", "TagsList", "hierarchicalSubject")
 ODD = "has keywords in a form that pictell cannot change"
 
 
@@ -80,7 +83,8 @@ def tag(content: bytes | None, keywords: Sequence[Keyword]) -> Tagged:
     if content is None:
         empty: Values = {name: [] for name in PROPERTIES}
         added = additions(keywords, empty, {})
-        return _differing(empty, added, _written(None, added, {}) if any(added.values()) else None)
+        new = _written(None, added, {}) if any(added.values()) else None
+        return _differing(empty, added, empty, new)
     if not keywords and not _names_pictell(content):
         return Tagged(content)
     text, encoding = decode(content)
@@ -91,7 +95,7 @@ def tag(content: bytes | None, keywords: Sequence[Keyword]) -> Tagged:
     new = before = old.before()
     if any(added.values()) or any(old.deleted.values()):
         new = _written(before, added, old.deleted, ascii_only=not encoding.startswith("utf"))
-    return _differing(old.own, added, None if new is None else encode(new, encoding))
+    return _differing(old.own, added, old.users, None if new is None else encode(new, encoding))
 
 
 def untag(content: bytes) -> Tagged:
@@ -104,7 +108,8 @@ def untag(content: bytes) -> Tagged:
         return Tagged(content)
     before = old.before()
     nothing: Values = {name: [] for name in PROPERTIES}
-    return _differing(old.own, nothing, None if before is None else encode(before, encoding))
+    new = None if before is None else encode(before, encoding)
+    return _differing(old.own, nothing, old.users, new)
 
 
 def _names_pictell(content: bytes) -> bool:
@@ -120,10 +125,13 @@ def _same(some: Sequence[str], others: Sequence[str]) -> bool:
     return set(map(exact, some)) == set(map(exact, others))
 
 
-def _differing(old: Values, new: Values, content: bytes | None) -> Tagged:
-    """The change in words: names, else paths."""
-    for name in ("subject", "TagsList", "hierarchicalSubject"):
-        before, after = list(map(exact, old[name])), list(map(exact, new[name]))
+def _differing(old: Values, new: Values, users: Values, content: bytes | None) -> Tagged:
+    """The change in words: names, else paths; not the copies of the user's keywords."""
+    for name in SHOWN:
+        hidden = set(map(exact, copies(users, name)))
+        before, after = (
+            [one for one in map(exact, values[name]) if one not in hidden] for values in (old, new)
+        )
         added = tuple(value for value in after if value not in before)
         removed = tuple(value for value in before if value not in after)
         if added or removed:
