@@ -124,7 +124,8 @@ def test_a_file_that_is_no_index_is_left_alone(tmp_path: Path, content: bytes) -
     with EmbeddingIndex.open(path) as index:
         assert_off(index)
     assert path.read_bytes() == content
-    assert "delete it" in (index.note or "")
+    assert "delete" not in (index.note or "")
+    assert "name another file in PICTELL_INDEX" in (index.note or "")
 
 
 def test_another_database_is_left_alone(tmp_path: Path) -> None:

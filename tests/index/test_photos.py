@@ -96,7 +96,8 @@ def test_a_file_that_is_no_index_is_left_alone(tmp_path: Path, content: bytes) -
     with PhotoIndex.open(path) as index:
         assert_goes_on(index)
     assert path.read_bytes() == content
-    assert "--index" in (index.note or "")
+    assert "name another file with --index" in (index.note or "")
+    assert "delete" not in (index.note or "")
     assert [one.name for one in tmp_path.iterdir()] == ["index"]
 
 
@@ -114,6 +115,7 @@ def test_another_database_is_left_alone(tmp_path: Path, kind: str) -> None:
     content = path.read_bytes()
     with PhotoIndex.open(path) as index:
         assert_goes_on(index)
+    assert ("delete" in (index.note or "")) is (kind == "later")
     assert path.read_bytes() == content
 
 

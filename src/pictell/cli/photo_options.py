@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +113,21 @@ def _check_index(name: str | None) -> None:
         raise UsageError(f"--index {name}: a folder, not a file: add the name of a file")
     if not os.path.isdir(path.parent):
         raise UsageError(f"--index {name}: there is no folder {path.parent}: make it first")
+    if os.path.lexists(path):
+        _check_index_file(path)
+
+
+def _check_index_file(path: Path) -> None:
+    """Raise ``UsageError`` for a file of the user's own."""
+    from pictell.index.database import is_foreign
+    from pictell.index.photos import LAYOUT
+
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--index {path}: not a regular file: give another name")
+    # A file that cannot be read is not used, and a note says why.
+    with suppress(OSError):
+        if is_foreign(path, LAYOUT):
+            raise UsageError(f"{path} is not an index of pictell: name another file with --index")
 
 
 @contextmanager

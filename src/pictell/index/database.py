@@ -23,6 +23,10 @@ WAIT_S = 30.0
 KEYS_AT_ONCE = 500
 MAX_REASON = 100
 CHECKSUM_BYTES = 4
+# The format of SQLite: how a file begins, and where its application ID stands.
+HEADER, APPLICATION_ID = b"SQLite format 3\0", slice(68, 72)
+NOT_OURS = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+# Of files that pictell made; no other file may be deleted.
 REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "delete it to begin a new one",
     sqlite3.SQLITE_NOTADB: "delete it, or name another file {}",
@@ -43,8 +47,28 @@ class Layout(NamedTuple):
     named_in: str
 
 
+class NotAnIndexError(sqlite3.DatabaseError):
+    """A file that pictell did not make."""
+
+
+def is_foreign(path: Path, layout: Layout) -> bool:
+    """Whether pictell did not make a file, by what marks its layout. Raises ``OSError``.
+
+    A new file has no mark until it has its tables. To read a file ends the locks that this process
+    has on it: it must not be open.
+    """
+    with path.open("rb") as file:
+        start = file.read(APPLICATION_ID.stop)
+    is_ours = start[APPLICATION_ID] == layout.application_id.to_bytes(4)
+    is_new = not start or Path(f"{path}-journal").exists()
+    return not is_new and not (start.startswith(HEADER) and is_ours)
+
+
 def open_file(path: Path, layout: Layout) -> sqlite3.Connection:
-    """Open a file, or make it. Raises ``sqlite3.Error``, ``OSError`` or ``ValueError``."""
+    """Open a file, or make it.
+
+    Raises ``NotAnIndexError``, another ``sqlite3.Error``, ``OSError`` or ``ValueError``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only its owner may read it, as it tells about private pictures.
     path.touch(0o600)
@@ -56,8 +80,10 @@ def open_file(path: Path, layout: Layout) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         # A commit that a power failure undoes is only computed again.
         connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_OURS and is_foreign(path, layout):
+            raise NotAnIndexError from error
         raise
     return connection
 
@@ -81,7 +107,7 @@ def _is_ours(connection: sqlite3.Connection, layout: Layout) -> bool:
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas
     )
     if changes and (application, version) != (layout.application_id, layout.version):
-        error = sqlite3.DatabaseError("it is not an index of this version of pictell")
+        error = sqlite3.DatabaseError("it is of another version of pictell")
         error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
         raise error
     return bool(changes)
@@ -89,6 +115,8 @@ def _is_ours(connection: sqlite3.Connection, layout: Layout) -> bool:
 
 def why_unused(path: Path, error: Exception, layout: Layout) -> str:
     """One line that says why a file is not used and what to do."""
+    if isinstance(error, NotAnIndexError):
+        return f"{path} is not an index of pictell: name another file {layout.named_in}"
     # The low byte is the kind of error.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     remedy = REMEDIES.get(code, "name a file that can be written {}").format(layout.named_in)
