@@ -17,6 +17,7 @@ from argcomplete.completers import BaseCompleter
 from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
+from pictell.cli import tag
 from pictell.cli.parser import Parser
 from pictell.errors import PictellError, UsageError
 from pictell.models import BUILT_IN
@@ -27,7 +28,7 @@ PROGRAM = "pictell"
 # No command line is longer.
 MAX_DIGITS = 9
 # The metavars of arguments that are files.
-FILES = {"DATA", "FILE", "LIST", "PATH", "TABLE", "TARGET"}
+FILES = {"DATA", "FILE", "FOLDER", "LIST", "PATH", "TABLE", "TARGET"}
 
 
 def complete(commands: Sequence[str], help_word: str) -> None:
@@ -112,7 +113,7 @@ class _Values(BaseCompleter):
         if action.dest in {"model", "file"}:
             return [*_models(), *_files(prefix)]
         if action.dest == "status":
-            return list(Status)
+            return STATUSES.get(parser.prog, tuple(Status))
         if action.dest in {"name", "names"}:
             return NAMES[parser.prog]()
         return _files(prefix) if action.metavar in FILES or action.dest == "mirror" else ()
@@ -133,6 +134,8 @@ def _published() -> list[str]:
     return [row.name for row in catalog.load().values() if row.download is not None]
 
 
+# The statuses of a command that takes only some.
+STATUSES = {"pictell tag": tag.STATUSES}
 # What the names of these commands are.
 NAMES: Mapping[str, Callable[[], Iterable[str]]] = {
     "pictell models pull": _published,
