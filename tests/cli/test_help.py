@@ -50,3 +50,13 @@ def test_the_examples_run_in_a_clone(tmp_path: Path) -> None:
 def test_a_page_fits_a_terminal(page: str) -> None:
     lines = pictell(*page.split(), "--help", env=environment(COLUMNS="80")).stdout.splitlines()
     assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("page", ["sort", "tag", "find", "dedupe"])
+def test_a_page_about_photos_leaves_options_of_model_files_to_another(page: str) -> None:
+    shown = pictell(page, "--help").stdout
+    assert "--crop-fraction" not in shown
+    assert "pictell --help" in shown
+    assert "--crop-fraction" in pictell("--help").stdout
+    # It still works.
+    assert "--crop-fraction: must be" in pictell(page, "--crop-fraction", "x").stderr

@@ -48,22 +48,32 @@ Say what is in a picture:
   pictell --model MODEL.pb --labels LABELS.txt samples/cat.jpg
   pictell --server http://localhost:8000 samples/
 
-Other commands, each with its own --help:
+Commands for a collection of photos; each command has its own --help:
+
+  pictell sort        copy or move photos into folders by what they show
+  pictell tag         write keywords into XMP files beside the photos
+  pictell find        search photos by what they show, by likeness and by date
+  pictell dedupe      list photos that you have twice or more, and delete none
+  pictell undo        take back what sort or tag did
+
+Commands for many pictures and for programs:
 
   pictell batch       label many pictures into a table, with resuming
-  pictell sort        put photos into folders by what they show
-  pictell tag         write keywords into the sidecars of photos
-  pictell find        search photos by words, by likeness and by date
-  pictell dedupe      list the photos that are copies of each other
-  pictell undo        put back the files that a run changed
-  pictell train       train a model of your own classes on labelled photos
-  pictell correct     tell a trained model what a picture really shows
+  pictell serve       answer programs and browsers over HTTP
+
+Commands for models:
+
   pictell labels      list and search what a model can say
   pictell models      list, download, import and remove models
+  pictell train       train a model of your own classes on labelled photos
+  pictell correct     tell a trained model what a picture really shows
   pictell inspect     show what a model file contains and what it needs
   pictell verify      check that a model still gives its recorded answers
   pictell evaluate    measure a model on labelled pictures
   pictell calibrate   fit a model's scores to labelled pictures
+
+Settings:
+
   pictell config      show the defaults of options and where they come from
   pictell completion  print the script for completion in bash, zsh or fish
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import faulthandler
 from typing import get_args
 
@@ -17,8 +18,8 @@ def report_crashes(model: str) -> None:
         faulthandler.enable()
 
 
-def add_model_options(parser: Parser, output: str = "--output") -> None:
-    """Add ``model_options``: what a user states about a model of bare files.
+def add_model_options(parser: Parser, output: str = "--output") -> argparse._ArgumentGroup:
+    """Add ``model_options``: what a user states about a model of bare files. Returns their group.
 
     ``output`` is the option for the name of the output.
     """
@@ -46,6 +47,7 @@ def add_model_options(parser: Parser, output: str = "--output") -> None:
     add("--background", action="store_true", default=None, help=background)
     unlabelled = "the last N outputs are not in the labels file"
     add("--unlabelled", type=whole_number, metavar="N", help=unlabelled)
+    return group
 
 
 def add_engine_options(parser: Parser) -> None:

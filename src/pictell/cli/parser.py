@@ -62,6 +62,12 @@ class Parser(argparse.ArgumentParser):
         text = f"{names}: the format of the output ({first})"
         self.add_argument("-f", "--format", choices=formats, default=first, help=text, metavar="F")
 
+    def fold(self, group: argparse._ArgumentGroup, text: str) -> None:
+        """Show a text in the help instead of the options of a group, which still work."""
+        group.description = text
+        # argparse reads it for the help only.
+        group._group_actions = []
+
     def format_help(self) -> str:
         """The example, then argparse's help."""
         # argparse needs it, too; most runs show no help.

@@ -63,7 +63,7 @@ def add_photo_options(parser: Parser, *, answers: bool = True) -> None:
     else:
         parser.set_defaults(min_confidence=None, max_depth=None, flat=False, labels_from=None)
     add_limits(parser, downloads=False)
-    add_model_options(parser)
+    parser.fold(add_model_options(parser), "--labels, --preset and more: see pictell --help")
     add_engine_options(parser)
 
 
@@ -87,7 +87,7 @@ def _check_sidecars(options: argparse.Namespace) -> None:
     from pictell.collection.companions import is_sidecar
 
     def is_photo(name: str) -> bool:
-        return not is_sidecar(Path(name)) or os.path.isdir(name)
+        return not is_sidecar(name) or os.path.isdir(name)
 
     if options.from_file is None and not any(map(is_photo, options.pictures)):
         raise UsageError(f"{options.pictures[0]} is a sidecar: give its photo, or a folder")

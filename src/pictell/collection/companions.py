@@ -89,9 +89,9 @@ def without_paired_raws(sources: Sequence[Source]) -> list[Source]:
     return [one for one in sources if not (isinstance(one.content, Path) and one.content in paired)]
 
 
-def is_sidecar(path: PurePath) -> bool:
-    """Whether a file is a sidecar by its name alone, such as ``IMG_1.xmp`` or ``IMG_1.jpg.json``."""
-    stem, suffix = split_name(path.name)
+def is_sidecar(name: str) -> bool:
+    """Whether a name is that of a sidecar, such as ``IMG_1.xmp`` or ``IMG_1.jpg.json``."""
+    stem, suffix = split_name(name)
     if suffix.lower() == ".json":
         return split_name(stem)[1].lower() in PICTURES | RAWS
     return suffix.lower() in SIDECARS
@@ -108,7 +108,8 @@ def without_companions(sources: Sequence[Source]) -> list[Source]:
     left_out = {
         path
         for path in others
-        if is_sidecar(path) or (path.suffix.lower() == ".mov" and path.with_suffix("") in photos)
+        if is_sidecar(path.name)
+        or (path.suffix.lower() == ".mov" and path.with_suffix("") in photos)
     }
     return [
         one for one in sources if not (isinstance(one.content, Path) and one.content in left_out)
