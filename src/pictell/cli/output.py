@@ -32,9 +32,9 @@ def write_json(record: object) -> None:
     write(f"{json_escaped(line)}\n".encode() for line in lines)
 
 
-def write_line(record: object) -> None:
-    """Write a JSON document on a line of its own to stdout, in the same way."""
+def write_json_lines(records: Iterable[object]) -> None:
+    """Write each record to stdout as a line of JSON, as soon as it is ready."""
     import json
 
-    line = json.dumps(record, ensure_ascii=False, allow_nan=False)
-    write([f"{json_escaped(line)}\n".encode()])
+    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in records)
+    write(f"{json_escaped(line)}\n".encode() for line in lines)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pictell.cli import amounts
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.output import say, write, write_json, write_line
+from pictell.cli.output import say, write, write_json, write_json_lines
 from pictell.cli.parser import Parser, add_choice
 from pictell.cli.photo_options import (
     add_photo_options,
@@ -188,8 +189,7 @@ def _write(changes: Iterable[tuple[Plan, str, str | None]], options: argparse.Na
     if options.format == "json":
         write_json(list(records))
     else:
-        for record in records:
-            write_line(record)
+        write_json_lines(records)
 
 
 def _dry(found: Iterable[Plan]) -> Iterator[tuple[Plan, str | None]]:
@@ -256,8 +256,7 @@ def _summarise(done: Counter[str], without: int, options: argparse.Namespace) ->
     counts += [f"{done[name]:,} {name}" for name in ("unchanged", "failed") if done[name]]
     text = ", ".join(counts)
     if without:
-        photos = "1 photo" if without == 1 else f"{without:,} photos"
-        text += f"; {photos} without a {' or '.join(options.status)} answer"
+        text += f"; {amounts.photos(without)} without a {' or '.join(options.status)} answer"
     say(text)
     if _changed(done) and not options.dry_run:
         say("to take it back: pictell undo")
@@ -268,4 +267,4 @@ def _changed(done: Counter[str]) -> int:
 
 
 def _sidecars(number: int) -> str:
-    return "1 sidecar" if number == 1 else f"{number:,} sidecars"
+    return f"{number:,} sidecar{'' if number == 1 else 's'}"
