@@ -30,3 +30,11 @@ def write_json(record: object) -> None:
 
     lines = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2).split("\n")
     write(f"{json_escaped(line)}\n".encode() for line in lines)
+
+
+def write_json_lines(records: Iterable[object]) -> None:
+    """Write each record to stdout as a line of JSON, as soon as it is ready."""
+    import json
+
+    lines = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in records)
+    write(f"{json_escaped(line)}\n".encode() for line in lines)

@@ -29,6 +29,7 @@ RAWS = frozenset(
 AFTER_NAME = frozenset([".xmp", ".aae", ".pp3", ".dop", ".json"])
 # Instead of the suffix of a picture; .thm is a camera's thumbnail.
 INSTEAD_OF_SUFFIX = frozenset([".xmp", ".aae", ".mov", ".thm"])
+SIDECARS = AFTER_NAME | {".thm"}
 EDITED = re.compile(r"(IMG_)[EO]([0-9]{4,})", re.ASCII | re.IGNORECASE)
 ORIGINAL = re.compile(r"(IMG_)([0-9]{4,})", re.ASCII | re.IGNORECASE)
 
@@ -74,6 +75,11 @@ def split_name(name: str) -> tuple[str, str]:
     """The name of a file up to its suffix, and the suffix."""
     path = PurePath(name)
     return path.stem, path.suffix
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a name is that of a file which says something about a picture, even without one."""
+    return split_name(name)[1].lower() in SIDECARS
 
 
 def without_paired_raws(sources: Sequence[Source]) -> list[Source]:
