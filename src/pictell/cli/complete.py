@@ -112,7 +112,10 @@ class _Values(BaseCompleter):
         if action.dest in {"model", "file"}:
             return [*_models(), *_files(prefix)]
         if action.dest == "status":
-            return list(Status)
+            answers = parser.prog in {"pictell sort", "pictell tag"}
+            return [Status.SURE, Status.LIKELY] if answers else list(Status)
+        if action.dest == "by":
+            return ["date", "label", "date,label", "label,date"]
         if action.dest in {"name", "names"}:
             return NAMES[parser.prog]()
         return _files(prefix) if action.metavar in FILES or action.dest == "mirror" else ()
