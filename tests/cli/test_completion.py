@@ -79,6 +79,8 @@ def asked(line: str, cwd: Path = ROOT, **changes: str) -> list[str]:
         ("pictell --max-", ["--max-depth", "--max-bytes", "--max-pixels", "--max-memory"]),
         ("pictell --format ", [*FORMATS]),
         ("pictell --status u", ["unsure", "unknown"]),
+        ("pictell sort --status ", ["sure", "likely"]),
+        ("pictell sort --by d", ["date", "date,label"]),
         ("pictell --format=c", ["--format=csv", "--format=csv-long"]),
         ("pictell --runtime o", ["onnx", "openvino"]),
         ("pictell --top-k ", [""]),

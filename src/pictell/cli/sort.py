@@ -14,7 +14,7 @@ from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.output import say, write_json, write_json_lines
 from pictell.cli.parser import Parser, non_empty
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
-from pictell.cli.sort_lines import DONE, Sorted, Totals, counted, line_of, record, summary
+from pictell.cli.sort_lines import Sorted, Totals, counted, line_of, record, summary
 from pictell.errors import UsageError
 from pictell.images.sources import STDIN, is_url
 from pictell.results import Status
@@ -65,7 +65,8 @@ def run(words: list[str]) -> int:
         _write(counted(_outcomes(groups, options, words), totals), options)
     except BaseException:
         if totals.photos and not options.dry_run:
-            done = f"{totals.photos:,} of {photos(len(groups))} {DONE[options.way]}"
+            number = sum(len(group.photos) for group in groups)
+            done = f"{totals.photos:,} of {photos(number)} sorted"
             say(f"stopped: {done}; pictell undo takes that back")
         raise
     if not options.quiet:

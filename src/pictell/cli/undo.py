@@ -101,8 +101,9 @@ def _undo(chosen: Run, options: argparse.Namespace) -> int:
         print(visible(f"took back: {_words_and_folder(chosen.read()[0])}: {_amounts(done)}"))
     if refused and not (options.dry_run or options.quiet):
         say(
-            f"{files(refused)} not put back: pictell undo {chosen.id} tries again, pictell undo RUN "
-            f"takes back another run of --list, pictell undo --forget {chosen.id} gives the rest up"
+            f"{files(refused)} not put back: pictell undo {chosen.id} tries again, pictell undo "
+            "RUN takes back another run of --list, "
+            f"pictell undo --forget {chosen.id} gives up the rest"
         )
     return SOME_FAILED if refused else 0
 
