@@ -81,6 +81,8 @@ def asked(line: str, cwd: Path = ROOT, **changes: str) -> list[str]:
         ("pictell --status u", ["unsure", "unknown"]),
         ("pictell tag --status ", ["sure", "likely"]),
         ("pictell sort --into sam", ["samples/"]),
+        ("pictell sort --status ", ["sure", "likely"]),
+        ("pictell sort --by d", ["date", "date,label"]),
         ("pictell --format=c", ["--format=csv", "--format=csv-long"]),
         ("pictell --runtime o", ["onnx", "openvino"]),
         ("pictell --top-k ", [""]),

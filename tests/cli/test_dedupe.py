@@ -98,7 +98,7 @@ def test_text_has_a_paragraph_for_each_group(photos: Path) -> None:
     assert "451x300" in first
     assert len(second.splitlines()) == 2
     assert "\x1b" not in run.stdout
-    assert "8 pictures: 5 copies of 2 photos" in run.stderr
+    assert "8 photos: 5 copies of 2 photos" in run.stderr
 
 
 @pytest.mark.parametrize("kind", ["identical", "re-encoded", "near", "similar"])
@@ -148,6 +148,28 @@ def test_two_names_of_one_file_are_no_copies(
         shutil.copy(CAT, tmp_path / "b.jpg")
         os.utime(tmp_path / "b.jpg", (0, 0))
         assert kinds(tmp_path) == [{"b.jpg": "best", "cat.jpg": "identical"}]
+
+
+@pytest.mark.parametrize("kind", ["identical", "re-encoded"])
+def test_a_link_is_never_the_best_and_never_named_for_removal(tmp_path: Path, kind: str) -> None:
+    album, kept = tmp_path / "album", tmp_path / "elsewhere" / "cat.jpg"
+    album.mkdir()
+    kept.parent.mkdir()
+    if kind == "identical":
+        shutil.copy(CAT, kept)
+    else:
+        with Image.open(CAT) as image:
+            encode(image.resize((902, 600)), kept, quality=95)
+    os.utime(kept, (0, 0))
+    (album / "a.jpg").symlink_to(kept)
+    shutil.copy(CAT, album / "b.jpg")
+    assert kinds(album, "--kind", kind) == [{"b.jpg": "best", "a.jpg": kind}]
+    assert dedupe(album, "--copies", "--kind", kind).stdout == ""
+    text = dedupe(album, "--kind", kind)
+    assert "symbolic link" in text.stdout.splitlines()[1]
+    assert "1 copy of 1 photo, 0 bytes" in text.stderr
+    (group,) = map(json.loads, dedupe(album, "-f", "jsonl", "--kind", kind).stdout.splitlines())
+    assert [group["best"]["link"], group["copies"][0]["link"]] == [False, True]
 
 
 def test_photos_taken_one_after_another_are_near(tmp_path: Path) -> None:
@@ -212,7 +234,7 @@ def test_a_picture_that_fails_does_not_stop_the_others(photos: Path) -> None:
 def test_a_photo_alone(tmp_path: Path) -> None:
     run = dedupe(CAT)
     assert (run.returncode, run.stdout) == (0, "")
-    assert run.stderr == "pictell: no copies in 1 picture\n"
+    assert run.stderr == "pictell: no copies in 1 photo\n"
     assert json.loads(dedupe(CAT, "--format", "json").stdout) == []
 
 

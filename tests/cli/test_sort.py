@@ -131,9 +131,9 @@ def test_folders_by_date_and_by_names_of_the_users_own(data: Path, tmp_path: Pat
     names = tmp_path / "names.csv"
     names.write_text("n07920052,Kaffee/stark\n")
     by = ("--by", "date,label", "--labels-from", names)
-    run = sort(data, CUP, "--into", tmp_path / "out", "--copy", "--flat", *by)
+    run = sort(data, CUP, "--into", tmp_path / "out", "--copy", *by)
     assert run.returncode == 0, run.stderr
-    assert files(tmp_path / "out") == ["no-date/Kaffee-stark/espresso.jpg"]
+    assert files(tmp_path / "out") == ["no-date/food/drink/Kaffee-stark/espresso.jpg"]
 
 
 def test_odd_names_stay_and_are_shown_on_one_line(data: Path, tmp_path: Path) -> None:
@@ -158,7 +158,9 @@ def test_a_photo_that_cannot_be_sorted_is_named_and_the_others_are(
     before = tree(photos)
     run = sort(data, photos, "--into", into, "--move")
     assert run.returncode == 1
-    assert f"{photos}/IMG_1.jpg: " in run.stderr
+    # The name of what is in the way is said once for the photo and the files with it.
+    assert run.stderr.count(f"{into}/animal: Not a directory") == 1
+    assert "1 photo and 3 files with them failed" in run.stderr
     assert (into / "not-sure" / "noise.png").exists()
     assert (photos / "IMG_1.jpg.xmp").exists()
     undo(data)
@@ -201,6 +203,12 @@ def test_a_group_moves_whole_or_not_at_all(data: Path, photos: Path) -> None:
         (["--into", "https://example.org/", "--copy"], "--into"),
         (["--into", str(CAT), "--copy"], "--into"),
         (["--into", "out", "--copy", "--by", "size"], "--by"),
+        (["--into", "out", "--copy", "--by", "date", "--max-depth", "1"], "--max-depth"),
+        (["--into", "out", "--copy", "--by", "date", "--status", "sure"], "--status"),
+        (["--into", "out", "--copy", "--by", "date", "--min-confidence", ".5"], "--min-conf"),
+        (["--into", "out", "--copy", "--status", "unsure"], "--status"),
+        (["--into", "out", "--copy", "--flat"], "--flat"),
+        ([], "usage: pictell sort PHOTO … --into FOLDER (--copy | --link | --move)"),
         (["--into", "out", "--copy", "--by", "date,date"], "--by"),
         (["--into", "out", "--copy", "-"], "standard input"),
     ],
@@ -211,6 +219,91 @@ def test_wrong_use_is_one_line(words: list[str], text: str, data: Path, tmp_path
     (line,) = run.stderr.splitlines()
     assert text in line
     assert not any(tmp_path.iterdir())
+
+
+def test_what_is_missing_is_said_at_once(data: Path) -> None:
+    run = sort(data)
+    assert run.returncode == 2
+    for part in ("PHOTO", "--into FOLDER", "--copy, --link and --move"):
+        assert part in run.stderr.partition("usage")[0]
+
+
+def test_probable_answers_are_filed_unless_only_sure_ones_are_wanted(
+    data: Path, tmp_path: Path
+) -> None:
+    probable = ROOT / "samples" / "traffic-light.png"
+    words = (probable, "--into", tmp_path / "out", "--copy", "-n", "-f", "json")
+    for status, filed in ((None, True), ("likely", True), ("sure,likely", True), ("sure", False)):
+        run = sort(data, *words, *(() if status is None else ("--status", status)))
+        (one,) = json.loads(run.stdout)
+        assert ("not-sure" not in one["target"]) == filed
+        assert ("in not-sure/" not in run.stderr) == filed
+
+
+@pytest.mark.parametrize("way", ["--copy", "--link", "--move"])
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="there is no setpriv")
+def test_a_folder_that_takes_no_files_is_named_once(way: str, data: Path, photos: Path) -> None:
+    into = photos.parent / "sorted"
+    into.mkdir()
+    into.chmod(0o555)
+    # Without these, a superuser is refused too.
+    drop = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    run = subprocess.run(
+        [*(drop if os.geteuid() == 0 else ()), PICTELL, "sort", photos, "--into", into, way],
+        env=environment(XDG_DATA_HOME=str(data)),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    first, summary = run.stderr.splitlines()
+    assert first == f"pictell: {into}: Permission denied"
+    assert "3 photos and 3 files with them failed" in summary
+
+
+def test_companions_of_a_skipped_photo_are_said_to_be_left(data: Path, photos: Path) -> None:
+    shutil.copy2(photos / "IMG_1.jpg", photos / "X.jpg")
+    for name in ("IMG_1.jpg.xmp", "IMG_1.MOV", "IMG_1.CR2"):
+        (photos / name).rename(photos / name.replace("IMG_1", "X"))
+    run = sort(data, photos, "--into", photos.parent / "sorted", "--move")
+    assert run.returncode == 0
+    for name in ("X.CR2", "X.MOV", "X.jpg.xmp"):
+        assert f"{photos}/{name}: left where it is, with {photos}/X.jpg" in run.stdout
+    assert f"{photos}/X.jpg" not in [line.partition(":")[0] for line in run.stdout.splitlines()]
+    assert "1 photo skipped (same content is there)" in run.stderr
+    assert "3 files left with their photos" in run.stderr
+
+
+def test_a_second_run_names_only_what_is_new(data: Path, photos: Path) -> None:
+    command = (photos, "--into", photos.parent / "sorted", "--copy")
+    sort(data, *command)
+    again = sort(data, *command)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "nothing to copy: 3 photos and 3 files with them skipped" in again.stderr
+    shutil.copy2(CUP, photos)
+    assert len(sort(data, *command).stdout.splitlines()) == 1
+
+
+def test_copies_on_another_disk_are_not_called_links(data: Path, photos: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as there:
+        words = (photos, "--into", Path(there, "sorted"), "--link")
+        for extra in (("-n",), ()):
+            text = sort(data, *words, *extra)
+            done = "would be copied" if extra else "copied"
+            assert f"3 photos and 3 files with them {done} (hard links are not" in text.stderr
+            assert "linked" not in text.stderr
+        undo(data)
+        records = json.loads(sort(data, *words, "-f", "json").stdout)
+        assert {one["action"] for one in records} == {"copy"}
+        undo(data)
+
+
+def test_files_that_are_no_pictures_are_counted(data: Path, photos: Path) -> None:
+    for name in ("alone.CR2", "alone.mov", "alone.xmp"):
+        (photos / name).write_text(name)
+    words = (photos, "--into", photos / "sorted", "--copy")
+    assert "3 files are not pictures that pictell reads: left" in sort(data, *words).stderr
+    # Those that went to their places are not counted again.
+    assert "3 files are not pictures that pictell reads: left" in sort(data, *words).stderr
 
 
 def many(folder: Path, number: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,13 +85,81 @@ def test_a_changed_file_is_named_and_the_rest_put_back(collection: Collection) -
     for words in ((), (run,)):
         status, _, errors = collection.undo(*words)
         assert status == 1
-        assert errors.count("\n") == 1
+        first, second = errors.splitlines()
         assert "\x1b" not in errors
-        assert "changed" in errors
+        assert "changed" in first
+        assert f"pictell undo --forget {run}" in second
         assert target.exists()
         assert not photo.exists()
     (one,) = json.loads(collection.undo("--list", "--format", "json")[1])
     assert one["state"] == "partly undone"
+
+
+def test_what_was_taken_back_is_said_by_its_command_and_folder(collection: Collection) -> None:
+    collection.move("a.jpg")
+    _, said, _ = collection.undo()
+    assert said == f"took back: pictell sort photos --move (in {Path.cwd()}): 1 file put back\n"
+    source, target = collection.folder / "a.jpg", collection.folder / "new" / "a.jpg"
+    with Changes.begin("sort", collection.journals, ["a b", "--copy"]) as changes:
+        list(changes.make([Step("copy", target, source)]))
+    _, said, _ = collection.undo()
+    assert said == f"took back: pictell sort 'a b' --copy (in {Path.cwd()}): 1 file removed\n"
+    assert not target.parent.exists()
+
+
+def test_quiet_says_only_what_cannot_be_put_back(collection: Collection) -> None:
+    collection.move("a.jpg")
+    assert collection.undo("-q") == (0, "", "")
+    _, _, target = collection.move("b.jpg")
+    target.write_bytes(b"edited by its owner")
+    status, said, errors = collection.undo("-q")
+    assert (status, said, errors.count("\n")) == (1, "", 1)
+    assert str(target) in errors
+
+
+def listed(collection: Collection) -> list[tuple[int, str]]:
+    found = json.loads(collection.undo("--list", "--format", "json")[1])
+    return [(one["files"], one["state"]) for one in found]
+
+
+def test_the_list_counts_what_was_done_and_not_what_was_announced(collection: Collection) -> None:
+    folder = collection.folder
+    (folder / "a.jpg").write_bytes(b"a")
+    # The target appears between the announcement and the change.
+    steps = [
+        Step("copy", folder / "new.jpg", folder / "a.jpg"),
+        Step("copy", folder / "a.jpg", folder / "a.jpg"),
+        Step("move", folder / "moved.jpg", folder / "a.jpg"),
+        Step("move", folder / "a.jpg", folder / "moved.jpg"),
+    ]
+    with Changes.begin("sort", collection.journals) as changes:
+        list(changes.make(steps))
+    assert listed(collection) == [(1, "done")]
+    (line,) = collection.undo("--list")[1].splitlines()
+    assert " 1 file " in line
+    assert f"(in {Path.cwd()})" in line
+
+
+@pytest.mark.parametrize("action", ["copy", "link", "move", "write"])
+def test_the_list_counts_the_files_of_a_run_that_was_stopped(
+    action: str, collection: Collection
+) -> None:
+    folder = collection.folder
+    for number in range(10):
+        (folder / f"{number}.jpg").write_bytes(b"photo %d" % number)
+    steps = [
+        Step("write", folder / f"{number}.xmp", content=b"x")
+        if action == "write"
+        else Step(action, folder / "to" / f"{number}.jpg", folder / f"{number}.jpg")
+        for number in range(10)
+    ]
+    with suppress(KeyboardInterrupt), Changes.begin("sort", collection.journals) as changes:
+        for number, _ in enumerate(changes.make(steps), 1):
+            if number == 4:
+                raise KeyboardInterrupt
+    assert listed(collection) == [(4, "stopped")]
+    assert collection.undo()[0] == 0
+    assert listed(collection) == [(4, "undone")]
 
 
 def test_forgotten_runs_are_gone(collection: Collection) -> None:

@@ -48,6 +48,15 @@ def test_the_folder_of_a_photo(
     assert choose_folder(Photo(Path("a"), "", taken), result, LABELS, by) == PurePath(folder)
 
 
+def test_an_answer_without_a_wanted_status_has_no_folder() -> None:
+    for status, folder in ((Status.SURE, "animal/cat"), (Status.LIKELY, "not-sure")):
+        result = Result("", "", status, CAT, DOG_CLASS)
+        found = choose_folder(
+            Photo(Path("a"), "", None), result, LABELS, ("label",), (Status.SURE,)
+        )
+        assert found == PurePath(folder)
+
+
 def photo(path: Path, content: str) -> Photo:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
@@ -134,7 +143,28 @@ def test_what_is_new_beside_a_photo_that_is_there_is_added(tmp_path: Path) -> No
     found = ["same content", "same content", "cat/a-2.mov", "other content"]
     assert placed(photos, into) == found
     # A move leaves a photo and its companions where they are.
-    assert placed(photos, into, moves=True) == ["same content"] * 4
+    assert placed(photos, into, moves=True) == ["same content"] + ["with photo"] * 3
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_companions_of_a_copy_are_not_said_to_be_elsewhere(tmp_path: Path, moves: bool) -> None:
+    into, source = tmp_path / "out", tmp_path / "in"
+    for suffix in (".CR2", ".mov", ".xmp"):
+        photo(source / f"B{suffix}", suffix)
+    photos = [photo(source / name, "same") for name in ("A.jpg", "B.jpg")]
+    groups = list(place(photos, [PurePath("cat")] * 2, into, moves=moves))
+    assert [file.reason for file in groups[1].files] == ["same content"] + ["with photo"] * 3
+    assert all(file.target == file.source for file in groups[1].files[1:])
+
+
+def test_the_companions_of_a_link_stay_with_it(tmp_path: Path) -> None:
+    real = photo(tmp_path / "real.jpg", "x")
+    xmp = photo(tmp_path / "in" / "a.jpg.xmp", "x")
+    link = xmp.path.with_name("a.jpg")
+    link.symlink_to(real.path)
+    assert placed([Photo(link, real.digest, None)], tmp_path / "out", moves=True) == [
+        "link", "with photo",
+    ]  # fmt: skip
 
 
 def test_in_place_nothing_goes_anywhere(tmp_path: Path) -> None:
@@ -217,7 +247,8 @@ def test_no_two_files_share_a_target_and_a_second_run_does_nothing(
             len(group.files) for group in groups
         )
         for group in groups:
-            assert len({file.target.parent for file in group.files}) == 1
+            going = [file for file in group.files if file.reason != "with photo"]
+            assert len({file.target.parent for file in going}) == 1
         apply(groups, moves=moves)
         left = [(p, f) for p, f in zip(photos, folders, strict=True) if p.path.exists()]
         again = place([p for p, _ in left], [f for _, f in left], root / "out", moves=moves)

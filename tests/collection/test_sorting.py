@@ -56,6 +56,13 @@ def test_a_target_that_appears_meanwhile_is_not_overwritten(folder: Path) -> Non
     assert (folder / "in" / "a.jpg").exists()
 
 
+def test_a_copy_of_a_photo_that_failed_is_not_said_to_be_there(folder: Path) -> None:
+    target = folder / "out" / "gone.jpg"
+    twin = Placement(folder / "in" / "b.jpg", target, "same content")
+    groups = [group(folder, "gone.jpg"), PlacedGroup((twin,), frozenset(), sure=True)]
+    assert errors(folder, groups, "copy") == [FileNotFoundError, OSError]
+
+
 def test_what_has_a_reason_to_stay_is_not_touched(folder: Path) -> None:
     before = tree(folder)
     stays = Placement(folder / "in" / "a.jpg", folder / "out" / "a.jpg", "same content")

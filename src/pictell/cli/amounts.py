@@ -13,6 +13,11 @@ def photos(number: int) -> str:
     return f"{number:,} photo{'' if number == 1 else 's'}"
 
 
+def files(number: int) -> str:
+    """A number of files: ``1 file``, ``1,200 files``."""
+    return f"{number:,} file{'' if number == 1 else 's'}"
+
+
 def damaged(number: int) -> str:
     """How many pictures have a warning: ``2 pictures are damaged or truncated``."""
     return f"{pictures(number)} {'is' if number == 1 else 'are'} damaged or truncated"

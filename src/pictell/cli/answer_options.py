@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from pictell.cli.parser import Parser, number, positive_int, probability, whole_number
 from pictell.errors import UsageError
 from pictell.options import Limits
+from pictell.results import Status
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
+
+# The statuses of results that have an answer.
+ANSWERED = (Status.SURE, Status.LIKELY)
 
 
 def add_answer_options(parser: Parser) -> None:
@@ -22,6 +26,14 @@ def add_answer_options(parser: Parser) -> None:
     add("--max-depth", type=positive_int, metavar="N", help=depth)
     add("--flat", action="store_true", help="only the best classes, without an answer")
     add_names_option(parser)
+
+
+def answered(text: str) -> tuple[Status, ...]:
+    """Statuses of results that have an answer, with commas between them."""
+    words = [word.strip() for word in text.split(",")]
+    if not set(words) <= {*ANSWERED}:
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(ANSWERED)}, not {text!r}")
+    return tuple(map(Status, words))
 
 
 def add_names_option(parser: Parser) -> None:

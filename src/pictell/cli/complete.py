@@ -17,7 +17,7 @@ from argcomplete.completers import BaseCompleter
 from argcomplete.finders import CompletionFinder
 from argcomplete.lexers import split_line
 
-from pictell.cli import tag
+from pictell.cli.answer_options import ANSWERED
 from pictell.cli.parser import Parser
 from pictell.errors import PictellError, UsageError
 from pictell.models import BUILT_IN
@@ -114,6 +114,8 @@ class _Values(BaseCompleter):
             return [*_models(), *_files(prefix)]
         if action.dest == "status":
             return STATUSES.get(parser.prog, tuple(Status))
+        if action.dest == "by":
+            return ["date", "label", "date,label", "label,date"]
         if action.dest in {"name", "names"}:
             return NAMES[parser.prog]()
         return _files(prefix) if action.metavar in FILES or action.dest == "mirror" else ()
@@ -135,7 +137,7 @@ def _published() -> list[str]:
 
 
 # The statuses of a command that takes only some.
-STATUSES = {"pictell tag": tag.STATUSES}
+STATUSES = {"pictell sort": ANSWERED, "pictell tag": ANSWERED}
 # What the names of these commands are.
 NAMES: Mapping[str, Callable[[], Iterable[str]]] = {
     "pictell models pull": _published,

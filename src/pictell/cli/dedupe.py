@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pictell.cli.amounts import pictures, size
+from pictell.cli.amounts import photos, size
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.output import say, write, write_json
+from pictell.cli.output import say, write, write_json, write_json_lines
 from pictell.cli.parser import Parser, probability
 from pictell.cli.photo_options import (
     Surveyed,
@@ -44,13 +44,15 @@ size, format or quality), or near (slightly cropped, turned, edited, or taken at
 With --kind similar, more photos are found, and some of them only show similar things.
 
 With --copies, only the paths of the others are listed, and only if they are identical or
-re-encoded, unless --kind says otherwise. The best one is never listed.
+re-encoded, unless --kind says otherwise. The best one is never listed, and neither is a symbolic
+link, which takes no room. A link is the best one only if the group has nothing else.
 """
 KINDS = ("identical", "re-encoded", "near", "similar")
 BY_EMBEDDING = ("near", "similar")
 # The cosine of two photos that are similar; other models have other ones.
 MIN_LIKENESS = 0.87
 KEEP, COPY = "keep?", "     "
+LINK = " (symbolic link)"
 
 
 def run(words: list[str]) -> int:
@@ -59,16 +61,16 @@ def run(words: list[str]) -> int:
     check_photo_options(options)
     _check(options)
     with survey_photos(options, lambda model: _check_model(model, options.kind)) as found:
-        photos = _candidates(found, options)
+        compared = _candidates(found, options)
         from pictell.collection.copies import Kind, find_copies
 
-        groups = find_copies(photos, Kind(options.kind), options.min_likeness)
-    for error in photos.failed:
+        groups = find_copies(compared, Kind(options.kind), options.min_likeness)
+    for error in compared.failed:
         say(f"{error.source}: {error.message}")
     _write(groups, options)
     if not options.quiet:
-        _say_how_many(groups, len(photos.files))
-    return SOME_FAILED if photos.failed else found.exit_status
+        _say_how_many(groups, len(compared.files))
+    return SOME_FAILED if compared.failed else found.exit_status
 
 
 def _candidates(found: Surveyed, options: argparse.Namespace) -> Candidates:
@@ -97,7 +99,7 @@ def make_parser() -> Parser:
     """The parser of the command."""
     parser = Parser("pictell dedupe", "[OPTION …] PHOTO …", EXAMPLE)
     add_photo_options(parser, answers=False)
-    parser.add_format(("text", "json"))
+    parser.add_format(("text", "json", "jsonl"))
     add = parser.add_argument_group("the copies").add_argument
     copies = "only the paths of the copies, not of the best one; with --null, NUL between them"
     add("--copies", action="store_true", help=copies)
@@ -134,6 +136,8 @@ def _write(groups: Sequence[Group], options: argparse.Namespace) -> None:
         write(_names(groups, "\0" if options.null else "\n"))
     elif options.format == "json":
         write_json([_record(group) for group in groups])
+    elif options.format == "jsonl":
+        write_json_lines(map(_record, groups))
     else:
         write(_text(groups))
 
@@ -168,6 +172,7 @@ def _file_record(file: PhotoFile) -> dict[str, object]:
         "width": file.width,
         "height": file.height,
         "bytes": file.n_bytes,
+        "link": file.is_link,
         "taken": None if taken is None else taken.isoformat(),
         "warnings": list(file.warnings),
     }
@@ -183,7 +188,7 @@ def _text(groups: Sequence[Group]) -> Iterator[bytes]:
         lines = [
             f"{KEEP if not kind else COPY}  {path}{' ' * (widest - display_width(path))}  "
             f"{f'{file.width}x{file.height}':>11}  {size(file.n_bytes):>8}  {kind}"
-            f"{warning_mark(file.warnings)}".rstrip()
+            f"{warning_mark(file.warnings)}{LINK if file.is_link else ''}".rstrip()
             for path, file, kind in zip(paths, files, kinds, strict=True)
         ]
         yield ("\n" * (number > 0) + "\n".join(lines) + "\n").encode()
@@ -196,9 +201,8 @@ def _in_words(kind: Kind, likeness: float | None) -> str:
 def _say_how_many(groups: Sequence[Group], total: int) -> None:
     copies = [copy for group in groups for copy in group.copies]
     if not copies:
-        say(f"no copies in {pictures(total)}")
+        say(f"no copies in {photos(total)}")
         return
-    n_bytes = sum(copy.file.n_bytes for copy in copies)
+    n_bytes = sum(copy.file.n_bytes for copy in copies if not copy.file.is_link)
     noun = "copy" if len(copies) == 1 else "copies"
-    of = "1 photo" if len(groups) == 1 else f"{len(groups):,} photos"
-    say(f"{pictures(total)}: {len(copies):,} {noun} of {of}, {size(n_bytes)}")
+    say(f"{photos(total)}: {len(copies):,} {noun} of {photos(len(groups))}, {size(n_bytes)}")

@@ -35,12 +35,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surveyed:
-    """The photos of a command line; ``exit_status`` is 1 if some of them could not be read."""
+    """The photos of a command line; ``exit_status`` is 1 if some of them could not be read.
+
+    ``skipped`` are the files in its folders that are not pictures.
+    """
 
     classifier: Classifier
     index: PhotoIndex
     survey: Survey
     exit_status: int
+    skipped: tuple[Path, ...] = ()
 
 
 def add_photo_options(parser: Parser, *, answers: bool = True) -> None:
@@ -149,7 +153,8 @@ def survey_photos(
         prepare(classifier)
         # All are listed before the index is open: a list may look into files that are no pictures,
         # and to close a file ends the locks that this process has on it.
-        sources = photo_sources(options)
+        skipped = list[Path]()
+        sources = photo_sources(options, skipped.append)
         with PhotoIndex.open(index_path) as index:
             said = _say_note(index, None)
             sources = [one for one in sources if not _is_part(index, one)]
@@ -157,7 +162,8 @@ def survey_photos(
             with Progress(total=len(sources), quiet=options.quiet) as progress:
                 found = survey(classifier, sources, index, progress.watch)
             said = _say_note(index, said)
-            yield Surveyed(classifier, index, found, progress.exit_status)
+            others = tuple(path for path in skipped if not index.is_part(path))
+            yield Surveyed(classifier, index, found, progress.exit_status, others)
             _say_note(index, said)
 
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from pictell.cli.amounts import photos
+from pictell.cli.answer_options import ANSWERED, answered
 from pictell.cli.exit_status import SOME_FAILED
-from pictell.cli.output import say, write, write_json
+from pictell.cli.output import say, write_json, write_json_lines
 from pictell.cli.parser import Parser, non_empty
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
+from pictell.cli.sort_lines import Sorted, Totals, counted, line_of, record, summary
 from pictell.errors import UsageError
-from pictell.files import os_reason
 from pictell.images.sources import STDIN, is_url
-from pictell.reports.escape import json_escaped, visible
 
 if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.collection.placing import PlacedGroup
-    from pictell.collection.sorting import Outcome, Way
+    from pictell.collection.sorting import Outcome
     from pictell.collection.survey import Photo, Survey
 
 EXAMPLE = """\
@@ -34,7 +33,9 @@ Copy photos to folders by what they show, such as sorted/animal/mammal/cat/; or 
   pictell sort PHOTOS/ --into SORTED/ --move --dry-run
   pictell undo
 
-Photos without an answer go to not-sure/. Sidecars, Live Photos and raws travel with their photo.
+Photos that are surely or probably something go to its folder; with --status sure, only the sure
+ones do. All others go to not-sure/. Sidecars, Live Photos and raws travel with their photo.
+
 No file is overwritten: a photo that is in its folder already is skipped, another one with the same
 name gets a number. pictell undo takes everything back.
 """
@@ -43,40 +44,9 @@ WAYS = {
     "link": "make hard links, which need no space; copies where there can be none",
     "move": "move the photos",
 }
-DONE = {"copy": "copied", "link": "linked", "move": "moved"}
 BY = ("date", "label")
-NOT_SURE = "not-sure/"
 FORMATS = ("text", "json", "jsonl")
-WHY = {
-    "in place": "in place already",
-    "same content": "same content is there",
-    "other content": "another file is there, beside the same photo",
-    "link": "a symbolic link is not moved",
-    "sorted": "below --into",
-}
-
-
-@dataclass
-class _Totals:
-    """What became of the photos and of the files with them; ``stayed`` counts by reason."""
-
-    photos: int = 0
-    others: int = 0
-    failed: int = 0
-    not_sure: int = 0
-    folders: set[Path] = field(default_factory=set)
-    stayed: Counter[str] = field(default_factory=Counter)
-
-    def add(self, group: PlacedGroup, outcomes: Sequence[Outcome]) -> None:
-        """Count a group by what became of its files."""
-        done = [one.file for one in outcomes if not (one.file.reason or one.error)]
-        self.failed += sum(one.error is not None for one in outcomes)
-        self.stayed.update(one.file.reason for one in outcomes if one.file.reason is not None)
-        self.folders.update(file.target.parent for file in done)
-        photos = sum(file.source in group.photos for file in done)
-        self.photos += photos
-        self.others += len(done) - photos
-        self.not_sure += 0 if group.sure else photos
+USAGE = "PHOTO … --into FOLDER (--copy | --link | --move)"
 
 
 def run(words: list[str]) -> int:
@@ -84,21 +54,24 @@ def run(words: list[str]) -> int:
     options = _parse(words)
     with survey_photos(options) as surveyed:
         chosen = _choose(surveyed.survey, surveyed.classifier, options)
-        photos = len(surveyed.survey.photos)
+        n_photos = len(surveyed.survey.photos)
     # The index is closed: to close a file ends the locks that this process has on it.
     groups = _place(chosen, options)
-    totals = _Totals()
-    totals.stayed["sorted"] = photos - len(chosen)
-    outcomes = _plan(groups) if options.dry_run else _sort(groups, options.way, words)
+    totals = Totals()
+    totals.skipped["sorted", True] = n_photos - len(chosen)
     try:
-        _write(_counted(outcomes, totals), options)
+        _write(counted(_outcomes(groups, options, words), totals), options)
     except BaseException:
         if totals.photos and not options.dry_run:
-            done = f"{DONE[options.way]} {totals.photos} of {len(groups)} photos"
+            number = sum(len(group.photos) for group in groups)
+            done = f"{totals.photos:,} of {photos(number)} sorted"
             say(f"stopped: {done}; pictell undo takes that back")
         raise
     if not options.quiet:
-        _say_totals(totals, options)
+        left = _count_left(surveyed.skipped, groups, options)
+        say(summary(totals, options.way, left, dry_run=options.dry_run))
+        if totals.done and not options.dry_run:
+            say("to take it back: pictell undo")
     return SOME_FAILED if totals.failed else surveyed.exit_status
 
 
@@ -113,7 +86,7 @@ def _choose(
     scorer, wanted = classifier.scorer, _wanted(options)
     labels = LabelFolders(scorer.tree if scorer.judges else flat_taxonomy(scorer.labels))
     return [
-        (photo, choose_folder(photo, result, labels, options.by))
+        (photo, choose_folder(photo, result, labels, options.by, options.status))
         for photo, result in zip(found.photos, found.results(), strict=True)
         if wanted(photo.path)
     ]
@@ -122,8 +95,8 @@ def _choose(
 def _place(chosen: list[tuple[Photo, PurePath]], options: argparse.Namespace) -> list[PlacedGroup]:
     from pictell.collection.placing import place
 
-    photos, folders = [one for one, _ in chosen], [folder for _, folder in chosen]
-    return list(place(photos, folders, Path(options.into), moves=options.way == "move"))
+    found, folders = [one for one, _ in chosen], [folder for _, folder in chosen]
+    return list(place(found, folders, Path(options.into), moves=options.way == "move"))
 
 
 def _wanted(options: argparse.Namespace) -> Callable[[Path], bool]:
@@ -144,105 +117,80 @@ def _wanted(options: argparse.Namespace) -> Callable[[Path], bool]:
     return wanted
 
 
-def _plan(groups: list[PlacedGroup]) -> Iterator[tuple[PlacedGroup, list[Outcome]]]:
-    from pictell.collection.sorting import Outcome
-
-    for group in groups:
-        yield group, [Outcome(file) for file in group.files]
-
-
-def _sort(
-    groups: list[PlacedGroup], way: Way, words: list[str]
+def _outcomes(
+    groups: list[PlacedGroup], options: argparse.Namespace, words: list[str]
 ) -> Iterator[tuple[PlacedGroup, list[Outcome]]]:
+    from pictell.collection.sorting import foresee, sort_groups
+
+    if options.dry_run:
+        yield from foresee(groups, options.way)
+        return
     from pictell.collection.changes import Changes
-    from pictell.collection.sorting import sort_groups
 
     with Changes.begin("sort", words=words) as changes:
-        yield from sort_groups(changes, groups, way)
+        yield from sort_groups(changes, groups, options.way)
 
 
-def _counted(
-    outcomes: Iterator[tuple[PlacedGroup, list[Outcome]]], totals: _Totals
-) -> Iterator[Outcome]:
-    """The files of all groups; those that failed are named on stderr."""
-    for group, some in outcomes:
-        totals.add(group, some)
-        for one in some:
-            if one.error is not None:
-                say(f"{one.file.source}: {_reason(one.error)}")
-            yield one
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileExistsError):
-        return "another program made a file with its name there: sort it again"
-    return os_reason(error)
-
-
-def _write(outcomes: Iterator[Outcome], options: argparse.Namespace) -> None:
+def _write(files: Iterator[Sorted], options: argparse.Namespace) -> None:
     if options.format == "json":
-        write_json([_record(one, options.way) for one in outcomes])
+        write_json([record(one) for one in files])
     elif options.format == "jsonl":
-        import json
-
-        lines = (json.dumps(_record(one, options.way), ensure_ascii=False) for one in outcomes)
-        write(f"{json_escaped(line)}\n".encode() for line in lines)
+        write_json_lines(map(record, files))
     else:
-        for one in outcomes:
-            file = one.file
-            if file.reason is not None:
-                where = f": {file.target}" if "content" in file.reason else ""
-                print(visible(f"{file.source}: skipped, {WHY[file.reason]}{where}"))
-            elif one.error is None:
-                print(visible(f"{file.source} → {file.target}"))
+        for line in map(line_of, files):
+            if line is not None:
+                print(line)
 
 
-def _record(one: Outcome, way: Way) -> dict[str, str | None]:
-    return {
-        "source": str(one.file.source),
-        "target": str(one.file.target),
-        "action": "skip" if one.file.reason else way,
-        "reason": one.file.reason,
-        "error": None if one.error is None else _reason(one.error),
-    }
+def _count_left(
+    skipped: Iterable[Path], groups: Iterable[PlacedGroup], options: argparse.Namespace
+) -> int:
+    """How many files are no pictures, belong to no photo and are no sidecars."""
+    from pictell.collection.companions import is_sidecar
 
-
-def _say_totals(totals: _Totals, options: argparse.Namespace) -> None:
-    done = f"{'would be ' if options.dry_run else ''}{DONE[options.way]}"
-    others = f" and {_files(totals.others)} with them" if totals.others else ""
-    folders = "1 folder" if len(totals.folders) == 1 else f"{len(totals.folders):,} folders"
-    parts = [f"{_photos(totals.photos)}{others} {done} to {folders}"]
-    stayed = totals.stayed.items()
-    parts += [f"{_files(number)} skipped ({WHY[why]})" for why, number in stayed if number]
-    if totals.not_sure:
-        parts.append(f"{_photos(totals.not_sure)} in {NOT_SURE}")
-    if totals.failed:
-        parts.append(f"{_files(totals.failed)} failed")
-    say(", ".join(parts))
-    if totals.photos + totals.others and not options.dry_run:
-        say("to take it back: pictell undo")
-
-
-def _photos(number: int) -> str:
-    return "1 photo" if number == 1 else f"{number:,} photos"
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
+    wanted = _wanted(options)
+    known = {file.source for group in groups for file in group.files}
+    return sum(
+        path not in known and not is_sidecar(path.name) and wanted(path) for path in set(skipped)
+    )
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
     options = make_parser().parse(words)
+    missing = {
+        "PHOTO": not options.pictures and options.from_file is None,
+        "--into FOLDER": options.into is None,
+        "one of --copy, --link and --move": options.way is None,
+    }
+    if any(missing.values()):
+        names = ", ".join(name for name, is_missing in missing.items() if is_missing)
+        raise UsageError(f"missing {names}; usage: pictell sort {USAGE}")
+    _check_label_options(options)
     check_photo_options(options)
-    if options.into is None:
-        raise UsageError("no folder given: name one with --into FOLDER")
-    if options.way is None:
-        raise UsageError("give one of --copy, --link and --move")
+    if options.status is None:
+        options.status = ANSWERED
+    else:
+        options.for_answers.append("--status")
     if options.into == STDIN or is_url(options.into):
         raise UsageError(f"--into {options.into}: give a folder of this machine")
     if os.path.lexists(options.into) and not os.path.isdir(options.into):
         raise UsageError(f"--into {options.into}: a file, not a folder")
     return options
+
+
+def _check_label_options(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` for options that have no effect. Call it before the defaults."""
+    if options.flat:
+        raise UsageError("--flat gives no answers, which are the folders: leave it out")
+    about_labels = {
+        "--max-depth": options.max_depth,
+        "--min-confidence": options.min_confidence,
+        "--status": options.status,
+        "--labels-from": options.labels_from,
+    }
+    given = [option for option, value in about_labels.items() if value is not None]
+    if "label" not in options.by and given:
+        raise UsageError(f"{given[0]} has no effect on folders by date: leave it out")
 
 
 def _by(text: str) -> tuple[str, ...]:
@@ -255,7 +203,7 @@ def _by(text: str) -> tuple[str, ...]:
 
 def make_parser() -> Parser:
     """The options of the command."""
-    parser = Parser("pictell sort", "PHOTO … --into FOLDER (--copy | --link | --move)", EXAMPLE)
+    parser = Parser("pictell sort", USAGE, EXAMPLE)
     add = parser.add_argument
     add("--into", type=non_empty, metavar="FOLDER", help="sort into folders below FOLDER")
     ways = parser.add_mutually_exclusive_group()
@@ -263,6 +211,8 @@ def make_parser() -> Parser:
         ways.add_argument(f"--{way}", action="store_const", const=way, dest="way", help=text)
     by = "label: animal/cat; date: 2024/06, by the camera's clock; or both with a comma (label)"
     add("--by", type=_by, default=("label",), metavar="KEY,KEY", help=by)
+    statuses = "only answers with these statuses have folders: sure, likely (sure,likely)"
+    add("--status", type=answered, metavar="S,S", help=statuses)
     add("-n", "--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_format(FORMATS)
     add_photo_options(parser)

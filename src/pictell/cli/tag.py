@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pictell.cli import amounts
+from pictell.cli.answer_options import answered
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.output import say, write, write_json, write_json_lines
 from pictell.cli.parser import Parser, add_choice
@@ -51,8 +52,6 @@ yours: pictell never removes it. A keyword of pictell that you delete is not wri
 --remove. A second run, with another model or threshold, replaces what pictell wrote before;
 --remove takes it away, and pictell undo takes the last run back.
 """
-# Answers have one of these.
-STATUSES = (Status.SURE, Status.LIKELY)
 FORMATS = ("text", "json", "jsonl")
 # What says which keywords there are.
 FOR_KEYWORDS = ("status", "model", "min_confidence", "max_depth", "flat", "labels_from")
@@ -74,7 +73,7 @@ def make_parser() -> Parser:
     forms = "IMG_1.jpg.xmp or IMG_1.xmp (the one there is, else name)"
     add_choice(parser, "--sidecar", ("name", "stem"), forms)
     statuses = "write the answers with these statuses: sure, likely (sure)"
-    add("--status", type=_statuses, metavar="S,S", help=statuses)
+    add("--status", type=answered, metavar="S,S", help=statuses)
     add("-n", "--dry-run", action="store_true", help="show what would change, and change nothing")
     parser.add_format(FORMATS)
     add_photo_options(parser)
@@ -93,13 +92,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise UsageError("--flat gives no answers, which are the keywords: leave it out")
     options.status = options.status or (Status.SURE,)
     return options
-
-
-def _statuses(text: str) -> tuple[Status, ...]:
-    words = [word.strip() for word in text.split(",")]
-    if not set(words) <= {*STATUSES}:
-        raise argparse.ArgumentTypeError(f"must be of {', '.join(STATUSES)}, not {text!r}")
-    return tuple(map(Status, words))
 
 
 def _tag(options: argparse.Namespace) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
+import shlex
 from typing import TYPE_CHECKING
 
+from pictell.cli.amounts import files
 from pictell.cli.exit_status import SOME_FAILED
 from pictell.cli.output import say, write_json
 from pictell.cli.parser import Parser
@@ -14,7 +15,10 @@ from pictell.errors import JournalError, UsageError
 from pictell.reports.escape import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pictell.collection.journal import Run
+    from pictell.collection.journal_lines import Header
     from pictell.collection.undo import Undone
 
 EXAMPLE = """\
@@ -25,9 +29,10 @@ Put back the files that the last run of pictell sort or pictell tag changed, or 
   pictell undo
   pictell undo RUN
 
-What was changed since by someone else is not touched: it is named, and the exit status is 1. Undo
-the run again to try the rest. The journals of runs, with copies of files that a run replaced or
-removed, stay until you remove them:
+Files that changed after the run are left alone; undo names them, and its exit status is 1. The next
+pictell undo tries these again; to go on with an earlier run, give its name. The list says how many
+files a run changed, of a stopped one by looking at the files. The journals of runs, with copies of
+files that a run replaced or removed, stay until you remove them:
 
   pictell undo --forget RUN
   pictell undo --forget all
@@ -81,22 +86,44 @@ def _named(runs: list[Run], name: str) -> Run:
 def _undo(chosen: Run, options: argparse.Namespace) -> int:
     from pictell.collection.undo import undo
 
-    files: list[Undone] = []
+    done: list[Undone] = []
     for file in undo(chosen, dry_run=options.dry_run):
-        files.append(file)
+        done.append(file)
         if file.refused is not None:
             say(f"{file.path}: {file.refused}; not put back")
-        elif options.dry_run and options.format == "text":
+        elif options.dry_run and options.format == "text" and not options.quiet:
             to = "" if file.to is None else f" to {file.to}"
             print(visible(f"{file.action} {file.path}{to}"))
-    done = sum(file.refused is None for file in files)
+    refused = sum(file.refused is not None for file in done)
     if options.format == "json":
-        write_json({"run": chosen.id, "dry_run": options.dry_run, "files": [*map(_record, files)]})
-    elif not options.dry_run:
-        header, _, _ = chosen.read()
-        count = "1 file" if done == 1 else f"{done} files"
-        print(visible(f"put back {count} of pictell {header.command}, run {chosen.id}"))
-    return SOME_FAILED if done < len(files) else 0
+        write_json({"run": chosen.id, "dry_run": options.dry_run, "files": [*map(_record, done)]})
+    elif not (options.dry_run or options.quiet):
+        print(visible(f"took back: {_words_and_folder(chosen.read()[0])}: {_amounts(done)}"))
+    if refused and not (options.dry_run or options.quiet):
+        say(
+            f"{files(refused)} not put back: pictell undo {chosen.id} tries again, pictell undo "
+            "RUN takes back another run of --list, "
+            f"pictell undo --forget {chosen.id} gives up the rest"
+        )
+    return SOME_FAILED if refused else 0
+
+
+def _words_and_folder(header: Header) -> str:
+    """The command line of a run, and where it ran."""
+    folder = os.fsdecode(header.folder)
+    return f"{_words(header)} (in {folder})" if folder else _words(header)
+
+
+def _words(header: Header) -> str:
+    return shlex.join(["pictell", header.command, *map(os.fsdecode, header.words)])
+
+
+def _amounts(done: Sequence[Undone]) -> str:
+    """How many files were put back, and how many new ones are removed."""
+    actions = [file.action for file in done if file.refused is None]
+    removed = actions.count("remove")
+    parts = [(len(actions) - removed, "put back"), (removed, "removed")]
+    return ", ".join(f"{files(number)} {verb}" for number, verb in parts if number) or files(0)
 
 
 def _record(file: Undone) -> dict[str, object]:
@@ -106,25 +133,35 @@ def _record(file: Undone) -> dict[str, object]:
 
 def _list(runs: list[Run], format_: str) -> int:
     """Write the runs, the last one first; name those whose journals are damaged."""
+    from pictell.collection.undo import count_files
+
     records = list[dict[str, object]]()
     for one in runs:
         try:
-            (header, entries, _), state = one.read(), one.state
+            header, n_files, state = one.read()[0], count_files(one), one.state
         except JournalError as error:
             say(str(error))
             continue
-        words = " ".join(["pictell", header.command, *map(os.fsdecode, header.words)])
-        folder = str(Path(os.fsdecode(header.folder)))
-        record = {"run": one.id, "time": header.time.isoformat(), "command": header.command}
-        records.append(
-            {**record, "words": words, "folder": folder, "files": len(entries), "state": state}
-        )
+        records.append(_run_record(one.id, header, n_files, state))
         if format_ == "text":
             local = f"{header.time.astimezone():%Y-%m-%d %H:%M}"
-            print(visible(f"{one.id}  {local}  {state:13}  {len(entries):6} files  {words}"))
+            about = f"{local}  {state:13}  {files(n_files):>12}"
+            print(visible(f"{one.id}  {about}  {_words_and_folder(header)}"))
     if format_ == "json":
         write_json(records)
     return 0 if len(records) == len(runs) else SOME_FAILED
+
+
+def _run_record(run: str, header: Header, n_files: int, state: str) -> dict[str, object]:
+    return {
+        "run": run,
+        "time": header.time.isoformat(),
+        "command": header.command,
+        "words": _words(header),
+        "folder": os.fsdecode(header.folder),
+        "files": n_files,
+        "state": state,
+    }
 
 
 def make_parser() -> Parser:
@@ -136,5 +173,6 @@ def make_parser() -> Parser:
     add("-n", "--dry-run", action="store_true", help="say what would be done, and change nothing")
     forget = "remove the journal of RUN, or of all runs: they cannot be undone any more"
     add("--forget", metavar="RUN", help=forget)
+    add("-q", "--quiet", action="store_true", help="only the files that cannot be put back")
     parser.add_format(("text", "json"))
     return parser

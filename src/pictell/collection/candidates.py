@@ -33,6 +33,7 @@ class PhotoFile:
 
     ``width`` and ``height`` are those of the upright picture in pixels, ``changed_s`` is when the
     file was last changed, in seconds since 1970, and ``warnings`` say what is wrong with it.
+    ``is_link``: the photo is a symbolic link to a file that is not among the photos.
     """
 
     photo: Photo
@@ -41,6 +42,7 @@ class PhotoFile:
     n_bytes: int
     changed_s: float = 0
     warnings: tuple[PictureWarning, ...] = ()
+    is_link: bool = False
 
     @property
     def pixels(self) -> int:
@@ -109,7 +111,8 @@ def _distinct_files(
         key = (status.st_dev, status.st_ino)
         if key not in files or files[key][1].photo.path.is_symlink():
             size = (facts.width, facts.height, status.st_size)
-            files[key] = (number, PhotoFile(photo, *size, status.st_mtime, facts.warnings))
+            rest = (status.st_mtime, facts.warnings, photo.path.is_symlink())
+            files[key] = (number, PhotoFile(photo, *size, *rest))
     return dict(files.values()), failed
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pictell.collection.file_count import write_count
 from pictell.collection.journal import Journal, journals_folder
 from pictell.collection.journal_lines import Entry, Failed, Placed
 from pictell.collection.making import make_step
@@ -55,6 +56,9 @@ class Changes:
         self._journal: Journal | None = None
         self._prepared = 0
         self._succeeded = 0
+        # Where moved files are now, and where they came from.
+        self._moved = dict[Path, Path]()
+        self._others = 0
 
     @classmethod
     def begin(
@@ -86,7 +90,10 @@ class Changes:
     def __exit__(self, *exception: object) -> None:
         if self._journal is not None:
             # An interrupted step may have been made.
-            self._journal.close(forget=not self._succeeded and exception[0] is None)
+            ended = exception[0] is None
+            if ended:
+                write_count(self._journal.run.folder, len(self._moved) + self._others)
+            self._journal.close(forget=ended and not self._succeeded)
 
     def _open_journal(self) -> Journal:
         if self._journal is None:
@@ -106,7 +113,17 @@ class Changes:
             journal.write([Failed(entry.number)], sync=False)
             return error
         self._succeeded += 1
+        self._count(step)
         return None
+
+    def _count(self, step: Step) -> None:
+        """Count a file that is changed. One that was moved back is not."""
+        if step.action != "move" or step.source is None:
+            self._others += 1
+            return
+        origin = self._moved.pop(step.source, step.source)
+        if origin != step.target:
+            self._moved[step.target] = origin
 
     def _batches(self, steps: Iterable[Step]) -> Iterator[list[tuple[Step, Entry | OSError]]]:
         """The steps with their lines for the journal, or why they cannot be made.

@@ -62,17 +62,21 @@ class Copy:
 class Group:
     """The best photo and one or more copies of it, the surest first.
 
-    The best one has no warnings, or all have some; among those it is the one with most pixels, then
-    most bytes, then the oldest file, then the shortest path.
+    The best one is no symbolic link, or all are links. It has no warnings, or all of those have
+    some; among these it is the one with most pixels, then most bytes, then the oldest file, then
+    the shortest path.
     """
 
     best: PhotoFile
     copies: tuple[Copy, ...]
 
     def removable(self) -> Iterator[PhotoFile]:
-        """The copies that are not larger than the best one, as a damaged one can be."""
+        """The copies that take room and are not larger than the best one.
+
+        A damaged photo can be larger, and so can the file of a link. A link takes no room.
+        """
         for copy in self.copies:
-            if copy.file.pixels <= self.best.pixels:
+            if copy.file.pixels <= self.best.pixels and not copy.file.is_link:
                 yield copy.file
 
 
@@ -109,7 +113,8 @@ def find_copies(
 def _order(file: PhotoFile) -> tuple[object, ...]:
     """The sort key of a photo: the best one is first."""
     path = str(file.photo.path)
-    return bool(file.warnings), -file.pixels, -file.n_bytes, file.changed_s, len(path), path
+    quality = bool(file.warnings), -file.pixels, -file.n_bytes
+    return file.is_link, *quality, file.changed_s, len(path), path
 
 
 def _group(found: Candidates, members: Sequence[tuple[list[int], float]]) -> Group:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from pictell.collection.copying import copy_new, sync_folder
+from pictell.collection.file_count import read_count
 from pictell.collection.journal_lines import (
     Entry,
     Failed,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 JOURNAL, LOCK, STATE = "journal.jsonl", "lock", "state"
 PROGRESS, NUMBER_WIDTH = "undone-steps", 8
-UNDONE, PARTLY_UNDONE = "undone", "partly undone"
+DONE, STOPPED, UNDONE, PARTLY_UNDONE = "done", "stopped", "undone", "partly undone"
 
 
 class _AtWorkError(JournalError):
@@ -64,12 +65,16 @@ class Run:
 
     @property
     def state(self) -> str:
-        """``done``, ``undone``, ``partly undone`` or ``at work``. Raises ``JournalError``."""
+        """What became of the run.
+
+        ``done``, ``stopped`` before its end, ``undone``, ``partly undone`` or ``at work``. Raises
+        ``JournalError``.
+        """
         path = self.folder / STATE
         try:
             with self.lock(), _journal_errors(self.folder, "read"):
                 if not path.exists():
-                    return "done"
+                    return STOPPED if read_count(self.folder) is None else DONE
                 return UNDONE if path.read_bytes() == UNDONE.encode() else PARTLY_UNDONE
         except _AtWorkError:
             return "at work"

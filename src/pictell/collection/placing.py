@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import (
+    Callable,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,14 +27,19 @@ from pictell.collection.companions import Group, find_groups
 from pictell.collection.folder_names import NO_DATE, NOT_SURE, LabelFolders
 from pictell.collection.survey import Photo
 from pictell.collection.target_names import Origin, TargetFolder, find_number, numbered
-from pictell.results import Result
+from pictell.results import Result, Status
 
 By = Literal["date", "label"]
-Reason = Literal["in place", "same content", "other content", "link"]
+ANSWERED = (Status.SURE, Status.LIKELY)
+Reason = Literal["in place", "same content", "other content", "link", "with photo"]
 
 
 class Placement(NamedTuple):
-    """A file and where it goes. With a ``reason`` it stays, and ``target`` is what is there."""
+    """A file and where it goes.
+
+    With a ``reason`` it stays, and ``target`` is the file that is there; of a file that stays with
+    its photo, and of a link, it is the file itself.
+    """
 
     source: Path
     target: Path
@@ -44,22 +58,28 @@ class PlacedGroup:
     sure: bool
 
 
-def choose_folder(photo: Photo, result: Result, labels: LabelFolders, by: Sequence[By]) -> PurePath:
+def choose_folder(
+    photo: Photo,
+    result: Result,
+    labels: LabelFolders,
+    by: Sequence[By],
+    statuses: Container[Status] = ANSWERED,
+) -> PurePath:
     """The folder of a photo, below that of all: ``animal/cat``, ``2024/06`` or both.
 
-    Without an answer it is ``not-sure``; without a date, ``no-date``. A model that gives no answers
-    has the folder of the best class.
+    Without an answer with one of the ``statuses`` it is ``not-sure``; without a date, ``no-date``.
+    A model that gives no answers has the folder of the best class.
     """
     taken = photo.taken
     parts: dict[By, PurePath] = {
-        "label": _label_folder(result, labels),
+        "label": _label_folder(result, labels, statuses),
         "date": PurePath(NO_DATE if taken is None else f"{taken.year:04}/{taken.month:02}"),
     }
     return PurePath(*(parts[one] for one in by))
 
 
-def _label_folder(result: Result, labels: LabelFolders) -> PurePath:
-    if result.answer is not None:
+def _label_folder(result: Result, labels: LabelFolders, statuses: Container[Status]) -> PurePath:
+    if result.answer is not None and result.status in statuses:
         return labels.of_id(result.answer.id)
     if result.status is None and result.predictions:
         return labels.of_class(result.top.class_index)
@@ -127,9 +147,12 @@ class _Targets:
     def place(self, group: Group, path: Path, digest: str) -> tuple[Placement, ...]:
         photo = group.folder / group.members[0].name
         if self._identity(group.folder) == self._identity(path):
-            return self._all_stay(group, path, "in place")
+            return tuple(
+                Placement(group.folder / member.name, path / member.name, "in place")
+                for member in group.members
+            )
         if self._moves and photo.is_symlink():
-            return self._all_stay(group, group.folder, "link")
+            return Placement(photo, photo, "link"), *_with_photo(group)
         if path not in self._folders:
             self._folders[path] = TargetFolder(path, self._inside.get(path, frozenset()))
         folder = self._folders[path]
@@ -142,12 +165,6 @@ class _Targets:
             for member, name in zip(group.members, names, strict=True)
         )
 
-    def _all_stay(self, group: Group, path: Path, reason: Reason) -> tuple[Placement, ...]:
-        return tuple(
-            Placement(group.folder / member.name, path / member.name, reason)
-            for member in group.members
-        )
-
     def _beside(
         self, group: Group, folder: TargetFolder, name: str, origin: Origin
     ) -> tuple[Placement, ...]:
@@ -155,8 +172,7 @@ class _Targets:
         number = find_number(group.members, name)
         photo = Placement(group.folder / group.members[0].name, folder.path / name, "same content")
         if number is None or self._moves:
-            rest = [group.folder / member.name for member in group.members[1:]]
-            return photo, *(photo._replace(source=source) for source in rest)
+            return photo, *_with_photo(group)
         folder.belongs(origin, number)
         placements = [photo]
         for member, other in zip(group.members, numbered(group.members, number), strict=True):
@@ -172,3 +188,10 @@ class _Targets:
                     Placement(source, target, "same content" if same else "other content")
                 )
         return tuple(placements)
+
+
+def _with_photo(group: Group) -> Iterator[Placement]:
+    """The files of a group that stay where they are, because its photo does."""
+    for member in group.members[1:]:
+        source = group.folder / member.name
+        yield Placement(source, source, "with photo")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from pictell.collection.file_count import read_count, write_count
 from pictell.collection.journal import PARTLY_UNDONE, UNDONE, EarlierUndo, Run, find_runs
 from pictell.collection.journal_lines import Entry, Placed
 from pictell.collection.restore import RefusedError, find_way_back, remove_drafts
@@ -41,6 +42,9 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
         if dry_run:
             yield from _foresee(run, entries, placed, earlier)
             return
+        if read_count(run.folder) is None:
+            # Later, the files do not show it any more.
+            write_count(run.folder, count_files(run))
         complete, moved = True, _moved_since(run)
         with run.note_undone() as note:
             for entry in reversed(entries):
@@ -56,6 +60,31 @@ def undo(run: Run, *, dry_run: bool = False) -> Iterator[Undone]:
                 if file is not None:
                     yield file
         run.mark(UNDONE if complete else PARTLY_UNDONE)
+
+
+def count_files(run: Run) -> int:
+    """How many files a run changed. Raises ``JournalError``.
+
+    Of a run that was stopped, nothing but the files says it; those that were moved or removed since
+    are left out.
+    """
+    if (known := read_count(run.folder)) is not None:
+        return known
+    return sum(map(_is_made, run.read()[1]))
+
+
+def _is_made(entry: Entry) -> bool:
+    """Whether a step seems to be made, without reading a file; so if the system does not say it."""
+    target, source = (Path(os.fsdecode(path)) for path in (entry.target, entry.source))
+    try:
+        found = stat_of(target)
+    except OSError:
+        return True
+    if entry.source:
+        return found is not None and not (entry.action == "move" and os.path.lexists(source))
+    now = None if found is None else (found.st_size, found.st_mtime_ns)
+    before = entry.before
+    return now != (None if before is None else (before.size, before.mtime_ns))
 
 
 def _undo_step(
