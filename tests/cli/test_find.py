@@ -59,7 +59,9 @@ def test_likeness_finds_photos_by_a_picture_that_is_elsewhere(folder: Path) -> N
         picture.resize((200, 133)).save(folder / "small.png")
     run = find(folder, "--like", "small.png", "photos/", "--limit", "2")
     assert names(run)[0] == "cat.jpg"
-    assert "best 2 of 4" in run.stderr
+    assert "1 photo with a likeness of 0.5" in run.stderr
+    run = find(folder, "--like", "small.png", "photos/", "--limit", "2", "--min-likeness", "0")
+    assert "2 of" in run.stderr
     run = find(folder, "animal", "photos", "--like", SAMPLES / "espresso.jpg")
     assert names(run) == ["cat.jpg"]
     run = find(folder, "--like", "photos/cat.jpg", "--like", "photos/espresso.jpg", "photos")
@@ -127,6 +129,17 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_searched(
     assert run.stdout.startswith("photos/cat.jpg ")
 
 
+def test_a_photo_named_twice_is_found_once(folder: Path) -> None:
+    run = find(folder, "cat", "photos", "photos/../photos/cat.jpg", "photos", "--limit", "2")
+    assert names(run) == ["cat.jpg"]
+
+
+def test_a_second_word_that_is_no_file_is_hinted_at(folder: Path) -> None:
+    run = find(folder, "cat", "dog", "photos")
+    assert run.returncode == 1
+    assert "pictell find 'cat dog'" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -134,12 +147,17 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_searched(
         (["dog not", "photos"], "not without a word"),
         (["", "photos"], "no words"),
         (["cat"], "no photo given"),
-        (["photos"], "no photo given"),
+        (["photos"], "name the photos too"),
         ([], "no query given"),
         (["cat", "-"], "standard input"),
         (["cat", "https://example.org/a.jpg"], "URL"),
         (["--taken", "2024-13", "photos"], "no such date"),
         (["cat", "photos", "--taken", "2025..2024"], "ends before"),
+        (["cat", "photos", "--html", "-"], "--html -"),
+        (["--like", "-", "photos"], "standard input"),
+        (["--like", "https://example.org/a.jpg", "photos"], "URL"),
+        (["cat", "photos", "--min-likeness", "0.5"], "--min-likeness"),
+        (["cat", "-n", "2", "photos"], "-n"),
         (["--like", "gone.jpg", "photos"], "gone.jpg"),
         (["--like", "photos", "photos"], "a folder"),
         (["--like", "photos/notes.txt", "photos"], "--like photos/notes.txt"),
@@ -169,7 +187,7 @@ def test_a_label_that_is_also_a_folder_is_never_guessed(folder: Path, tmp_path: 
     assert run.returncode == 2
     assert "--words dog" in run.stderr
     run = pictell("find", "./dog", "dog/cat.jpg", *like, cwd=tmp_path, env=own)
-    assert names(run) == ["cat.jpg", "cat.jpg"]
+    assert names(run) == ["cat.jpg"]
     run = pictell("find", "--words", "cat", "dog", *like, cwd=tmp_path, env=own)
     assert names(run) == ["cat.jpg"]
     # Without other searches, the first word is always the query.

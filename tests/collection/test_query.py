@@ -62,6 +62,9 @@ def read(text: str) -> list[Read]:
         ("boat or ship", [(6,)]),
         ("beagle boat or ship", [(1,), (6,)]),
         ("salt, pepper", [(9,)]),
+        ("crane (bird)", [(7,)]),
+        ("crane (bird) beagle", [(7,), (1,)]),
+        ("black-and-tan coonhound", [(5,)]),
     ],
 )
 def test_words_are_labels_with_as_many_words_as_they_can_have(
@@ -83,6 +86,18 @@ def test_commas_and_or_separate_alternatives(text: str) -> None:
     assert read(text) == [([(1,)], []), ([(3,)], [])]
 
 
+def test_operators_can_be_in_capitals() -> None:
+    assert read("beagle OR animal AND NOT dog") == [
+        ([(1,)], []),
+        ([(0, 1, 2, 4, 5, 7)], [(0, 1, 5)]),
+    ]
+
+
+def test_a_synonym_is_told_apart_from_a_name() -> None:
+    synonym, name = (one.shown[0] for one in parse_query("yellow dog, golden retrievers", TREE))
+    assert (synonym.guessed, name.guessed) == (("golden retriever",), ())
+
+
 def test_a_guess_is_told_apart_from_a_name() -> None:
     guess, name = (one.shown[0] for one in parse_query("clock, wall clock", TREE))
     assert (guess.guessed, name.guessed) == (("wall clock",), ())
@@ -92,7 +107,30 @@ def test_a_guess_is_told_apart_from_a_name() -> None:
     ("text", "said"),
     [
         ("beagel", "'beagel'.*did you mean beagle"),
-        ("golden", "'golden'.*did you mean golden retriever, golden eagle"),
+        ("golden", "does not know 'golden': pictell labels"),
+        ("dgo", "did you mean dog?"),
+        ("retreiver", "did you mean .*retriever"),
+        ("black dog", "'black'.*name a thing"),
+        ("dog -beagle", "'-'"),
+        ("golden -retriever", "'-'"),
+        ("animal not (dog or beagle)", r"'\('"),
+        ("(dog)", r"'\('"),
+        ("dog!", "'!'"),
+        ("!dog", "'!'"),
+        ("dog;", "';'"),
+        ("dog.", "'.'"),
+        ("dog & clock", "'&'"),
+        ("dog + clock", r"'\+'"),
+        ("dog|clock", "'|'"),
+        ("dog/clock", "'/'"),
+        ("dog*", r"'\*'"),
+        ('"golden retriever"', "'\"'"),
+        ("'dog'", "sign"),
+        ("dog – clock", "'–'"),
+        ("dog\u202e", "sign"),
+        ("dog not not beagle", "not without a word"),
+        ("animal, not dog", "'not dog' is an alternative of its own"),
+        ("not dog or clock", "'not dog' is an alternative of its own"),
         ("dog xqzw", "'xqzw'"),
         ("eagle beach", "'beach'"),
         ("", "no words"),

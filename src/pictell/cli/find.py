@@ -15,7 +15,7 @@ from pictell.cli.parser import Parser, non_empty, positive_int, probability
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
 from pictell.cli.terminal import line_columns
 from pictell.errors import PictellError, UsageError
-from pictell.images.sources import find_missing
+from pictell.images.sources import STDIN, find_missing, is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pictell.classifier import Classifier
     from pictell.collection.query import Alternative, Period
     from pictell.collection.search import Match, Search
+    from pictell.collection.survey import Survey
     from pictell.scoring.taxonomy import Taxonomy
 
 EXAMPLE = """\
@@ -44,6 +45,8 @@ Each label is any name that pictell labels shows, and finds all that is below it
 FORMATS = ("text", "json", "jsonl", "csv")
 # Everything is like everything to some degree.
 MOST_ALIKE = 20
+# The cosine of pictures of the same thing; other models have other ones (benchmarks/search.md).
+MIN_LIKENESS = 0.5
 
 
 def run(words: list[str]) -> int:
@@ -53,7 +56,7 @@ def run(words: list[str]) -> int:
 
     wanted = _Wanted(options)
     with survey_photos(options, wanted.prepare) as surveyed:
-        found = search(surveyed.survey, wanted.search)
+        found = search(_each_once(surveyed.survey), wanted.search)
         most = options.limit or (MOST_ALIKE if options.like else None)
         matches = to_matches(found, wanted.search, wanted.tree, most)
     if not options.quiet:
@@ -62,10 +65,24 @@ def run(words: list[str]) -> int:
         _write(matches, options)
     finally:
         if options.html is not None:
-            match_page.write(options.html, matches, _title(options), options.limits)
+            n_found = len(found.survey.photos)
+            n_pictures = match_page.write(
+                options.html, matches, n_found, _title(options), options.limits
+            )
             if not options.quiet:
-                say(f"the page is in {options.html}")
+                part = "" if n_pictures == n_found else f", with {n_pictures} of {n_found} photos"
+                say(f"the page is in {options.html}{part}")
     return surveyed.exit_status
+
+
+def _each_once(survey: Survey) -> Survey:
+    """The photos without those that were named before, also by another path."""
+    rows = dict[str, int]()
+    for row, photo in enumerate(survey.photos):
+        # The file itself counts, not what a link to it is called.
+        folder = os.path.realpath(photo.path.parent)
+        rows.setdefault(os.path.join(folder, photo.path.name), row)
+    return survey.only(list(rows.values()))
 
 
 class _Wanted:
@@ -95,11 +112,13 @@ class _Wanted:
             _check_no_query(options.pictures[0], self.tree)
         if words is not None and not options.quiet:
             _say_guesses(words)
+            _hint_at_quotes(options, self.tree)
         self.search = Search(
             words,
             _mean_embedding(classifier, options.like) if options.like else None,
             options.taken,
             MIN_SCORE if options.min_score is None else options.min_score,
+            _least_likeness(options),
             exclusive=classifier.spec.activation not in INDEPENDENT,
         )
 
@@ -115,12 +134,32 @@ def _check_no_query(photo: str, tree: Taxonomy) -> None:
         )
 
 
+def _least_likeness(options: argparse.Namespace) -> float:
+    """The least likeness. Where words say what is found, likeness only orders it."""
+    if options.min_likeness is not None:
+        return float(options.min_likeness)
+    return MIN_LIKENESS if options.query is None else -1.0
+
+
+def _hint_at_quotes(options: argparse.Namespace, tree: Taxonomy) -> None:
+    """Say how to give several words, if a photo is none and the name of a label."""
+    from pictell.models.vocabulary import Names
+
+    names = Names(tree)
+    for word in options.pictures:
+        if not _is_pattern(word) and not os.path.lexists(word) and names.called(word):
+            say(
+                f"{word!r} is taken as a photo: put several words in quotes: "
+                f"pictell find '{options.query} {word}' PHOTO …"
+            )
+
+
 def _say_guesses(words: Sequence[Alternative]) -> None:
-    """Say which labels were meant if none is called so."""
+    """Say which labels were meant if these words are not the own name of any."""
     for alternative in words:
         for term in (*alternative.shown, *alternative.hidden):
             if term.guessed:
-                say(f"no label is called {term.words!r}: taken as {', '.join(term.guessed)}")
+                say(f"{term.words!r} is taken as {', '.join(term.guessed)}")
 
 
 def _mean_embedding(classifier: Classifier, names: Sequence[str]) -> NDArray[np.float32]:
@@ -145,10 +184,14 @@ def _mean_embedding(classifier: Classifier, names: Sequence[str]) -> NDArray[np.
 
 
 def _say_how_many(shown: int, found: int, options: argparse.Namespace) -> None:
+    least = _least_likeness(options)
     if not found:
         say(f"no photo is found: {_title(options)}")
     elif shown < found:
-        say(f"the best {shown} of {found} photos: --limit changes how many")
+        say(f"shows {shown} of {found} photos; --limit N shows more")
+    if options.like and least > -1 and shown == found:
+        noun = "photo" if found == 1 else "photos"
+        say(f"{found} {noun} with a likeness of {least:g} or more; --min-likeness P changes it")
 
 
 def _title(options: argparse.Namespace) -> str:
@@ -158,7 +201,8 @@ def _title(options: argparse.Namespace) -> str:
         parts.append(f"like {', '.join(options.like)}")
     if options.taken is not None:
         parts.append(f"taken {options.taken.first} to {options.taken.last}")
-    return ", ".join(parts)
+    title = ", ".join(parts)
+    return title if options.query is not None else f"Photos {title}"
 
 
 def _write(matches: Sequence[Match], options: argparse.Namespace) -> None:
@@ -174,13 +218,20 @@ def _parse(words: list[str]) -> argparse.Namespace:
     options.query = _query(options)
     if options.query is None and not options.like and options.taken is None:
         raise UsageError("no query given: pictell find QUERY PHOTO …")
+    if options.query is not None:
+        _check_photos_named(options)
     if options.null and options.from_file is None:
         options.names_only = True
     if options.names_only and options.format != "text":
         raise UsageError(f"--names-only and --null are text, not {options.format}: leave one out")
     if options.min_score is not None and options.query is None:
         raise UsageError("--min-score is about the words of a query: give a query, or leave it out")
+    if options.min_likeness is not None and not options.like:
+        raise UsageError("--min-likeness is about pictures: give --like, or leave it out")
     for name in options.like or ():
+        if name == STDIN or is_url(name):
+            what = "standard input" if name == STDIN else "a URL"
+            raise UsageError(f"--like {name}: {what}, not a file: give a picture on this computer")
         if (error := find_missing(name)) is not None:
             raise UsageError(f"--like {name}: {error.message}")
         if os.path.isdir(name):
@@ -188,9 +239,21 @@ def _parse(words: list[str]) -> argparse.Namespace:
     check_photo_options(options)
     options.taken = _period(options.taken)
     if options.html is not None:
+        if options.html == STDIN or is_url(options.html):
+            raise UsageError(f"--html {options.html}: not a file: give a name such as found.html")
         options.html = Path(options.html)
         match_page.check(options.html)
     return options
+
+
+def _check_photos_named(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` if the only word is a file or a folder: the query is missing."""
+    word = options.query
+    no_photos = not options.pictures and options.from_file is None
+    if options.words is None and no_photos and os.path.lexists(word):
+        raise UsageError(
+            f"{word!r} is taken as the query; name the photos too: pictell find QUERY {word}"
+        )
 
 
 def _period(text: str | None) -> Period | None:
@@ -229,11 +292,13 @@ def make_parser() -> Parser:
     add("--like", action="append", type=non_empty, metavar="FILE", help=like)
     taken = "only photos taken then: 2024, 2024-06, 2024-06-15, or a range: 2024-06..2024-08"
     add("--taken", metavar="DATE", help=taken)
-    add("--words", metavar="QUERY", help="the query, if the first word is a photo")
+    add("--words", metavar="QUERY", help="the query as an option; all words are then photos")
     least = "least score of a photo that words find, 0 to 1 (0.4)"
     add("--min-score", type=probability, metavar="P", help=least)
+    likeness = "least likeness to --like, 0 to 1 (0.5 without a query: for the model default)"
     limit = f"at most N photos (all; {MOST_ALIKE} with --like)"
-    add("-n", "--limit", type=positive_int, metavar="N", help=limit)
+    add("--min-likeness", type=probability, metavar="P", help=likeness)
+    add("--limit", type=positive_int, metavar="N", help=limit)
     parser.add_format(FORMATS)
     names = "only the names of the photos; --null does this, too, with NUL between them"
     add("--names-only", action="store_true", help=names)

@@ -24,13 +24,17 @@ def check(path: Path) -> None:
     output_file.check(path, "a page of pictell find", (html.HEAD,))
 
 
-def write(path: Path, matches: Sequence[Match], title: str, limits: Limits) -> None:
-    """Write the page. Raises ``PictellError``."""
+def write(path: Path, matches: Sequence[Match], found: int, title: str, limits: Limits) -> int:
+    """Write the page; return how many photos it has. Raises ``PictellError``.
+
+    ``found`` is how many photos were found; ``matches`` may be only the best of them.
+    """
     from pictell.reports.matches import html
 
     shown = [match.photo.path for match in matches[: html.MAX_PICTURES]]
-    page = html.render(matches, _thumbnails(shown, html.SIDE, limits), title, path)
+    page = html.render(matches, found, _thumbnails(shown, html.SIDE, limits), title, path)
     output_file.write(path, [page])
+    return len(shown)
 
 
 def _thumbnails(photos: Sequence[Path], side: int, limits: Limits) -> dict[Path, bytes]:

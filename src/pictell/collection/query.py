@@ -8,6 +8,7 @@ or more words; of several ways to read the words, the first label gets as many a
 from __future__ import annotations
 
 import re
+import unicodedata
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from pictell.scoring.taxonomy import Taxonomy
 TOKEN = re.compile(r"[^\s,]+|,")
 AND, NOT, ALTERNATIVES = "and", "not", frozenset((",", "or"))
 OPERATORS = ALTERNATIVES | {AND, NOT}
+# They are part of words between letters: black-and-tan, jack-o'-lantern.
+JOINERS = frozenset("-'’_")
+JOINER_RUN = re.compile(r"(?<=\w)(?:[-’']{1,2}|_+)(?=\w)")
 # No label has a name of more words; longer texts would take long.
 MAX_WORDS = 12
 MAX_TOKENS = 100
@@ -32,7 +36,7 @@ class Term:
     """The words for something that a photo can show.
 
     ``classes`` are the indices of their classes, sorted. ``guessed`` are the names of the labels
-    if none is called so and they only end in these words; else it is empty.
+    if these words are not the own name of any: a synonym, or their last words; else it is empty.
     """
 
     words: str
@@ -64,19 +68,34 @@ def parse_query(text: str, taxonomy: Taxonomy) -> tuple[Alternative, ...]:
     """The alternatives of a query; there is at least one.
 
     A query that is the name of a label as a whole is that label. Raises ``UsageError`` for a query
-    without labels, and for words that are no label's, with the nearest names.
+    without labels, for words that are no label's, for signs that mean nothing, and for one of
+    several alternatives that only excludes.
     """
     names = Names(taxonomy)
     tokens = TOKEN.findall(text)
     if len(tokens) > MAX_TOKENS:
         raise UsageError(f"the query has more than {MAX_TOKENS} words")
-    if whole := names.called(text):
-        return (Alternative((_term(text, whole, taxonomy),), ()),)
-    found = [_Reading(names, taxonomy).read(part) for part in _parts(tokens, names)]
+    reading = _Reading(names, taxonomy)
+    if names.called(text) and (names.is_written(text) or _sign(text) is None):
+        return (Alternative((reading.term(text),), ()),)
+    found = [reading.read(part) for part in _parts(tokens, names)]
     alternatives = tuple(one for one in found if one.shown or one.hidden)
     if not alternatives:
         raise UsageError(f"the query {text!r} has no words to search for")
+    if len(alternatives) > 1:
+        _check_each_shows(alternatives)
     return alternatives
+
+
+def _check_each_shows(alternatives: tuple[Alternative, ...]) -> None:
+    """Raise ``UsageError`` for an alternative that would add nearly all photos."""
+    for one in alternatives:
+        if not one.shown:
+            hidden = " ".join(f"not {term.words}" for term in one.hidden)
+            raise UsageError(
+                f"{hidden!r} is an alternative of its own and finds nearly all photos: write it "
+                f"after what to search for, without a comma or or: 'animal {hidden}'"
+            )
 
 
 def parse_period(text: str) -> Period:
@@ -115,7 +134,8 @@ def _longest(tokens: list[str], names: Names) -> int:
         if tokens[length - 1] != "," and names.called(text):
             return length
     for length, text in spans.items():
-        if OPERATORS.isdisjoint(tokens[:length]) and names.ending(text):
+        words = {token.casefold() for token in tokens[:length]}
+        if OPERATORS.isdisjoint(words) and names.ending(text):
             return length
     return 1
 
@@ -133,32 +153,61 @@ class _Reading:
     def read(self, words: list[str]) -> Alternative:
         """The alternative. Raises ``UsageError`` for an unknown word, and a ``not`` at the end."""
         shown, hidden, excludes = list[Term](), list[Term](), False
+        several = sum(word.casefold() not in OPERATORS for word in words) > 1
         for word in words:
+            is_operator = word.casefold() in OPERATORS
+            if excludes and is_operator:
+                break
             if word.casefold() == NOT:
                 excludes = True
-            elif word.casefold() != AND:
-                (hidden if excludes else shown).append(self._term(word))
+            elif not is_operator:
+                (hidden if excludes else shown).append(self.term(word, several=several))
                 excludes = False
         if excludes:
             raise UsageError("the query has a not without a word after it")
         return Alternative(tuple(shown), tuple(hidden))
 
-    def _term(self, words: str) -> Term:
-        if nodes := self._names.called(words):
-            return _term(words, nodes, self._taxonomy)
-        if nodes := self._names.ending(words):
-            guessed = tuple(self._taxonomy.labels[node].name for node in nodes)
-            return _term(words, nodes, self._taxonomy, guessed)
-        nearest = ", ".join(self._names.nearest(words))
-        raise UsageError(
-            f"no label is called {words!r}: "
-            + (f"did you mean {nearest}?" if nearest else "pictell labels lists them")
-        )
+    def term(self, words: str, *, several: bool = False) -> Term:
+        """The term of some words; ``several``: they are not all of the alternative.
+
+        Raises ``UsageError`` for words that are no label's, and for signs that mean nothing.
+        """
+        if not self._names.is_written(words) and (sign := _sign(words)) is not None:
+            raise _no_meaning(sign)
+        nodes = self._names.called(words) or self._names.ending(words)
+        if not nodes:
+            raise self._unknown(words, several)
+        labels, own = self._taxonomy.labels, any(self._names.is_own(words, node) for node in nodes)
+        guessed = () if own else tuple(labels[node].name for node in nodes)
+        classes = {int(one) for node in nodes for one in self._taxonomy.classes_below(node)}
+        return Term(words, tuple(sorted(classes)), guessed)
+
+    def _unknown(self, words: str, several: bool) -> UsageError:
+        said = f"the model does not know {words!r}"
+        if nearest := self._names.misspelled(words):
+            return UsageError(f"{said}: did you mean {', '.join(nearest)}?")
+        if several:
+            return UsageError(
+                f"{said}: each word must name a thing, not say what it is like: leave the word "
+                "out; pictell labels lists what it knows"
+            )
+        return UsageError(f"{said}: pictell labels lists what it knows")
 
 
-def _term(words: str, nodes: list[int], taxonomy: Taxonomy, guessed: tuple[str, ...] = ()) -> Term:
-    classes = {int(one) for node in nodes for one in taxonomy.classes_below(node)}
-    return Term(words, tuple(sorted(classes)), guessed)
+def _sign(text: str) -> str | None:
+    """The first sign that is no part of a word; ``None`` if there is none."""
+    rest = JOINER_RUN.sub("", text)
+    for one in rest:
+        if one in JOINERS or (one != "," and unicodedata.category(one)[0] in "CPS"):
+            return one
+    return None
+
+
+def _no_meaning(sign: str) -> UsageError:
+    return UsageError(
+        f"the sign {sign!r} means nothing in a query: write 'animal not dog not cat' to exclude, "
+        "'dog, cat' for either, 'dog cat' for both"
+    )
 
 
 def _days(text: str, whole: str) -> Period:

@@ -40,13 +40,15 @@ class Search(NamedTuple):
 
     ``words``: any of these alternatives; ``None`` for all photos. ``like``: an embedding (D,)
     float32 with an L2 norm of 1. ``min_score``, 0..1: the least probability of a word.
-    ``exclusive``: a photo's probabilities add up to 1, because the classes exclude each other.
+    ``min_likeness``, -1..1: the least likeness of a photo to ``like``. ``exclusive``: a photo's
+    probabilities add up to 1, because the classes exclude each other.
     """
 
     words: Sequence[Alternative] | None = None
     like: NDArray[np.float32] | None = None
     taken: Period | None = None
     min_score: float = MIN_SCORE
+    min_likeness: float = -1.0
     exclusive: bool = True
 
 
@@ -75,7 +77,9 @@ def search(survey: Survey, wanted: Search) -> Found:
         survey = survey.only([row for row, photo in photos if taken.includes(photo.taken)])
     found = Found(survey) if wanted.words is None else _by_words(survey, wanted.words, wanted)
     if wanted.like is not None:
-        found = found._replace(likeness=_likeness(found.survey, wanted.like))
+        likeness = _likeness(found.survey, wanted.like)
+        found = found._replace(likeness=likeness)
+        found = _rows(found, np.flatnonzero(likeness >= wanted.min_likeness))
     best = found.scores if found.likeness is None else found.likeness
     if best is None:
         return _rows(found, _oldest_first(found.survey.photos))
@@ -204,7 +208,10 @@ def _best_classes(
 
     Words that name none, as after ``not``, leave all classes.
     """
-    named = {one for part in words or () for term in part.shown for one in term.classes}
+    named = set[int]()
+    for part in words or ():
+        hidden = {one for term in part.hidden for one in term.classes}
+        named |= {one for term in part.shown for one in term.classes} - hidden
     classes = np.array(sorted(named) or range(probabilities.shape[1]))
     of = probabilities[:, classes] if named else probabilities
     best: NDArray[np.intp] = classes[of.argmax(axis=1)]

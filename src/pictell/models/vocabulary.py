@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from pictell.errors import UsageError
+from pictell.models import spelling
 from pictell.models.labels import folded, in_other_number
 from pictell.scoring.taxonomy import Taxonomy
 from pictell.types import Label
@@ -114,6 +115,32 @@ class Names:
         """The words of each name of one thing, with a space before, and the labels."""
         names = ((name, nodes) for name, nodes in self._by_name.items() if not KINDS.search(name))
         return [(_words(name).rstrip(), nodes) for name, nodes in names]
+
+    def is_written(self, text: str) -> bool:
+        """Whether a label is called so with all signs of the text, such as brackets."""
+        by_any = (self._written, self._by_key)
+        return any(one in names for one in _numbers(text) for names in by_any)
+
+    def is_own(self, text: str, node: int) -> bool:
+        """Whether the text is the label's own name, not a synonym, its id or its last words."""
+        own = self._by_name, self._by_letters_of_name
+        forms = (*_numbers(text), _unpunctuated(text))
+        return any(node in names.get(one, ()) for one in forms for names in own)
+
+    @cached_property
+    def _by_letters_of_name(self) -> dict[str, list[int]]:
+        found = defaultdict[str, list[int]](list)
+        for name, nodes in self._by_name.items():
+            found[_unpunctuated(name)] += nodes
+        return found
+
+    def misspelled(self, text: str) -> list[str]:
+        """The names, and last words of names, that the text may be a misspelling of."""
+        written = {_unpunctuated(name): self._written[name] for name in self._written}
+        last = {name.split()[-1] for name, _ in self._kinds if name.split()}
+        known = {word: word for word in last} | written
+        found = spelling.nearest(_unpunctuated(text), known, MAX_NEAREST)
+        return [known[name] for name in found]
 
     def nearest(self, text: str) -> list[str]:
         """Names and synonyms that have the text as a word, or else are most similar."""

@@ -35,11 +35,15 @@ class _Card(NamedTuple):
 
 
 def render(
-    matches: Sequence[Match], thumbnails: Mapping[Path, bytes], title: str, page: Path
+    matches: Sequence[Match],
+    found: int,
+    thumbnails: Mapping[Path, bytes],
+    title: str,
+    page: Path,
 ) -> bytes:
     """The page, in UTF-8, with the first ``MAX_PICTURES`` of the matches.
 
-    ``thumbnails``: JPEGs by the path of a photo; some may be missing. ``title`` says what was
+    ``found`` is how many photos were found. ``thumbnails``: JPEGs by the path of a photo; some may be missing. ``title`` says what was
     searched for. ``page`` is the page's file: links to photos in its folder are relative.
     """
     folder = Path(os.path.realpath(page.parent))
@@ -47,9 +51,7 @@ def render(
         _card(match, thumbnails.get(match.photo.path), folder) for match in matches[:MAX_PICTURES]
     ]
     template = environment(Path(__file__).parent).get_template("page.html")
-    text = template.render(
-        title=title, cards=cards, more=len(matches) - len(cards), version=__version__
-    )
+    text = template.render(title=title, cards=cards, found=found, version=__version__)
     return HEAD + b"\n" + text.encode()
 
 
