@@ -9,6 +9,8 @@ calibration in the package was fitted on these pictures, too.
 The second table: pictures made of two of them with different classes, side by side, and a search by
 the names of both classes. ``found`` is the share of pairs that are found; ``wrong`` is the share of
 single pictures that a search by the names of their two best classes finds.
+
+The third table: a search by each picture for the others, by the least likeness.
 """
 
 from __future__ import annotations
@@ -33,11 +35,12 @@ from pictell.types import Source
 
 FOLDER = IMAGES / "imagenet_val650"
 LEAST = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+LEAST_LIKENESS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 PAIRS, SIDE, SEED = 300, 320, 1
 
 
 def main() -> None:
-    """Print the two tables."""
+    """Print the three tables."""
     with (FOLDER / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
     targets = np.array([int(row["class_index"]) for row in rows])
@@ -56,6 +59,22 @@ def main() -> None:
         singles = survey_of(files)
         print_words(singles, tree, targets, weights)
         print_pairs(singles, survey_of, files, targets, Path(folder))
+        print_likeness(singles.embeddings(), targets)
+
+
+def print_likeness(embeddings: NDArray[np.float32], targets: NDArray[np.intp]) -> None:
+    """Precision, recall and F1 of pairs, and the pictures of the same and of other classes."""
+    others = ~np.eye(len(targets), dtype=np.bool_)
+    same = (targets[:, np.newaxis] == targets) & others
+    cosines = embeddings @ embeddings.T
+    for least in LEAST_LIKENESS:
+        found = (cosines >= least) & others
+        right = int((found & same).sum())
+        precision, recall = right / max(1, int(found.sum())), right / int(same.sum())
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        each = right / len(targets), int((found & ~same).sum()) / len(targets)
+        print(f"| {least} | {precision:.3f} | {recall:.3f} | {f1:.3f} ", end="")
+        print(f"| {each[0]:.2f} | {each[1]:.2f} |")
 
 
 def print_words(

@@ -63,7 +63,9 @@ def page_of(folder: Path, names: tuple[str, ...]) -> bytes:
     for name in names:
         shutil.copy(CAT, folder / name)
     matches = [match(folder / name, SCRIPT) for name in names]
-    return html.render(matches, {folder / names[0]: jpeg}, f"“{SCRIPT}\x1b”", folder / "page.html")
+    return html.render(
+        matches, len(matches), {folder / names[0]: jpeg}, f"“{SCRIPT}\x1b”", folder / "page.html"
+    )
 
 
 def test_links_open_the_photos_whatever_their_names(tmp_path: Path) -> None:
@@ -111,12 +113,11 @@ def test_links_to_photos_elsewhere_are_absolute_and_follow_links_of_folders(
 
 def test_a_page_shows_so_many_photos_and_counts_the_others(tmp_path: Path) -> None:
     matches = [match(tmp_path / f"{n}.jpg") for n in range(html.MAX_PICTURES + 3)]
-    page = html.render(matches, {}, "“cat”", tmp_path / "page.html")
+    page = html.render(matches, 392, {}, "“cat”", tmp_path / "page.html")
     assert len(Links(page).links) == html.MAX_PICTURES
-    assert (
-        f"{len(matches)} photos, of which the first {html.MAX_PICTURES} are here" in page.decode()
-    )
-    assert b"0 photos" in html.render([], {}, "“cat”", tmp_path / "page.html")
+    assert f"{html.MAX_PICTURES} of 392 photos." in page.decode()
+    assert b">1 photo." in html.render(matches[:1], 1, {}, "“cat”", tmp_path / "page.html")
+    assert b"0 photos" in html.render([], 0, {}, "“cat”", tmp_path / "page.html")
 
 
 def test_text_has_columns_that_fit_a_terminal() -> None:

@@ -14,18 +14,14 @@ from pictell.cli.output import say, write
 from pictell.cli.parser import Parser, non_empty, positive_int, probability
 from pictell.cli.photo_options import add_photo_options, check_photo_options, survey_photos
 from pictell.cli.terminal import line_columns
-from pictell.errors import PictellError, UsageError
+from pictell.cli.wanted import Wanted, is_pattern, least_likeness
+from pictell.errors import UsageError
 from pictell.images.sources import STDIN, find_missing, is_url
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from pictell.classifier import Classifier
-    from pictell.collection.query import Alternative, Period
-    from pictell.collection.search import Match, Search
+    from pictell.collection.query import Period
+    from pictell.collection.search import Match
     from pictell.collection.survey import Survey
-    from pictell.scoring.taxonomy import Taxonomy
 
 EXAMPLE = """\
 Search photos, the best first:
@@ -45,8 +41,6 @@ Each label is any name that pictell labels shows, and finds all that is below it
 FORMATS = ("text", "json", "jsonl", "csv")
 # Everything is like everything to some degree.
 MOST_ALIKE = 20
-# The cosine of pictures of the same thing; other models have other ones (benchmarks/search.md).
-MIN_LIKENESS = 0.5
 
 
 def run(words: list[str]) -> int:
@@ -54,7 +48,7 @@ def run(words: list[str]) -> int:
     options = _parse(words)
     from pictell.collection.search import search, to_matches
 
-    wanted = _Wanted(options)
+    wanted = Wanted(options)
     with survey_photos(options, wanted.prepare) as surveyed:
         found = search(_each_once(surveyed.survey), wanted.search)
         most = options.limit or (MOST_ALIKE if options.like else None)
@@ -66,9 +60,8 @@ def run(words: list[str]) -> int:
     finally:
         if options.html is not None:
             n_found = len(found.survey.photos)
-            n_pictures = match_page.write(
-                options.html, matches, n_found, _title(options), options.limits
-            )
+            title = f"{'Photos ' * (options.query is None)}{_title(options)}"
+            n_pictures = match_page.write(options.html, matches, n_found, title, options.limits)
             if not options.quiet:
                 part = "" if n_pictures == n_found else f", with {n_pictures} of {n_found} photos"
                 say(f"the page is in {options.html}{part}")
@@ -77,114 +70,16 @@ def run(words: list[str]) -> int:
 
 def _each_once(survey: Survey) -> Survey:
     """The photos without those that were named before, also by another path."""
-    rows = dict[str, int]()
+    rows = dict[Path, int]()
     for row, photo in enumerate(survey.photos):
-        # The file itself counts, not what a link to it is called.
-        folder = os.path.realpath(photo.path.parent)
-        rows.setdefault(os.path.join(folder, photo.path.name), row)
+        # A link is a photo of its own, but a link to a folder is not.
+        folder = Path(os.path.realpath(photo.path.parent))
+        rows.setdefault(folder / photo.path.name, row)
     return survey.only(list(rows.values()))
 
 
-class _Wanted:
-    """What the options search for, by the labels and the embedding of a model."""
-
-    tree: Taxonomy
-    search: Search
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
-
-    def prepare(self, classifier: Classifier) -> None:
-        """Read the words and the pictures of --like, before any photo is read.
-
-        Raises ``UsageError`` for words that are no label's, for a model without an embedding, and
-        for a picture of --like that cannot be read.
-        """
-        from pictell.collection.query import parse_query
-        from pictell.collection.search import MIN_SCORE, Search
-        from pictell.models.scorer import naming_tree
-        from pictell.types import INDEPENDENT
-
-        options = self._options
-        self.tree = naming_tree(classifier.scorer, classifier.spec)
-        words = None if options.query is None else parse_query(options.query, self.tree)
-        if words is None and len(options.pictures) > 1:
-            _check_no_query(options.pictures[0], self.tree)
-        if words is not None and not options.quiet:
-            _say_guesses(words)
-            _hint_at_quotes(options, self.tree)
-        self.search = Search(
-            words,
-            _mean_embedding(classifier, options.like) if options.like else None,
-            options.taken,
-            MIN_SCORE if options.min_score is None else options.min_score,
-            _least_likeness(options),
-            exclusive=classifier.spec.activation not in INDEPENDENT,
-        )
-
-
-def _check_no_query(photo: str, tree: Taxonomy) -> None:
-    """Raise ``UsageError`` for a photo that may be meant as the query."""
-    from pictell.models.vocabulary import Names
-
-    if not _is_pattern(photo) and Names(tree).called(photo):
-        raise UsageError(
-            f"{photo} is a file or folder here and also a label: give ./{photo} for the photos, "
-            f"or --words {photo} for the label"
-        )
-
-
-def _least_likeness(options: argparse.Namespace) -> float:
-    """The least likeness. Where words say what is found, likeness only orders it."""
-    if options.min_likeness is not None:
-        return float(options.min_likeness)
-    return MIN_LIKENESS if options.query is None else -1.0
-
-
-def _hint_at_quotes(options: argparse.Namespace, tree: Taxonomy) -> None:
-    """Say how to give several words, if a photo is none and the name of a label."""
-    from pictell.models.vocabulary import Names
-
-    names = Names(tree)
-    for word in options.pictures:
-        if not _is_pattern(word) and not os.path.lexists(word) and names.called(word):
-            say(
-                f"{word!r} is taken as a photo: put several words in quotes: "
-                f"pictell find '{options.query} {word}' PHOTO …"
-            )
-
-
-def _say_guesses(words: Sequence[Alternative]) -> None:
-    """Say which labels were meant if these words are not the own name of any."""
-    for alternative in words:
-        for term in (*alternative.shown, *alternative.hidden):
-            if term.guessed:
-                say(f"{term.words!r} is taken as {', '.join(term.guessed)}")
-
-
-def _mean_embedding(classifier: Classifier, names: Sequence[str]) -> NDArray[np.float32]:
-    """The mean of the embeddings of pictures, (D,) with an L2 norm of 1. Raises ``UsageError``."""
-    import numpy as np
-    from numpy.typing import NDArray
-
-    if classifier.spec.embedding is None:
-        raise UsageError(
-            f"the model {classifier.spec.name} has no embedding, so --like cannot compare pictures "
-            "with it: leave --like out, or use the model default"
-        )
-    rows = list[NDArray[np.float32]]()
-    found = classifier.embed_stream([Path(name) for name in names])
-    for name, row in zip(names, found, strict=True):
-        if isinstance(row, PictellError):
-            raise UsageError(f"--like {name}: {row.message}")
-        rows.append(row)
-    mean: NDArray[np.float32] = np.mean(rows, axis=0)
-    # Pictures that are exact opposites have none.
-    return mean / max(float(np.linalg.norm(mean)), float(np.finfo(np.float32).tiny))
-
-
 def _say_how_many(shown: int, found: int, options: argparse.Namespace) -> None:
-    least = _least_likeness(options)
+    least = least_likeness(options)
     if not found:
         say(f"no photo is found: {_title(options)}")
     elif shown < found:
@@ -201,8 +96,7 @@ def _title(options: argparse.Namespace) -> str:
         parts.append(f"like {', '.join(options.like)}")
     if options.taken is not None:
         parts.append(f"taken {options.taken.first} to {options.taken.last}")
-    title = ", ".join(parts)
-    return title if options.query is not None else f"Photos {title}"
+    return ", ".join(parts)
 
 
 def _write(matches: Sequence[Match], options: argparse.Namespace) -> None:
@@ -216,6 +110,19 @@ def _write(matches: Sequence[Match], options: argparse.Namespace) -> None:
 def _parse(words: list[str]) -> argparse.Namespace:
     options = make_parser().parse(words)
     options.query = _query(options)
+    # The errors of a folder that is named twice are said once.
+    options.pictures = list(dict.fromkeys(options.pictures))
+    _check(options)
+    check_photo_options(options)
+    options.taken = _period(options.taken)
+    if options.html is not None:
+        options.html = Path(options.html)
+        match_page.check(options.html)
+    return options
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ``UsageError`` for options that contradict each other; --null lists names only."""
     if options.query is None and not options.like and options.taken is None:
         raise UsageError("no query given: pictell find QUERY PHOTO …")
     if options.query is not None:
@@ -229,21 +136,20 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if options.min_likeness is not None and not options.like:
         raise UsageError("--min-likeness is about pictures: give --like, or leave it out")
     for name in options.like or ():
-        if name == STDIN or is_url(name):
-            what = "standard input" if name == STDIN else "a URL"
-            raise UsageError(f"--like {name}: {what}, not a file: give a picture on this computer")
-        if (error := find_missing(name)) is not None:
-            raise UsageError(f"--like {name}: {error.message}")
-        if os.path.isdir(name):
-            raise UsageError(f"--like {name}: a folder: give a picture")
-    check_photo_options(options)
-    options.taken = _period(options.taken)
-    if options.html is not None:
-        if options.html == STDIN or is_url(options.html):
-            raise UsageError(f"--html {options.html}: not a file: give a name such as found.html")
-        options.html = Path(options.html)
-        match_page.check(options.html)
-    return options
+        _check_picture(name)
+    if options.html is not None and (options.html == STDIN or is_url(options.html)):
+        raise UsageError(f"--html {options.html}: not a file: give a name such as found.html")
+
+
+def _check_picture(name: str) -> None:
+    """Raise ``UsageError`` for a picture of --like that is no file."""
+    if name == STDIN or is_url(name):
+        what = "standard input" if name == STDIN else "a URL"
+        raise UsageError(f"--like {name}: {what}, not a file: give a picture on this computer")
+    if (error := find_missing(name)) is not None:
+        raise UsageError(f"--like {name}: {error.message}")
+    if os.path.isdir(name):
+        raise UsageError(f"--like {name}: a folder: give a picture")
 
 
 def _check_photos_named(options: argparse.Namespace) -> None:
@@ -274,14 +180,9 @@ def _query(options: argparse.Namespace) -> str | None:
         return None
     if options.like or options.taken is not None:
         first, only = pictures[0], len(pictures) == 1 and options.from_file is None
-        if only or os.path.lexists(first) or _is_pattern(first):
+        if only or os.path.lexists(first) or is_pattern(first):
             return None
     return str(pictures.pop(0))
-
-
-def _is_pattern(word: str) -> bool:
-    """Whether a word is meant for files, not as a query."""
-    return "/" in word or os.sep in word or any(one in word for one in "*?[")
 
 
 def make_parser() -> Parser:

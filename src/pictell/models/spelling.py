@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# From this length on, a word can have two slips; below the other, a wrong letter makes another word.
-LONG, SHORT = 7, 6
-LEAST = 4
+# From this length on, a word can have two slips.
+LONG = 7
+# In shorter words, a wrong letter makes another word.
+MIN_WRONG = 6
+# In shorter words, only swapped letters are told from another word.
+MIN_LETTERS = 4
 
 
 def nearest(word: str, names: Iterable[str], most: int) -> list[str]:
@@ -27,9 +30,9 @@ def _is_similar(word: str, name: str) -> bool:
     """Whether one may be meant as the other: cake is no cuke, and a wedding no bedding."""
     if sorted(word) == sorted(name):
         return True
-    if word[:1] != name[:1] or len(word) < LEAST:
+    if word[:1] != name[:1] or len(word) < MIN_LETTERS:
         return False
-    return len(word) >= SHORT or len(word) != len(name)
+    return len(word) >= MIN_WRONG or len(word) != len(name)
 
 
 def _slips(one: str, other: str) -> int:
