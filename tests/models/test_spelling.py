@@ -11,7 +11,7 @@ NAMES = ("dog", "cat", "cart", "bicycle", "bedding", "cuke", "house mouse", "bea
     ("word", "meant"),
     [
         ("dgo", ["dog"]),
-        ("catt", ["cat", "cart"]),
+        ("catt", ["cat"]),
         ("bycicle", ["bicycle"]),
         ("beagel", ["beagle"]),
         ("beegle", ["beagle"]),

@@ -110,8 +110,9 @@ def _write(matches: Sequence[Match], options: argparse.Namespace) -> None:
 def _parse(words: list[str]) -> argparse.Namespace:
     options = make_parser().parse(words)
     options.query = _query(options)
-    # The errors of a folder that is named twice are said once.
-    options.pictures = list(dict.fromkeys(options.pictures))
+    if options.query is not None:
+        # The errors of a folder that is named twice are said once.
+        options.pictures = list(dict.fromkeys(options.pictures))
     _check(options)
     check_photo_options(options)
     options.taken = _period(options.taken)

@@ -44,8 +44,8 @@ def render(
     """The page, in UTF-8, with the first ``MAX_PICTURES`` of the matches.
 
     ``found`` is how many photos were found. ``thumbnails``: JPEGs by the path of a photo; some may
-    be missing. ``title`` says what was searched for. ``page`` is the page's file: links to photos in
-    its folder are relative.
+    be missing. ``title`` says what was searched for. ``page`` is the page's file: links to photos
+    in its folder are relative.
     """
     folder = Path(os.path.realpath(page.parent))
     cards = [
