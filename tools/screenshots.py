@@ -39,7 +39,13 @@ class Screenshot(NamedTuple):
 
 SCREENSHOTS = (
     Screenshot("photos-words.png", ("man-made thing, cat",), 1280, 460),
-    Screenshot("photos-like.png", ("--like", "samples/golf-ball.png"), 360, 690, dark=True),
+    Screenshot(
+        "photos-like.png",
+        ("--like", "samples/golf-ball.png", "--min-likeness", "0.1"),
+        360,
+        690,
+        dark=True,
+    ),
 )
 
 
