@@ -143,7 +143,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _check_picture(name: str) -> None:
-    """Raise ``UsageError`` for a picture of --like that is no file."""
+    """Raise ``UsageError`` for a picture of --like that is not a file."""
     if name == STDIN or is_url(name):
         what = "standard input" if name == STDIN else "a URL"
         raise UsageError(f"--like {name}: {what}, not a file: give a picture on this computer")

@@ -151,7 +151,7 @@ def survey_photos(
     index_path = None if options.index is None else Path(options.index)
     with load_classifier(options, wait=False) as classifier:
         prepare(classifier)
-        # All are listed before the index is open: a list may look into files that are no pictures,
+        # All are listed before the index is open: a list may look into files that are not pictures,
         # and to close a file ends the locks that this process has on it.
         skipped = list[Path]()
         sources = photo_sources(options, skipped.append)

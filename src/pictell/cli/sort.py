@@ -145,7 +145,7 @@ def _write(files: Iterator[Sorted], options: argparse.Namespace) -> None:
 def _count_left(
     skipped: Iterable[Path], groups: Iterable[PlacedGroup], options: argparse.Namespace
 ) -> int:
-    """How many files are no pictures, belong to no photo and are no sidecars."""
+    """How many files are neither pictures nor sidecars and belong to no photo."""
     from pictell.collection.companions import is_sidecar
 
     wanted = _wanted(options)

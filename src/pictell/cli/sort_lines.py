@@ -116,7 +116,7 @@ def record(one: Sorted) -> dict[str, str | None]:
 
 
 def summary(totals: Totals, way: Way, left: int, *, dry_run: bool) -> str:
-    """What became of all files. ``left`` are files of the folders that are no pictures."""
+    """What became of all files. ``left`` are files of the folders that are not pictures."""
     parts = _done(totals, way, "would be " if dry_run else "")
     stayed = [*_skipped(totals)]
     if totals.not_sure:

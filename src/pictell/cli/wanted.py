@@ -36,7 +36,7 @@ class Wanted:
     def prepare(self, classifier: Classifier) -> None:
         """Read the words and the pictures of --like, before any photo is read.
 
-        Raises ``UsageError`` for words that are no label's, for a model without an embedding, and
+        Raises ``UsageError`` for words that name no label, for a model without an embedding, and
         for a picture of --like that cannot be read.
         """
         from pictell.collection.query import parse_query

@@ -128,13 +128,13 @@ def _fingerprints(
     counted = iter(count(photos))
     for start in range(0, len(photos), PHOTOS_AT_ONCE):
         part = photos[start : start + PHOTOS_AT_ONCE]
-        found = dict(index.get_data(FINGERPRINT_KEY, {one.digest for one in part}))
+        found = dict(index.get(FINGERPRINT_KEY, {one.digest for one in part}))
         unknown = {one.digest: paths[one.digest] for one in part if one.digest not in found}
         made = Threads().map(lambda item: _compute(*item, limits), unknown.items())
         new = dict(zip(unknown, made, strict=True))
         errors |= {key: one for key, one in new.items() if isinstance(one, PictellError)}
         rows: Rows = {key: one for key, one in new.items() if isinstance(one, bytes)}
-        index.put_data({FINGERPRINT_KEY: rows})
+        index.put({FINGERPRINT_KEY: rows})
         found |= rows
         for number, photo in enumerate(part, start):
             next(counted)

@@ -68,7 +68,7 @@ def parse_query(text: str, taxonomy: Taxonomy) -> tuple[Alternative, ...]:
     """The alternatives of a query; there is at least one.
 
     A query that is the name of a label as a whole is that label. Raises ``UsageError`` for a query
-    without labels, for words that are no label's, for signs that mean nothing, and for one of
+    without labels, for words that name no label, for signs that mean nothing, and for one of
     several alternatives that only excludes.
     """
     names = Names(taxonomy)
@@ -170,7 +170,7 @@ class _Reading:
     def term(self, words: str, *, several: bool = False) -> Term:
         """The term of some words; ``several``: they are not all of the alternative.
 
-        Raises ``UsageError`` for words that are no label's, and for signs that mean nothing.
+        Raises ``UsageError`` for words that name no label, and for signs that mean nothing.
         """
         if not self._names.is_written(words) and (sign := _sign(words)) is not None:
             raise _no_meaning(sign)

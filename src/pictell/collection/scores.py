@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pictell.classifier import Classifier
 from pictell.errors import PictellError, RuntimeFailedError, SourceUnreadableError
 from pictell.index.blocks import read_blocks
+from pictell.index.embeddings import FLOAT32
 from pictell.index.keys import extractor_key, scores_key
-from pictell.index.photos import FLOAT32, PhotoIndex, Rows
+from pictell.index.photos import PhotoIndex, Rows
 from pictell.results import Result, Status
 from pictell.types import PictureWarning, Source
 
@@ -58,7 +59,7 @@ class Scores:
         """The facts of contents that the index has and that the limits of the classifier allow."""
         found = {
             cast("str", digest): unpack(data)
-            for digest, data in self.index.get_data(self.facts, digests).items()
+            for digest, data in self.index.get(self.facts, digests).items()
         }
         return {digest: one for digest, one in found.items() if self.allows(one)}
 
@@ -104,11 +105,11 @@ class Scores:
         the number of a content. Raises ``SourceUnreadableError`` if the file has changed too, else
         as ``compute``.
         """
-        found = self.index.get_data(kind, digests)
+        found = self.index.get(kind, digests)
         lost = {one: find_source(at) for at, one in enumerate(digests) if one not in found}
         for block in read_blocks(lost.values(), self.limits.max_bytes):
             _, rows = self.compute({one.digest: one.source for one in block if one.digest})
-            self.index.put_data(rows)
+            self.index.put(rows)
             found |= rows[kind]
         for digest, source in lost.items():
             if digest not in found:

@@ -233,7 +233,7 @@ def _look_up(scores: Scores, sources: Sequence[Source]) -> Iterator[_Item]:
     """What the index knows of sources."""
     index, max_bytes = scores.index, scores.limits.max_bytes
     states = [find_state(one.content) if isinstance(one.content, Path) else None for one in sources]
-    stored = index.get_data(_kind(scores), [state.path for state in states if state is not None])
+    stored = index.get(_kind(scores), [state.path for state in states if state is not None])
     for source, state in zip(sources, states, strict=True):
         known = None
         if state is not None and state.size <= max_bytes:
@@ -265,7 +265,7 @@ def _add(
         for one, item in zip(found, items, strict=True)
         if isinstance(one, Known) and item.state and item.is_settled(read_ns)
     }
-    scores.index.put_data({**rows, _kind(scores): files})
+    scores.index.put({**rows, _kind(scores): files})
     return found
 
 

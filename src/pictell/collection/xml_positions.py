@@ -23,7 +23,7 @@ IS_NAMESPACE = re.compile(rb"xmlns(:|$)")
 
 
 class XmpError(Exception):
-    """The bytes are no XMP, or in a form that is not changed. The message follows the name."""
+    """The bytes are not XMP, or pictell cannot edit their form. The message follows the name."""
 
 
 class Edit(NamedTuple):

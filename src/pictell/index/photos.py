@@ -13,9 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pictell.index import database
 from pictell.user_folders import data_folder
 
@@ -26,7 +23,6 @@ KEY_TYPES = (bytes, str)
 Rows: TypeAlias = dict[Key, bytes]
 
 VARIABLE = "PICTELL_PHOTO_INDEX"
-FLOAT32 = np.dtype("<f4")
 # The identifier is "pctp". Rows lie in the order in which they were added, which is nearly the
 # order in which they are read.
 LAYOUT = database.Layout(
@@ -97,20 +93,7 @@ class PhotoIndex:
         """What the names of ``_own_files`` and of links to them begin with."""
         return Path(self._own_files[0]).name, self.path.name
 
-    def get(self, kind: str, contents: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors (D,) of a kind that are known, by their contents."""
-        return {
-            content: np.frombuffer(data, FLOAT32).astype(np.float32)
-            for content, data in self.get_data(kind, contents).items()
-            if isinstance(content, str)
-        }
-
-    def put(self, kind: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep vectors (D,), all of them or none; they replace those with the same keys."""
-        found: Rows = {content: one.astype(FLOAT32).tobytes() for content, one in vectors.items()}
-        self.put_data({kind: found})
-
-    def get_data(self, kind: str, keys: Collection[Key]) -> Rows:
+    def get(self, kind: str, keys: Collection[Key]) -> Rows:
         """The data of a kind that are known, by their keys."""
         found = Rows()
         for store in tuple(self._stores):
@@ -122,7 +105,7 @@ class PhotoIndex:
                 self._go_on_in_memory(error)
         return found
 
-    def put_data(self, rows: Mapping[str, Rows]) -> None:
+    def put(self, rows: Mapping[str, Rows]) -> None:
         """Keep the data of several kinds, all of them or none; they replace those of their keys."""
         if not self._stores:
             return  # it is closed
